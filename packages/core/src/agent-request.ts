@@ -1,0 +1,38 @@
+import type { HeaderFields } from './header-fields.ts'
+
+/** The route that handles a request. Unknown while `app.use` runs; a template such as `/orders/:id` once routed. */
+export interface RouteInfo {
+  readonly template: string | undefined
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+/** A request as it came over the wire, framework-free. */
+export interface AgentRequest {
+  /** The method as sent; methods are case-sensitive (RFC 9110 section 9.1). */
+  readonly method: string
+  /** The request-target in origin-form, byte for byte as sent, mounts and prefixes included (RFC 9112 section 3.2.1). */
+  readonly target: string
+  /** The target up to its `?`. */
+  readonly path: string
+  /** The query with its leading `?`; `undefined` when the target has no `?`. */
+  readonly query: string | undefined
+  readonly scheme: 'http' | 'https'
+  /** The configured authority that the request names: lower-case, without a default port. Never an unchecked Host. */
+  readonly authority: string
+  readonly headers: HeaderFields
+  /** The caller's address: the socket's, or the one that a trusted proxy reports. `undefined` when it is not an IP address. */
+  readonly remoteAddress: string | undefined
+  /** Whether content follows: Content-Length above zero or Transfer-Encoding. */
+  readonly hasBody: boolean
+  /** Content-Length when stated. */
+  readonly contentLength: number | undefined
+  /**
+   * The content as transferred, before any decoding; empty when there is none. Available at once when it already came.
+   * @throws Refusal `body_too_large`, `request_malformed` when the connection ends early
+   */
+  readonly body: () => Uint8Array | Promise<Uint8Array>
+  /** Where the request was routed, read when asked. */
+  readonly route: () => RouteInfo
+  /** The framework's own request: the identity by which facts are kept. */
+  readonly raw: object
+}

@@ -1,0 +1,53 @@
+import type { AgentRequest } from './agent-request.ts'
+import type { Environment } from './environment.ts'
+import type { Refusal } from './refusal.ts'
+
+/** A response header field. */
+export type HeaderField = readonly [name: string, value: string]
+
+/** What a check needs to write its challenges. */
+export interface ChallengeContext {
+  readonly refusal: Refusal
+  readonly request: AgentRequest
+  readonly environment: Environment
+  /** A nonce worth signing, when a check of this guard issues nonces. */
+  readonly nonce: string | undefined
+}
+
+/** What the guard knows about a check besides its function. */
+export interface CheckDescription {
+  /** The value of the `check` label in metrics. */
+  readonly name: string
+  /** Names of facts that must exist before. */
+  readonly needs: readonly string[]
+  /** Names of facts that exist after. */
+  readonly adds: readonly string[]
+  /** Header fields for a refusal of this guard, whichever check refused. */
+  readonly challenge?: (context: ChallengeContext) => readonly HeaderField[]
+  /** A nonce that this check will recognise. */
+  readonly issueNonce?: (environment: Environment) => string | undefined
+  /** Looks at the whole guard when it is composed. @throws Misconfigured */
+  readonly inspect?: (guard: GuardDescription) => void
+}
+
+/** A guard as its checks see it when it is composed. */
+export interface GuardDescription {
+  readonly checks: readonly CheckDescription[]
+}
+
+/**
+ * Returns the facts it adds, or throws a `Refusal` or `Unavailable`. Stays synchronous when it can. The first
+ * type parameter is what must be known before, the second what is known after.
+ */
+export interface Check<Needs extends object = object, Adds extends object = object> {
+  (request: AgentRequest, facts: Needs, environment: Environment): Adds | Promise<Adds>
+  readonly description?: CheckDescription
+}
+
+/** Attaches a description to a check's function. */
+export function defineCheck<Needs extends object, Adds extends object>(
+  description: CheckDescription,
+  run: (request: AgentRequest, facts: Needs, environment: Environment) => Adds | Promise<Adds>,
+): Check<Needs, Adds> {
+  return Object.assign(run, { description })
+}

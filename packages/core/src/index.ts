@@ -1,0 +1,39 @@
+export { isAgentId, isKeyId } from './agent-id.ts'
+export type { AgentKey, AgentRecord, KeyQuery, KeySource, Scheme } from './agent-key.ts'
+export type { AgentRequest, RouteInfo } from './agent-request.ts'
+export { DEFAULT_ALGORITHMS, isSignatureAlgorithm, SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
+export { decodeBase64, decodeBase64url } from './base64.ts'
+export {
+  type ChallengeContext,
+  type Check,
+  type CheckDescription,
+  defineCheck,
+  type GuardDescription,
+  type HeaderField,
+} from './check.ts'
+export { type Clock, systemClock } from './clock.ts'
+export type { Environment } from './environment.ts'
+export {
+  type AgentFact,
+  type AgentView,
+  type Facts,
+  type FreshnessFact,
+  type Level,
+  type ProofFact,
+  reachesLevel,
+} from './facts.ts'
+export { createHeaderFields, type HeaderFields } from './header-fields.ts'
+export { type ImportedKey, type ImportOptions, importPublicKey, type KeyMaterial, thumbprintOf } from './key-import.ts'
+export {
+  isMisconfigured,
+  Misconfigured,
+  type MisconfiguredCode,
+  requireKnownOptions,
+  requireNumber,
+} from './misconfigured.ts'
+export type { CheckTiming, Decision, Measurement, Observer, Outcome, Recorder } from './observer.ts'
+export { isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
+export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
+export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
+export { hasSignatureLength, nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
+export { type AcceptanceWindow, acceptUntil, type SignatureTimes } from './window.ts'

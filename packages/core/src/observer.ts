@@ -1,0 +1,60 @@
+import type { AgentRequest } from './agent-request.ts'
+import type { AgentView, Facts } from './facts.ts'
+import type { Refusal } from './refusal.ts'
+
+/** A number that a package wants seen. `labels` take values of closed sets only: never an id, a path or an address. */
+export interface Measurement {
+  /** Snake case with its unit, without a prefix, such as `key_fetches_total` or `key_set_age_seconds`. */
+  readonly name: string
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  readonly value: number
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** How long one check took. */
+export interface CheckTiming {
+  readonly check: string
+  readonly durationMs: number
+}
+
+/** One decision of one guard. */
+export interface Decision {
+  readonly requestId: string
+  /** Unix time in milliseconds. */
+  readonly atMs: number
+  /** `observe` stands for a refusal that was let pass because its guard only observes. */
+  readonly outcome: 'allow' | 'deny' | 'observe'
+  /** The check that refused; for an allowed request the last one. */
+  readonly check: string
+  readonly refusal: Refusal | undefined
+  /** The status that was, or in observe mode would have been, answered. `undefined` when allowed. */
+  readonly status: number | undefined
+  readonly request: AgentRequest
+  readonly agent: AgentView | undefined
+  readonly facts: Readonly<Partial<Facts>>
+  readonly timings: readonly CheckTiming[]
+  /** The caller proved no identity because the guard is optional or the route is left open. */
+  readonly anonymous: boolean
+}
+
+/** What became of a request after its decision. */
+export interface Outcome {
+  readonly requestId: string
+  readonly status: number
+  readonly durationMs: number
+  /** The client went away before the answer was complete. */
+  readonly aborted: boolean
+}
+
+/** Watches; never changes a decision and never delays one. What it throws is swallowed and counted. */
+export interface Observer {
+  readonly decided?: (decision: Decision) => void
+  readonly finished?: (decision: Decision, outcome: Outcome) => void
+  readonly measured?: (measurement: Measurement) => void
+}
+
+/** Writes evidence. A decision on an unsafe request is answered only after it was recorded; otherwise `audit_unavailable`. */
+export interface Recorder {
+  readonly record: (decision: Decision) => void | Promise<void>
+  readonly finish?: (decision: Decision, outcome: Outcome) => void
+}

@@ -1,0 +1,173 @@
+/** How a refusal looks on the wire, by status mode. One row a code; add rows, never rename them. */
+export interface RefusalRow {
+  readonly title: string
+  /** Status in `statusMode: 'standard'`. */
+  readonly status: number
+  /** Status in `statusMode: 'wba'` (Web Bot Auth). @default status */
+  readonly wba?: number
+  /** Status in `statusMode: 'seed'`: nothing presented 401, anything invalid 403. @default status */
+  readonly seed?: number
+  /** Value of `Signature-Error`'s `error` member (draft Signature-Key). Never sent with 403 in standard mode. */
+  readonly signatureError?: string
+  /** Whether a caller gains by trying again: with a fresh signature, later, or not at all. */
+  readonly retry: 'resign' | 'later' | 'no'
+  /** `type` of the problem document. @default `urn:agent-auth:error:<code>` */
+  readonly type?: string
+}
+
+const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+
+/** Every code the packages of this repository can answer with. Documented in docs/refusals.md. */
+export const REFUSAL_CODES = {
+  credentials_missing: { title: 'Credentials are missing', status: 401, wba: 403, retry: 'resign' },
+  scheme_not_allowed: {
+    title: 'This kind of credential is not accepted here',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'unsupported_scheme',
+    retry: 'resign',
+  },
+  request_malformed: {
+    title: 'The request is malformed',
+    status: 400,
+    signatureError: 'invalid_request',
+    retry: 'no',
+  },
+  headers_too_large: { title: 'Too many or too large header fields', status: 431, retry: 'no' },
+  authority_mismatch: { title: 'The request names another host', status: 400, retry: 'no' },
+  signature_malformed: {
+    title: 'The signature fields cannot be parsed',
+    status: 400,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'no',
+  },
+  signature_expired: {
+    title: 'The signature is too old',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'resign',
+  },
+  signature_not_yet_valid: {
+    title: 'The signature was made in the future',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'resign',
+  },
+  nonce_missing: {
+    title: 'The signature carries no nonce',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'resign',
+  },
+  coverage_insufficient: {
+    title: 'The signature does not cover enough of the request',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_input',
+    retry: 'resign',
+  },
+  algorithm_not_allowed: {
+    title: 'The signature algorithm is not accepted',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'unsupported_algorithm',
+    retry: 'resign',
+  },
+  key_unknown: {
+    title: 'The key is not known',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'unknown_key',
+    retry: 'no',
+  },
+  key_invalid: {
+    title: 'The key is not usable',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_key',
+    retry: 'no',
+  },
+  key_revoked: {
+    title: 'The key was revoked',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_key',
+    retry: 'no',
+  },
+  key_expired: {
+    title: 'The key is past its end',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_key',
+    retry: 'no',
+  },
+  key_not_yet_valid: {
+    title: 'The key is not valid yet',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_key',
+    retry: 'no',
+  },
+  signature_invalid: {
+    title: 'The signature does not verify',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'no',
+  },
+  key_source_unavailable: { title: 'The source of keys cannot be reached', status: 503, retry: 'later' },
+  digest_mismatch: {
+    title: 'The body does not match its digest',
+    status: 400,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'no',
+  },
+  body_too_large: { title: 'The body is too large', status: 413, retry: 'no' },
+  replay_detected: {
+    title: 'The request was seen before',
+    status: 401,
+    wba: 429,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'resign',
+  },
+  replay_store_unavailable: { title: 'The replay store cannot be reached', status: 503, retry: 'later' },
+  freshness_unproven: {
+    title: 'Sign the given nonce to prove that the request is fresh',
+    status: 401,
+    wba: 403,
+    seed: 403,
+    signatureError: 'invalid_signature',
+    retry: 'resign',
+  },
+  agent_suspended: { title: 'The agent is suspended', status: 403, retry: 'no' },
+  agent_mismatch: { title: 'The key belongs to another agent', status: 403, retry: 'no' },
+  rate_limited: { title: 'Too many requests', status: 429, retry: 'later', type: QUOTA_EXCEEDED },
+  overloaded: { title: 'Too many verifications are waiting', status: 503, retry: 'later' },
+  audit_unavailable: { title: 'The decision could not be recorded', status: 503, retry: 'later' },
+  config_error: { title: 'The guard is not configured correctly', status: 500, retry: 'no' },
+} as const satisfies Readonly<Record<string, RefusalRow>>
+
+/** Codes of packages outside this repository: augment it, and pass their rows as `createGuard({ refusals })`. */
+// biome-ignore lint/suspicious/noEmptyInterface: an augmentation point has no members of its own
+export interface ForeignRefusalCodes {}
+
+/** A code of the table, as it stands in the problem document, in metrics and in the audit trail. */
+export type RefusalCode = keyof typeof REFUSAL_CODES | keyof ForeignRefusalCodes

@@ -1,0 +1,56 @@
+import type { RefusalCode } from './refusal-codes.ts'
+
+const REFUSAL = Symbol.for('countermark.refusal')
+const UNAVAILABLE = Symbol.for('countermark.unavailable')
+
+/** What may accompany a refusal. None of it reaches the caller unless its name says so. */
+export interface RefusalDetails {
+  /** The error underneath, for operators. */
+  readonly cause?: unknown
+  /** Seconds for `Retry-After`. Sent. */
+  readonly retryAfterSeconds?: number
+  /** Parameters for challenges, such as the components a signature must cover. Sent by the check that understands them. */
+  readonly hints?: Readonly<Record<string, unknown>>
+  /** What a developer needs, such as the signature base. Sent in development mode only. */
+  readonly diagnosis?: Readonly<Record<string, unknown>>
+}
+
+/** The agent's fault: answered with the code's status. The message is public: it names what was expected, never a value. */
+export class Refusal extends Error {
+  override readonly name: string = 'Refusal'
+  readonly code: RefusalCode
+  readonly retryAfterSeconds: number | undefined
+  readonly hints: Readonly<Record<string, unknown>>
+  readonly diagnosis: Readonly<Record<string, unknown>> | undefined
+
+  constructor(code: RefusalCode, message: string, details: RefusalDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    this.code = code
+    this.retryAfterSeconds = details.retryAfterSeconds
+    this.hints = details.hints ?? {}
+    this.diagnosis = details.diagnosis
+    Object.defineProperty(this, REFUSAL, { value: true })
+  }
+}
+
+/** A dependency's fault: answered with 503 and `Retry-After`. `dependency` is a closed word such as `keys` or `replay`. */
+export class Unavailable extends Refusal {
+  override readonly name = 'Unavailable'
+  readonly dependency: string
+
+  constructor(code: RefusalCode, dependency: string, message: string, details: RefusalDetails = {}) {
+    super(code, message, { retryAfterSeconds: 1, ...details })
+    this.dependency = dependency
+    Object.defineProperty(this, UNAVAILABLE, { value: true })
+  }
+}
+
+/** Whether an error is a {@link Refusal}, also one made by another copy of this package. */
+export function isRefusal(error: unknown): error is Refusal {
+  return typeof error === 'object' && error !== null && REFUSAL in error
+}
+
+/** Whether a refusal is a dependency's fault, also one made by another copy of this package. */
+export function isUnavailable(error: unknown): error is Unavailable {
+  return typeof error === 'object' && error !== null && UNAVAILABLE in error
+}

@@ -1,0 +1,31 @@
+import type { Environment } from './environment.ts'
+
+/** One proof to be used once. */
+export interface ReplayClaim {
+  /** SHA-256 over scheme, key thumbprint and nonce (or signature base), 32 bytes. */
+  readonly id: Uint8Array
+  /** The signing key: quotas are counted per key. */
+  readonly thumbprint: string
+  /** Unix seconds. */
+  readonly created: number
+  /** Unix seconds: remember the claim at least this long. */
+  readonly acceptUntil: number
+  readonly nonce: string | undefined
+}
+
+/**
+ * `claimed`: first use. `replayed`: used before. `unproven`: signed before this store could remember, and the nonce is
+ * none of its own. `over_quota`: this key holds too many live claims. `full`: no room without forgetting a live claim.
+ */
+export type ClaimResult = 'claimed' | 'replayed' | 'unproven' | 'over_quota' | 'full'
+
+/** Remembers claims until they can no longer be accepted. One atomic operation; never forgets a live claim silently. */
+export interface ReplayStore {
+  /** A closed word for metrics, such as `memory` or `redis`. */
+  readonly name: string
+  /** @throws Unavailable `replay_store_unavailable` */
+  readonly claim: (claim: ReplayClaim, environment: Environment) => ClaimResult | Promise<ClaimResult>
+  /** A nonce that this store recognises as its own later, so that a request from before its start can prove itself fresh. */
+  readonly issueNonce: (environment: Environment) => string | undefined
+  readonly close?: () => void | Promise<void>
+}
