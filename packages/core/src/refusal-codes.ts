@@ -17,8 +17,40 @@ export interface RefusalRow {
 
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
 
+/** The codes of this repository. */
+export type BuiltInCode =
+  | 'credentials_missing'
+  | 'scheme_not_allowed'
+  | 'request_malformed'
+  | 'headers_too_large'
+  | 'authority_mismatch'
+  | 'signature_malformed'
+  | 'signature_expired'
+  | 'signature_not_yet_valid'
+  | 'nonce_missing'
+  | 'coverage_insufficient'
+  | 'algorithm_not_allowed'
+  | 'key_unknown'
+  | 'key_invalid'
+  | 'key_revoked'
+  | 'key_expired'
+  | 'key_not_yet_valid'
+  | 'signature_invalid'
+  | 'key_source_unavailable'
+  | 'digest_mismatch'
+  | 'body_too_large'
+  | 'replay_detected'
+  | 'replay_store_unavailable'
+  | 'freshness_unproven'
+  | 'agent_suspended'
+  | 'agent_mismatch'
+  | 'rate_limited'
+  | 'overloaded'
+  | 'audit_unavailable'
+  | 'config_error'
+
 /** Every code the packages of this repository can answer with. Documented in docs/refusals.md. */
-export const REFUSAL_CODES = {
+export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   credentials_missing: { title: 'Credentials are missing', status: 401, wba: 403, retry: 'resign' },
   scheme_not_allowed: {
     title: 'This kind of credential is not accepted here',
@@ -163,11 +195,11 @@ export const REFUSAL_CODES = {
   overloaded: { title: 'Too many verifications are waiting', status: 503, retry: 'later' },
   audit_unavailable: { title: 'The decision could not be recorded', status: 503, retry: 'later' },
   config_error: { title: 'The guard is not configured correctly', status: 500, retry: 'no' },
-} as const satisfies Readonly<Record<string, RefusalRow>>
+}
 
 /** Codes of packages outside this repository: augment it, and pass their rows as `createGuard({ refusals })`. */
 // biome-ignore lint/suspicious/noEmptyInterface: an augmentation point has no members of its own
 export interface ForeignRefusalCodes {}
 
 /** A code of the table, as it stands in the problem document, in metrics and in the audit trail. */
-export type RefusalCode = keyof typeof REFUSAL_CODES | keyof ForeignRefusalCodes
+export type RefusalCode = BuiltInCode | keyof ForeignRefusalCodes
