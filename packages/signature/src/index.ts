@@ -1,1 +1,1 @@
-export {}
+export type { Candidate, SignatureScheme } from './signature-scheme.ts'
