@@ -6,6 +6,8 @@ export interface HeaderFields {
   readonly only: (name: string) => string | undefined
   readonly has: (name: string) => boolean
   readonly names: () => IterableIterator<string>
+  /** How many field lines there are. */
+  readonly count: number
 }
 
 const NONE: readonly string[] = []
@@ -33,5 +35,6 @@ export function createHeaderFields(rawHeaders: readonly string[]): HeaderFields 
     },
     has: (name) => fields.has(name),
     names: () => fields.keys(),
+    count: rawHeaders.length / 2,
   }
 }

@@ -22,6 +22,16 @@ export {
   type ProofFact,
   reachesLevel,
 } from './facts.ts'
+export { createGuardComposer, type Guard, type GuardComposer } from './guard.ts'
+export { type ComposeGuard, createGuardFactory, type GuardFactory } from './guard-factory.ts'
+export {
+  createGuardSettings,
+  type GuardOptions,
+  type GuardSettings,
+  type MinimumLevels,
+  type OpenRequests,
+  type RouteOptions,
+} from './guard-options.ts'
 export { createHeaderFields, type HeaderFields } from './header-fields.ts'
 export { type ImportedKey, type ImportOptions, importPublicKey, type KeyMaterial, thumbprintOf } from './key-import.ts'
 export {
@@ -35,5 +45,7 @@ export type { CheckTiming, Decision, Measurement, Observer, Outcome, Recorder } 
 export { isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
 export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
+export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './reply.ts'
 export { hasSignatureLength, nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
+export { type Finish, isThenable, type Verdict } from './verdict.ts'
 export { type AcceptanceWindow, acceptUntil, type SignatureTimes } from './window.ts'

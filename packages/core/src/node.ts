@@ -1,1 +1,5 @@
-export {}
+export { canonicalAddress, createClientAddress, type FindClientAddress } from './node/client-address.ts'
+export { createNodeGuard, type NodeGuard } from './node/node-guard.ts'
+export type { NodeRequestInput, ToAgentRequest } from './node/node-request.ts'
+export { createRawBody, type RawBody } from './node/raw-body.ts'
+export { shouldClose } from './node/unread-body.ts'

@@ -1,0 +1,39 @@
+import type { Check } from './check.ts'
+import type { Guard, GuardComposer } from './guard.ts'
+import type { RouteOptions } from './guard-options.ts'
+
+/** Composes checks, in the order given, into what the framework takes. A check may need what those before it add. */
+export interface ComposeGuard<Handler> {
+  (): Handler
+  <N1 extends object, A1 extends object>(c1: Check<N1, A1>): Handler
+  <N1 extends object, A1 extends object, A2 extends object>(c1: Check<N1, A1>, c2: Check<NoInfer<N1 & A1>, A2>): Handler
+  <N1 extends object, A1 extends object, A2 extends object, A3 extends object>(
+    c1: Check<N1, A1>,
+    c2: Check<NoInfer<N1 & A1>, A2>,
+    c3: Check<NoInfer<N1 & A1 & A2>, A3>,
+  ): Handler
+  <N1 extends object, A1 extends object, A2 extends object, A3 extends object, A4 extends object>(
+    c1: Check<N1, A1>,
+    c2: Check<NoInfer<N1 & A1>, A2>,
+    c3: Check<NoInfer<N1 & A1 & A2>, A3>,
+    c4: Check<NoInfer<N1 & A1 & A2 & A3>, A4>,
+    ...rest: readonly Check<NoInfer<N1 & A1 & A2 & A3 & A4>, object>[]
+  ): Handler
+}
+
+/** What `createGuard` returns: call it with checks, or choose options for a route first. */
+export interface GuardFactory<Handler> extends ComposeGuard<Handler> {
+  /** Guards made from the result differ from the factory in these options. */
+  readonly with: (options: RouteOptions) => ComposeGuard<Handler>
+}
+
+/** Makes the factory of an adapter from a composer and the adapter's own wrapper. */
+export function createGuardFactory<Handler>(
+  compose: GuardComposer,
+  wrap: (guard: Guard) => Handler,
+): GuardFactory<Handler> {
+  const composeWith = (options: RouteOptions): ComposeGuard<Handler> => {
+    return (...checks: readonly unknown[]) => wrap(compose(options, checks as readonly Check[]))
+  }
+  return Object.assign(composeWith({}), { with: composeWith })
+}

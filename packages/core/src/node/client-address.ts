@@ -1,0 +1,71 @@
+import { BlockList, isIP } from 'node:net'
+import type { HeaderFields } from '../header-fields.ts'
+import { Misconfigured } from '../misconfigured.ts'
+
+/** Finds the caller's address from the socket's and what trusted proxies add. */
+export type FindClientAddress = (socketAddress: string | undefined, headers: HeaderFields) => string | undefined
+
+/**
+ * Walks X-Forwarded-For from the right for as long as the hop that wrote an entry is one of `trustedProxies` (CIDR or
+ * single addresses). An entry that is no IP address ends in `undefined`: nobody's address, never the client's word.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
+export function createClientAddress(trustedProxies: readonly string[]): FindClientAddress {
+  if (trustedProxies.length === 0) return (socketAddress) => canonicalAddress(socketAddress ?? '')
+  const trusted = compileNetworks(trustedProxies)
+  return (socketAddress, headers) => {
+    let address = canonicalAddress(socketAddress ?? '')
+    const hops = headers.lines('x-forwarded-for').join(',').split(',')
+    while (address !== undefined && hops.length > 0 && contains(trusted, address)) {
+      const hop = hops.pop()?.trim() ?? ''
+      if (hop === '' && hops.length === 0) return address
+      address = canonicalAddress(hop)
+    }
+    return address
+  }
+}
+
+/**
+ * One spelling per address: IPv4-mapped IPv6 becomes IPv4, everything else IPv6 becomes its shortest form. `undefined`
+ * for anything that is not exactly an IP address; a zone or a port makes it none.
+ */
+export function canonicalAddress(text: string): string | undefined {
+  const family = isIP(text)
+  if (family === 4) return text
+  if (family === 0 || text.includes('%')) return undefined
+  const compact = new URL(`http://[${text}]/`).hostname.slice(1, -1)
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(compact)
+  if (mapped === null) return compact
+  const high = Number.parseInt(mapped[1] as string, 16)
+  const low = Number.parseInt(mapped[2] as string, 16)
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+}
+
+function compileNetworks(networks: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const text of networks) {
+    const [address = '', prefix, ...rest] = text.split('/')
+    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
+    const bits = family === 'ipv4' ? 32 : 128
+    const length = prefix === undefined ? bits : Number(prefix)
+    if (
+      isIP(address) === 0 ||
+      rest.length > 0 ||
+      !Number.isInteger(length) ||
+      length < 0 ||
+      length > bits ||
+      prefix === ''
+    ) {
+      throw new Misconfigured(
+        'ERR_OPTION_INVALID',
+        'each of trustedProxies must be an address or a network such as 10.0.0.0/8',
+      )
+    }
+    list.addSubnet(address, length, family)
+  }
+  return list
+}
+
+function contains(list: BlockList, address: string): boolean {
+  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}

@@ -1,0 +1,25 @@
+import { createGuardComposer, type GuardComposer } from '../guard.ts'
+import { createGuardSettings, type GuardOptions } from '../guard-options.ts'
+import { Misconfigured } from '../misconfigured.ts'
+import { createNodeRequests, type ToAgentRequest } from './node-request.ts'
+
+/** What an adapter for a framework on node:http is made of. */
+export interface NodeGuard {
+  readonly compose: GuardComposer
+  readonly toAgentRequest: ToAgentRequest
+}
+
+/**
+ * Validates options and prepares composer and translation. `foreign` names options that belong to the adapter.
+ * @throws {@link Misconfigured}
+ */
+export function createNodeGuard(options: GuardOptions, foreign: readonly string[] = []): NodeGuard {
+  if (process.execArgv.includes('--insecure-http-parser')) {
+    throw new Misconfigured(
+      'ERR_INSECURE_HTTP_PARSER',
+      'start Node without --insecure-http-parser: it lets requests be smuggled',
+    )
+  }
+  const settings = createGuardSettings(options, foreign)
+  return { compose: createGuardComposer(settings), toAgentRequest: createNodeRequests(settings) }
+}

@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http'
+import type { AgentRequest, RouteInfo } from '../agent-request.ts'
+import type { GuardSettings } from '../guard-options.ts'
+import { createHeaderFields } from '../header-fields.ts'
+import { createClientAddress } from './client-address.ts'
+import { createRawBody } from './raw-body.ts'
+
+/** What a framework knows better than the message. */
+export interface NodeRequestInput {
+  readonly message: IncomingMessage
+  /** The request-target before any mount or router rewrote `url`. */
+  readonly originalUrl: string
+  readonly route: () => RouteInfo
+}
+
+/** Translates messages of node:http (and the compatibility API of node:http2). Decides nothing. */
+export type ToAgentRequest = (input: NodeRequestInput) => AgentRequest
+
+/** Prepares the translation for one guard factory. */
+export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
+  const findClientAddress = createClientAddress(settings.trustedProxies)
+  return ({ message, originalUrl, route }) => {
+    const headers = createHeaderFields(message.rawHeaders)
+    const target = originalUrl
+    const queryStart = target.indexOf('?')
+    const origin = settings.originOf(nameOf(message, headers.lines('host')))
+    const declaredLength = headers.only('content-length')
+    const contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
+    const hasBody = headers.has('transfer-encoding') || (contentLength ?? 0) > 0
+    const body = createRawBody(message, { hasBody, maxBytes: settings.maxBodyBytes })
+    return {
+      method: message.method ?? '',
+      target,
+      path: queryStart < 0 ? target : target.slice(0, queryStart),
+      query: queryStart < 0 ? undefined : target.slice(queryStart),
+      scheme: origin?.scheme ?? 'https',
+      authority: origin?.authority ?? '',
+      headers,
+      get remoteAddress() {
+        return findClientAddress(message.socket.remoteAddress, headers)
+      },
+      hasBody,
+      contentLength,
+      body: body.bytes,
+      route,
+      raw: message,
+    }
+  }
+}
+
+/** The host a request names; '' when it names none or several, which is nobody's name. */
+function nameOf(message: IncomingMessage, hosts: readonly string[]): string {
+  const pseudo = pseudoAuthority(message)
+  if (pseudo === undefined) return hosts.length === 1 ? (hosts[0] as string) : ''
+  return hosts.every((host) => host.toLowerCase() === pseudo.toLowerCase()) ? pseudo : ''
+}
+
+/** `:authority` of HTTP/2 (RFC 9113 section 8.3.1). It must agree with Host where both are there. */
+function pseudoAuthority(message: IncomingMessage & { readonly authority?: unknown }): string | undefined {
+  return message.httpVersionMajor >= 2 && typeof message.authority === 'string' ? message.authority : undefined
+}
