@@ -47,6 +47,12 @@ export interface Candidate {
   /** The signed bytes; a promise only when they depend on a body that has not come yet. */
   readonly base: () => Uint8Array | Promise<Uint8Array>
   /**
+   * The bytes whose SHA-256 becomes `proof.baseHash`, where the signed bytes alone are too little to tell two proofs
+   * apart.
+   * @default the signed bytes
+   */
+  readonly replayIdentity?: (base: Uint8Array) => Uint8Array
+  /**
    * Checks what the signature vouches for but does not contain, such as the body against its digest. Called after the
    * signature held.
    * @throws Refusal
