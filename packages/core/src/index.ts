@@ -12,6 +12,7 @@ export {
   type HeaderField,
 } from './check.ts'
 export { type Clock, systemClock } from './clock.ts'
+export { isSmallOrder } from './ed25519-points.ts'
 export type { Environment } from './environment.ts'
 export {
   type AgentFact,
