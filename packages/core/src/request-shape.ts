@@ -52,6 +52,7 @@ export function checkRequestShape(request: AgentRequest, maxHeaderFields: number
   if (!ORIGIN_FORM.test(target) && !(target === '*' && method === 'OPTIONS')) {
     throw new Refusal('request_malformed', 'the request-target must be in origin-form, such as /orders?limit=10')
   }
-  if (!headers.has('host')) throw new Refusal('request_malformed', 'Host is required')
+  // HTTP/2 names the host in `:authority` instead (RFC 9113 section 8.3.1).
+  if (!headers.has('host') && request.authority === '') throw new Refusal('request_malformed', 'Host is required')
   if (request.authority === '') throw new Refusal('authority_mismatch', 'Host names none of the configured authorities')
 }

@@ -1,1 +1,1 @@
-export {}
+export { createGuard, type ExpressGuardOptions } from './create-guard.ts'

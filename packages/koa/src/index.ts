@@ -1,1 +1,1 @@
-export {}
+export { createGuard, type KoaGuardOptions } from './create-guard.ts'
