@@ -1,1 +1,22 @@
-export {}
+export { type AgentRequestInput, aRequest } from './a-request.ts'
+export { createFakeClock, type FakeClock } from './fake-clock.ts'
+export { findProgram, requireProgram } from './find-program.ts'
+export { findFreePort } from './free-port.ts'
+export { agentKeyOf, keySourceOf } from './key-source-of.ts'
+export type { PlainRequest, RequestInput } from './plain-request.ts'
+export type { RawResponse } from './raw-response.ts'
+export {
+  createRecordingObserver,
+  createRecordingRecorder,
+  type RecordingObserver,
+  type RecordingRecorder,
+} from './recording-observer.ts'
+export type { RequestToSign, SignedRequest, SigningForm, Tampering } from './request-to-sign.ts'
+export { type RawRequestInput, rawRequest, type SendRawOptions, sendRaw } from './send-raw.ts'
+export { type ProgramOptions, type StartedProgram, startProgram } from './start-program.ts'
+export { type RedisOptions, type StartedRedis, startRedis } from './start-redis.ts'
+export { type StartedServer, startServer } from './start-server.ts'
+export { createTempFolder, type TempFolder } from './temp-folder.ts'
+export { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.ts'
+export { createTestEnvironment, type TestEnvironment, type TestEnvironmentOptions } from './test-environment.ts'
+export type { TestJwk, TestKey } from './test-key.ts'

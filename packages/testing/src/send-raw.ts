@@ -1,0 +1,68 @@
+import { createConnection } from 'node:net'
+import type { PlainRequest } from './plain-request.ts'
+import { parseRawResponse, type RawResponse } from './raw-response.ts'
+
+/** How raw bytes are sent. */
+export interface SendRawOptions {
+  /** @default '127.0.0.1' */
+  readonly host?: string
+  /** Milliseconds to wait for a complete response. @default 5000 */
+  readonly timeoutMs?: number
+  /** What follows the last byte: nothing, the end of our side, or the end of the connection. @default 'wait' */
+  readonly then?: 'wait' | 'end' | 'destroy'
+}
+
+/**
+ * Sends bytes as they are and answers the first response. An HTTP client would forbid what attackers send: duplicate
+ * Host lines, absolute-form targets, bodies that end early.
+ * @throws Error when the server closes the connection, or says nothing in time, without a complete response
+ */
+export function sendRaw(port: number, bytes: string | Uint8Array, options: SendRawOptions = {}): Promise<RawResponse> {
+  const { host = '127.0.0.1', timeoutMs = 5000, then = 'wait' } = options
+  const request = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : Buffer.from(bytes)
+  const bodyless = request.subarray(0, 5).toString('latin1') === 'HEAD '
+  return new Promise((resolve, reject) => {
+    const received: Buffer[] = []
+    const socket = createConnection({ port, host, allowHalfOpen: true })
+    const settle = (ended: boolean): void => {
+      const response = parseRawResponse(Buffer.concat(received), { ended, bodyless })
+      if (response !== undefined) resolve(response)
+      else if (ended) reject(new Error(`the connection ended after ${Buffer.concat(received).length} bytes`))
+      if (response !== undefined || ended) socket.destroy()
+    }
+    socket.setTimeout(timeoutMs, () => settle(true))
+    socket.on('data', (chunk) => {
+      received.push(chunk)
+      settle(false)
+    })
+    socket.on('end', () => settle(true))
+    socket.on('close', () => settle(true))
+    // A server that refuses early may reset the connection while we still write: what it said before counts.
+    socket.on('error', () => settle(true))
+    socket.write(request, () => {
+      if (then === 'end') socket.end()
+      if (then === 'destroy') socket.destroy()
+    })
+  })
+}
+
+/** What {@link rawRequest} writes; a `SignedRequest` fits. */
+export interface RawRequestInput extends Pick<PlainRequest, 'method' | 'target' | 'headerLines' | 'body'> {
+  /** @default 'HTTP/1.1' */
+  readonly version?: string
+}
+
+/** The bytes of a request. Adds Content-Length when there is a body whose framing is not stated, and closes at the end. */
+export function rawRequest(input: RawRequestInput): Buffer {
+  const { method, target, headerLines, body, version = 'HTTP/1.1' } = input
+  const names = new Set(headerLines.map(([name]) => name.toLowerCase()))
+  const framed = body === undefined || names.has('content-length') || names.has('transfer-encoding')
+  const lines = [
+    `${method} ${target} ${version}`,
+    ...headerLines.map(([name, value]) => `${name}: ${value}`),
+    ...(framed ? [] : [`Content-Length: ${body.length}`]),
+    ...(names.has('connection') ? [] : ['Connection: close']),
+    '\r\n',
+  ]
+  return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), body ?? Buffer.alloc(0)])
+}

@@ -1,0 +1,30 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A server that listens on a port of its own. */
+export interface StartedServer {
+  readonly server: Server
+  readonly port: number
+  /** `http://127.0.0.1:<port>`. */
+  readonly origin: string
+  /** Ends every connection and frees the port. */
+  readonly close: () => Promise<void>
+}
+
+/** Starts a Node handler, an Express application or `koa.callback()` on a free port of 127.0.0.1. */
+export async function startServer(handler: RequestListener): Promise<StartedServer> {
+  const server = createServer(handler)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  return { server, port, origin: `http://127.0.0.1:${port}`, close: () => closeServer(server) }
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.close((error) => (error === undefined ? resolve() : reject(error)))
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,46 @@
+import { type Clock, type SignatureAlgorithm, systemClock } from '@countermark/core'
+import type { RequestToSign, SignedRequest } from './request-to-sign.ts'
+import { signRequest } from './sign-request.ts'
+import { createTestKey, type TestJwk, type TestKey } from './test-key.ts'
+
+/** How to make a test agent. */
+export interface TestAgentOptions {
+  readonly agentId: string
+  /** @default the thumbprint of the key */
+  readonly keyId?: string
+  /** @default 'ed25519' */
+  readonly algorithm?: SignatureAlgorithm
+  /** Dates the signatures: give the clock that the guard uses. @default the system's */
+  readonly clock?: Clock
+  /** A private key to use instead of a new one, for published vectors. */
+  readonly privateJwk?: TestJwk
+}
+
+/** An agent that signs with bare WebCrypto, so that nothing of the code under test judges itself. */
+export interface TestAgent extends TestKey {
+  readonly agentId: string
+  readonly keyId: string
+  /** The public JWK with `kid`, as a key set publishes it. */
+  readonly publishedJwk: TestJwk
+  readonly signRequest: (request: RequestToSign) => Promise<SignedRequest>
+}
+
+/**
+ * Creates an agent with a key of its own.
+ * @example
+ * const agent = await createTestAgent({ agentId: 'agt_buyer' })
+ * const signed = await agent.signRequest({ url: 'https://api.example.com/orders?page=2' })
+ */
+export async function createTestAgent(options: TestAgentOptions): Promise<TestAgent> {
+  const { agentId, algorithm = 'ed25519', clock = systemClock, privateJwk } = options
+  const key = await createTestKey(algorithm, privateJwk)
+  const { keyId = key.thumbprint } = options
+  const signer = { agentId, keyId, key, clock }
+  return {
+    ...key,
+    agentId,
+    keyId,
+    publishedJwk: { ...key.publicJwk, kid: keyId },
+    signRequest: (request) => signRequest(signer, request),
+  }
+}
