@@ -1,14 +1,19 @@
 import type { RouteInfo } from '@countermark/core'
 import type { Context } from 'koa'
 
-/** What @koa/router leaves on the context. */
-interface Routed {
-  readonly _matchedRoute?: unknown
-  readonly params?: Readonly<Record<string, string>>
-}
-
 /** The template and parameters of the route that handles a request; no template before a router has matched it. */
 export function routeOf(ctx: Context): RouteInfo {
-  const { _matchedRoute: matched, params = {} }: Routed = ctx
-  return { template: typeof matched === 'string' ? matched : undefined, parameters: params }
+  // @koa/router leaves both on the context.
+  const template: unknown = ctx['_matchedRoute']
+  const parameters: unknown = ctx['params']
+  return {
+    template: typeof template === 'string' ? template : undefined,
+    parameters: isParameters(parameters) ? parameters : {},
+  }
+}
+
+function isParameters(value: unknown): value is Readonly<Record<string, string>> {
+  return (
+    typeof value === 'object' && value !== null && Object.values(value).every((member) => typeof member === 'string')
+  )
 }
