@@ -73,7 +73,8 @@ function readMember(dictionary: string, key: string): string {
   for (const member of dictionary.match(/(?:"(?:[^"\\]|\\.)*"|\([^)]*\)|[^,])+/g) ?? []) {
     const text = member.trim()
     if (text === key) return '?1'
-    if (text.startsWith(`${key}=`)) return text.slice(key.length + 1)
+    if (text.startsWith(`${key}=`))
+      return text.slice(key.length + 1).replace(/^\([^")]*\)/, (list) => list.replace(/ +/g, ' '))
     if (text.startsWith(`${key};`)) return `?1${text.slice(key.length)}`
   }
   throw new TypeError(`the dictionary has no member ${key}`)

@@ -27,7 +27,7 @@ export interface RequestInput {
   readonly target?: string
   readonly headers?: Readonly<Record<string, string>> | readonly HeaderField[]
   /** Text is sent as UTF-8. */
-  readonly body?: string | Uint8Array
+  readonly body?: string | Uint8Array | undefined
 }
 
 const URL_PARTS = /^(https?):\/\/([^/?#]+)([^#]*)/
