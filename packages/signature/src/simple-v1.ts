@@ -1,0 +1,91 @@
+import {
+  type AgentRequest,
+  acceptUntil,
+  type Environment,
+  type HeaderFields,
+  isKeyId,
+  Refusal,
+} from '@countermark/core'
+import type { Candidate, SignatureScheme } from './signature-scheme.ts'
+import { challengeOf } from './simple-challenge.ts'
+import { checkLength, isNonce, readAgentId, readOnce, readSignature, readTimestamp, withBody } from './simple-fields.ts'
+import { buildSimpleV1 } from './simple-message.ts'
+import type { SimpleSettings } from './simple-settings.ts'
+
+const COVERED = ['@method', '@authority', '@path', '@query', '@request-target', 'content-digest']
+
+/** The nine-line form (protocol profile, form B). */
+export function createSimpleV1(settings: SimpleSettings): SignatureScheme {
+  const { names } = settings
+  const covered = new Set([...COVERED, names.agentId, names.version, names.timestamp, names.nonce])
+  const fields = [names.agentId, names.version, names.timestamp, names.nonce, names.signature]
+  return {
+    name: 'simple-v1',
+    isPresented: ({ headers }) =>
+      headers.has(names.version) && headers.has(names.signature) && !headers.has('signature-input'),
+    readCandidates: (request, environment) => [readCandidate(request, environment, settings, covered)],
+    challenge: (context) => challengeOf(context, { version: '1', fields, nonce: context.nonce }),
+  }
+}
+
+function readCandidate(
+  request: AgentRequest,
+  environment: Environment,
+  settings: SimpleSettings,
+  covered: ReadonlySet<string>,
+): Candidate {
+  const { names, maxBodyBytes } = settings
+  const { headers, method, authority, target } = request
+  requireVersion(headers, names.version)
+  const agentId = readAgentId(headers, names.agentId)
+  const timestamp = readTimestamp(headers, names.timestamp)
+  const nonce = readNonce(headers, names.nonce)
+  const keyId = readKeyId(headers, names.keyId)
+  const signature = readSignature(headers, names.signature, isSignatureLength)
+  const created = Number(timestamp)
+  const end = acceptUntil({ created, expires: undefined }, settings, environment.clock.wallMs())
+  checkLength(request.contentLength, maxBodyBytes)
+  const tokenHeader = headers.has('agent-delegation') ? 'agent-delegation' : 'authorization'
+  const token = readOnce(headers, tokenHeader)
+  return {
+    scheme: 'simple-v1',
+    level: 'signed',
+    query: keyId === undefined ? { agentId } : { agentId, keyId },
+    algorithm: undefined,
+    algorithms: settings.algorithms,
+    created,
+    acceptUntil: end,
+    nonce,
+    label: undefined,
+    tag: undefined,
+    signature,
+    base: () =>
+      withBody(request, maxBodyBytes, (body) =>
+        buildSimpleV1({ method, authority, target, agentId, timestamp, nonce, body, token }),
+      ),
+    checkContent: () => undefined,
+    covers: (component) => component === tokenHeader || covered.has(component),
+  }
+}
+
+function requireVersion(headers: HeaderFields, name: string): void {
+  if (readOnce(headers, name) !== '1') throw new Refusal('scheme_not_allowed', `${name} must be 1`)
+}
+
+function readNonce(headers: HeaderFields, name: string): string {
+  const value = readOnce(headers, name)
+  if (value === undefined) throw new Refusal('nonce_missing', `${name} is required`)
+  if (isNonce(value)) return value
+  throw new Refusal('signature_malformed', `${name} must be 1 to 128 letters, digits or . _ ~ + / = : -`)
+}
+
+function readKeyId(headers: HeaderFields, name: string): string | undefined {
+  const value = readOnce(headers, name)
+  if (value === undefined || isKeyId(value)) return value
+  throw new Refusal('signature_malformed', `${name} must be 1 to 256 printable characters`)
+}
+
+/** Ed25519 and P-256, P-384, or RSA from 2048 to 4096 bits; the key decides which. */
+function isSignatureLength(bytes: number): boolean {
+  return bytes === 64 || bytes === 96 || (bytes >= 256 && bytes <= 512)
+}
