@@ -1,23 +1,39 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { defineConfig } from 'tsdown'
-
-interface Manifest {
-  readonly exports: Readonly<Record<string, string | { readonly '@countermark/source'?: string }>>
-}
+import { copyFileSync } from 'node:fs'
+import { defineConfig, type UserConfig } from 'tsdown'
+import { readWorkspacePackages, type WorkspacePackage } from './scripts/workspace-packages.ts'
 
 /** One ESM and one CommonJS build per package; the entries are the package's own `exports`. */
-function builds(folder: string) {
-  const manifest: Manifest = JSON.parse(readFileSync(`packages/${folder}/package.json`, 'utf8'))
-  const sources = Object.values(manifest.exports).flatMap((target) =>
+function builds({ name, folder, manifest }: WorkspacePackage): readonly UserConfig[] {
+  const entry = Object.values(manifest.exports).flatMap((target) =>
     typeof target === 'string' || target['@countermark/source'] === undefined ? [] : [target['@countermark/source']],
   )
-  const entry = sources.map((source) => `packages/${folder}/${source.slice(2)}`)
-  const shared = { entry, outDir: `packages/${folder}/dist`, platform: 'node', target: 'node20', dts: true } as const
-  const external = [/^@countermark\//, /^node:/]
+  // Nothing is bundled but what CommonJS cannot load: jose is published as ES modules only.
+  const onlyBundle = Object.keys(manifest.dependencies ?? {}).filter((name) => name === 'jose')
+  const shared: UserConfig = {
+    name,
+    cwd: folder,
+    tsconfig: 'tsconfig.json',
+    entry,
+    platform: 'node',
+    target: 'node20',
+    dts: true,
+    report: false,
+    checks: { pluginTimings: false },
+  }
   return [
-    { ...shared, format: 'esm', external },
-    { ...shared, format: 'cjs', external, noExternal: ['jose'], clean: false },
-  ] as const
+    { ...shared, format: 'esm', deps: { onlyBundle: [] } },
+    {
+      ...shared,
+      format: 'cjs',
+      deps: { alwaysBundle: onlyBundle, onlyBundle },
+      outputOptions: { strict: true },
+      clean: false,
+    },
+  ]
 }
 
-export default defineConfig(readdirSync('packages').flatMap(builds))
+const packages = readWorkspacePackages(process.cwd())
+// npm packs the licence that lies beside a package.json: one original, copied, never edited.
+for (const { folder } of packages) copyFileSync('LICENSE', `${folder}/LICENSE`)
+
+export default defineConfig(packages.flatMap(builds))

@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { basename, join, posix, resolve } from 'node:path'
+import ts from 'typescript'
+import { readWorkspacePackages, type WorkspacePackage } from '../scripts/workspace-packages.ts'
+
+const ROOT = resolve(__dirname, '..')
+
+/** Who may import whom: lower numbers only, never sideways. A new package gets a row. */
+const LAYERS: Readonly<Record<string, number>> = {
+  '@countermark/core': 0,
+  '@countermark/outbound': 0,
+  '@countermark/keys': 1,
+  '@countermark/signature': 1,
+  '@countermark/replay': 1,
+  '@countermark/testing': 1,
+  '@countermark/express': 2,
+  '@countermark/koa': 2,
+  '@countermark/client': 3,
+}
+
+/** Where time and environment enter as defaults; everywhere else they are arguments. */
+const AMBIENT: Readonly<Record<string, readonly string[]>> = {
+  'packages/core/src/clock.ts': ['Date.now', 'performance.now'],
+  'packages/core/src/guard-options.ts': ['process.env'],
+  'packages/testing/src/find-program.ts': ['process.env'],
+  'packages/testing/src/start-program.ts': ['process.env'],
+}
+
+const NAMELESS = /^(utils?|helpers?|common|types|misc|shared|.*manager)\.ts$/
+const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare']
+
+const packages = readWorkspacePackages(ROOT)
+const sources = packages.flatMap(({ sources }) => sources)
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8')
+}
+
+function importsOf(file: string): readonly string[] {
+  return ts.preProcessFile(read(file)).importedFiles.map(({ fileName }) => fileName)
+}
+
+/** `@countermark/core/node` → `@countermark/core`. */
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+function importedPackages({ sources }: WorkspacePackage): readonly string[] {
+  const outside = sources.flatMap(importsOf).filter((specifier) => !/^(\.|node:)/.test(specifier))
+  return [...new Set(outside.map(packageOf))].sort()
+}
+
+/** Files whose code, without comments and strings, matches. */
+function filesWith(pattern: RegExp, files: readonly string[] = sources): readonly string[] {
+  return files.filter((file) => pattern.test(codeOf(read(file))))
+}
+
+function codeOf(text: string): string {
+  return text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*|'(?:[^'\\\n]|\\.)*'/g, '')
+}
+
+describe.each(packages.map((entry) => [entry.name, entry] as const))('%s', (name, entry) => {
+  it('imports only packages that it declares', () => {
+    const { dependencies, peerDependencies } = entry.manifest
+    const declared = Object.keys({ ...dependencies, ...peerDependencies })
+    expect(importedPackages(entry).filter((other) => !declared.includes(other))).toEqual([])
+  })
+
+  it('depends on no package that it does not import', () => {
+    const imported = importedPackages(entry)
+    expect(Object.keys(entry.manifest.dependencies ?? {}).filter((other) => !imported.includes(other))).toEqual([])
+  })
+
+  it('imports only packages of lower layers', () => {
+    const siblings = importedPackages(entry).filter((other) => other.startsWith('@countermark/'))
+    const layer = LAYERS[name] ?? Number.NaN
+    expect(siblings.filter((other) => !((LAYERS[other] ?? Number.NaN) < layer))).toEqual([])
+  })
+
+  it('names relative imports by their file, inside its own sources', () => {
+    const relative = entry.sources.flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => specifier.startsWith('.'))
+        .map((specifier) => posix.join(posix.dirname(file), specifier)),
+    )
+    expect(relative.filter((target) => !entry.sources.includes(target))).toEqual([])
+  })
+
+  it('imports built-in modules with the node: prefix', () => {
+    expect(entry.sources.flatMap(importsOf).filter((specifier) => builtinModules.includes(specifier))).toEqual([])
+  })
+
+  it('runs nothing when it is installed', () => {
+    expect(Object.keys(entry.manifest.scripts ?? {}).filter((script) => LIFECYCLE.includes(script))).toEqual([])
+  })
+
+  it('is versioned with the others and pins them exactly', () => {
+    const pins = Object.entries(entry.manifest.dependencies ?? {}).filter(([other]) => other in LAYERS)
+    const versions = new Map(packages.map(({ name, manifest }) => [name, manifest.version]))
+    expect(pins.filter(([other, version]) => versions.get(other) !== version)).toEqual([])
+  })
+})
+
+describe('the sources', () => {
+  it('keep every file under 250 lines', () => {
+    expect(sources.filter((file) => read(file).split('\n').length > 251)).toEqual([])
+  })
+
+  it('name files after what is in them', () => {
+    expect(sources.filter((file) => NAMELESS.test(basename(file)))).toEqual([])
+  })
+
+  it('re-export by name only', () => {
+    expect(filesWith(/\bexport\s*\*/)).toEqual([])
+  })
+
+  it('have no default export', () => {
+    const ours = sources.filter((file) => !file.endsWith('.d.ts')) // those describe packages of others
+    expect(filesWith(/\bexport\s+default\b|\bas\s+default\b/, ours)).toEqual([])
+  })
+
+  it('write nothing to the console', () => {
+    expect(filesWith(/\bconsole\s*\./)).toEqual([])
+  })
+
+  it.each(['Date.now', 'performance.now', 'process.env'])('read %s only where a default is made', (name) => {
+    const allowed = Object.keys(AMBIENT).filter((file) => AMBIENT[file]?.includes(name))
+    expect(filesWith(new RegExp(`\\b${name.replace('.', '\\.')}\\b`))).toEqual(allowed.sort())
+  })
+
+  it('make no time of their own', () => {
+    expect(filesWith(/\bnew Date\(\)|\bprocess\.hrtime\b/)).toEqual([])
+  })
+
+  it('keep public interfaces on one screen: index.ts only re-exports', () => {
+    const indexes = sources.filter((file) => basename(file) === 'index.ts')
+    const statements = indexes.flatMap((file) =>
+      ts
+        .createSourceFile(file, read(file), ts.ScriptTarget.ES2023)
+        .statements.map((statement) => ({ file, statement })),
+    )
+    expect(statements.filter(({ statement }) => !ts.isExportDeclaration(statement)).map(({ file }) => file)).toEqual([])
+  })
+})
+
+describe('the lockfile', () => {
+  const lock: { readonly packages: Readonly<Record<string, { readonly resolved?: string; readonly link?: boolean }>> } =
+    JSON.parse(read('package-lock.json'))
+
+  it('names no registry', () => {
+    const remote = Object.entries(lock.packages).filter(([, { resolved = '' }]) => /^[a-z+]+:\/\//.test(resolved))
+    expect(remote.map(([path]) => path)).toEqual([])
+  })
+
+  it('knows every package of the workspace', () => {
+    const linked = packages.filter(({ name }) => lock.packages[`node_modules/${name}`]?.link !== true)
+    expect(linked.map(({ name }) => name)).toEqual([])
+  })
+})
