@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** CPU time of one slot of load. */
+export interface Measured {
+  readonly requests: number
+  /** CPU microseconds per request of the whole process, and of its main thread alone. */
+  readonly cpuMicros: number
+  readonly mainThreadMicros: number
+  readonly perSecond: number
+  /** Answers whose status was another than expected. */
+  readonly unexpected: number
+}
+
+/** Sends prepared requests with wrk from the server's own core for some seconds and reads the server's CPU time. */
+export async function measure(input: {
+  readonly pid: number
+  readonly port: number
+  readonly requests: readonly string[]
+  readonly status: number
+  readonly seconds: number
+  readonly folder: string
+}): Promise<Measured> {
+  const script = join(input.folder, `load-${input.port}.lua`)
+  const data = join(input.folder, `load-${input.port}.txt`)
+  writeFileSync(data, input.requests.join('\0'))
+  writeFileSync(script, wrkScript(data, input.status))
+  const before = cpuNanos(input.pid)
+  const args = ['-c', '0', 'wrk', '-t1', '-c16', `-d${input.seconds}s`, '-s', script, `http://127.0.0.1:${input.port}/`]
+  const { stdout } = await run('taskset', args)
+  const after = cpuNanos(input.pid)
+  const requests = Number(/RESULT requests=(\d+)/.exec(stdout)?.[1])
+  return {
+    requests,
+    cpuMicros: (after.all - before.all) / 1000 / requests,
+    mainThreadMicros: (after.main - before.main) / 1000 / requests,
+    perSecond: requests / input.seconds,
+    unexpected: Number(/unexpected=(\d+)/.exec(stdout)?.[1]),
+  }
+}
+
+/** Time on a CPU by Linux' scheduler, in nanoseconds. */
+function cpuNanos(pid: number): { all: number; main: number } {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  const nanos = threads.map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  )
+  return { all: nanos.reduce((sum, value) => sum + value, 0), main: nanos[threads.indexOf(String(pid))] ?? 0 }
+}
+
+// `sent` stops the load when the prepared requests are used up: a request sent twice would be a replay.
+function wrkScript(data: string, status: number): string {
+  return `
+local file = io.open(${JSON.stringify(data)}, 'rb')
+local all = file:read('*a')
+file:close()
+local requests = {}
+for one in (all .. '\\0'):gmatch('(.-)%z') do requests[#requests + 1] = one end
+local sent = 0
+unexpected = 0
+total = 0
+function request()
+  sent = sent + 1
+  if sent > #requests then sent = 1 end
+  return requests[sent]
+end
+function response(status)
+  total = total + 1
+  if status ~= ${status} then unexpected = unexpected + 1 end
+end
+local threads = {}
+function setup(thread) table.insert(threads, thread) end
+function done()
+  local sum, bad = 0, 0
+  for _, thread in ipairs(threads) do
+    sum = sum + thread:get('total')
+    bad = bad + thread:get('unexpected')
+  end
+  io.write(string.format('RESULT requests=%d unexpected=%d\\n', sum, bad))
+end
+`
+}

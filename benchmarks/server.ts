@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { BenchIdentity } from './requests.ts'
+import { EXPRESS_SERVERS } from './servers/express.ts'
+import { KOA_SERVERS } from './servers/koa.ts'
+import { NODE_SERVERS } from './servers/node.ts'
+
+/** Makes the listener of one variant; the origin is known once the server listens. */
+export type CreateListener = (identity: BenchIdentity, origin: () => string) => RequestListener
+
+const name = process.argv[2] ?? ''
+const identity: BenchIdentity = JSON.parse(readFileSync(process.env['BENCH_IDENTITY'] ?? '', 'utf8'))
+const create = { ...NODE_SERVERS, ...EXPRESS_SERVERS, ...KOA_SERVERS }[name]
+if (create === undefined) throw new Error(`no server called ${name}`)
+const server: Server = createServer(
+  create(identity, () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+)
+server.keepAliveTimeout = 600_000
+server.listen(0, '127.0.0.1', () => console.log(`PORT ${(server.address() as AddressInfo).port}`))

@@ -1,0 +1,17 @@
+import type { Check, GuardOptions } from '@countermark/core'
+import { staticKeys } from '@countermark/keys'
+import { memoryReplayStore, preventReplay } from '@countermark/replay'
+import { verifySignature } from '@countermark/signature'
+import type { BenchIdentity } from '../requests.ts'
+
+/** What all guarded variants share: signature, digest and replay, as the README sets them up. */
+export function createChecks(identity: BenchIdentity): readonly [Check<object, object>, Check<object, object>] {
+  const keys = staticKeys([{ agentId: identity.agentId, keyId: identity.keyId, key: identity.publicJwk }])
+  const store = memoryReplayStore({ allowSingleProcess: true, maxClaimsPerKey: 5_000_000, maxClaims: 5_000_000 })
+  return [verifySignature({ keys }), preventReplay({ store }) as Check<object, object>]
+}
+
+/** Options that all guarded variants share. */
+export function createOptions(origin: () => string): GuardOptions {
+  return { authorities: () => [origin()] }
+}
