@@ -42,10 +42,13 @@ export interface ProofFact {
   readonly covers: (component: string) => boolean
 }
 
-/** That the proof was claimed, once, by a replay store. */
+/** Whether the proof was claimed, once, by a replay store. */
 export interface FreshnessFact {
   readonly store: string
-  readonly claimedUntil: number
+  /** `unchecked`: the store could not answer, and the guard lets safe methods pass all the same. */
+  readonly state: 'claimed' | 'unchecked'
+  /** Unix seconds; `undefined` when unchecked. */
+  readonly claimedUntil: number | undefined
 }
 
 /** All facts that checks of this repository establish. Other packages augment it. */
