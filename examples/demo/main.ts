@@ -1,0 +1,51 @@
+import { ATTACK_SCENES } from './attack-scenes.ts'
+import { DAY_SCENES } from './day-scenes.ts'
+import { GOOD_SCENES } from './good-scenes.ts'
+import type { Scene } from './scene.ts'
+import { heading, type SceneResult, say, table, tick } from './screen.ts'
+import { createWorld, type World } from './world.ts'
+
+const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
+  ['An honest agent', GOOD_SCENES],
+  ['Attackers', ATTACK_SCENES],
+  ['Ordinary days', DAY_SCENES],
+]
+
+heading('countermark demo: real agents, real HTTP, an Express and a Koa backend')
+const world = await createWorld()
+const results: SceneResult[] = []
+try {
+  for (const [title, scenes] of GROUPS) {
+    heading(title)
+    for (const scene of scenes) {
+      if (scene.needsRedis === true && !world.hasRedis) say(`- ${scene.title}: needs redis-server`)
+      else results.push(await play(scene, world))
+    }
+  }
+} finally {
+  await world.close()
+}
+
+table(results)
+console.log(`
+  Where to look next
+    examples/guard-existing-app   guard an ordinary Express application in under ten lines
+    examples/koa-quickstart       the same for Koa
+    docs/refusals.md              every refusal: what it means and who should act
+`)
+const unexpected = results.filter(({ got, expected }) => got !== expected)
+console.log(`${results.length} scenes, ${unexpected.length} unexpected`)
+process.exitCode = unexpected.length === 0 ? 0 : 1
+
+async function play(scene: Scene, stage: World): Promise<SceneResult> {
+  const begun = performance.now()
+  let got: string
+  try {
+    got = await scene.play(stage)
+  } catch (error) {
+    got = `threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
+  }
+  const result = { ...scene, got, milliseconds: performance.now() - begun }
+  tick(result)
+  return result
+}
