@@ -1,0 +1,62 @@
+import {
+  type AgentKey,
+  type Environment,
+  isRefusal,
+  isThenable,
+  type KeyQuery,
+  type KeySource,
+  Refusal,
+  type Scheme,
+  type SignatureAlgorithm,
+} from '@countermark/core'
+import { checkKey } from './key-checks.ts'
+
+/** Bytes that somebody says an agent signed. */
+export interface SignedBytes {
+  readonly scheme: Scheme
+  readonly query: KeyQuery
+  readonly algorithms: readonly SignatureAlgorithm[]
+  readonly data: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** An agent with more keys than that names the one it used. */
+const MAX_KEYS_TRIED = 4
+
+/**
+ * The key that made a signature, out of those that match the query; at once when they are known.
+ * @throws {@link Refusal} `key_unknown`, `signature_invalid`, `agent_suspended`, and what {@link checkKey} throws
+ */
+export function findSigningKey(
+  signed: SignedBytes,
+  keys: KeySource,
+  environment: Environment,
+): AgentKey | Promise<AgentKey> {
+  const found = keys.findKeys(signed.query, environment)
+  return isThenable(found)
+    ? found.then((candidates) => firstThatHolds(candidates, signed, environment))
+    : firstThatHolds(found, signed, environment)
+}
+
+function firstThatHolds(candidates: readonly AgentKey[], signed: SignedBytes, environment: Environment): AgentKey {
+  const { scheme, algorithms, data, signature } = signed
+  const nowMs = environment.clock.wallMs()
+  let refusal: Refusal | undefined
+  for (const key of candidates.slice(0, MAX_KEYS_TRIED)) {
+    try {
+      checkKey(key, { scheme, algorithm: undefined, algorithms, nowMs })
+      if (environment.verifier.verify(key, data, signature)) return activeAgent(key)
+      throw new Refusal('signature_invalid', 'the signature does not verify')
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      refusal ??= error
+    }
+  }
+  throw refusal ?? new Refusal('key_unknown', 'no key of this agent is known')
+}
+
+/** Judged only now: who cannot sign as an agent does not learn what state it is in. */
+function activeAgent(key: AgentKey): AgentKey {
+  if (key.agent.state === 'active') return key
+  throw new Refusal('agent_suspended', `the agent is ${key.agent.state}`)
+}
