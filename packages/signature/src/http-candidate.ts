@@ -1,0 +1,131 @@
+import {
+  type AgentRequest,
+  acceptUntil,
+  isAgentId,
+  isKeyId,
+  isSignatureAlgorithm,
+  isThenable,
+  type KeyQuery,
+  type Level,
+  Refusal,
+  type SignatureAlgorithm,
+} from '@countermark/core'
+import type { ComponentList } from './component-list.ts'
+import { checkContentDigest } from './content-digest.ts'
+import type { HttpSignatureSettings } from './http-signature-settings.ts'
+import type { OpenedSignature } from './presented-signature.ts'
+import { writeSignatureBase } from './signature-base.ts'
+import type { SignatureParameters } from './signature-input.ts'
+import type { Candidate } from './signature-scheme.ts'
+
+const MAX_NONCE_LENGTH = 256
+
+/**
+ * Judges one signature by everything that needs neither key nor body, cheapest first (profile section 16.4, rows 3 and 4).
+ * @throws Refusal
+ */
+export function readHttpCandidate(
+  { input, signature }: OpenedSignature,
+  request: AgentRequest,
+  settings: HttpSignatureSettings,
+  nowMs: number,
+): Candidate {
+  const { list, parameters, label } = input
+  const missing = settings.coverageFor(request, parameters.tag).findMissing(request, list)
+  const level = levelOf(list, parameters.tag, missing)
+  const times = requireTimes(parameters, settings, level, nowMs)
+  const nonce = requireNonce(parameters.nonce, request, settings, level)
+  if (level === undefined) throw insufficient(missing)
+  return {
+    scheme: 'httpsig',
+    level,
+    query: requireQuery(parameters.keyid, request),
+    algorithm: requireAlgorithm(parameters.alg, settings),
+    algorithms: settings.algorithms,
+    ...times,
+    nonce,
+    label,
+    tag: parameters.tag,
+    signature,
+    base: () => Buffer.from(writeSignatureBase(request, input), 'latin1'),
+    checkContent: () => checkContent(request, list),
+    covers: list.covers,
+  }
+}
+
+/** `undefined` when too little is covered for anything. */
+function levelOf(list: ComponentList, tag: string | undefined, missing: readonly string[]): Level | undefined {
+  if (missing.length === 0) return 'signed'
+  if (tag !== 'web-bot-auth') return undefined
+  // Web Bot Auth asks for the authority and the sender's own name only: that says who, not what.
+  const namesUs = list.covers('@authority') || list.covers('@target-uri')
+  return namesUs && !missing.includes('signature-agent') ? 'identified' : undefined
+}
+
+function requireTimes(
+  { created, expires }: SignatureParameters,
+  settings: HttpSignatureSettings,
+  level: Level | undefined,
+  nowMs: number,
+): Pick<Candidate, 'created' | 'acceptUntil'> {
+  if (created === undefined) throw malformed('the signature must state created')
+  if (expires === undefined && (settings.expires === 'required' || level === 'identified')) {
+    throw malformed('the signature must state expires')
+  }
+  if (expires !== undefined && !(expires - created <= settings.maxLifetimeSeconds)) {
+    throw malformed(`expires may be at most ${settings.maxLifetimeSeconds} s after created`)
+  }
+  const { futureSkewSeconds } = settings
+  const toleranceSeconds = level === 'identified' ? settings.identifiedSeconds : settings.toleranceSeconds
+  return { created, acceptUntil: acceptUntil({ created, expires }, { toleranceSeconds, futureSkewSeconds }, nowMs) }
+}
+
+function requireNonce(
+  nonce: string | undefined,
+  request: AgentRequest,
+  settings: HttpSignatureSettings,
+  level: Level | undefined,
+): string | undefined {
+  if (nonce !== undefined && nonce !== '') {
+    if (nonce.length <= MAX_NONCE_LENGTH) return nonce
+    throw malformed(`a nonce has at most ${MAX_NONCE_LENGTH} characters`)
+  }
+  const isSpared = settings.nonce === 'optional' || (settings.nonce === 'required-unsafe' && isSafe(request.method))
+  if (nonce === undefined && (isSpared || level === 'identified')) return undefined
+  throw new Refusal('nonce_missing', 'the signature must state a nonce')
+}
+
+/** RFC 9110 section 9.2.1, without TRACE. */
+function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+}
+
+function requireQuery(keyId: string | undefined, request: AgentRequest): KeyQuery {
+  if (keyId === undefined || !isKeyId(keyId)) throw malformed('the signature must state a keyid of 1 to 256 characters')
+  if (!request.headers.has('agent-id')) return { keyId }
+  const agentId = request.headers.only('agent-id')
+  if (agentId === undefined || !isAgentId(agentId)) throw malformed('Agent-ID must name one agent')
+  return { keyId, agentId }
+}
+
+function requireAlgorithm(name: string | undefined, settings: HttpSignatureSettings): SignatureAlgorithm | undefined {
+  if (name === undefined || (isSignatureAlgorithm(name) && settings.algorithms.includes(name))) return name
+  throw new Refusal('algorithm_not_allowed', `expected one of ${settings.algorithms.join(', ')}`)
+}
+
+/** A covered digest is checked even against no content; an uncovered one can only say that the content is broken. */
+function checkContent(request: AgentRequest, list: ComponentList): void | Promise<void> {
+  const digests = request.headers.lines('content-digest')
+  if (digests.length === 0 || !(request.hasBody || list.covers('content-digest'))) return
+  const body = request.body()
+  if (isThenable(body)) return body.then((content) => checkContentDigest(digests, content))
+  checkContentDigest(digests, body)
+}
+
+function insufficient(missing: readonly string[]): Refusal {
+  return new Refusal('coverage_insufficient', `the signature must also cover ${missing.join(', ')}`)
+}
+
+function malformed(message: string): Refusal {
+  return new Refusal('signature_malformed', message)
+}

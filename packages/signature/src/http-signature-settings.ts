@@ -1,0 +1,92 @@
+import {
+  DEFAULT_ALGORITHMS,
+  isSignatureAlgorithm,
+  Misconfigured,
+  requireKnownOptions,
+  requireNumber,
+  type SignatureAlgorithm,
+} from '@countermark/core'
+import { type CoveragePolicy, createCoverage } from './coverage.ts'
+
+/** Which RFC 9421 signatures to accept. The defaults are strict; what loosens them has a name. */
+export interface HttpSignaturesOptions {
+  /** Oldest acceptable signature. Seconds. @default 300 */
+  readonly toleranceSeconds?: number
+  /** How far ahead of our clock a signature may be dated. Seconds. @default 30 */
+  readonly futureSkewSeconds?: number
+  /** Whether a signature must state its end. @default 'required' */
+  readonly expires?: 'required' | 'optional'
+  /** Longest time between `created` and `expires`. Seconds. @default no limit: toleranceSeconds ends a signature anyway */
+  readonly maxLifetimeSeconds?: number
+  /** When a nonce is required; `required-unsafe` spares GET, HEAD and OPTIONS. @default 'required-unsafe' */
+  readonly nonce?: 'required' | 'required-unsafe' | 'optional'
+  /** Tags to look at; `undefined` among them stands for signatures without a tag. @default ['agent-auth', 'web-bot-auth'] */
+  readonly tags?: 'any' | readonly (string | undefined)[]
+  /** What must be covered besides method, authority, path and query. @default content and every security field present */
+  readonly coverage?: CoveragePolicy
+  /** @default DEFAULT_ALGORITHMS of core */
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  /** How long a Web Bot Auth signature over the authority alone identifies its sender. Seconds. @default 86_400 */
+  readonly identifiedSeconds?: number
+}
+
+/** The same after validation. */
+export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptions, 'tags' | 'coverage'>> {
+  readonly acceptsTag: (tag: unknown) => boolean
+  /** The tag to ask for. */
+  readonly tag: string | undefined
+  readonly coverageFor: ReturnType<typeof createCoverage>
+}
+
+const OPTIONS = [
+  'toleranceSeconds',
+  'futureSkewSeconds',
+  'expires',
+  'maxLifetimeSeconds',
+  'nonce',
+  'tags',
+  'coverage',
+  'algorithms',
+  'identifiedSeconds',
+]
+
+/** Validates what was chosen. @throws Misconfigured */
+export function httpSignatureSettings(options: HttpSignaturesOptions): HttpSignatureSettings {
+  requireKnownOptions('httpSignatures', options, OPTIONS)
+  const { toleranceSeconds = 300, futureSkewSeconds = 30, maxLifetimeSeconds, identifiedSeconds = 86_400 } = options
+  const { tags = ['agent-auth', 'web-bot-auth'], algorithms = DEFAULT_ALGORITHMS, coverage = {} } = options
+  return {
+    toleranceSeconds: requireNumber('toleranceSeconds', toleranceSeconds, { min: 1 }),
+    futureSkewSeconds: requireNumber('futureSkewSeconds', futureSkewSeconds, { min: 0 }),
+    identifiedSeconds: requireNumber('identifiedSeconds', identifiedSeconds, { min: 1, max: 86_400 }),
+    maxLifetimeSeconds:
+      maxLifetimeSeconds === undefined ? Infinity : requireNumber('maxLifetimeSeconds', maxLifetimeSeconds, { min: 1 }),
+    expires: requireWord('expires', options.expires ?? 'required', ['required', 'optional']),
+    nonce: requireWord('nonce', options.nonce ?? 'required-unsafe', ['required', 'required-unsafe', 'optional']),
+    algorithms: requireAlgorithms(algorithms),
+    ...acceptedTags(tags),
+    coverageFor: createCoverage(coverage),
+  }
+}
+
+/** Validates a list of algorithms. @throws Misconfigured */
+export function requireAlgorithms(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {
+  if (Array.isArray(algorithms) && algorithms.length > 0 && algorithms.every(isSignatureAlgorithm)) return algorithms
+  throw new Misconfigured('ERR_OPTION_INVALID', 'algorithms must name at least one known algorithm')
+}
+
+function acceptedTags(
+  tags: NonNullable<HttpSignaturesOptions['tags']>,
+): Pick<HttpSignatureSettings, 'acceptsTag' | 'tag'> {
+  if (tags === 'any') return { acceptsTag: () => true, tag: undefined }
+  const isTag = (tag: unknown): boolean => tag === undefined || (typeof tag === 'string' && /^[\x20-\x7e]+$/.test(tag))
+  if (!Array.isArray(tags) || tags.length === 0 || !tags.every(isTag)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', "tags must be 'any' or a list such as ['agent-auth', undefined]")
+  }
+  return { acceptsTag: (tag) => tags.some((accepted) => accepted === tag), tag: tags[0] }
+}
+
+function requireWord<Word extends string>(name: string, value: Word, words: readonly Word[]): Word {
+  if (words.includes(value)) return value
+  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be one of ${words.join(', ')}`)
+}

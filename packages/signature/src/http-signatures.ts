@@ -1,0 +1,48 @@
+import { type AgentRequest, type Environment, isRefusal, Refusal } from '@countermark/core'
+import { createComponentLists } from './component-lists.ts'
+import { readHttpCandidate } from './http-candidate.ts'
+import { writeHttpChallenge } from './http-challenge.ts'
+import { type HttpSignaturesOptions, httpSignatureSettings } from './http-signature-settings.ts'
+import { openSignature, readPresentedSignatures } from './presented-signature.ts'
+import type { Candidate, SignatureScheme } from './signature-scheme.ts'
+
+/** More signatures worth verifying would only cost time: a caller needs one. */
+const MAX_CANDIDATES = 2
+
+/**
+ * Accepts requests signed by RFC 9421.
+ * @example verifySignature({ keys, accept: [httpSignatures({ nonce: 'required', tags: ['agent-auth'] })] })
+ * @throws Misconfigured
+ */
+export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureScheme {
+  const settings = httpSignatureSettings(options)
+  const findList = createComponentLists()
+
+  const readCandidates = (request: AgentRequest, environment: Environment): readonly Candidate[] => {
+    const nowMs = environment.clock.wallMs()
+    const candidates: Candidate[] = []
+    let first: unknown
+    for (const presented of readPresentedSignatures(request.headers)) {
+      if (!settings.acceptsTag(presented.scanned.parameters.get('tag'))) continue
+      try {
+        candidates.push(readHttpCandidate(openSignature(presented, findList), request, settings, nowMs))
+      } catch (error) {
+        // One bad signature among several must not spoil the others (RFC 9421 section 7.2.6).
+        if (!isRefusal(error)) throw error
+        first ??= error
+      }
+      if (candidates.length === MAX_CANDIDATES) break
+    }
+    if (candidates.length > 0) return candidates
+    throw first ?? new Refusal('scheme_not_allowed', 'no signature has an accepted tag')
+  }
+
+  return {
+    name: 'httpsig',
+    // A lone Signature belongs to the simple forms only when it comes with their Timestamp (protocol trap 9).
+    isPresented: ({ headers }) =>
+      headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),
+    readCandidates,
+    challenge: (context) => writeHttpChallenge(context, settings),
+  }
+}

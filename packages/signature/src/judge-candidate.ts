@@ -1,0 +1,139 @@
+import {
+  type AgentKey,
+  type AgentRequest,
+  type Environment,
+  isRefusal,
+  isThenable,
+  type KeySource,
+  Refusal,
+  type SignatureAlgorithm,
+} from '@countermark/core'
+import { explainBase } from './explain-base.ts'
+import { checkKey } from './key-checks.ts'
+import { digestBase64 } from './sha-digest.ts'
+import type { SignatureFacts } from './signature-facts.ts'
+import type { Candidate } from './signature-scheme.ts'
+import type { VerificationQueue } from './verification-queue.ts'
+
+/** What a candidate is judged with. */
+export interface Judge {
+  readonly keys: KeySource
+  /** Narrows what the form of the candidate allows. */
+  readonly algorithms: readonly SignatureAlgorithm[] | undefined
+  readonly queue: VerificationQueue
+}
+
+/** One candidate of one request. */
+export interface Case {
+  readonly candidate: Candidate
+  readonly request: AgentRequest
+  readonly environment: Environment
+  readonly judge: Judge
+}
+
+const MAX_KEYS = 4
+
+/**
+ * Finds the key, verifies, then checks what the signature vouches for: nothing is read or computed for a stranger that a
+ * cheaper check would have refused. At once when everything is at hand.
+ * @throws Refusal
+ */
+export function judgeCandidate(given: Case): SignatureFacts | Promise<SignatureFacts> {
+  const found = given.judge.keys.findKeys(given.candidate.query, given.environment)
+  return isThenable(found) ? found.then((keys) => judgeWithKeys(given, keys)) : judgeWithKeys(given, found)
+}
+
+function judgeWithKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
+  const keys = usableKeys(given, found)
+  const base = given.candidate.base()
+  return isThenable(base) ? base.then((bytes) => tryKeys(given, keys, bytes, 0)) : tryKeys(given, keys, base, 0)
+}
+
+/** Several keys may share an id while one replaces the other; one that cannot be used must not hide one that can. */
+function usableKeys({ candidate, judge, environment }: Case, found: readonly AgentKey[]): readonly AgentKey[] {
+  const { scheme, algorithm } = candidate
+  const algorithms = narrow(candidate.algorithms, judge.algorithms)
+  const use = { scheme, algorithm, algorithms, nowMs: environment.clock.wallMs() }
+  const usable: AgentKey[] = []
+  let first: unknown
+  for (const key of found) {
+    try {
+      checkKey(key, use)
+      usable.push(key)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      first ??= error
+    }
+    if (usable.length === MAX_KEYS) break
+  }
+  if (usable.length > 0) return usable
+  throw first ?? new Refusal('key_unknown', 'no key of a known agent matches')
+}
+
+function tryKeys(
+  given: Case,
+  keys: readonly AgentKey[],
+  base: Uint8Array,
+  from: number,
+): SignatureFacts | Promise<SignatureFacts> {
+  const { candidate, environment, judge } = given
+  for (let index = from; index < keys.length; index++) {
+    const key = keys[index] as AgentKey
+    const verification = { key, data: base, signature: candidate.signature }
+    const isValid = judge.queue.verify(verification, environment)
+    if (isThenable(isValid)) {
+      return isValid.then((valid) =>
+        valid === true ? settle(given, key, base) : tryKeys(given, keys, base, index + 1),
+      )
+    }
+    // Nothing but `true` is true: a verifier that answers with an object has not verified anything.
+    if (isValid === true) return settle(given, key, base)
+  }
+  throw invalid(given, base)
+}
+
+function settle(given: Case, key: AgentKey, base: Uint8Array): SignatureFacts | Promise<SignatureFacts> {
+  const { candidate } = given
+  // Asked only now: a stranger must not learn which agents are suspended.
+  if (candidate.query.agentId !== undefined && candidate.query.agentId !== key.agent.id) {
+    throw new Refusal('agent_mismatch', 'the key belongs to another agent than the request names')
+  }
+  if (key.agent.state !== 'active') throw new Refusal('agent_suspended', 'the agent may not act at present')
+  const pending = candidate.checkContent()
+  return isThenable(pending) ? pending.then(() => toFacts(candidate, key, base)) : toFacts(candidate, key, base)
+}
+
+function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): SignatureFacts {
+  const { scheme, level, created, acceptUntil, nonce, label, tag, signature, covers } = candidate
+  const { agent, keyId, thumbprint, algorithm } = key
+  const baseHash = digestBase64('sha256', candidate.replayIdentity?.(base) ?? base)
+  return {
+    agent: { id: agent.id, level, scheme, record: agent },
+    proof: {
+      scheme,
+      keyId,
+      thumbprint,
+      algorithm,
+      created,
+      acceptUntil,
+      nonce,
+      baseHash,
+      label,
+      tag,
+      signed: { base, signature },
+      covers,
+    },
+  }
+}
+
+function narrow(
+  allowed: readonly SignatureAlgorithm[],
+  further: readonly SignatureAlgorithm[] | undefined,
+): readonly SignatureAlgorithm[] {
+  return further === undefined ? allowed : allowed.filter((algorithm) => further.includes(algorithm))
+}
+
+function invalid({ request, environment }: Case, base: Uint8Array): Refusal {
+  const details = environment.development ? { diagnosis: explainBase(base, request.headers) } : {}
+  return new Refusal('signature_invalid', 'the signature does not verify', details)
+}

@@ -1,0 +1,19 @@
+import { normaliseComponent } from './component-identifier.ts'
+import type { SignableResponse } from './signable-message.ts'
+
+/**
+ * What a signature over a response covers at least (profile section 3): the answer, and which request it answers. Without
+ * the request's own parameters an answer to one request would pass for the answer to another.
+ */
+export function responseComponents(
+  response: SignableResponse,
+  requestLabel: string | undefined,
+  hasContent: boolean,
+): readonly string[] {
+  const { headers, request } = response
+  const content = [...(hasContent ? ['content-digest'] : []), ...(headers.has('content-type') ? ['content-type'] : [])]
+  if (request === undefined) return ['@status', ...content]
+  const query = request.target.includes('?') ? ['@query;req'] : []
+  const signed = requestLabel === undefined ? [] : [normaliseComponent(`signature-input;req;key="${requestLabel}"`)]
+  return ['@status', ...content, '@method;req', '@authority;req', '@path;req', ...query, ...signed]
+}

@@ -1,0 +1,165 @@
+import { decodeBase64, Refusal } from '@countermark/core'
+
+/**
+ * Reads a Structured Field of any of the three types and writes it back in canonical form (RFC 9651 sections 4.1, 4.2).
+ * Text in, text out: `1.0` stays a decimal and a date needs no clock. Stricter than the standard where one text could
+ * mean two things: keys occur once, base64 is canonical.
+ */
+export interface StructuredText {
+  /** Member texts by key, each as it stands behind the key: `=1;a`, `=(x y)`, or `;a` for a bare true. */
+  readonly dictionary: () => ReadonlyMap<string, string>
+  readonly list: () => string
+  readonly item: () => string
+}
+
+/** Starts reading a field value. @throws Refusal `signature_malformed` from each of its functions */
+export function readStructuredText(text: string): StructuredText {
+  let at = 0
+  const peek = (): string => text.charAt(at)
+  const take = (pattern: RegExp): string => {
+    pattern.lastIndex = at
+    const match = pattern.exec(text)
+    if (match === null) throw malformed()
+    at = pattern.lastIndex
+    return match[0]
+  }
+  const key = (): string => take(/[a-z*][a-z0-9_.*-]*/y)
+  const bareItem = (): string => canonicalValue(take(BARE_ITEM[kindOf(peek())]()))
+  const parameters = (): string => {
+    const written = new Map<string, string>()
+    while (peek() === ';') {
+      take(/; */y)
+      const name = key()
+      if (written.has(name)) throw malformed()
+      written.set(name, member())
+    }
+    return [...written].map(([name, value]) => `;${name}${value}`).join('')
+  }
+  const member = (): string => {
+    if (peek() !== '=') return ''
+    at++
+    const value = bareItem()
+    return value === '?1' ? '' : `=${value}`
+  }
+  const item = (): string => bareItem() + parameters()
+  const innerList = (): string => {
+    take(/\( */y)
+    const items: string[] = []
+    while (peek() !== ')') {
+      items.push(item())
+      if (peek() !== ')') take(/ +/y)
+    }
+    at++
+    return `(${items.join(' ')})${parameters()}`
+  }
+  const itemOrInnerList = (): string => (peek() === '(' ? innerList() : item())
+  const dictionaryMember = (): string => {
+    if (peek() !== '=') return parameters()
+    at++
+    const value = itemOrInnerList()
+    return value.startsWith('?1') ? value.slice(2) : `=${value}`
+  }
+  const each = (read: () => void): void => {
+    take(/ */y)
+    while (at < text.length) {
+      read()
+      take(/[ \t]*(?:,[ \t]*(?=[^ \t])|$)/y)
+    }
+  }
+  return {
+    dictionary: () => {
+      const members = new Map<string, string>()
+      each(() => {
+        const name = key()
+        if (members.has(name)) throw malformed()
+        members.set(name, dictionaryMember())
+      })
+      return members
+    },
+    list: () => {
+      const members: string[] = []
+      each(() => members.push(itemOrInnerList()))
+      return members.join(', ')
+    },
+    item: () => {
+      take(/ */y)
+      const value = item()
+      take(/ *$/y)
+      return value
+    },
+  }
+}
+
+/** Writes a dictionary read by {@link readStructuredText}. */
+export function writeDictionary(members: ReadonlyMap<string, string>): string {
+  return [...members].map(([name, value]) => name + value).join(', ')
+}
+
+/** The text of one dictionary member alone, as an item (RFC 9421 section 2.1.2). */
+export function writeMember(value: string): string {
+  return value.startsWith('=') ? value.slice(1) : `?1${value}`
+}
+
+type Kind = 'number' | 'string' | 'bytes' | 'boolean' | 'date' | 'display' | 'token'
+
+const KIND_BY_FIRST: Readonly<Record<string, Kind>> = {
+  '"': 'string',
+  ':': 'bytes',
+  '?': 'boolean',
+  '@': 'date',
+  '%': 'display',
+}
+
+const BARE_ITEM: Readonly<Record<Kind, () => RegExp>> = {
+  number: () => /-?(?:[0-9]{1,12}\.[0-9]{1,3}|[0-9]{1,15})(?![0-9.])/y,
+  string: () => /"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"/y,
+  bytes: () => /:[A-Za-z0-9+/=]*:/y,
+  boolean: () => /\?[01]/y,
+  date: () => /@-?[0-9]{1,15}(?![0-9.])/y,
+  display: () => /%"(?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*"/y,
+  token: () => /[A-Za-z*][!#$%&'*+.^_`|~:/0-9A-Za-z-]*/y,
+}
+
+function kindOf(first: string): Kind {
+  if ((first >= '0' && first <= '9') || first === '-') return 'number'
+  return KIND_BY_FIRST[first] ?? 'token'
+}
+
+function canonicalValue(text: string): string {
+  switch (kindOf(text.charAt(0))) {
+    case 'number':
+      return canonicalNumber(text)
+    case 'date':
+      return `@${canonicalNumber(text.slice(1))}`
+    case 'bytes':
+      if (decodeBase64(text.slice(1, -1)) === undefined) throw malformed()
+      return text
+    case 'display':
+      return canonicalDisplayString(text)
+    default:
+      return text
+  }
+}
+
+function canonicalNumber(text: string): string {
+  const [whole = '', fraction] = text.replace('-', '').split('.')
+  const digits = whole.replace(/^0+(?=[0-9])/, '')
+  const value = fraction === undefined ? digits : `${digits}.${fraction.replace(/(?<=[0-9])0+$/, '')}`
+  return text.startsWith('-') && /[1-9]/.test(value) ? `-${value}` : value
+}
+
+function canonicalDisplayString(text: string): string {
+  const bytes = Buffer.from(
+    text.slice(2, -1).replace(/%([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  )
+  if (!Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes)) throw malformed()
+  const escaped = bytes
+    .toString('latin1')
+    .replace(/[^\x20\x21\x23\x24\x26-\x7e]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return `%"${escaped}"`
+}
+
+function malformed(): Refusal {
+  return new Refusal('signature_malformed', 'a structured field cannot be parsed')
+}

@@ -1,0 +1,133 @@
+import {
+  type AcceptanceWindow,
+  type AgentKey,
+  acceptUntil,
+  DEFAULT_ALGORITHMS,
+  isRefusal,
+  isSignatureAlgorithm,
+  nodeVerifier,
+  Refusal,
+  type SignatureAlgorithm,
+  type SignatureVerifier,
+} from '@countermark/core'
+import { normaliseComponent } from './component-identifier.ts'
+import { createComponentLists } from './component-lists.ts'
+import { checkContentDigest } from './content-digest.ts'
+import type { FieldType } from './field-component.ts'
+import { checkKey } from './key-checks.ts'
+import { type OpenedSignature, openSignature, readPresentedSignatures } from './presented-signature.ts'
+import type { SignableMessage } from './signable-message.ts'
+import { writeSignatureBase } from './signature-base.ts'
+import type { SignatureInput } from './signature-input.ts'
+
+/** What a signature must say besides holding. */
+export interface MessagePolicy extends Partial<AcceptanceWindow> {
+  /** Components that must be covered, each exactly as named. */
+  readonly components: readonly string[]
+  /** @default 'optional' */
+  readonly expires?: 'required' | 'optional'
+  /** @default 'optional' */
+  readonly nonce?: 'required' | 'optional'
+}
+
+/** How to verify a message by itself, without agents, replay or registry. */
+export interface VerifyMessageOptions {
+  /** Tried by key id when the signature states one, all in order when it does not; four at most. */
+  readonly keys: readonly AgentKey[]
+  /** Unix milliseconds. */
+  readonly nowMs: number
+  /** `bare` is RFC 9421 alone: no age, no coverage. Never enough for a request that does something. */
+  readonly policy: MessagePolicy | 'bare'
+  /** Only the signature of this label. */
+  readonly label?: string
+  /** Only signatures with this tag. */
+  readonly tag?: string
+  /** The content as transferred: checked against `Content-Digest` when that is covered. */
+  readonly content?: Uint8Array
+  /** @default DEFAULT_ALGORITHMS of core */
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  /** @default nodeVerifier */
+  readonly verifier?: SignatureVerifier
+  /** Types of fields beyond the registered ones, for components marked `sf`. */
+  readonly fieldTypes?: Readonly<Record<string, FieldType>>
+}
+
+/** A signature that holds. */
+export interface VerifiedMessage extends SignatureInput {
+  readonly key: AgentKey
+  /** The text that was signed. */
+  readonly base: string
+}
+
+const MAX_KEYS = 4
+
+/**
+ * Verifies a request or a response (RFC 9421 section 3.2). With several signatures the first that holds counts; when none
+ * does, the first one's refusal is thrown.
+ * @throws Refusal
+ */
+export function verifyMessage(message: SignableMessage, options: VerifyMessageOptions): VerifiedMessage {
+  const { label, tag, fieldTypes = {} } = options
+  const findList = createComponentLists(new Map(Object.entries(fieldTypes)))
+  let first: unknown
+  for (const presented of readPresentedSignatures(message.headers)) {
+    if (label !== undefined && presented.scanned.label !== label) continue
+    if (tag !== undefined && presented.scanned.parameters.get('tag') !== tag) continue
+    try {
+      return verifyOne(message, openSignature(presented, findList), options)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      first ??= error
+    }
+  }
+  throw first ?? new Refusal('credentials_missing', 'no signature has the expected label and tag')
+}
+
+function verifyOne(message: SignableMessage, opened: OpenedSignature, options: VerifyMessageOptions): VerifiedMessage {
+  const { policy, nowMs, content } = options
+  const { input, signature } = opened
+  if (policy !== 'bare') checkPolicy(input, policy, nowMs)
+  const base = writeSignatureBase(message, input)
+  const key = findKey(input, Buffer.from(base, 'latin1'), signature, options)
+  if (content !== undefined && input.list.covers('content-digest')) {
+    checkContentDigest(message.headers.lines('content-digest'), content)
+  }
+  return { ...input, key, base }
+}
+
+function checkPolicy({ list, parameters }: SignatureInput, policy: MessagePolicy, nowMs: number): void {
+  const { components, toleranceSeconds = 300, futureSkewSeconds = 30, expires, nonce } = policy
+  const { created } = parameters
+  if (created === undefined) throw new Refusal('signature_malformed', 'created is required')
+  if (expires === 'required' && parameters.expires === undefined) {
+    throw new Refusal('signature_malformed', 'expires is required')
+  }
+  acceptUntil({ created, expires: parameters.expires }, { toleranceSeconds, futureSkewSeconds }, nowMs)
+  if (nonce === 'required' && !parameters.nonce) throw new Refusal('nonce_missing', 'nonce is required')
+  const missing = components.filter((component) => !list.covers(normaliseComponent(component)))
+  if (missing.length === 0) return
+  throw new Refusal('coverage_insufficient', `the signature must cover ${missing.join(' ')}`)
+}
+
+function findKey(input: SignatureInput, base: Uint8Array, signature: Uint8Array, options: VerifyMessageOptions) {
+  const { keys, nowMs, algorithms = DEFAULT_ALGORITHMS, verifier = nodeVerifier } = options
+  const { keyid, alg } = input.parameters
+  if (alg !== undefined && !isSignatureAlgorithm(alg)) {
+    throw new Refusal('algorithm_not_allowed', `expected one of ${algorithms.join(', ')}`)
+  }
+  const candidates = keys.filter((key) => keyid === undefined || key.keyId === keyid || key.thumbprint === keyid)
+  let first: unknown
+  let isTried = false
+  for (const key of candidates.slice(0, MAX_KEYS)) {
+    try {
+      checkKey(key, { scheme: undefined, algorithm: alg, algorithms, nowMs })
+      if (verifier.verify(key, base, signature) === true) return key
+      isTried = true
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      first ??= error
+    }
+  }
+  if (isTried) throw new Refusal('signature_invalid', 'the signature does not verify')
+  throw first ?? new Refusal('key_unknown', 'no key has this key id')
+}

@@ -1,0 +1,132 @@
+import {
+  type AgentRequest,
+  type Check,
+  defineCheck,
+  type GuardDescription,
+  type HeaderField,
+  isRefusal,
+  isThenable,
+  type KeySource,
+  Misconfigured,
+  Refusal,
+  requireKnownOptions,
+  type SignatureAlgorithm,
+} from '@countermark/core'
+import { requireAlgorithms } from './http-signature-settings.ts'
+import { httpSignatures } from './http-signatures.ts'
+import { type Case, judgeCandidate } from './judge-candidate.ts'
+import type { SignatureFacts } from './signature-facts.ts'
+import type { SignatureScheme } from './signature-scheme.ts'
+import { simpleHeaders } from './simple-headers.ts'
+import { createVerificationQueue, type VerificationQueue } from './verification-queue.ts'
+
+/** Options of {@link verifySignature}. */
+export interface VerifySignatureOptions {
+  /** Where public keys come from. */
+  readonly keys: KeySource
+  /** The forms to accept. @default [httpSignatures(), simpleHeaders({ version: 1 })] */
+  readonly accept?: readonly SignatureScheme[]
+  /** Narrows what the forms allow. @default what each form allows */
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  /** Says that replays are caught somewhere else; without it the guard must also hold a check that catches them. */
+  readonly replay?: 'elsewhere'
+  /** Spreads verification under load; guards may share one. @default createVerificationQueue() */
+  readonly queue?: VerificationQueue
+}
+
+/**
+ * Checks who signed the request. Answers at once when the key is cached and the body is absent or here.
+ * @example guard(verifySignature({ keys: staticKeys([…]) }), preventReplay({ store }))
+ * @throws Misconfigured
+ */
+export function verifySignature(options: VerifySignatureOptions): Check<object, SignatureFacts> {
+  const { keys, accept, algorithms, replay, queue } = validOptions(options)
+  const judge = { keys, algorithms, queue }
+  return defineCheck(
+    {
+      name: 'verifySignature',
+      needs: [],
+      adds: ['agent', 'proof'],
+      challenge: (context) => withoutRepetition(accept.flatMap((scheme) => scheme.challenge(context))),
+      inspect: (guard) => requireReplayCheck(guard, replay),
+    },
+    (request, _facts, environment) => {
+      const candidates = selectScheme(accept, request).readCandidates(request, environment)
+      return judgeFrom(
+        candidates.map((candidate) => ({ candidate, request, environment, judge })),
+        undefined,
+      )
+    },
+  )
+}
+
+/** The form is chosen by what is present, never by what would succeed: no falling back to a weaker one. */
+function selectScheme(accept: readonly SignatureScheme[], request: AgentRequest): SignatureScheme {
+  const isHttpsig = request.headers.has('signature-input')
+  for (const scheme of accept) {
+    if ((!isHttpsig || scheme.name === 'httpsig') && scheme.isPresented(request)) return scheme
+  }
+  if (isHttpsig || request.headers.has('signature')) {
+    throw new Refusal('scheme_not_allowed', `accepted here: ${accept.map(({ name }) => name).join(', ')}`)
+  }
+  throw new Refusal('credentials_missing', 'the request is not signed')
+}
+
+/** The first candidate that holds decides; when none does, the first one's refusal is what the caller learns. */
+function judgeFrom(cases: readonly Case[], first: unknown): SignatureFacts | Promise<SignatureFacts> {
+  const [next, ...others] = cases
+  if (next === undefined) throw first
+  if (others.length === 0 && first === undefined) return judgeCandidate(next)
+  const goOn = (error: unknown): SignatureFacts | Promise<SignatureFacts> => {
+    if (!isRefusal(error)) throw error
+    return judgeFrom(others, first ?? error)
+  }
+  try {
+    const outcome = judgeCandidate(next)
+    return isThenable(outcome) ? outcome.catch(goOn) : outcome
+  } catch (error) {
+    return goOn(error)
+  }
+}
+
+function requireReplayCheck({ checks }: GuardDescription, replay: 'elsewhere' | undefined): void {
+  if (replay === 'elsewhere' || checks.some(({ adds }) => adds.includes('freshness'))) return
+  throw new Misconfigured(
+    'ERR_REPLAY_MISSING',
+    "verifySignature alone accepts a captured request again; add preventReplay({ store }) or say replay: 'elsewhere'",
+  )
+}
+
+function withoutRepetition(fields: readonly HeaderField[]): readonly HeaderField[] {
+  const seen = new Set<string>()
+  return fields.filter(([name, value]) => seen.size !== seen.add(`${name.toLowerCase()}: ${value}`).size)
+}
+
+interface Settings {
+  readonly keys: KeySource
+  readonly accept: readonly SignatureScheme[]
+  readonly algorithms: readonly SignatureAlgorithm[] | undefined
+  readonly replay: 'elsewhere' | undefined
+  readonly queue: VerificationQueue
+}
+
+function validOptions(options: VerifySignatureOptions): Settings {
+  requireKnownOptions('verifySignature', options, ['keys', 'accept', 'algorithms', 'replay', 'queue'])
+  const { keys, accept = [httpSignatures(), simpleHeaders({ version: 1 })], algorithms, replay, queue } = options
+  if (typeof keys?.findKeys !== 'function') {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'keys must be a source of keys, such as staticKeys([…])')
+  }
+  if (accept.length === undefined || accept.length === 0) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'accept must list at least one form, such as httpSignatures()')
+  }
+  if (replay !== undefined && replay !== 'elsewhere') {
+    throw new Misconfigured('ERR_OPTION_INVALID', "replay can only be 'elsewhere'")
+  }
+  return {
+    keys,
+    accept,
+    algorithms: algorithms === undefined ? undefined : requireAlgorithms(algorithms),
+    replay,
+    queue: queue ?? createVerificationQueue(),
+  }
+}
