@@ -1,1 +1,17 @@
-export {}
+export type { FetchedResponse, FetchFunction } from './fetch-transport.ts'
+export { createFetcher, type Fetcher, type JsonDocument } from './fetcher.ts'
+export type { FetcherOptions } from './fetcher-options.ts'
+export { isGlobalAddress } from './global-address.ts'
+export { isOutboundError, type OutboundDetails, OutboundError, type OutboundReason } from './outbound-error.ts'
+export {
+  type CacheContext,
+  type CacheEvent,
+  createRefreshCache,
+  type Loaded,
+  type LoadRequest,
+  type RefreshCache,
+  type RefreshCacheOptions,
+} from './refresh-cache.ts'
+export type { RefreshTimes } from './refresh-rules.ts'
+export type { ResolveAddresses, ResolvedAddress } from './resolve-addresses.ts'
+export type { SecondLevel } from './second-level.ts'

@@ -1,0 +1,91 @@
+import type { UrlRules } from './check-url.ts'
+import { createFetchTransport, type FetchFunction } from './fetch-transport.ts'
+import { createNodeTransport } from './node-transport.ts'
+import { invalidOption, requireBetween, requireOptions } from './option-checks.ts'
+import { type ResolveAddresses, systemResolve } from './resolve-addresses.ts'
+import type { Transport } from './transport.ts'
+
+/** How documents are fetched. The defaults suit the public Internet; loopback development loosens them by name. */
+export interface FetcherOptions {
+  /** Fetch `http:` URLs too. @default false */
+  readonly allowHttp?: boolean
+  /** Connect to private, loopback and other non-global addresses too. @default false */
+  readonly allowPrivateAddresses?: boolean
+  /** Ports that may be connected to. @default [443], with 80 where `allowHttp` */
+  readonly ports?: readonly number[] | 'any'
+  /** Longest content accepted, after decoding. @default 262144 */
+  readonly maxBytes?: number
+  /** Time for everything together: DNS, connection, headers and content. Milliseconds. @default 3000 */
+  readonly deadlineMs?: number
+  /** Deepest nesting of JSON accepted. @default 8 */
+  readonly maxDepth?: number
+  /** Media types accepted, without parameters. @default ['application/json'] */
+  readonly contentTypes?: readonly string[]
+  /** Further header fields to send, such as `authorization`. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Certificate authorities to trust instead of the public ones, PEM. */
+  readonly ca?: string | readonly string[]
+  /** Finds the addresses of a name. @default the operating system's resolver */
+  readonly resolve?: ResolveAddresses
+  /** Takes over connecting, and with it the duty to stay away from private addresses; all other limits hold. */
+  readonly fetch?: FetchFunction
+}
+
+/** Checked options with their defaults. */
+export interface FetcherRules extends UrlRules {
+  readonly maxBytes: number
+  readonly deadlineMs: number
+  readonly maxDepth: number
+  readonly contentTypes: readonly string[]
+  readonly headers: Readonly<Record<string, string>>
+  readonly transport: Transport
+}
+
+const KNOWN = [
+  ...['allowHttp', 'allowPrivateAddresses', 'ports', 'maxBytes', 'deadlineMs', 'maxDepth', 'contentTypes'],
+  ...['headers', 'ca', 'resolve', 'fetch'],
+]
+
+/**
+ * Checks the options of a fetcher.
+ * @throws TypeError
+ */
+export function readFetcherOptions(options: FetcherOptions): FetcherRules {
+  requireOptions('createFetcher', options, KNOWN)
+  const { contentTypes = ['application/json'] } = options
+  const allowHttp = readSwitch('allowHttp', options.allowHttp)
+  const allowPrivateAddresses = readSwitch('allowPrivateAddresses', options.allowPrivateAddresses)
+  const maxBytes = requireBetween('maxBytes', options.maxBytes ?? 262_144, 1, 16_777_216)
+  return {
+    allowHttp,
+    // A fetch of the user's own decides by itself what it connects to.
+    allowPrivateAddresses: allowPrivateAddresses || options.fetch !== undefined,
+    ports: readPorts(options.ports ?? (allowHttp ? [443, 80] : [443])),
+    maxBytes,
+    deadlineMs: requireBetween('deadlineMs', options.deadlineMs ?? 3_000, 1, 60_000),
+    maxDepth: requireBetween('maxDepth', options.maxDepth ?? 8, 1, 64),
+    contentTypes: contentTypes.map((type) => type.toLowerCase()),
+    headers: { ...options.headers },
+    transport: chooseTransport(options, maxBytes),
+  }
+}
+
+/** `'false'` out of an environment variable must not open anything. */
+function readSwitch(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false
+  throw invalidOption(`${name} must be true or false`)
+}
+
+function readPorts(ports: readonly number[] | 'any'): readonly number[] | 'any' {
+  if (ports === 'any') return ports
+  return ports.map((port) => requireBetween('ports', port, 1, 65_535))
+}
+
+function chooseTransport(options: FetcherOptions, maxBytes: number): Transport {
+  const { fetch, allowPrivateAddresses = false, resolve = systemResolve, ca } = options
+  if (fetch === undefined) return createNodeTransport({ maxBytes, allowPrivateAddresses, resolve, ca })
+  if (options.allowPrivateAddresses !== undefined || options.resolve !== undefined || ca !== undefined) {
+    throw invalidOption('allowPrivateAddresses, resolve and ca have no effect beside fetch; leave them out')
+  }
+  return createFetchTransport(fetch)
+}

@@ -1,0 +1,83 @@
+import { decodeUtf8, parseBoundedJson } from './bounded-json.ts'
+import { checkUrl } from './check-url.ts'
+import { withinDeadline } from './deadline.ts'
+import type { FetcherOptions } from './fetcher-options.ts'
+import { readFetcherOptions } from './fetcher-options.ts'
+import { freshForSeconds, retryAfterSeconds } from './freshness.ts'
+import { OutboundError } from './outbound-error.ts'
+import type { Answer } from './transport.ts'
+
+/** A document somebody else wrote, inside all limits. Its content is still theirs: check it member by member. */
+export interface JsonDocument {
+  readonly value: unknown
+  /** The document as it was sent. */
+  readonly text: string
+  /** A header field of the answer by lower-case name. */
+  readonly header: (name: string) => string | undefined
+  /** How long it is fresh by its own word. */
+  readonly freshForSeconds: number | undefined
+}
+
+/** Fetches documents from others. */
+export interface Fetcher {
+  /**
+   * Refuses a URL that {@link Fetcher.fetchJson} would never fetch, while the application starts.
+   * @throws {@link OutboundError} `url_refused`, `address_refused`
+   */
+  readonly checkUrl: (url: string) => URL
+  /** @throws {@link OutboundError} */
+  readonly fetchJson: (url: string, signal?: AbortSignal) => Promise<JsonDocument>
+}
+
+/**
+ * Makes a fetcher that a hostile server cannot hurt: https to public addresses only, each resolved once and connected
+ * to as checked; no redirects; limits of bytes, depth, media type and time. Every loosening has a name in its options.
+ *
+ * @example
+ * const fetcher = createFetcher()
+ * const { value } = await fetcher.fetchJson('https://agents.example/jwks.json')
+ */
+export function createFetcher(options: FetcherOptions = {}): Fetcher {
+  const rules = readFetcherOptions(options)
+  const headers = { accept: rules.contentTypes.join(', '), 'user-agent': 'countermark', ...rules.headers }
+
+  async function receive(url: URL, signal: AbortSignal): Promise<JsonDocument> {
+    const answer = await rules.transport(url, headers, signal)
+    requireAcceptable(answer, rules.contentTypes)
+    const text = decodeUtf8(await readBytes(answer, rules.maxBytes))
+    const value = parseBoundedJson(text, rules.maxDepth)
+    return { value, text, header: answer.header, freshForSeconds: freshForSeconds(answer.header) }
+  }
+
+  return {
+    checkUrl: (url) => checkUrl(url, rules),
+    fetchJson: async (url, outer) => {
+      const checked = checkUrl(url, rules)
+      return withinDeadline(rules.deadlineMs, outer, (signal) => receive(checked, signal))
+    },
+  }
+}
+
+function requireAcceptable(answer: Answer, contentTypes: readonly string[]): void {
+  const { status, header } = answer
+  const contentType = header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  const details = { status, contentType, retryAfterSeconds: retryAfterSeconds(header) }
+  if (status >= 300 && status < 400) throw new OutboundError('redirected', 'redirects are not followed', details)
+  if (status !== 200) throw new OutboundError('status_refused', 'expected status 200', details)
+  if (contentType === undefined || !contentTypes.includes(contentType)) {
+    throw new OutboundError('content_type_refused', `expected ${contentTypes.join(' or ')}`, details)
+  }
+}
+
+async function readBytes(answer: Answer, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = new OutboundError('too_large', `the answer exceeds ${maxBytes} bytes`)
+  if (Number(answer.header('content-length')) > maxBytes) throw tooLarge
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of answer.body) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}

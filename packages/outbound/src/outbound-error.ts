@@ -1,0 +1,51 @@
+/** Why something could not be had from elsewhere. A closed set, fit for a metric label. */
+export type OutboundReason =
+  | 'url_refused'
+  | 'address_refused'
+  | 'dns_failed'
+  | 'connection_failed'
+  | 'deadline_exceeded'
+  | 'redirected'
+  | 'status_refused'
+  | 'content_type_refused'
+  | 'too_large'
+  | 'too_deep'
+  | 'malformed'
+  | 'over_budget'
+  | 'closed'
+
+const OUTBOUND_ERROR = Symbol.for('countermark.outbound-error')
+
+/** What is known about a failure besides its reason. For operators: none of it goes into the message. */
+export interface OutboundDetails {
+  readonly cause?: unknown
+  /** The status that was answered. */
+  readonly status?: number
+  /** The media type that was answered, lower-case, without parameters. */
+  readonly contentType?: string | undefined
+  /** What `Retry-After` asked for. */
+  readonly retryAfterSeconds?: number | undefined
+}
+
+/** The one error of this package. The message names neither URL nor address. */
+export class OutboundError extends Error {
+  override readonly name = 'OutboundError'
+  readonly reason: OutboundReason
+  readonly status: number | undefined
+  readonly contentType: string | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(reason: OutboundReason, message: string, details: OutboundDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    this.reason = reason
+    this.status = details.status
+    this.contentType = details.contentType
+    this.retryAfterSeconds = details.retryAfterSeconds
+    Object.defineProperty(this, OUTBOUND_ERROR, { value: true })
+  }
+}
+
+/** Whether an error is an {@link OutboundError}, also one made by another copy of this package. */
+export function isOutboundError(error: unknown): error is OutboundError {
+  return typeof error === 'object' && error !== null && OUTBOUND_ERROR in error
+}

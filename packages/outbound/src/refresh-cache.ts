@@ -1,0 +1,178 @@
+import { OutboundError } from './outbound-error.ts'
+import { startFlight } from './refresh-flight.ts'
+import type { RefreshTimes } from './refresh-rules.ts'
+import { createRefreshState, type Entry, hasRoom, type RefreshState } from './refresh-state.ts'
+import type { SecondLevel } from './second-level.ts'
+
+/** What the caller brings: time, and whatever the hooks of its cache want to see. */
+export interface CacheContext {
+  readonly clock: { readonly wallMs: () => number; readonly monotonicMs: () => number }
+}
+
+/** What happened in a cache. A closed set, fit for a metric label. */
+export type CacheEvent =
+  | 'hit'
+  | 'stale'
+  | 'miss'
+  | 'absent'
+  | 'failing'
+  | 'over_budget'
+  | 'loaded'
+  | 'not_found'
+  | 'load_failed'
+  | 'second_level_hit'
+  | 'second_level_miss'
+  | 'second_level_failed'
+
+/** A question to the origin. */
+export interface LoadRequest<Value, Context> {
+  readonly key: string
+  /** The answer in the cache, unless it is past all use. */
+  readonly previous: Value | undefined
+  readonly context: Context
+  /** Fires when the cache is closed. */
+  readonly signal: AbortSignal
+}
+
+/** An answer of the origin. */
+export interface Loaded<Value> {
+  readonly value: Value
+  /** The document for the second level; without it none is written. */
+  readonly text?: string | undefined
+  /** How long the origin calls it fresh. Shortens `refreshAfterMs`, down to 30 s; never lengthens it. */
+  readonly freshForSeconds?: number | undefined
+}
+
+/** What a cache needs to know about its origin. */
+export interface RefreshCacheOptions<Value extends object, Context extends CacheContext> {
+  /** Asks the origin; ends by a deadline of its own. `undefined`: there is no such thing. Rejects when it cannot tell. */
+  readonly load: (request: LoadRequest<Value, Context>) => Promise<Loaded<Value> | undefined>
+  readonly times?: RefreshTimes
+  /** A cache shared with other processes. `revive` makes a value from a document that came from there, or throws. */
+  readonly secondLevel?: {
+    readonly store: SecondLevel
+    /** Sets apart what different sources call by the same key. */
+    readonly namespace: string
+    readonly revive: (text: string, request: LoadRequest<Value, Context>) => Value
+  }
+  /** Sees everything that happens; must not throw. */
+  readonly observe?: (event: CacheEvent, context: Context, error?: unknown) => void
+}
+
+/** Answers kept fresh. A failure is always a rejection, a value may come at once. */
+export interface RefreshCache<Value extends object, Context extends CacheContext> {
+  /** The answer for a key; `undefined` when the origin has none. Rejects when nobody can tell. */
+  readonly read: (key: string, context: Context) => Value | undefined | Promise<Value | undefined>
+  /** For a caller who misses something in the answer it has read: a newer one, if it is time to ask for one. */
+  readonly recheck: (key: string, context: Context) => Value | undefined | Promise<Value | undefined>
+  /** Ends requests that are under way and starts no more. Answers in the cache stay readable. */
+  readonly close: () => void
+}
+
+/** An answer this young is not asked for again, whatever it lacks. */
+const SETTLED_MS = 1_000
+
+/**
+ * Makes a cache in front of something slow that fails at times. Callers of one key share one request. An ageing answer is
+ * given at once and renewed behind the caller's back; while renewals fail it is given up to a limit. Tries are spaced out,
+ * counted from the try and not from its success, and unknown keys spend a budget that known keys do not need.
+ */
+export function createRefreshCache<Value extends object, Context extends CacheContext>(
+  options: RefreshCacheOptions<Value, Context>,
+): RefreshCache<Value, Context> {
+  const state = createRefreshState(options)
+  return {
+    read: (key, context) => {
+      const entry = state.entries.get(key)
+      if (entry === undefined) return readUnknown(state, key, context)
+      const nowMs = context.clock.monotonicMs()
+      if (nowMs >= entry.refreshAtMs) return readAged(state, key, entry, context)
+      options.observe?.('hit', context)
+      return entry.value
+    },
+    recheck: (key, context) => recheck(state, key, context),
+    close: () => state.closing.abort(),
+  }
+}
+
+function readAged<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  entry: Entry<Value>,
+  context: Context,
+): Value | Promise<Value | undefined> {
+  const nowMs = context.clock.monotonicMs()
+  const renewal = state.flights.get(key)?.promise ?? renew(state, key, entry, context)
+  if (nowMs >= entry.staleUntilMs) {
+    state.options.observe?.(renewal === undefined ? 'failing' : 'miss', context)
+    return renewal ?? Promise.reject(entry.error ?? state.outage.error() ?? refusalOf(state.closing))
+  }
+  state.options.observe?.('stale', context)
+  const mayWait = nowMs >= entry.expiresAtMs && entry.failures === 0
+  return mayWait && renewal !== undefined ? renewal.catch(() => entry.value) : entry.value
+}
+
+function renew<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  entry: Entry<Value>,
+  context: Context,
+): Promise<Value | undefined> | undefined {
+  const nowMs = context.clock.monotonicMs()
+  if (nowMs < entry.retryAtMs || !hasRoom(state) || !state.outage.mayTry(nowMs)) return undefined
+  return startFlight(state, key, context, { forced: false, unknown: false })
+}
+
+function readUnknown<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  context: Context,
+): undefined | Promise<Value | undefined> {
+  const { observe } = state.options
+  const nowMs = context.clock.monotonicMs()
+  const absence = state.absences.get(key)
+  if (absence !== undefined && nowMs < absence.untilMs) {
+    observe?.(absence.error === undefined ? 'absent' : 'failing', context)
+    return absence.error === undefined ? undefined : Promise.reject(absence.error)
+  }
+  const flight = state.flights.get(key)
+  observe?.('miss', context)
+  if (flight !== undefined) return flight.promise
+  if (!hasRoom(state) || !state.unknownBudget.take(nowMs)) {
+    observe?.('over_budget', context)
+    return Promise.reject(refusalOf(state.closing))
+  }
+  if (!state.outage.mayTry(nowMs)) {
+    state.unknownBudget.giveBack()
+    observe?.('failing', context)
+    return Promise.reject(state.outage.error())
+  }
+  return startFlight(state, key, context, { forced: false, unknown: true })
+}
+
+function recheck<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  context: Context,
+): Value | undefined | Promise<Value | undefined> {
+  const entry = state.entries.get(key)
+  if (entry === undefined) return readUnknown(state, key, context)
+  const flight = state.flights.get(key)
+  if (flight?.forced === true) return flight.promise
+  // A renewal may be content with what another process fetched earlier, so it is asked again what it brought.
+  const again = (): ReturnType<typeof recheck<Value, Context>> => recheck(state, key, context)
+  if (flight !== undefined) return flight.promise.then(again, again)
+  const { recheckAfterMs } = state.rules
+  const nowMs = context.clock.monotonicMs()
+  if (nowMs - entry.fetchedAtMs < Math.min(SETTLED_MS, recheckAfterMs)) return entry.value
+  const isDue = nowMs >= entry.retryAtMs && nowMs - entry.recheckedAtMs >= recheckAfterMs && hasRoom(state)
+  if (isDue && state.recheckBudget.take(nowMs) && state.outage.mayTry(nowMs)) {
+    return startFlight(state, key, context, { forced: true, unknown: false })
+  }
+  return entry.failures === 0 ? entry.value : Promise.reject(entry.error)
+}
+
+function refusalOf(closing: AbortController): OutboundError {
+  if (closing.signal.aborted) return new OutboundError('closed', 'the source was closed')
+  return new OutboundError('over_budget', 'too many things are being asked for at once')
+}

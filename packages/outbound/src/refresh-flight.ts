@@ -1,0 +1,129 @@
+import { backoffMs } from './backoff.ts'
+import { isOutboundError } from './outbound-error.ts'
+import type { CacheContext, Loaded, LoadRequest } from './refresh-cache.ts'
+import { SHORTEST_FRESH_MS } from './refresh-rules.ts'
+import type { RefreshState } from './refresh-state.ts'
+import { recallDocument, rememberDocument } from './second-level-exchange.ts'
+
+/** Why the origin is asked. */
+export interface Intent {
+  /** A caller misses something, so only the origin's own word will do. */
+  readonly forced: boolean
+  /** Nothing is known of this key yet: the try was taken from the budget for unknown things. */
+  readonly unknown: boolean
+}
+
+/** When a try began, by both clocks. An answer is at least as old as the question. */
+interface Start {
+  readonly monotonicMs: number
+  readonly wallMs: number
+}
+
+/** Asks for a key on behalf of everybody who asks meanwhile. */
+export function startFlight<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  context: Context,
+  intent: Intent,
+): Promise<Value | undefined> {
+  const promise = attempt(state, key, context, intent)
+  state.flights.set(key, { promise, forced: intent.forced })
+  const land = (): void => void state.flights.delete(key)
+  // Also the reason why a failure that nobody waits for is not an unhandled rejection.
+  promise.then(land, land)
+  return promise
+}
+
+async function attempt<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  context: Context,
+  intent: Intent,
+): Promise<Value | undefined> {
+  const start = { monotonicMs: context.clock.monotonicMs(), wallMs: context.clock.wallMs() }
+  const entry = state.entries.get(key)
+  if (entry !== undefined && intent.forced) state.entries.set(key, { ...entry, recheckedAtMs: start.monotonicMs })
+  const isPastUse = entry === undefined || start.monotonicMs >= entry.staleUntilMs
+  const previous = isPastUse ? undefined : entry.value
+  const request = { key, previous, context, signal: state.closing.signal }
+  try {
+    const recalled = intent.forced ? undefined : await recallDocument(state, request, entry)
+    if (recalled !== undefined) {
+      if (intent.unknown) state.unknownBudget.giveBack()
+      return keep(state, key, recalled, recalled.fetchedAtMs)
+    }
+    return settle(state, request, intent, start, await state.options.load(request))
+  } catch (error) {
+    fail(state, request, error)
+    throw error
+  }
+}
+
+function settle<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  request: LoadRequest<Value, Context>,
+  intent: Intent,
+  start: Start,
+  loaded: Loaded<Value> | undefined,
+): Value | undefined {
+  const { key, context } = request
+  state.outage.succeeded()
+  if (loaded === undefined) {
+    state.entries.delete(key)
+    const untilMs = context.clock.monotonicMs() + state.rules.absentMs
+    state.absences.set(key, { untilMs, failures: 0, error: undefined })
+    state.options.observe?.('not_found', context)
+    return undefined
+  }
+  if (intent.unknown) state.unknownBudget.giveBack()
+  keep(state, key, loaded, start.monotonicMs)
+  state.options.observe?.('loaded', context)
+  const { text, freshForSeconds } = loaded
+  if (text !== undefined) rememberDocument(state, request, { fetchedAtMs: start.wallMs, freshForSeconds, text })
+  return loaded.value
+}
+
+function keep<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  loaded: Loaded<Value>,
+  fetchedAtMs: number,
+): Value {
+  const { refreshAfterMs, maxAgeMs, staleIfErrorMs, random } = state.rules
+  const statedMs = loaded.freshForSeconds === undefined ? refreshAfterMs : loaded.freshForSeconds * 1_000
+  const freshMs = Math.min(refreshAfterMs, Math.max(SHORTEST_FRESH_MS, statedMs))
+  state.absences.delete(key)
+  state.entries.set(key, {
+    value: loaded.value,
+    fetchedAtMs,
+    // Up to a tenth early, so that processes which started together do not ask together.
+    refreshAtMs: fetchedAtMs + freshMs * (1 - random() / 10),
+    expiresAtMs: fetchedAtMs + maxAgeMs,
+    staleUntilMs: fetchedAtMs + staleIfErrorMs,
+    recheckedAtMs: state.entries.get(key)?.recheckedAtMs ?? Number.NEGATIVE_INFINITY,
+    failures: 0,
+    retryAtMs: 0,
+    error: undefined,
+  })
+  return loaded.value
+}
+
+/** Counted from the end of the try: a slow failure must not be followed by the next at once. */
+function fail<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  request: LoadRequest<Value, Context>,
+  error: unknown,
+): void {
+  const { key, context } = request
+  const { backoff, refreshAfterMs } = state.rules
+  const nowMs = context.clock.monotonicMs()
+  const entry = state.entries.get(key)
+  const failures = (entry ?? state.absences.get(key))?.failures ?? 0
+  const askedMs = (isOutboundError(error) ? (error.retryAfterSeconds ?? 0) : 0) * 1_000
+  const waitMs = Math.max(backoffMs(failures + 1, backoff), Math.min(askedMs, refreshAfterMs))
+  const failure = { failures: failures + 1, error: error ?? new Error('failed without a reason') }
+  state.outage.failed(nowMs, failure.error)
+  if (entry !== undefined) state.entries.set(key, { ...entry, ...failure, retryAtMs: nowMs + waitMs })
+  else state.absences.set(key, { ...failure, untilMs: nowMs + waitMs })
+  state.options.observe?.('load_failed', context, failure.error)
+}
