@@ -15,8 +15,11 @@ const NONE: readonly string[] = []
 /** Groups `[name, value, name, value, …]` as Node's `rawHeaders` has it. Pseudo-header fields of HTTP/2 are left out. */
 export function createHeaderFields(rawHeaders: readonly string[]): HeaderFields {
   const fields = new Map<string, string | string[]>()
+  let count = 0
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] as string).toLowerCase()
+    if (name.startsWith(':')) continue
+    count++
     const value = rawHeaders[index + 1] as string
     const known = fields.get(name)
     if (known === undefined) fields.set(name, value)
@@ -35,6 +38,6 @@ export function createHeaderFields(rawHeaders: readonly string[]): HeaderFields 
     },
     has: (name) => fields.has(name),
     names: () => fields.keys(),
-    count: rawHeaders.length / 2,
+    count,
   }
 }

@@ -32,6 +32,7 @@ export {
   type MinimumLevels,
   type OpenRequests,
   type RouteOptions,
+  requireWord,
 } from './guard-options.ts'
 export { createHeaderFields, type HeaderFields } from './header-fields.ts'
 export { type ImportedKey, type ImportOptions, importPublicKey, type KeyMaterial, thumbprintOf } from './key-import.ts'

@@ -1,5 +1,7 @@
 export { canonicalAddress, createClientAddress, type FindClientAddress } from './node/client-address.ts'
+export { type HttpRefusal, toHttpRefusal } from './node/http-refusal.ts'
 export { createNodeGuard, type NodeGuard } from './node/node-guard.ts'
 export type { NodeRequestInput, ToAgentRequest } from './node/node-request.ts'
 export { createRawBody, type RawBody } from './node/raw-body.ts'
-export { shouldClose } from './node/unread-body.ts'
+export { writeReplyHead } from './node/reply-head.ts'
+export { watchResponse } from './node/watch-response.ts'

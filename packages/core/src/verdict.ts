@@ -5,12 +5,18 @@ import type { GuardSettings } from './guard-options.ts'
 import type { orderChecks } from './guard-order.ts'
 import type { CheckTiming, Decision } from './observer.ts'
 import { isRefusal, Refusal, Unavailable } from './refusal.ts'
-import type { Reply } from './reply.ts'
+import { type Reply, statusOf } from './reply.ts'
 import { createAgentView, type RequestState } from './request-state.ts'
 
 /** What the adapter has to do. */
 export type Verdict =
-  | { readonly outcome: 'allow'; readonly agent: AgentView | undefined; readonly finish: Finish | undefined }
+  | {
+      readonly outcome: 'allow'
+      readonly agent: AgentView | undefined
+      readonly finish: Finish | undefined
+      /** What a guard that only observes let pass. */
+      readonly observed: Refusal | undefined
+    }
   | { readonly outcome: 'deny'; readonly refusal: Refusal; readonly reply: Reply; readonly finish: Finish | undefined }
 
 /** Tells observers how the request ended. `undefined` when nobody listens. */
@@ -48,7 +54,8 @@ export function settle(run: Run, check: string, error?: unknown): Verdict | Prom
   const { context, state } = run
   if (refusal?.code === 'credentials_missing' && context.route.optional) {
     state.anonymous = true
-    return settle(run, check)
+    // What the checks before learned of this request does not stand: not all of them ran.
+    return settle({ ...run, facts: { ...state.facts } }, check)
   }
   const { settings } = context
   if (settings.observers.length === 0 && settings.recorder === undefined && settings.onRefusal === undefined) {
@@ -58,33 +65,41 @@ export function settle(run: Run, check: string, error?: unknown): Verdict | Prom
   return record(run, refusal, createDecision({ run, outcome, check, refusal }))
 }
 
+/** Recorded first: observers are told once, and what they are told is what happens. */
 function record(run: Run, refusal: Refusal | undefined, decision: Decision): Verdict | Promise<Verdict> {
+  let pending: void | Promise<void>
+  try {
+    pending = run.context.settings.recorder?.record(decision)
+  } catch (error) {
+    return unrecorded(run, decision, error)
+  }
+  if (!isThenable(pending)) return conclude(run, refusal, decision)
+  return pending.then(
+    () => conclude(run, refusal, decision),
+    (error: unknown) => unrecorded(run, decision, error),
+  )
+}
+
+/** No record, no unsafe answer (R72). */
+function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
+  const { context, state } = run
+  context.environment.report({ name: 'audit_failures_total', kind: 'counter', value: 1 })
+  if (decision.refusal !== undefined || isSafeMethod(state.request.method)) {
+    return conclude(run, decision.refusal, decision)
+  }
+  const refusal = new Unavailable('audit_unavailable', 'audit', 'the decision could not be recorded', { cause })
+  const outcome = context.route.mode === 'observe' ? 'observe' : 'deny'
+  const status = statusOf(refusal.code, context.settings)
+  return conclude(run, refusal, { ...decision, outcome, check: 'recorder', refusal, status })
+}
+
+function conclude(run: Run, refusal: Refusal | undefined, decision: Decision): Verdict {
   const { settings, environment } = run.context
   notify(settings.observers, environment, (observer) => observer.decided?.(decision))
   if (refusal !== undefined && settings.onRefusal !== undefined) {
     notify([{ decided: settings.onRefusal }], environment, (observer) => observer.decided?.(decision))
   }
-  try {
-    const pending = settings.recorder?.record(decision)
-    if (!isThenable(pending)) return toVerdict(run, refusal, decision)
-    return pending.then(
-      () => toVerdict(run, refusal, decision),
-      (error: unknown) => unrecorded(run, refusal, decision, error),
-    )
-  } catch (error) {
-    return unrecorded(run, refusal, decision, error)
-  }
-}
-
-/** No record, no unsafe answer (R72). */
-function unrecorded(run: Run, refusal: Refusal | undefined, decision: Decision, cause: unknown): Verdict {
-  const { settings, environment } = run.context
-  environment.report({ name: 'audit_failures_total', kind: 'counter', value: 1 })
-  if (decision.outcome === 'deny' || isSafeMethod(run.state.request.method)) return toVerdict(run, refusal, decision)
-  const unavailable = new Unavailable('audit_unavailable', 'audit', 'the decision could not be recorded', { cause })
-  const replaced: Decision = { ...decision, outcome: 'deny', refusal: unavailable, status: 503 }
-  notify(settings.observers, environment, (observer) => observer.decided?.(replaced))
-  return deny(run, unavailable, replaced)
+  return toVerdict(run, refusal, decision)
 }
 
 function toVerdict(run: Run, refusal: Refusal | undefined, decision: Decision | undefined): Verdict {
@@ -98,7 +113,7 @@ function toVerdict(run: Run, refusal: Refusal | undefined, decision: Decision | 
     // Observed refusals leave no facts behind: what would not have stood must not be acted upon.
     state.anonymous = true
   }
-  return { outcome: 'allow', agent: state.view, finish: finishOf(run, decision) }
+  return { outcome: 'allow', agent: state.view, finish: finishOf(run, decision), observed: refusal }
 }
 
 function deny(run: Run, refusal: Refusal, decision: Decision | undefined): Verdict {

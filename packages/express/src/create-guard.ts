@@ -5,10 +5,10 @@ import {
   type GuardFactory,
   type GuardOptions,
   isThenable,
-  type Reply,
+  requireWord,
   type Verdict,
 } from '@countermark/core'
-import { createNodeGuard, shouldClose } from '@countermark/core/node'
+import { createNodeGuard, type NodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { routeOf } from './route.ts'
 
@@ -21,10 +21,13 @@ declare global {
   }
 }
 
+/** How a refusal is answered. */
+export type ExpressRespond = 'problem' | 'next'
+
 /** Options of {@link createGuard} for Express. */
 export interface ExpressGuardOptions extends GuardOptions {
   /** `problem` answers refusals with problem+json; `next` hands them to the application's error handler. @default 'problem' */
-  readonly respond?: 'problem' | 'next'
+  readonly respond?: ExpressRespond
 }
 
 /**
@@ -32,15 +35,15 @@ export interface ExpressGuardOptions extends GuardOptions {
  * @throws Misconfigured
  */
 export function createGuard(options: ExpressGuardOptions): GuardFactory<RequestHandler> {
-  const { respond = 'problem' } = options
-  const { compose, toAgentRequest } = createNodeGuard(options, ['respond'])
-  return createGuardFactory(compose, (guard: Guard) => {
+  const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'next'])
+  const node = createNodeGuard(options, ['respond'])
+  return createGuardFactory(node.compose, (guard: Guard) => {
     return function agentGuardMiddleware(req: Request, res: Response, next: NextFunction): void {
-      const request = toAgentRequest({ message: req, originalUrl: req.originalUrl, route: () => routeOf(req) })
-      const settle = (verdict: Verdict): void => apply(verdict, { req, res, next, respond })
+      const request = node.toAgentRequest({ message: req, originalUrl: req.originalUrl, route: () => routeOf(req) })
+      const apply = (verdict: Verdict): void => applyVerdict(verdict, { req, res, next, respond, warn: node.warn })
       const verdict = guard(request)
-      if (isThenable(verdict)) verdict.then(settle, next)
-      else settle(verdict)
+      if (isThenable(verdict)) verdict.then(apply).catch(next)
+      else apply(verdict)
     }
   })
 }
@@ -49,29 +52,24 @@ interface Exchange {
   readonly req: Request
   readonly res: Response
   readonly next: NextFunction
-  readonly respond: 'problem' | 'next'
+  readonly respond: ExpressRespond
+  readonly warn: NodeGuard['warn']
 }
 
-function apply(verdict: Verdict, { req, res, next, respond }: Exchange): void {
-  const { finish } = verdict
-  if (finish !== undefined) res.once('close', () => finish(res.statusCode, !res.writableFinished))
+function applyVerdict(verdict: Verdict, { req, res, next, respond, warn }: Exchange): void {
+  if (verdict.finish !== undefined) watchResponse(req, res, verdict.finish)
   if (verdict.outcome === 'allow') {
+    warn(verdict.observed)
     if (verdict.agent !== undefined) req.agent = verdict.agent
     next()
-  } else if (respond === 'next') {
-    next(
-      Object.assign(verdict.refusal, {
-        status: verdict.reply.status,
-        headers: Object.fromEntries(verdict.reply.headers),
-      }),
-    )
-  } else {
-    answer(req, res, verdict.reply)
+    return
   }
-}
-
-function answer(req: Request, res: Response, reply: Reply): void {
-  for (const [name, value] of reply.headers) res.append(name, value)
-  if (shouldClose(req)) res.set('Connection', 'close')
-  res.status(reply.status).end(reply.body)
+  const { refusal, reply } = verdict
+  warn(refusal)
+  if (respond === 'next') {
+    next(toHttpRefusal(refusal, reply, req))
+  } else if (!res.headersSent) {
+    writeReplyHead(reply, req, res)
+    res.status(reply.status).end(reply.body)
+  }
 }

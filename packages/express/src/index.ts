@@ -1,1 +1,1 @@
-export { createGuard, type ExpressGuardOptions } from './create-guard.ts'
+export { createGuard, type ExpressGuardOptions, type ExpressRespond } from './create-guard.ts'

@@ -4,9 +4,10 @@ import {
   type Guard,
   type GuardFactory,
   type GuardOptions,
-  type Reply,
+  isThenable,
+  requireWord,
 } from '@countermark/core'
-import { createNodeGuard, shouldClose } from '@countermark/core/node'
+import { createNodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
 import type { Context, Middleware, Next } from 'koa'
 import { routeOf } from './route.ts'
 
@@ -17,10 +18,13 @@ declare module 'koa' {
   }
 }
 
+/** How a refusal is answered. */
+export type KoaRespond = 'problem' | 'throw'
+
 /** Options of {@link createGuard} for Koa. */
 export interface KoaGuardOptions extends GuardOptions {
   /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware. @default 'problem' */
-  readonly respond?: 'problem' | 'throw'
+  readonly respond?: KoaRespond
 }
 
 /**
@@ -28,32 +32,26 @@ export interface KoaGuardOptions extends GuardOptions {
  * @throws Misconfigured
  */
 export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> {
-  const { respond = 'problem' } = options
-  const { compose, toAgentRequest } = createNodeGuard(options, ['respond'])
+  const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'throw'])
+  const { compose, toAgentRequest, warn } = createNodeGuard(options, ['respond'])
   return createGuardFactory(compose, (guard: Guard) => {
     return async function agentGuardMiddleware(ctx: Context, next: Next): Promise<void> {
-      const verdict = await guard(
-        toAgentRequest({ message: ctx.req, originalUrl: ctx.originalUrl, route: () => routeOf(ctx) }),
-      )
-      const { finish } = verdict
-      if (finish !== undefined) ctx.res.once('close', () => finish(ctx.res.statusCode, !ctx.res.writableFinished))
+      const { req, res, originalUrl } = ctx
+      const pending = guard(toAgentRequest({ message: req, originalUrl, route: () => routeOf(ctx) }))
+      const verdict = isThenable(pending) ? await pending : pending
+      if (verdict.finish !== undefined) watchResponse(req, res, verdict.finish)
       if (verdict.outcome === 'allow') {
+        warn(verdict.observed)
         if (verdict.agent !== undefined) ctx.state.agent = verdict.agent
         return next()
       }
-      if (respond === 'throw') throw Object.assign(verdict.refusal, describeRefusal(verdict.reply))
-      answer(ctx, verdict.reply)
+      const { refusal, reply } = verdict
+      warn(refusal)
+      if (respond === 'throw') throw toHttpRefusal(refusal, reply, req)
+      if (res.headersSent) return
+      writeReplyHead(reply, req, res)
+      ctx.status = reply.status
+      ctx.body = reply.body
     }
   })
-}
-
-function describeRefusal(reply: Reply): { status: number; headers: Readonly<Record<string, string>>; expose: boolean } {
-  return { status: reply.status, headers: Object.fromEntries(reply.headers), expose: true }
-}
-
-function answer(ctx: Context, reply: Reply): void {
-  for (const [name, value] of reply.headers) ctx.append(name, value)
-  if (shouldClose(ctx.req)) ctx.set('Connection', 'close')
-  ctx.status = reply.status
-  ctx.body = reply.body
 }

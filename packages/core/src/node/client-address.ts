@@ -41,29 +41,41 @@ export function canonicalAddress(text: string): string | undefined {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
 
+const PREFIX = /^(?:0|[1-9][0-9]{0,2})$/
+
 function compileNetworks(networks: readonly string[]): BlockList {
   const list = new BlockList()
   for (const text of networks) {
-    const [address = '', prefix, ...rest] = text.split('/')
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
-    const bits = family === 'ipv4' ? 32 : 128
-    const length = prefix === undefined ? bits : Number(prefix)
-    if (
-      isIP(address) === 0 ||
-      rest.length > 0 ||
-      !Number.isInteger(length) ||
-      length < 0 ||
-      length > bits ||
-      prefix === ''
-    ) {
-      throw new Misconfigured(
-        'ERR_OPTION_INVALID',
-        'each of trustedProxies must be an address or a network such as 10.0.0.0/8',
-      )
-    }
+    const { address, length, family } = parseNetwork(text)
     list.addSubnet(address, length, family)
   }
   return list
+}
+
+interface Network {
+  readonly address: string
+  readonly length: number
+  readonly family: 'ipv4' | 'ipv6'
+}
+
+/** An IPv4-mapped network is the IPv4 network it maps: addresses are compared in their canonical form. */
+function parseNetwork(text: string): Network {
+  const [given = '', prefix, ...rest] = typeof text === 'string' ? text.split('/') : []
+  const address = canonicalAddress(given)
+  if (address === undefined || rest.length > 0 || !(prefix === undefined || PREFIX.test(prefix))) throw badNetwork()
+  const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
+  const bits = family === 'ipv4' ? 32 : 128
+  const mappedBits = isIP(given) === 6 && family === 'ipv4' ? 96 : 0
+  const length = prefix === undefined ? bits : Number(prefix) - mappedBits
+  if (!(length >= 0 && length <= bits)) throw badNetwork()
+  return { address, length, family }
+}
+
+function badNetwork(): Misconfigured {
+  return new Misconfigured(
+    'ERR_OPTION_INVALID',
+    'each of trustedProxies must be an address or a network such as 10.0.0.0/8',
+  )
 }
 
 function contains(list: BlockList, address: string): boolean {

@@ -1,12 +1,16 @@
 import { createGuardComposer, type GuardComposer } from '../guard.ts'
 import { createGuardSettings, type GuardOptions } from '../guard-options.ts'
 import { Misconfigured } from '../misconfigured.ts'
+import type { Refusal } from '../refusal.ts'
+import { createConfigWarning } from './config-warning.ts'
 import { createNodeRequests, type ToAgentRequest } from './node-request.ts'
 
 /** What an adapter for a framework on node:http is made of. */
 export interface NodeGuard {
   readonly compose: GuardComposer
   readonly toAgentRequest: ToAgentRequest
+  /** Tells the operator about a refusal that is our own fault, observed ones included. */
+  readonly warn: (refusal: Refusal | undefined) => void
 }
 
 /**
@@ -21,5 +25,9 @@ export function createNodeGuard(options: GuardOptions, foreign: readonly string[
     )
   }
   const settings = createGuardSettings(options, foreign)
-  return { compose: createGuardComposer(settings), toAgentRequest: createNodeRequests(settings) }
+  return {
+    compose: createGuardComposer(settings),
+    toAgentRequest: createNodeRequests(settings),
+    warn: createConfigWarning(),
+  }
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { AgentRequest, RouteInfo } from '../agent-request.ts'
 import type { GuardSettings } from '../guard-options.ts'
-import { createHeaderFields } from '../header-fields.ts'
+import { createHeaderFields, type HeaderFields } from '../header-fields.ts'
 import { createClientAddress } from './client-address.ts'
+import { http2StreamOf } from './http2-message.ts'
 import { createRawBody } from './raw-body.ts'
 
 /** What a framework knows better than the message. */
@@ -26,7 +27,7 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
     const origin = settings.originOf(nameOf(message, headers.lines('host')))
     const declaredLength = headers.only('content-length')
     const contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
-    const hasBody = headers.has('transfer-encoding') || (contentLength ?? 0) > 0
+    const hasBody = hasContent(message, headers, contentLength)
     const body = createRawBody(message, { hasBody, maxBytes: settings.maxBodyBytes })
     return {
       method: message.method ?? '',
@@ -46,6 +47,13 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
       raw: message,
     }
   }
+}
+
+/** HTTP/1 frames content by its header fields (RFC 9112 section 6); HTTP/2 by the end of the stream. */
+function hasContent(message: IncomingMessage, headers: HeaderFields, contentLength: number | undefined): boolean {
+  const stream = http2StreamOf(message)
+  if (stream !== undefined) return !stream.endAfterHeaders
+  return headers.has('transfer-encoding') || (contentLength ?? 0) > 0
 }
 
 /** The host a request names; '' when it names none or several, which is nobody's name. */

@@ -1,12 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from '../refusal.ts'
+import { http2StreamOf, onceEndIsCertain } from './http2-message.ts'
 
 /** The content of a request as it came over the wire, held back from the parsers behind until it is known. */
 export interface RawBody {
   /** All bytes; at once when they are here. Afterwards the stream gives the same bytes to whoever reads it. */
   readonly bytes: () => Uint8Array | Promise<Uint8Array>
-  /** Whether every byte has come. */
-  readonly isComplete: () => boolean
 }
 
 // Kept on the request itself, so that two copies of this package (ESM and CommonJS) share one capture.
@@ -25,74 +24,98 @@ export function createRawBody(
   return {
     bytes: () => {
       if (!input.hasBody) return EMPTY
-      capturable[CAPTURED] ??= capture(message, input.maxBytes)
+      capturable[CAPTURED] ??= capture(capturable, input.maxBytes)
       return capturable[CAPTURED]
     },
-    isComplete: () => message.complete,
   }
 }
 
-function capture(message: IncomingMessage, maxBytes: number): Uint8Array | Promise<Uint8Array> {
-  if (message.readableDidRead || message.readableEnded || message.readableFlowing === true) {
+function capture(message: CapturableMessage, maxBytes: number): Uint8Array | Promise<Uint8Array> {
+  if (wasTouched(message)) {
     throw new Refusal('config_error', 'something read the body before the guard: mount the guard before body parsers')
   }
-  if (message.destroyed) throw new Refusal('request_malformed', 'the connection ended before the body was complete')
+  if (message.destroyed || message.aborted) throw truncated()
   const declared = Number(message.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(maxBytes)
-  return message.complete ? takeBuffered(message, maxBytes) : holdBack(message, maxBytes)
+  // HTTP/2 has its own idea of `complete`, and delivers nothing before somebody reads.
+  if (message.complete && http2StreamOf(message) === undefined) return takeBuffered(message, maxBytes)
+  return holdBack(message, maxBytes)
+}
+
+/** Whether some bytes went elsewhere, or were already decoded to text, which does not keep every byte. */
+function wasTouched(message: IncomingMessage): boolean {
+  const isDecoded = message.readableEncoding !== null && message.readableLength > 0
+  return message.readableDidRead || message.readableEnded || message.readableFlowing === true || isDecoded
 }
 
 /** Everything came already: read it and put it back in the same turn, so that the stream never notices. */
 function takeBuffered(message: IncomingMessage, maxBytes: number): Uint8Array {
-  const bytes: Uint8Array = readBuffered(message)
-  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  const bytes = readBuffered(message)
   if (bytes.length > 0) message.unshift(bytes)
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   return bytes
 }
 
+/** Never reads an empty stream: that would make a finished one emit `end` before anybody behind us listens. */
 function readBuffered(message: IncomingMessage): Buffer {
   const chunks: Buffer[] = []
-  for (let chunk: Buffer | null = message.read(); chunk !== null; chunk = message.read()) chunks.push(chunk)
+  while (message.readableLength > 0) {
+    const chunk: Buffer | null = message.read()
+    if (chunk === null) break
+    chunks.push(chunk)
+  }
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 }
 
 /** Takes chunks where the HTTP parser delivers them (`push`), and delivers them itself once all are here. */
-function holdBack(message: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+function holdBack(message: CapturableMessage, maxBytes: number): Promise<Uint8Array> {
   const early = readBuffered(message)
   const held: Buffer[] = early.length > 0 ? [early] : []
   let length = early.length
   return new Promise((resolve, reject) => {
-    const push = message.push
-    const stop = (error: Refusal): void => {
-      message.push = push
+    const settle = (error?: Refusal): boolean => {
       message.off('close', onClose)
-      message.resume()
-      reject(error)
+      restore()
+      const bytes = held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)
+      // Also after a refusal: whoever lets the request pass all the same finds every byte.
+      const wantsMore = held.splice(0).reduce((_, chunk) => message.push(chunk), true)
+      if (error !== undefined) reject(error)
+      else deliver(message, bytes, resolve)
+      return wantsMore
     }
-    const onClose = (): void =>
-      stop(new Refusal('request_malformed', 'the connection ended before the body was complete'))
-    const onEnd = (): void => {
-      message.push = push
-      message.off('close', onClose)
-      for (const chunk of held) message.push(chunk)
-      message.push(null)
-      resolve(held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held))
-    }
-    message.once('close', onClose)
-    message.push = (chunk: unknown): boolean => {
+    const onClose = (): void => void settle(truncated())
+    const restore = replacePush(message, (chunk) => {
       if (chunk === null) {
-        onEnd()
+        onceEndIsCertain(message, (isComplete) => settle(isComplete ? undefined : truncated()))
         return false
       }
-      if (!Buffer.isBuffer(chunk)) return true
       held.push(chunk)
       length += chunk.length
-      if (length > maxBytes) stop(tooLarge(maxBytes))
-      return true
-    }
+      return length > maxBytes ? settle(tooLarge(maxBytes)) : true
+    })
+    message.once('close', onClose)
     // A socket that was paused while the stream's own buffer filled must be read on.
     message.read(0)
   })
+}
+
+function deliver(message: CapturableMessage, bytes: Uint8Array, resolve: (bytes: Uint8Array) => void): void {
+  message.push(null)
+  message[CAPTURED] = bytes
+  resolve(bytes)
+}
+
+/** Delivers what the parser pushes elsewhere, until the function returned is called. */
+function replacePush(message: IncomingMessage, take: (chunk: Buffer | null) => boolean): () => void {
+  const push = message.push
+  message.push = (chunk: unknown): boolean => (chunk === null || Buffer.isBuffer(chunk) ? take(chunk) : true)
+  return () => {
+    message.push = push
+  }
+}
+
+function truncated(): Refusal {
+  return new Refusal('request_malformed', 'the connection ended before the body was complete')
 }
 
 function tooLarge(maxBytes: number): Refusal {
