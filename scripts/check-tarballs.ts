@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import { runCommand } from './run-command.ts'
+import { inPairs, type Tally } from './tally.ts'
+import type { WorkspacePackage } from './workspace-packages.ts'
+
+interface PackReport {
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+const EXPECTED = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w.-]+\.[cm]?(?:js|ts)|src\/[\w./-]+\.ts)$/
+const REQUIRED = ['package.json', 'README.md', 'LICENSE', 'dist/index.mjs', 'dist/index.cjs', 'src/index.ts']
+
+/** Packs every package and looks at the result as a stranger would. Returns the tarballs by package name. */
+export async function checkTarballs(
+  root: string,
+  packages: readonly WorkspacePackage[],
+  target: string,
+  tally: Tally,
+): Promise<ReadonlyMap<string, string>> {
+  const tarballs = new Map<string, string>()
+  await inPairs(packages, async ({ name, folder }) => {
+    const pack = ['pack', '--json', '--silent', '--ignore-scripts', '--pack-destination', target]
+    const packed = await runCommand('npm', pack, { folder: join(root, folder) })
+    if (!packed.ok) return void tally.add(`${name} packs`, packed)
+    const report = readReport(packed.stdout)
+    tally.add(`${name} packs exactly what it should`, { ...packed, ...judgeFiles(report) })
+    const tarball = join(target, report.filename.replace('@', '').replace('/', '-'))
+    tarballs.set(name, tarball)
+    const bin = join(root, 'node_modules/.bin')
+    tally.add(`${name} publint`, await runCommand(join(bin, 'publint'), ['--strict', tarball], { folder: root }))
+    const attw = [tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji', '--no-definitely-typed']
+    tally.add(`${name} types resolve`, await runCommand(join(bin, 'attw'), attw, { folder: root }))
+  })
+  return tarballs
+}
+
+/** npm answers a list or, since version 11, a record by package name. */
+function readReport(text: string): PackReport {
+  const [report]: readonly PackReport[] = Object.values(JSON.parse(text))
+  if (report === undefined) throw new Error('npm pack reported nothing')
+  return report
+}
+
+function judgeFiles({ files }: PackReport): { readonly ok: boolean; readonly output: string } {
+  const paths = files.map(({ path }) => path)
+  const missing = REQUIRED.filter((path) => !paths.includes(path))
+  const surplus = paths.filter((path) => !EXPECTED.test(path))
+  const output = [...missing.map((path) => `missing: ${path}`), ...surplus.map((path) => `surplus: ${path}`)].join('\n')
+  return { ok: output === '', output }
+}

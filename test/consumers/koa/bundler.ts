@@ -1,0 +1,43 @@
+import type { RequestListener } from 'node:http'
+import { createAgentFetch } from '@countermark/client'
+import { type AgentView, type Check, isMisconfigured, REFUSAL_CODES, type RefusalCode } from '@countermark/core'
+import { fromFile, staticKeys } from '@countermark/keys'
+import { createGuard } from '@countermark/koa'
+import { memoryReplayStore, preventReplay } from '@countermark/replay'
+import { verifySignature } from '@countermark/signature'
+import { createTestAgent, type SignedRequest } from '@countermark/testing'
+import Koa from 'koa'
+
+const guard = createGuard({ authorities: ['api.example.com'], mode: 'observe' })
+const signature = verifySignature({ keys: staticKeys([{ agentId: 'agt_consumer', key: 'MCow…' }]) })
+const replay = preventReplay({ store: memoryReplayStore() })
+
+// @ts-expect-error a proof must be verified before it can be claimed
+guard(replay, signature)
+
+const businessHours: Check = () => ({})
+const app = new Koa()
+app.use(guard(signature, replay, businessHours))
+app.use(guard.with({ optional: true })(verifySignature({ keys: fromFile('keys.json') }), replay))
+app.use((ctx) => {
+  const agent: AgentView | undefined = ctx.state.agent
+  ctx.body = { agent: agent?.id, covered: agent?.covered('content-type') }
+})
+
+export const handler: RequestListener = app.callback()
+export const statuses: readonly number[] = Object.values(REFUSAL_CODES).map(({ status }) => status)
+export const code: RefusalCode = 'key_unknown'
+export const fetchAsAgent: typeof fetch = createAgentFetch({
+  agentId: 'agt_consumer',
+  key: '-----BEGIN PRIVATE KEY-----',
+  origins: ['https://api.example.com'],
+})
+
+export async function sign(): Promise<SignedRequest> {
+  const agent = await createTestAgent({ agentId: 'agt_consumer' })
+  return agent.signRequest({ form: 'simple-v1', tamper: { sent: { target: '/admin' } } })
+}
+
+export function explain(error: unknown): string {
+  return isMisconfigured(error) ? error.code : 'unknown'
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { createAgentFetch } from '@countermark/client'
+import { staticKeys } from '@countermark/keys'
+import { createGuard } from '@countermark/koa'
+import { memoryReplayStore, preventReplay } from '@countermark/replay'
+import { verifySignature } from '@countermark/signature'
+import { createTestAgent, startServer } from '@countermark/testing'
+import Koa from 'koa'
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+const tester = await createTestAgent({ agentId: 'agt_tester' })
+const keys = staticKeys([
+  { agentId: 'agt_consumer', key: publicKey.export({ format: 'jwk' }) },
+  { agentId: 'agt_tester', key: tester.publicPem },
+])
+const guard = createGuard({ authorities: () => [origin] })
+const app = new Koa()
+app.use(guard(verifySignature({ keys }), preventReplay({ store: memoryReplayStore() })))
+app.use(async (ctx) => {
+  const chunks = []
+  for await (const chunk of ctx.req) chunks.push(chunk)
+  ctx.status = 201
+  ctx.body = { orderedBy: ctx.state.agent.id, item: JSON.parse(Buffer.concat(chunks).toString()).item }
+})
+const { origin, close } = await startServer(app.callback())
+
+const order = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"item":"kettle"}' }
+const agentFetch = createAgentFetch({ agentId: 'agt_consumer', key: privateKey, origins: [origin] })
+const signed = await agentFetch(`${origin}/orders`, order)
+assert.equal(signed.status, 201)
+assert.deepEqual(await signed.json(), { orderedBy: 'agt_consumer', item: 'kettle' })
+
+const { url, headers } = await tester.signRequest({ url: `${origin}/orders`, ...order })
+const independent = await fetch(url, { ...order, headers })
+assert.equal(independent.status, 201)
+
+const unsigned = await fetch(`${origin}/orders`, order)
+assert.equal(unsigned.status, 401)
+assert.equal((await unsigned.json()).code, 'credentials_missing')
+await close()
