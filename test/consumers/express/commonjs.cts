@@ -12,10 +12,10 @@ const guard = createGuard({ authorities: ['api.example.com'], mode: 'observe' })
 const signature = verifySignature({ keys: staticKeys([{ agentId: 'agt_consumer', key: 'MCow…' }]) })
 const replay = preventReplay({ store: memoryReplayStore() })
 
-// @ts-expect-error a proof must be verified before it can be claimed
-guard(replay, signature)
-
 const businessHours: Check = () => ({})
+// @ts-expect-error nothing before it verified a proof that could be claimed
+guard(businessHours, replay)
+
 const app = express()
 app.use(guard(signature, replay, businessHours))
 app.use('/reports', guard.with({ optional: true })(verifySignature({ keys: fromFile('keys.json') }), replay))
