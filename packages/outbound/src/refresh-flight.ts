@@ -47,7 +47,8 @@ async function attempt<Value extends object, Context extends CacheContext>(
   const previous = isPastUse ? undefined : entry.value
   const request = { key, previous, context, signal: state.closing.signal }
   try {
-    const recalled = intent.forced ? undefined : await recallDocument(state, request, entry)
+    const skipsSecondLevel = intent.forced || state.options.secondLevel === undefined
+    const recalled = skipsSecondLevel ? undefined : await recallDocument(state, request, entry)
     if (recalled !== undefined) {
       if (intent.unknown) state.unknownBudget.giveBack()
       return keep(state, key, recalled, recalled.fetchedAtMs)

@@ -53,11 +53,8 @@ export function rememberDocument<Value extends object, Context extends CacheCont
   if (secondLevel === undefined || !state.secondLevelOutage.mayTry(clock.monotonicMs())) return
   const key = storedKey(secondLevel.namespace, request.key)
   const limits = { deadlineMs: DEADLINE_MS, ttlMs: state.rules.maxAgeMs }
-  writeStored(secondLevel.store, key, document, limits).then(
-    () => state.secondLevelOutage.succeeded(),
-    (error: unknown) => {
-      state.secondLevelOutage.failed(clock.monotonicMs(), error)
-      observe?.('second_level_failed', request.context, error)
-    },
-  )
+  writeStored(secondLevel.store, key, document, limits).catch((error: unknown) => {
+    state.secondLevelOutage.failed(clock.monotonicMs(), error)
+    observe?.('second_level_failed', request.context, error)
+  })
 }

@@ -1,0 +1,476 @@
+import fc from 'fast-check'
+import { createRefreshCache } from '../src/index.ts'
+import { createScriptedOrigin, failing, HOUR, MINUTE, type ScriptedOrigin, SECOND, settle } from './scripted-origin.ts'
+
+function read(origin: ScriptedOrigin, key = 'a'): unknown {
+  return origin.cache.read(key, origin.context)
+}
+
+async function warm(origin: ScriptedOrigin, key = 'a'): Promise<void> {
+  await read(origin, key)
+}
+
+/** Reads once a second for some time. */
+async function readFor(origin: ScriptedOrigin, durationMs: number, key = 'a'): Promise<unknown[]> {
+  const results: unknown[] = []
+  for (let passed = 0; passed < durationMs; passed += SECOND) {
+    results.push(await Promise.resolve(read(origin, key)).catch((error: unknown) => error))
+    await settle()
+    origin.clock.advance(SECOND)
+  }
+  return results
+}
+
+describe('a refresh cache', () => {
+  it('asks once for a hundred concurrent misses', async () => {
+    const origin = createScriptedOrigin()
+    const answers = await Promise.all(Array.from({ length: 100 }, () => read(origin)))
+    expect(origin.asked).toEqual(['a'])
+    expect(new Set(answers)).toEqual(new Set([{ name: 'a' }]))
+  })
+
+  it('gives a cached answer at once, without a promise', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    expect(read(origin)).toEqual({ name: 'a' })
+    expect(origin.events).toEqual(['miss', 'loaded', 'hit'])
+  })
+
+  it('keeps the answers of different keys apart', async () => {
+    const origin = createScriptedOrigin()
+    await Promise.all([warm(origin, 'a'), warm(origin, 'b'), warm(origin, '__proto__')])
+    expect([read(origin, 'a'), read(origin, 'b'), read(origin, '__proto__')]).toEqual([
+      { name: 'a' },
+      { name: 'b' },
+      { name: '__proto__' },
+    ])
+  })
+
+  it('forgets the least recently used answer when it is full', async () => {
+    const origin = createScriptedOrigin({ times: { maxEntries: 2 } })
+    for (const key of ['a', 'b', 'c']) await warm(origin, key)
+    await warm(origin, 'a')
+    expect(origin.asked).toEqual(['a', 'b', 'c', 'a'])
+  })
+})
+
+describe('an ageing answer', () => {
+  it('is given at once after five minutes and renewed behind the caller', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.answer = () => ({ value: { name: 'new' } })
+    origin.clock.advance(5 * MINUTE)
+    expect(read(origin)).toEqual({ name: 'a' })
+    await settle()
+    expect(read(origin)).toEqual({ name: 'new' })
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('is renewed once, however many ask meanwhile', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.hold = true
+    origin.clock.advance(6 * MINUTE)
+    for (let caller = 0; caller < 100; caller++) expect(read(origin)).toEqual({ name: 'a' })
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('is waited for after an hour without use', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.answer = () => ({ value: { name: 'new' } })
+    origin.clock.advance(HOUR)
+    expect(await read(origin)).toEqual({ name: 'new' })
+  })
+
+  it('is given after an hour when the renewal fails', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.answer = failing()
+    origin.clock.advance(HOUR)
+    expect(await read(origin)).toEqual({ name: 'a' })
+    expect(read(origin)).toEqual({ name: 'a' })
+  })
+
+  it('goes when the origin no longer has it', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.answer = () => undefined
+    origin.clock.advance(5 * MINUTE)
+    read(origin)
+    await settle()
+    expect(read(origin)).toBeUndefined()
+  })
+
+  it('is renewed earlier when the origin says so, but never more often than every 30 s', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = () => ({ value: { name: 'a' }, freshForSeconds: 0 })
+    await readFor(origin, MINUTE)
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('is not kept longer because the origin says so', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = () => ({ value: { name: 'a' }, freshForSeconds: 31_536_000 })
+    await readFor(origin, 6 * MINUTE)
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('is renewed up to a tenth early, at random', async () => {
+    const origin = createScriptedOrigin({ times: { random: () => 0.999 } })
+    await warm(origin)
+    origin.clock.advance(271 * SECOND)
+    read(origin)
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('ages by the monotonic clock, whoever sets the other one', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.clock.stepWall(-HOUR)
+    expect(read(origin)).toEqual({ name: 'a' })
+    origin.clock.stepWall(30 * HOUR)
+    read(origin)
+    expect(origin.asked).toHaveLength(1)
+    origin.clock.advance(5 * MINUTE)
+    read(origin)
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('hands its previous value to the renewal until it is past use', async () => {
+    const origin = createScriptedOrigin({ times: { staleIfErrorMs: 2 * HOUR } })
+    await warm(origin)
+    origin.clock.advance(HOUR)
+    await read(origin)
+    origin.clock.advance(2 * HOUR)
+    await read(origin)
+    expect(origin.requests.map(({ previous }) => previous)).toEqual([undefined, { name: 'a' }, undefined])
+  })
+})
+
+describe('an origin that is down', () => {
+  it('costs callers with an answer nothing for 24 hours, and then fails', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.answer = failing()
+    for (let minute = 0; minute < 24 * 60; minute++) {
+      expect(await read(origin)).toEqual({ name: 'a' })
+      await settle()
+      origin.clock.advance(MINUTE)
+    }
+    await expect(read(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+  })
+
+  it('makes a caller wait in none of these reads once a renewal has failed', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.answer = failing()
+    origin.clock.advance(5 * MINUTE)
+    read(origin)
+    await settle()
+    origin.hold = true
+    for (let hour = 0; hour < 23; hour++) {
+      expect(read(origin)).toEqual({ name: 'a' })
+      origin.clock.advance(HOUR)
+    }
+  })
+
+  it('fails after an hour where stale answers are not allowed', async () => {
+    const origin = createScriptedOrigin({ times: { staleIfErrorMs: 0 } })
+    await warm(origin)
+    origin.answer = failing()
+    origin.clock.advance(59 * MINUTE)
+    expect(read(origin)).toEqual({ name: 'a' })
+    origin.clock.advance(MINUTE)
+    await expect(read(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+  })
+
+  it('is asked at most four times in a minute, counted from the try', async () => {
+    const origin = createScriptedOrigin({ times: { random: () => 0.999 } })
+    origin.answer = failing()
+    const results = await readFor(origin, MINUTE)
+    expect(results.every((result) => result instanceof Error)).toBe(true)
+    expect(origin.asked.length).toBeLessThanOrEqual(4)
+  })
+
+  it('is asked at most four times in a minute for a cached answer', async () => {
+    const origin = createScriptedOrigin({ times: { random: () => 0.999 } })
+    await warm(origin)
+    origin.answer = failing()
+    origin.clock.advance(5 * MINUTE)
+    await readFor(origin, MINUTE)
+    expect(origin.asked.length - 1).toBeLessThanOrEqual(4)
+  })
+
+  it('answers the next caller of a cold key at once with the same failure', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = failing()
+    await expect(read(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+    origin.hold = true
+    await expect(read(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+    expect(origin.asked).toHaveLength(1)
+  })
+
+  it('is given a rest even after a slow failure', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = failing()
+    origin.hold = true
+    const first = read(origin)
+    origin.clock.advance(3 * SECOND)
+    origin.release()
+    await expect(first).rejects.toBeDefined()
+    await expect(read(origin)).rejects.toBeDefined()
+    expect(origin.asked).toHaveLength(1)
+  })
+
+  it('is asked again as soon as a short outage may be over', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = failing()
+    await expect(read(origin)).rejects.toBeDefined()
+    origin.answer = (key) => ({ value: { name: key } })
+    origin.clock.advance(SECOND)
+    expect(await read(origin)).toEqual({ name: 'a' })
+  })
+
+  it('is left alone as long as it asks, up to five minutes', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = failing({ retryAfterSeconds: 86_400 })
+    await readFor(origin, 5 * MINUTE)
+    expect(origin.asked).toHaveLength(1)
+    await readFor(origin, SECOND)
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('is probed one key at a time when everything fails', async () => {
+    const origin = createScriptedOrigin({ times: { random: () => 0.5 } })
+    origin.answer = failing()
+    for (let key = 0; key < 50; key++) await expect(read(origin, `${key}`)).rejects.toBeDefined()
+    expect(origin.asked).toHaveLength(5)
+    origin.clock.advance(2 * SECOND)
+    for (let key = 50; key < 100; key++) await expect(read(origin, `${key}`)).rejects.toBeDefined()
+    expect(origin.asked).toHaveLength(6)
+  })
+
+  it('does not cost known answers their renewal because some keys always fail', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin, 'good')
+    origin.answer = (key) => (key === 'good' ? { value: { name: 'renewed' } } : failing()())
+    for (let key = 0; key < 4; key++) await expect(read(origin, `${key}`)).rejects.toBeDefined()
+    origin.clock.advance(5 * MINUTE)
+    read(origin, 'good')
+    await settle()
+    expect(read(origin, 'good')).toEqual({ name: 'renewed' })
+  })
+
+  it('never leads to an unhandled rejection', async () => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): number => unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.answer = failing()
+    origin.clock.advance(5 * MINUTE)
+    read(origin)
+    await settle()
+    await settle()
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+  })
+
+  it('may throw before it returns a promise, or throw nothing at all', async () => {
+    const throwing = createRefreshCache({
+      load: () => {
+        throw undefined
+      },
+    })
+    const { context } = createScriptedOrigin()
+    await expect(throwing.read('a', context)).rejects.toBeUndefined()
+    await expect(throwing.read('a', context)).rejects.toThrow('failed without a reason')
+  })
+})
+
+describe('a flood of unknown keys', () => {
+  it('is remembered as absent for a minute each', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = () => undefined
+    expect(await read(origin)).toBeUndefined()
+    origin.hold = true
+    expect(read(origin)).toBeUndefined()
+    origin.clock.advance(MINUTE)
+    expect(read(origin)).toBeInstanceOf(Promise)
+  })
+
+  it('is remembered in bounded space', async () => {
+    const origin = createScriptedOrigin({ times: { unknownPerMinute: 1_000 } })
+    origin.answer = () => undefined
+    for (let key = 0; key < 200; key++) await read(origin, `${key}`)
+    await read(origin, '199')
+    expect(origin.asked).toHaveLength(200)
+    await read(origin, '0')
+    expect(origin.asked).toHaveLength(201)
+  })
+
+  it('leads to at most 60 fetches at once and 60 a minute', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = () => undefined
+    const ask = (key: string): Promise<unknown> => Promise.resolve(read(origin, key)).catch((error: unknown) => error)
+    await Promise.all(Array.from({ length: 1_000 }, (_, index) => ask(`${index}`)))
+    expect(origin.asked).toHaveLength(60)
+    for (let index = 0; index < 60; index++) {
+      origin.clock.advance(SECOND)
+      for (let key = 0; key < 10; key++) await ask(`${index}/${key}`)
+    }
+    expect(origin.asked).toHaveLength(120)
+  })
+
+  it('is refused by name once the budget is spent', async () => {
+    const origin = createScriptedOrigin({ times: { unknownPerMinute: 1 } })
+    origin.answer = () => undefined
+    await read(origin, 'x')
+    await expect(read(origin, 'y')).rejects.toMatchObject({ reason: 'over_budget' })
+    expect(origin.events.at(-1)).toBe('over_budget')
+  })
+
+  it('starves neither known answers nor their renewal', async () => {
+    const origin = createScriptedOrigin({ times: { unknownPerMinute: 1 } })
+    await warm(origin, 'known')
+    origin.answer = (key) => (key === 'known' ? { value: { name: 'renewed' } } : undefined)
+    origin.clock.advance(5 * MINUTE)
+    for (let key = 0; key < 100; key++) Promise.resolve(read(origin, `${key}`)).catch(() => {})
+    expect(read(origin, 'known')).toEqual({ name: 'known' })
+    await settle()
+    expect(read(origin, 'known')).toEqual({ name: 'renewed' })
+  })
+
+  it('does not count keys that turn out to exist', async () => {
+    const origin = createScriptedOrigin()
+    for (let key = 0; key < 1_000; key++) await warm(origin, `${key}`)
+    expect(origin.asked).toHaveLength(1_000)
+  })
+})
+
+describe('a recheck', () => {
+  async function warmOrigin(): Promise<ScriptedOrigin> {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.clock.advance(10 * SECOND)
+    origin.answer = () => ({ value: { name: 'new' } })
+    return origin
+  }
+  const recheck = (origin: ScriptedOrigin): unknown => origin.cache.recheck('a', origin.context)
+
+  it('brings what is new', async () => {
+    const origin = await warmOrigin()
+    expect(await recheck(origin)).toEqual({ name: 'new' })
+    expect(read(origin)).toEqual({ name: 'new' })
+  })
+
+  it('asks once for ten thousand callers', async () => {
+    const origin = await warmOrigin()
+    await Promise.all(Array.from({ length: 10_000 }, () => recheck(origin)))
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('asks once in 30 s, counted from the try, and gives the known answer meanwhile', async () => {
+    const origin = await warmOrigin()
+    await recheck(origin)
+    origin.clock.advance(29 * SECOND)
+    expect(recheck(origin)).toEqual({ name: 'new' })
+    origin.clock.advance(SECOND)
+    await recheck(origin)
+    expect(origin.asked).toHaveLength(3)
+  })
+
+  it('does not ask again for an answer of this very second', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    expect(recheck(origin)).toEqual({ name: 'a' })
+    expect(origin.asked).toHaveLength(1)
+  })
+
+  it('fails while nobody can tell, and leaves the known answer as it is', async () => {
+    const origin = await warmOrigin()
+    origin.answer = failing()
+    await expect(recheck(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+    await expect(recheck(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+    expect(read(origin)).toEqual({ name: 'a' })
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('asks at most four times in a minute while the origin fails', async () => {
+    const origin = await warmOrigin()
+    origin.answer = failing()
+    for (let request = 0; request < 1_000; request++) {
+      await Promise.resolve(recheck(origin)).catch(() => {})
+      expect(read(origin)).toEqual({ name: 'a' })
+      origin.clock.advance(60)
+    }
+    expect(origin.asked.length - 1).toBeLessThanOrEqual(4)
+  })
+
+  it('waits for a renewal that is under way', async () => {
+    const origin = await warmOrigin()
+    origin.clock.advance(5 * MINUTE)
+    origin.hold = true
+    read(origin)
+    const answer = recheck(origin)
+    origin.release()
+    expect(await answer).toEqual({ name: 'new' })
+    expect(origin.asked).toHaveLength(2)
+  })
+
+  it('of a key that was never read is a read', async () => {
+    const origin = createScriptedOrigin()
+    expect(await recheck(origin)).toEqual({ name: 'a' })
+  })
+})
+
+describe('a closed cache', () => {
+  it('tells the origin, asks no more, and still gives what it has', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.cache.close()
+    expect(origin.requests[0]?.signal.aborted).toBe(true)
+    expect(read(origin)).toEqual({ name: 'a' })
+    await expect(read(origin, 'b')).rejects.toMatchObject({ reason: 'closed' })
+    origin.clock.advance(6 * MINUTE)
+    expect(read(origin)).toEqual({ name: 'a' })
+    expect(origin.asked).toHaveLength(1)
+  })
+})
+
+describe('any history of outages', () => {
+  it('never gives an answer past its limit, and never asks twice at a time', async () => {
+    const step = fc.record({ waitMs: fc.integer({ min: 0, max: 2 * HOUR }), up: fc.boolean(), recheck: fc.boolean() })
+    const history = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const origin = createScriptedOrigin({ times: { staleIfErrorMs: 4 * HOUR } })
+      for (const { waitMs, up, recheck } of steps) {
+        origin.clock.advance(waitMs)
+        const nowMs = origin.clock.monotonicMs()
+        origin.answer = up ? () => ({ value: { name: `${nowMs}` } }) : failing()
+        const before = origin.asked.length
+        const ask = recheck ? origin.cache.recheck : origin.cache.read
+        const answer = await Promise.resolve(ask('a', origin.context)).catch(() => undefined)
+        await settle()
+        expect(origin.asked.length - before).toBeLessThanOrEqual(1)
+        if (answer !== undefined) expect(nowMs - Number(answer.name)).toBeLessThan(4 * HOUR)
+        if (up && origin.asked.length > before) expect(read(origin)).toEqual({ name: `${nowMs}` })
+      }
+    })
+    await fc.assert(history, { numRuns: 100 })
+  })
+})
+
+describe('the times of a cache', () => {
+  it.each([
+    { refreshAfterMs: 0 },
+    { refreshAfterMs: Number.NaN },
+    { refreshAfterMs: 2 * HOUR },
+    { staleIfErrorMs: -1 },
+    { absentMs: 300_001 },
+    { unknownPerMinute: 0 },
+    { maxEntries: Number.POSITIVE_INFINITY },
+  ])('refuse %j', (times) => {
+    expect(() => createScriptedOrigin({ times })).toThrow(TypeError)
+  })
+})
