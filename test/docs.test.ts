@@ -86,7 +86,8 @@ describe('TypeScript in the documentation', () => {
     const result = await run(process.execPath, [compiler, '-p', folder, '--pretty', 'false'], { cwd: ROOT }).catch(
       (error: { stdout: string }) => error,
     )
-    expect(result.stdout).toBe('')
+    // What packages get wrong themselves is reported by `npm run types`.
+    expect(result.stdout.split('\n').filter((line) => /^(?:\.snippets\/|error )/.test(line))).toEqual([])
     expect(written.length).toBeGreaterThan(0)
   }, 120_000)
 })
