@@ -57,7 +57,7 @@ function filesWith(pattern: RegExp, files: readonly string[] = sources): readonl
 }
 
 function codeOf(text: string): string {
-  return text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*|'(?:[^'\\\n]|\\.)*'/g, '')
+  return text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*|'(?:[^'\\\n]|\\.)*'/g, '')
 }
 
 describe.each(packages.map((entry) => [entry.name, entry] as const))('%s', (name, entry) => {

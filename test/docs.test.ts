@@ -40,7 +40,7 @@ describe('docs/refusals.md', () => {
 
   it.each(Object.keys(REFUSAL_CODES))('says who acts on %s, and how', (code) => {
     const section = read(file).split(`\n## ${code}\n`)[1]?.split('\n## ')[0]
-    expect(section).toMatch(/\*\*Who acts\*\*: .+\s+[^]*\*\*Fix\*\*:\s+\S/)
+    expect(section).toMatch(/\*\*Who acts\*\*: .+\s+[\s\S]*\*\*Fix\*\*:\s+\S/)
   })
 })
 
@@ -95,7 +95,7 @@ describe('TypeScript in the documentation', () => {
 /** One file for each block, on the same lines as in the document, so that the compiler's positions are the document's. */
 function writeSnippets(folder: string, file: string): readonly string[] {
   const text = read(file)
-  return [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(({ index, 1: code = '' }, position) => {
+  return [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(({ index, 1: code = '' }, position) => {
     const line = text.slice(0, index).split('\n').length
     const path = join(folder, `${file.replace(/\W/g, '-')}-${position + 1}.ts`)
     writeFileSync(path, `${'\n'.repeat(line)}${code}\nexport {}\n`)

@@ -8,8 +8,8 @@ export interface SendRawOptions {
   readonly host?: string
   /** Milliseconds to wait for a complete response. @default 5000 */
   readonly timeoutMs?: number
-  /** What follows the last byte: nothing, the end of our side, or the end of the connection. @default 'wait' */
-  readonly then?: 'wait' | 'end' | 'destroy'
+  /** What our side does after the last byte: wait, end its half of the connection, or cut the connection. @default 'wait' */
+  readonly afterwards?: 'wait' | 'end' | 'destroy'
 }
 
 /**
@@ -18,7 +18,7 @@ export interface SendRawOptions {
  * @throws Error when the server closes the connection, or says nothing in time, without a complete response
  */
 export function sendRaw(port: number, bytes: string | Uint8Array, options: SendRawOptions = {}): Promise<RawResponse> {
-  const { host = '127.0.0.1', timeoutMs = 5000, then = 'wait' } = options
+  const { host = '127.0.0.1', timeoutMs = 5000, afterwards = 'wait' } = options
   const request = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : Buffer.from(bytes)
   const bodyless = request.subarray(0, 5).toString('latin1') === 'HEAD '
   return new Promise((resolve, reject) => {
@@ -40,8 +40,8 @@ export function sendRaw(port: number, bytes: string | Uint8Array, options: SendR
     // A server that refuses early may reset the connection while we still write: what it said before counts.
     socket.on('error', () => settle(true))
     socket.write(request, () => {
-      if (then === 'end') socket.end()
-      if (then === 'destroy') socket.destroy()
+      if (afterwards === 'end') socket.end()
+      if (afterwards === 'destroy') socket.destroy()
     })
   })
 }

@@ -32,12 +32,12 @@ describe('sendRaw', () => {
 
   it('reads the refusal of a request that ends early', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc'
-    const response = await sendRaw(server.port, head, { then: 'end' })
+    const response = await sendRaw(server.port, head, { afterwards: 'end' })
     expect(response.status).toBe(400)
   })
 
   it('says how much came when the connection ends without a response', async () => {
-    const sent = sendRaw(server.port, 'GET / HTTP/1.1\r\nHost: a\r\n', { then: 'destroy' })
+    const sent = sendRaw(server.port, 'GET / HTTP/1.1\r\nHost: a\r\n', { afterwards: 'destroy' })
     await expect(sent).rejects.toThrow('the connection ended after 0 bytes')
   })
 })

@@ -38,4 +38,4 @@ async function main() {
   assert.ok(isRefusal(new esm.Refusal('key_unknown', 'expected a known key')))
 }
 
-main()
+void main() // a rejection ends the process

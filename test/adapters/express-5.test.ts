@@ -1,0 +1,6 @@
+import { describeAdapter } from '@countermark/testing'
+import express from 'express'
+import { expressAdapter } from './express-adapter.ts'
+import { createSignatureChecks } from './signature-checks.ts'
+
+describeAdapter('Express 5', expressAdapter(express), createSignatureChecks)

@@ -1,0 +1,9 @@
+import { memoryReplayStore, preventReplay } from '@countermark/replay'
+import { verifySignature } from '@countermark/signature'
+import type { CreateAdapterChecks } from '@countermark/testing'
+
+/** The checks of a guarded backend. The store remembers since long ago: what is under test here is not its fence. */
+export const createSignatureChecks: CreateAdapterChecks = (keys) => ({
+  verify: verifySignature({ keys }),
+  once: preventReplay({ store: memoryReplayStore({ startedAt: 0 }) }),
+})
