@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isRefusal } from '@countermark/core'
+import { compileComponentList } from '../../src/component-list.ts'
+import {
+  createSignatureBase,
+  type FieldType,
+  parseSignatureInput,
+  type VerifyMessageOptions,
+  verifyMessage,
+} from '../../src/index.ts'
+import { attempt, compare, type JudgeVector, toAgentKey, toSignable, type Vector, type Verdict } from './vector.ts'
+
+const FIELD_TYPES: Readonly<Record<string, FieldType>> = { dict: 'dictionary', list: 'list', item: 'item' }
+
+/** RFC 9421 sections 2.1 and 2.2: one component, its value or the error the text demands. */
+export const judgeComponent: JudgeVector = ({ input, expected }) => {
+  const types = new Map(Object.entries(input.sf_types ?? {}).map(([name, type]) => [name, FIELD_TYPES[String(type)]]))
+  const outcome = attempt(() =>
+    compileComponentList(`(${input.component})`, types).writeLines(toSignable(input.message)).trimEnd(),
+  )
+  if (expected.error === true) {
+    return 'error' in outcome && isRefusal(outcome.error) ? 'pass' : { fail: 'a refusal was expected' }
+  }
+  return 'error' in outcome ? { fail: String(outcome.error) } : compare(expected.line.trimEnd(), outcome.value)
+}
+
+/** RFC 9421 appendix B: the base, and whether the signature holds. */
+export function judgeMessage(folder: string): JudgeVector {
+  const published: readonly Vector[] = JSON.parse(readFileSync(join(folder, 'http-signature/keys.json'), 'utf8')).cases
+  const find = (name: string) => published.find((entry) => entry.name === name)?.input.jwk
+  return ({ input, expected }) => {
+    const jwks = input.keys.map(find)
+    if (jwks[0].kty === 'oct') return { skip: 'hmac-sha256 is not offered: nothing is shared' }
+    return judgeSignature(
+      input,
+      expected,
+      jwks.map((jwk: never) => toAgentKey(jwk)),
+      { policy: 'bare' },
+    )
+  }
+}
+
+/** Web Bot Auth: authority, `expires`, tag, no age limit but the stated end. */
+export const judgeWebBotAuth: JudgeVector = ({ input, expected }) =>
+  judgeSignature(
+    input,
+    expected,
+    input.jwks.map((jwk: never) => toAgentKey(jwk)),
+    {
+      tag: 'web-bot-auth',
+      policy: { components: ['@authority'], expires: 'required', toleranceSeconds: 5_000_000_000 },
+    },
+  )
+
+function judgeSignature(
+  input: Vector['input'],
+  expected: Vector['expected'],
+  keys: VerifyMessageOptions['keys'],
+  options: Pick<VerifyMessageOptions, 'policy' | 'tag'>,
+): Verdict {
+  const message = toSignable(input.message)
+  const nowMs = (input.clock ?? 1_618_884_474) * 1000
+  const parsed = parseSignatureInput(message.headers.lines('signature-input'))
+  const signatureInput = parsed.find(({ label }) => label === input.label)
+  if (signatureInput === undefined) return { fail: 'the label is missing' }
+  const base = expected.signature_base ?? expected.signature_base_at_verifier
+  if (base !== undefined && createSignatureBase(message, signatureInput) !== base) return { fail: 'another base' }
+  const content = Buffer.from(input.message.body ?? '')
+  const outcome = attempt(() => verifyMessage(message, { keys, nowMs, label: input.label, content, ...options }))
+  return compare(expected.valid, 'value' in outcome)
+}
