@@ -4,6 +4,8 @@ import { type BackoffRules, backoffMs } from './backoff.ts'
 export interface Outage {
   /** Whether a try makes sense now; during an outage one a step of the backoff. */
   readonly mayTry: (nowMs: number) => boolean
+  /** Whether {@link Outage.mayTry} would say no. Takes nobody's turn. */
+  readonly isClosed: (nowMs: number) => boolean
   readonly succeeded: () => void
   readonly failed: (nowMs: number, error: unknown) => void
   /** The last failure. */
@@ -19,10 +21,12 @@ export function createOutage(rules: BackoffRules): Outage {
   let retryAtMs = 0
   let lastError: unknown
   const waitFrom = (nowMs: number): number => nowMs + backoffMs(failures - THRESHOLD + 1, rules)
+  const isClosed = (nowMs: number): boolean => failures >= THRESHOLD && nowMs < retryAtMs
   return {
+    isClosed,
     mayTry: (nowMs) => {
+      if (isClosed(nowMs)) return false
       if (failures < THRESHOLD) return true
-      if (nowMs < retryAtMs) return false
       // This caller probes; the others wait another step for what it finds.
       retryAtMs = waitFrom(nowMs)
       return true

@@ -1,7 +1,6 @@
-import { OutboundError } from './outbound-error.ts'
-import { startFlight } from './refresh-flight.ts'
+import { refusalOf, startFlight } from './refresh-flight.ts'
 import type { RefreshTimes } from './refresh-rules.ts'
-import { createRefreshState, type Entry, hasRoom, type RefreshState } from './refresh-state.ts'
+import { createRefreshState, type Entry, type RefreshState } from './refresh-state.ts'
 import type { SecondLevel } from './second-level.ts'
 
 /** What the caller brings: time, and whatever the hooks of its cache want to see. */
@@ -41,6 +40,8 @@ export interface Loaded<Value> {
   readonly text?: string | undefined
   /** How long the origin calls it fresh. Shortens `refreshAfterMs`, down to 30 s; never lengthens it. */
   readonly freshForSeconds?: number | undefined
+  /** Whether it says something new: a forced renewal that does is not held against the budget. */
+  readonly isNews?: boolean
 }
 
 /** What a cache needs to know about its origin. */
@@ -119,8 +120,11 @@ function renew<Value extends object, Context extends CacheContext>(
   context: Context,
 ): Promise<Value | undefined> | undefined {
   const nowMs = context.clock.monotonicMs()
-  if (nowMs < entry.retryAtMs || !hasRoom(state) || !state.outage.mayTry(nowMs)) return undefined
-  return startFlight(state, key, context, { forced: false, unknown: false })
+  if (nowMs < entry.retryAtMs || state.closing.signal.aborted || state.outage.isClosed(nowMs)) return undefined
+  // Whoever finds no place comes again with the next caller.
+  if (!state.renewalGate.tryEnter()) return undefined
+  state.outage.mayTry(nowMs)
+  return startFlight(state, key, context, 'renewal')
 }
 
 function readUnknown<Value extends object, Context extends CacheContext>(
@@ -138,16 +142,15 @@ function readUnknown<Value extends object, Context extends CacheContext>(
   const flight = state.flights.get(key)
   observe?.('miss', context)
   if (flight !== undefined) return flight.promise
-  if (!hasRoom(state) || !state.unknownBudget.take(nowMs)) {
+  if (state.closing.signal.aborted || state.unknownBudget.isSpent(nowMs)) {
     observe?.('over_budget', context)
     return Promise.reject(refusalOf(state.closing))
   }
-  if (!state.outage.mayTry(nowMs)) {
-    state.unknownBudget.giveBack()
+  if (state.outage.isClosed(nowMs)) {
     observe?.('failing', context)
     return Promise.reject(state.outage.error())
   }
-  return startFlight(state, key, context, { forced: false, unknown: true })
+  return startFlight(state, key, context, 'unknown')
 }
 
 function recheck<Value extends object, Context extends CacheContext>(
@@ -158,21 +161,18 @@ function recheck<Value extends object, Context extends CacheContext>(
   const entry = state.entries.get(key)
   if (entry === undefined) return readUnknown(state, key, context)
   const flight = state.flights.get(key)
-  if (flight?.forced === true) return flight.promise
+  if (flight?.intent === 'recheck') return flight.promise
   // A renewal may be content with what another process fetched earlier, so it is asked again what it brought.
   const again = (): ReturnType<typeof recheck<Value, Context>> => recheck(state, key, context)
   if (flight !== undefined) return flight.promise.then(again, again)
   const { recheckAfterMs } = state.rules
   const nowMs = context.clock.monotonicMs()
   if (nowMs - entry.fetchedAtMs < Math.min(SETTLED_MS, recheckAfterMs)) return entry.value
-  const isDue = nowMs >= entry.retryAtMs && nowMs - entry.recheckedAtMs >= recheckAfterMs && hasRoom(state)
-  if (isDue && state.recheckBudget.take(nowMs) && state.outage.mayTry(nowMs)) {
-    return startFlight(state, key, context, { forced: true, unknown: false })
+  const isDue = nowMs >= entry.retryAtMs && nowMs - entry.recheckedAtMs >= recheckAfterMs
+  const isOpen = !state.closing.signal.aborted && !state.outage.isClosed(nowMs)
+  if (isDue && isOpen && state.recheckBudget.take(nowMs)) {
+    state.outage.mayTry(nowMs)
+    return startFlight(state, key, context, 'recheck')
   }
   return entry.failures === 0 ? entry.value : Promise.reject(entry.error)
-}
-
-function refusalOf(closing: AbortController): OutboundError {
-  if (closing.signal.aborted) return new OutboundError('closed', 'the source was closed')
-  return new OutboundError('over_budget', 'too many things are being asked for at once')
 }

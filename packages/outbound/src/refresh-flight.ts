@@ -1,17 +1,9 @@
 import { backoffMs } from './backoff.ts'
-import { isOutboundError } from './outbound-error.ts'
+import { isOutboundError, OutboundError } from './outbound-error.ts'
 import type { CacheContext, Loaded, LoadRequest } from './refresh-cache.ts'
 import { SHORTEST_FRESH_MS } from './refresh-rules.ts'
-import type { RefreshState } from './refresh-state.ts'
+import type { Intent, RefreshState } from './refresh-state.ts'
 import { recallDocument, rememberDocument } from './second-level-exchange.ts'
-
-/** Why the origin is asked. */
-export interface Intent {
-  /** A caller misses something, so only the origin's own word will do. */
-  readonly forced: boolean
-  /** Nothing is known of this key yet: the try was taken from the budget for unknown things. */
-  readonly unknown: boolean
-}
 
 /** When a try began, by both clocks. An answer is at least as old as the question. */
 interface Start {
@@ -26,12 +18,52 @@ export function startFlight<Value extends object, Context extends CacheContext>(
   context: Context,
   intent: Intent,
 ): Promise<Value | undefined> {
-  const promise = attempt(state, key, context, intent)
-  state.flights.set(key, { promise, forced: intent.forced })
-  const land = (): void => void state.flights.delete(key)
+  const promise = intent === 'unknown' ? attemptInTurn(state, key, context) : attempt(state, key, context, intent)
+  state.flights.set(key, { promise, intent })
+  const land = (): void => {
+    state.flights.delete(key)
+    if (intent === 'renewal') state.renewalGate.leave()
+  }
   // Also the reason why a failure that nobody waits for is not an unhandled rejection.
   promise.then(land, land)
   return promise
+}
+
+/** Unknown keys queue. When it is their turn, what those before them found out decides whether a try makes sense. */
+async function attemptInTurn<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  key: string,
+  context: Context,
+): Promise<Value | undefined> {
+  const { unknownGate, unknownBudget, outage } = state
+  if (!unknownGate.tryEnter()) {
+    const turn = unknownGate.enter()
+    if (turn === undefined) throw refused(state, context)
+    await turn
+  }
+  try {
+    const nowMs = context.clock.monotonicMs()
+    if (outage.isClosed(nowMs)) throw outage.error()
+    if (state.closing.signal.aborted || !unknownBudget.take(nowMs)) throw refused(state, context)
+    outage.mayTry(nowMs)
+    return await attempt(state, key, context, 'unknown')
+  } finally {
+    unknownGate.leave()
+  }
+}
+
+function refused<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  context: Context,
+): OutboundError {
+  state.options.observe?.('over_budget', context)
+  return refusalOf(state.closing)
+}
+
+/** Why nobody is asked. */
+export function refusalOf(closing: AbortController): OutboundError {
+  if (closing.signal.aborted) return new OutboundError('closed', 'the source was closed')
+  return new OutboundError('over_budget', 'too many unknown things are being asked for')
 }
 
 async function attempt<Value extends object, Context extends CacheContext>(
@@ -42,15 +74,16 @@ async function attempt<Value extends object, Context extends CacheContext>(
 ): Promise<Value | undefined> {
   const start = { monotonicMs: context.clock.monotonicMs(), wallMs: context.clock.wallMs() }
   const entry = state.entries.get(key)
-  if (entry !== undefined && intent.forced) state.entries.set(key, { ...entry, recheckedAtMs: start.monotonicMs })
+  const isForced = intent === 'recheck'
+  if (entry !== undefined && isForced) state.entries.set(key, { ...entry, recheckedAtMs: start.monotonicMs })
   const isPastUse = entry === undefined || start.monotonicMs >= entry.staleUntilMs
   const previous = isPastUse ? undefined : entry.value
   const request = { key, previous, context, signal: state.closing.signal }
   try {
-    const skipsSecondLevel = intent.forced || state.options.secondLevel === undefined
+    const skipsSecondLevel = isForced || state.options.secondLevel === undefined
     const recalled = skipsSecondLevel ? undefined : await recallDocument(state, request, entry)
     if (recalled !== undefined) {
-      if (intent.unknown) state.unknownBudget.giveBack()
+      if (intent === 'unknown') state.unknownBudget.giveBack()
       return keep(state, key, recalled, recalled.fetchedAtMs)
     }
     return settle(state, request, intent, start, await state.options.load(request))
@@ -76,7 +109,8 @@ function settle<Value extends object, Context extends CacheContext>(
     state.options.observe?.('not_found', context)
     return undefined
   }
-  if (intent.unknown) state.unknownBudget.giveBack()
+  if (intent === 'unknown') state.unknownBudget.giveBack()
+  if (intent === 'recheck' && loaded.isNews === true) state.recheckBudget.giveBack()
   keep(state, key, loaded, start.monotonicMs)
   state.options.observe?.('loaded', context)
   const { text, freshForSeconds } = loaded

@@ -13,7 +13,7 @@ export interface RefreshTimes {
   readonly recheckAfterMs?: number
   /** How long the absence of something is remembered. @default 60000 */
   readonly absentMs?: number
-  /** Lookups of unknown things that may come to nothing, each minute. @default 60 */
+  /** Lookups each minute that may come to nothing. @default 20 */
   readonly unknownPerMinute?: number
   /** Most answers kept. @default 10000 */
   readonly maxEntries?: number
@@ -60,7 +60,7 @@ export function readRefreshRules(times: RefreshTimes): RefreshRules {
     staleIfErrorMs: Math.max(staleIfErrorMs, maxAgeMs),
     recheckAfterMs: requireBetween('recheckAfterMs', times.recheckAfterMs ?? 30_000, 0, YEAR_MS),
     absentMs: requireBetween('absentMs', times.absentMs ?? 60_000, 0, 300_000),
-    unknownPerMinute: requireBetween('unknownPerMinute', times.unknownPerMinute ?? 60, 1, 1_000_000),
+    unknownPerMinute: requireBetween('unknownPerMinute', times.unknownPerMinute ?? 20, 1, 1_000_000),
     maxEntries: requireBetween('maxEntries', times.maxEntries ?? 10_000, 1, 10_000_000),
     random,
     // 1, 4, 16, then 60 s: at most four tries in the first minute of an outage, and a short one is over soon.

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { type Budget, createBudget } from './budget.ts'
+import { createGate, type Gate } from './gate.ts'
 import { createOutage, type Outage } from './outage.ts'
 import type { CacheContext, RefreshCacheOptions } from './refresh-cache.ts'
 import { type RefreshRules, readRefreshRules } from './refresh-rules.ts'
@@ -26,10 +27,13 @@ export interface Absence {
   readonly error: unknown
 }
 
+/** Why the origin is asked: nothing is known of the key, its answer has aged, or a caller misses something in it. */
+export type Intent = 'unknown' | 'renewal' | 'recheck'
+
 /** One request to the origin that everybody shares. */
 export interface Flight<Value> {
   readonly promise: Promise<Value | undefined>
-  readonly forced: boolean
+  readonly intent: Intent
 }
 
 /** All that a refresh cache remembers. Every member is bounded. */
@@ -40,14 +44,17 @@ export interface RefreshState<Value extends object, Context extends CacheContext
   readonly absences: LRUCache<string, Absence>
   readonly flights: Map<string, Flight<Value>>
   readonly unknownBudget: Budget
+  readonly unknownGate: Gate
   readonly recheckBudget: Budget
+  readonly renewalGate: Gate
   readonly outage: Outage
   readonly secondLevelOutage: Outage
   readonly closing: AbortController
 }
 
 const MAX_ABSENCES = 128
-const MAX_FLIGHTS = 64
+const MAX_CONCURRENT = 16
+const MAX_WAITING = 1_024
 
 /** Starts empty. */
 export function createRefreshState<Value extends object, Context extends CacheContext>(
@@ -61,17 +68,11 @@ export function createRefreshState<Value extends object, Context extends CacheCo
     absences: new LRUCache({ max: MAX_ABSENCES }),
     flights: new Map(),
     unknownBudget: createBudget(rules.unknownPerMinute),
+    unknownGate: createGate({ concurrent: MAX_CONCURRENT, waiting: MAX_WAITING }),
     recheckBudget: createBudget(rules.unknownPerMinute),
+    renewalGate: createGate({ concurrent: MAX_CONCURRENT, waiting: 0 }),
     outage: createOutage(rules.backoff),
     secondLevelOutage: createOutage(rules.backoff),
     closing: new AbortController(),
   }
-}
-
-/** Whether another request may be under way at all. */
-export function hasRoom(state: {
-  readonly flights: ReadonlyMap<string, unknown>
-  readonly closing: AbortController
-}): boolean {
-  return state.flights.size < MAX_FLIGHTS && !state.closing.signal.aborted
 }

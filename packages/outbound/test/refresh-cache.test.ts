@@ -310,17 +310,53 @@ describe('a flood of unknown keys', () => {
     expect(origin.asked).toHaveLength(201)
   })
 
-  it('leads to at most 60 fetches at once and 60 a minute', async () => {
+  it('leads to at most 20 fetches at once and 20 a minute', async () => {
     const origin = createScriptedOrigin()
     origin.answer = () => undefined
     const ask = (key: string): Promise<unknown> => Promise.resolve(read(origin, key)).catch((error: unknown) => error)
     await Promise.all(Array.from({ length: 1_000 }, (_, index) => ask(`${index}`)))
-    expect(origin.asked).toHaveLength(60)
+    expect(origin.asked).toHaveLength(20)
     for (let index = 0; index < 60; index++) {
       origin.clock.advance(SECOND)
       for (let key = 0; key < 10; key++) await ask(`${index}/${key}`)
     }
-    expect(origin.asked).toHaveLength(120)
+    expect(origin.asked).toHaveLength(40)
+  })
+
+  it('is not what a cold start is: a thousand keys that exist are all found, 16 at a time', async () => {
+    const origin = createScriptedOrigin()
+    origin.hold = true
+    const answers = Promise.all(Array.from({ length: 1_000 }, (_, index) => read(origin, `${index}`)))
+    let atMost = 0
+    while (origin.asked.length < 1_000) {
+      const before = origin.asked.length
+      origin.release()
+      await settle()
+      atMost = Math.max(atMost, origin.asked.length - before)
+    }
+    origin.release()
+    expect((await answers).map((answer) => (answer as { name: string }).name)).toHaveLength(1_000)
+    expect(atMost).toBe(16)
+  })
+
+  it('cannot make the queue endless', async () => {
+    const origin = createScriptedOrigin()
+    origin.hold = true
+    const answers = Array.from({ length: 2_000 }, (_, index) => Promise.resolve(read(origin, `${index}`)))
+    const refused = answers.slice(1_040).map((answer) => answer.catch((error: { reason: string }) => error.reason))
+    expect(new Set(await Promise.all(refused))).toEqual(new Set(['over_budget']))
+    expect(origin.asked).toHaveLength(16)
+  })
+
+  it('queues no longer than the first failures take', async () => {
+    const origin = createScriptedOrigin()
+    origin.hold = true
+    origin.answer = failing()
+    const answers = Array.from({ length: 1_000 }, (_, index) => Promise.resolve(read(origin, `${index}`)))
+    const settled = Promise.allSettled(answers)
+    origin.release()
+    expect((await settled).every(({ status }) => status === 'rejected')).toBe(true)
+    expect(origin.asked).toHaveLength(16)
   })
 
   it('is refused by name once the budget is spent', async () => {
@@ -406,6 +442,21 @@ describe('a recheck', () => {
       origin.clock.advance(60)
     }
     expect(origin.asked.length - 1).toBeLessThanOrEqual(4)
+  })
+
+  it('spends a budget when it brings no news, and none when it does', async () => {
+    const origin = createScriptedOrigin({ times: { unknownPerMinute: 2 } })
+    const keys = ['a', 'b', 'c', 'd']
+    for (const key of keys) await warm(origin, key)
+    const recheckAll = async (): Promise<void> => {
+      origin.clock.advance(MINUTE)
+      for (const key of keys) await origin.cache.recheck(key, origin.context)
+    }
+    await recheckAll()
+    expect(origin.asked).toHaveLength(6)
+    origin.answer = () => ({ value: { name: 'new' }, isNews: true })
+    await recheckAll()
+    expect(origin.asked).toHaveLength(10)
   })
 
   it('waits for a renewal that is under way', async () => {
