@@ -6,8 +6,8 @@ describe('a gate', () => {
     const gate = createGate({ concurrent: 1, waiting: 2 })
     const order: string[] = []
     await gate.enter()
-    gate.enter()?.then(() => order.push('first'))
-    gate.enter()?.then(() => order.push('second'))
+    void gate.enter()?.then(() => order.push('first'))
+    void gate.enter()?.then(() => order.push('second'))
     expect(gate.enter()).toBeUndefined()
     gate.leave()
     expect(gate.tryEnter()).toBe(false)
