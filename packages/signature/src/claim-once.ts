@@ -2,6 +2,7 @@ import {
   type ClaimResult,
   type Environment,
   isThenable,
+  isUnavailable,
   Refusal,
   type ReplayClaim,
   type ReplayStore,
@@ -10,12 +11,16 @@ import {
 
 /**
  * Claims a proof in a replay store; at once when the store can.
- * @throws {@link Refusal} `replay_detected`, `freshness_unproven`, `rate_limited`
+ * @throws {@link Refusal} `replay_detected`, `freshness_unproven`, `signature_expired`, `rate_limited`
  * @throws {@link Unavailable} `replay_store_unavailable`
  */
 export function claimOnce(claim: ReplayClaim, store: ReplayStore, environment: Environment): void | Promise<void> {
-  const result = store.claim(claim, environment)
-  return isThenable(result) ? result.then(requireClaimed) : requireClaimed(result)
+  // Keys may have been waited for, and a store forgets a claim that is past its end at once.
+  if (!(environment.clock.wallMs() <= claim.acceptUntil * 1000)) {
+    throw new Refusal('signature_expired', 'the signature ended while its key was looked for')
+  }
+  const result = ask(claim, store, environment)
+  return isThenable(result) ? result.then(requireClaimed, rethrow) : requireClaimed(result)
 }
 
 const REFUSALS: Readonly<Record<Exclude<ClaimResult, 'claimed'>, () => Refusal>> = {
@@ -25,6 +30,21 @@ const REFUSALS: Readonly<Record<Exclude<ClaimResult, 'claimed'>, () => Refusal>>
   full: () => new Unavailable('replay_store_unavailable', 'replay', 'the replay store has no room left'),
 }
 
+function ask(claim: ReplayClaim, store: ReplayStore, environment: Environment): ClaimResult | Promise<ClaimResult> {
+  try {
+    return store.claim(claim, environment)
+  } catch (error) {
+    return rethrow(error)
+  }
+}
+
 function requireClaimed(result: ClaimResult): void {
-  if (result !== 'claimed') throw REFUSALS[result]()
+  if (result === 'claimed') return
+  throw Object.hasOwn(REFUSALS, result) ? REFUSALS[result]() : rethrow(new TypeError('the store gave no known answer'))
+}
+
+/** Whatever a store throws means that it cannot answer. */
+function rethrow(error: unknown): never {
+  if (isUnavailable(error)) throw error
+  throw new Unavailable('replay_store_unavailable', 'replay', 'the replay store cannot answer', { cause: error })
 }

@@ -107,6 +107,39 @@ describe('verifyAction', () => {
   })
 
   it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('connection lost')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('connection lost'))],
+    ['answers nonsense', () => 'yes' as never],
+  ])('refuses when the store %s', async (_what, claim) => {
+    const { key, agentKey } = anAgent()
+    const store = { ...createRememberingStore(), claim }
+    const verdict = await Promise.resolve(refusalOf(signedBy(key), { keys: keySourceOf(agentKey), store })).catch(
+      (error) => error,
+    )
+    expect(verdict).toMatchObject({ code: 'replay_store_unavailable', dependency: 'replay' })
+  })
+
+  it('refuses an action that ended while its key was looked for', async () => {
+    const { key, agentKey } = anAgent()
+    const clock = createFakeClock(NOW * 1000)
+    const findKeys = async () => {
+      clock.advance(61_000)
+      return [agentKey]
+    }
+    const options = { keys: { name: 'slow', findKeys }, store: createRememberingStore(), audience: 'billing' }
+    const verdict = verifyAction({ ...options, requiredLimits: ['amount'] })(
+      signedBy(key),
+      createTestEnvironment({ clock }),
+    )
+    await expect(verdict).rejects.toMatchObject({ code: 'signature_expired' })
+  })
+
+  it.each([
     ['is too old', NOW + 61, 'signature_expired'],
     ['lies in the future', NOW - 31, 'signature_not_yet_valid'],
   ])('refuses an action that %s', (_what, now, code) => {
