@@ -43,7 +43,7 @@ const CREATORS: Readonly<Record<RequestKind, (input: Input) => string>> = {
   bearer: ({ authority, identity }) => get(authority, [`Authorization: Bearer ${identity.token}`]),
   refused: ({ authority, identity, created }) =>
     get(authority, [
-      `Signature-Input: sig1=("@method" "@authority" "@path");created=${created - 4000};keyid="${identity.keyId}";nonce="${nonce()}";tag="agent-auth"`,
+      `Signature-Input: sig1=("@method" "@authority" "@path");created=${created - 4000};expires=${created - 3710};keyid="${identity.keyId}";nonce="${nonce()}";tag="agent-auth"`,
       `Signature: sig1=:${randomBytes(64).toString('base64')}:`,
     ]),
   httpsig: (input) =>

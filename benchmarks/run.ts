@@ -16,6 +16,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '2' },
     only: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
+    // Run the sources instead of the build: for a look in between, not for figures.
+    source: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.rounds)
@@ -59,7 +61,17 @@ interface Started {
 }
 
 function startServer(variant: Variant): Promise<Started> {
-  const args = ['-c', '0', process.execPath, '--import', 'tsx', join(import.meta.dirname, 'server.ts'), variant.name]
+  const conditions = values.source ? ['--conditions=@countermark/source'] : []
+  const args = [
+    '-c',
+    '0',
+    process.execPath,
+    ...conditions,
+    '--import',
+    'tsx',
+    join(import.meta.dirname, 'server.ts'),
+    variant.name,
+  ]
   const child = spawn('taskset', args, { env: { ...process.env, BENCH_IDENTITY: join(folder, 'identity.json') } })
   servers.push(child)
   child.stderr.pipe(process.stderr)
