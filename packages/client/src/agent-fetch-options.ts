@@ -1,0 +1,62 @@
+import type { Clock } from '@countermark/core'
+import type { SimpleHeaderNames } from '@countermark/signature'
+import type { ResponseVerificationOptions } from './response-verification.ts'
+import type { KeyAtHand, KeyElsewhere } from './signing-identity.ts'
+
+/** Gives the value of `Authorization` for a request that is about to be signed; asked again for every try. */
+export type Authorize = (request: {
+  readonly method: string
+  readonly url: string
+}) => string | undefined | Promise<string | undefined>
+
+/** What the `fetch` underneath is asked to send, with the caller's other members, such as `dispatcher`. */
+export interface UnderlyingInit {
+  readonly method: string
+  readonly headers: [name: string, value: string][]
+  readonly body?: Uint8Array<ArrayBuffer> | Blob
+  readonly signal?: AbortSignal
+  readonly redirect: 'manual'
+}
+
+/** A `fetch` underneath: the global one, undici's, or one with a proxy. Must send what it is given and follow nothing. */
+export type UnderlyingFetch = (url: string, init: UnderlyingInit) => Promise<Response>
+
+/** How an agent calls, whoever keeps its key. */
+export interface AgentFetchSettings {
+  readonly agentId: string
+  /** Who may get signatures and credentials, such as `['https://api.example.com']`. Nobody else is asked anything. Required. */
+  readonly origins: readonly string[]
+  /** @default 'httpsig' */
+  readonly form?: 'httpsig' | 'simple-v1' | 'simple-v0'
+  /** The value of `Authorization`, such as `Bearer …`, or what gives it. A header of the single request wins. @default none */
+  readonly authorization?: string | Authorize
+  /** Further header fields to sign when they are sent. Only with form `httpsig`. @default [] */
+  readonly cover?: readonly string[]
+  /** Origin under which the agent publishes its keys (Web Bot Auth). Only with form `httpsig`. @default none */
+  readonly signatureAgent?: string
+  /** Other names for the header fields of the simple forms. @default the standard names */
+  readonly headerNames?: SimpleHeaderNames
+  /** How long a signature may be used. Seconds. Only with form `httpsig`. @default 60 */
+  readonly expiresSeconds?: number
+  /** Largest body that is held in memory. Bytes. @default 16_777_216 */
+  readonly maxBodyBytes?: number
+  /** @default 5 */
+  readonly maxRedirects?: number
+  /** How often a request that was refused with 503 or 429 is tried again. @default 2 */
+  readonly maxRetries?: number
+  /** The longest wait before one of these tries. Seconds. @default 30 */
+  readonly maxRetryDelaySeconds?: number
+  /** How far off our clock a server's `Date` may be and still be believed; 0 believes none. Seconds. @default 3600 */
+  readonly maxClockSkewSeconds?: number
+  /** Check signatures of responses. @default responses are not checked */
+  readonly verifyResponses?: ResponseVerificationOptions
+  /** @default the global `fetch` */
+  readonly fetch?: UnderlyingFetch
+  /** @default the machine's clock */
+  readonly clock?: Clock
+  /** Waits; rejects when the signal aborts. @default a timer */
+  readonly delay?: (ms: number, signal: AbortSignal | undefined) => Promise<void>
+}
+
+/** Options of `createAgentFetch`. */
+export type AgentFetchOptions = AgentFetchSettings & (KeyAtHand | KeyElsewhere)

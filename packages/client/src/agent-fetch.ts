@@ -1,0 +1,44 @@
+import { type Agent, createAgent } from './agent.ts'
+import type { AgentFetchOptions } from './agent-fetch-options.ts'
+import { type Attempt, firstAttempt, nextAttempt } from './next-attempt.ts'
+import { readRequest } from './outgoing-request.ts'
+import { send } from './send.ts'
+
+/** A `fetch` that signs. It takes what `fetch` takes. */
+export type AgentFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+
+/**
+ * Makes a `fetch` for one agent: every request is signed, digested and carries a nonce of its own; refusals that a new
+ * signature cures are answered with one, within limits.
+ * @example
+ * const agentFetch = createAgentFetch({ agentId: 'agt_7f2k9x', key: privateKeyPem, origins: ['https://api.example.com'] })
+ * const response = await agentFetch('https://api.example.com/orders', { method: 'POST', body: JSON.stringify(order) })
+ * @throws Misconfigured
+ */
+export function createAgentFetch(options: AgentFetchOptions): AgentFetch {
+  const agent = createAgent(options)
+  const { form, isAllowedOrigin, maxBodyBytes } = agent
+  const limits = { isAllowedOrigin, maxBodyBytes, ownFields: form.ownFields, rereadsBlobs: form.rereadsBlobs }
+  return async function agentFetch(input, init = {}) {
+    const request = await readRequest(input, init, limits)
+    return perform(agent, firstAttempt(request))
+  }
+}
+
+async function perform(agent: Agent, first: Attempt): Promise<Response> {
+  let attempt = first
+  for (;;) {
+    const { request, challenge } = attempt
+    const exchange = await send(agent, request, challenge)
+    const { response, sent } = exchange
+    const next = await nextAttempt(agent, attempt, exchange)
+    if (next === undefined) {
+      const nowMs = agent.clock.wallMs() + agent.offsets.offsetMs(request.url.origin)
+      return agent.verifyResponse === undefined ? response : agent.verifyResponse(response, sent, nowMs)
+    }
+    // Not awaited: the socket is given back in the background.
+    response.body?.cancel().catch(() => undefined)
+    if (next.delayMs > 0) await agent.delay(next.delayMs, request.signal)
+    attempt = next
+  }
+}

@@ -1,0 +1,102 @@
+import { setTimeout } from 'node:timers/promises'
+import {
+  type Clock,
+  isAgentId,
+  isKeyId,
+  Misconfigured,
+  requireKnownOptions,
+  requireNumber,
+  systemClock,
+} from '@countermark/core'
+import type { AgentFetchOptions, Authorize, UnderlyingFetch } from './agent-fetch-options.ts'
+import { compileOrigins, type IsAllowedOrigin } from './allowed-origins.ts'
+import { type ClockOffsets, createClockOffsets } from './clock-offsets.ts'
+import { createForm } from './create-form.ts'
+import { createResponseVerification, type VerifyResponse } from './response-verification.ts'
+import type { SigningForm } from './signing-form.ts'
+import { createSigningIdentity } from './signing-identity.ts'
+
+/** Options after validation, and what is remembered between requests. */
+export interface Agent {
+  readonly form: SigningForm
+  readonly isAllowedOrigin: IsAllowedOrigin
+  readonly authorization: string | Authorize | undefined
+  readonly maxBodyBytes: number
+  readonly maxRedirects: number
+  readonly maxRetries: number
+  readonly maxRetryDelaySeconds: number
+  readonly offsets: ClockOffsets
+  readonly verifyResponse: VerifyResponse | undefined
+  readonly fetch: UnderlyingFetch
+  readonly clock: Clock
+  readonly delay: (ms: number, signal: AbortSignal | undefined) => Promise<void>
+}
+
+const KNOWN: readonly (keyof AgentFetchOptions)[] = [
+  'agentId',
+  'origins',
+  'key',
+  'keyId',
+  'sign',
+  'algorithm',
+  'form',
+  'authorization',
+  'cover',
+  'signatureAgent',
+  'headerNames',
+  'expiresSeconds',
+  'maxBodyBytes',
+  'maxRedirects',
+  'maxRetries',
+  'maxRetryDelaySeconds',
+  'maxClockSkewSeconds',
+  'verifyResponses',
+  'fetch',
+  'clock',
+  'delay',
+]
+
+/**
+ * Validates the options of an agent fetch.
+ * @throws Misconfigured
+ */
+export function createAgent(options: AgentFetchOptions): Agent {
+  requireKnownOptions('createAgentFetch', options, KNOWN)
+  const { agentId, keyId, authorization, verifyResponses } = options
+  if (typeof agentId !== 'string' || !isAgentId(agentId)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 letters, digits or . _ : @ / -')
+  }
+  if (keyId !== undefined && !isKeyId(keyId)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'keyId must be 1 to 256 printable characters')
+  }
+  if (authorization !== undefined && typeof authorization !== 'string' && typeof authorization !== 'function') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'authorization must be a header value or a function that gives one')
+  }
+  return {
+    form: createForm(options, createSigningIdentity(options)),
+    isAllowedOrigin: compileOrigins(options.origins),
+    authorization,
+    maxBodyBytes: requireNumber('maxBodyBytes', options.maxBodyBytes ?? 16_777_216, { min: 0 }),
+    maxRedirects: requireNumber('maxRedirects', options.maxRedirects ?? 5, { min: 0, max: 20 }),
+    maxRetries: requireNumber('maxRetries', options.maxRetries ?? 2, { min: 0, max: 10 }),
+    maxRetryDelaySeconds: requireNumber('maxRetryDelaySeconds', options.maxRetryDelaySeconds ?? 30, { min: 0 }),
+    offsets: createClockOffsets(
+      requireNumber('maxClockSkewSeconds', options.maxClockSkewSeconds ?? 3600, { min: 0, max: 86_400 }),
+    ),
+    verifyResponse: verifyResponses === undefined ? undefined : createResponseVerification(verifyResponses),
+    // Looked up for every request: instrumentation and tests replace the global one later.
+    fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    clock: options.clock ?? systemClock,
+    delay: options.delay ?? wait,
+  }
+}
+
+async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await setTimeout(ms, undefined, signal === undefined ? {} : { signal })
+  } catch (error) {
+    // `fetch` rejects with the reason that the caller gave, not with the timer's.
+    signal?.throwIfAborted()
+    throw error
+  }
+}

@@ -1,0 +1,95 @@
+import type { Agent } from './agent.ts'
+import { AgentFetchError } from './agent-fetch-error.ts'
+import { isAboutTime } from './clock-offsets.ts'
+import type { OutgoingRequest } from './outgoing-request.ts'
+import { type RefusalDocument, readRefusal } from './read-refusal.ts'
+import { redirectedRequest } from './redirect.ts'
+import { isRepeatable, retryDelayMs } from './repetition.ts'
+import type { Exchange } from './send.ts'
+import type { Challenge } from './signing-form.ts'
+
+/** One try, and what was used up to get there: everything an answer can make us do is counted. */
+export interface Attempt {
+  readonly request: OutgoingRequest
+  readonly challenge: Challenge | undefined
+  readonly hasAnswered: boolean
+  readonly hasCorrectedClock: boolean
+  readonly redirects: number
+  readonly retries: number
+  /** Milliseconds to wait first. */
+  readonly delayMs: number
+}
+
+/** The first try of a request. */
+export function firstAttempt(request: OutgoingRequest): Attempt {
+  return {
+    request,
+    challenge: undefined,
+    hasAnswered: false,
+    hasCorrectedClock: false,
+    redirects: 0,
+    retries: 0,
+    delayMs: 0,
+  }
+}
+
+const WORTH_A_LOOK: ReadonlySet<number> = new Set([401, 403, 429, 503])
+
+/**
+ * What to do about a response; `undefined` when it is the caller's.
+ * @throws AgentFetchError `redirect_refused`, `origin_not_allowed`, `too_many_redirects`, `request_invalid`
+ */
+export async function nextAttempt(agent: Agent, attempt: Attempt, exchange: Exchange): Promise<Attempt | undefined> {
+  const { response } = exchange
+  const redirected = redirectedRequest(attempt.request, response, agent.isAllowedOrigin)
+  if (redirected !== undefined) return follow(agent, attempt, redirected)
+  if (!WORTH_A_LOOK.has(response.status)) return undefined
+  const refusal = await readRefusal(response)
+  return signAgain(agent, attempt, exchange, refusal) ?? tryLater(agent, attempt, response, refusal)
+}
+
+function follow(agent: Agent, { redirects, retries }: Attempt, request: OutgoingRequest): Attempt {
+  if (redirects < agent.maxRedirects) return { ...firstAttempt(request), redirects: redirects + 1, retries }
+  throw new AgentFetchError('too_many_redirects', `at most ${agent.maxRedirects} redirects are followed`)
+}
+
+/** Answers a challenge, and corrects the clock, each at most once. Both follow refusals: nothing was done yet. */
+function signAgain(
+  agent: Agent,
+  attempt: Attempt,
+  { response, sent }: Exchange,
+  refusal: RefusalDocument | undefined,
+): Attempt | undefined {
+  const { request, hasAnswered, hasCorrectedClock } = attempt
+  if (response.status === 503 || refusal?.retry === 'no' || refusal?.retry === 'later') return undefined
+  // Our nonces are random: seen before means that somebody in between sent this very request, which may have been done.
+  if (refusal?.code === 'replay_detected' && !isRepeatable(request)) return undefined
+  const isTime = isAboutTime(refusal?.code)
+  if (isTime && (hasCorrectedClock || !agent.offsets.learn(request.url.origin, response, agent.clock.wallMs()))) {
+    return undefined
+  }
+  const challenge = hasAnswered ? undefined : agent.form.readChallenge(sent.request, response)
+  if (!isTime && challenge === undefined) return undefined
+  return {
+    ...attempt,
+    challenge,
+    hasAnswered: hasAnswered || challenge !== undefined,
+    hasCorrectedClock: hasCorrectedClock || isTime,
+    delayMs: 0,
+  }
+}
+
+function tryLater(
+  agent: Agent,
+  attempt: Attempt,
+  response: Response,
+  refusal: RefusalDocument | undefined,
+): Attempt | undefined {
+  const { request, retries } = attempt
+  if (retries >= agent.maxRetries) return undefined
+  const nowMs = agent.clock.wallMs() + agent.offsets.offsetMs(request.url.origin)
+  const delayMs = retryDelayMs({ request, response, refusal, retries, nowMs, limits: agent })
+  if (delayMs === undefined) return undefined
+  // The nonce that was answered may be used up: the next try starts afresh.
+  return { ...attempt, challenge: undefined, hasAnswered: false, retries: retries + 1, delayMs }
+}

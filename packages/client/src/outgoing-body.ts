@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { isAnyArrayBuffer } from 'node:util/types'
+import { AgentFetchError } from './agent-fetch-error.ts'
+
+/** The content of a request, the same bytes for the digest, for the wire and for every try. */
+export interface OutgoingBody {
+  /** What is handed to `fetch`: the bytes below, or a Blob that is too large to hold. */
+  readonly content: Uint8Array<ArrayBuffer> | Blob
+  /** Bytes that nobody else can change. `undefined` when they were not held. */
+  readonly bytes: Uint8Array | undefined
+  readonly length: number
+  /** SHA-256 over the bytes. */
+  readonly sha256: Uint8Array
+  /** What `fetch` would send as Content-Type for this kind of body. */
+  readonly contentType: string | undefined
+}
+
+/** How much is held in memory. */
+export interface BodyLimits {
+  readonly maxBodyBytes: number
+  /** Whether a larger Blob may be read twice, once to hash and once to send, instead of being held. */
+  readonly rereadsBlobs: boolean
+}
+
+/**
+ * Turns every body that `fetch` takes, and async iterables, into bytes. A form gets its boundary here, once.
+ * @throws AgentFetchError `body_too_large`, `request_invalid`
+ */
+export async function readBody(body: unknown, limits: BodyLimits): Promise<OutgoingBody | undefined> {
+  if (body === undefined || body === null) return undefined
+  if (isBlob(body) && body.size > limits.maxBodyBytes && limits.rereadsBlobs) return hashBlob(body)
+  const { source, contentType } = open(body)
+  const content = await collect(source, limits.maxBodyBytes)
+  return {
+    content,
+    bytes: content,
+    length: content.length,
+    sha256: createHash('sha256').update(content).digest(),
+    contentType,
+  }
+}
+
+interface OpenedBody {
+  readonly source: AsyncIterable<unknown> | Iterable<unknown>
+  readonly contentType: string | undefined
+}
+
+function open(body: unknown): OpenedBody {
+  if (typeof body === 'string') return { source: [body], contentType: 'text/plain;charset=UTF-8' }
+  if (tagOf(body) === 'URLSearchParams') {
+    return { source: [String(body)], contentType: 'application/x-www-form-urlencoded;charset=UTF-8' }
+  }
+  if (ArrayBuffer.isView(body) || isAnyArrayBuffer(body)) return { source: [body], contentType: undefined }
+  if (isBlob(body)) return { source: body.stream(), contentType: body.type === '' ? undefined : body.type }
+  if (isForm(body)) return encodeForm(body)
+  if (isAsyncIterable(body)) return { source: body, contentType: undefined }
+  throw new AgentFetchError('request_invalid', 'body must be text, bytes, a form or a stream; encode objects as JSON')
+}
+
+/** Built again from its entries, so that forms of another `fetch` implementation are understood too. */
+function encodeForm(form: FormData): OpenedBody {
+  const copy = new FormData()
+  for (const [name, value] of form) {
+    if (typeof value === 'string') copy.append(name, value)
+    else copy.append(name, value, value.name)
+  }
+  const encoded = new Response(copy)
+  return { source: encoded.body ?? [], contentType: encoded.headers.get('content-type') ?? undefined }
+}
+
+/** Copies, so that a buffer that its owner goes on writing to cannot part the signature from the bytes. */
+async function collect(source: OpenedBody['source'], maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const piece of source) {
+    const chunk = toBytes(piece)
+    length += chunk.byteLength
+    if (length > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  const content = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    content.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return content
+}
+
+function toBytes(piece: unknown): Uint8Array {
+  if (typeof piece === 'string') return new TextEncoder().encode(piece)
+  if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
+  if (isAnyArrayBuffer(piece)) return new Uint8Array(piece)
+  throw new AgentFetchError('request_invalid', 'a body stream must yield bytes or text')
+}
+
+async function hashBlob(blob: Blob): Promise<OutgoingBody> {
+  const hash = createHash('sha256')
+  for await (const chunk of blob.stream()) hash.update(chunk)
+  return {
+    content: blob,
+    bytes: undefined,
+    length: blob.size,
+    sha256: hash.digest(),
+    contentType: blob.type === '' ? undefined : blob.type,
+  }
+}
+
+function tooLarge(maxBytes: number): AgentFetchError {
+  const message = `at most ${maxBytes} bytes are held to be signed; raise maxBodyBytes, or pass a Blob such as fs.openAsBlob gives`
+  return new AgentFetchError('body_too_large', message)
+}
+
+function isBlob(body: unknown): body is Blob {
+  return tagOf(body) === 'Blob' || tagOf(body) === 'File'
+}
+
+function isForm(body: unknown): body is FormData {
+  return tagOf(body) === 'FormData'
+}
+
+/** What a web object says it is: `instanceof` would know the objects of one implementation only. */
+function tagOf(body: unknown): string {
+  return Object.prototype.toString.call(body).slice(8, -1)
+}
+
+function isAsyncIterable(body: unknown): body is AsyncIterable<unknown> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
+}

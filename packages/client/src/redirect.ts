@@ -1,0 +1,56 @@
+import { AgentFetchError } from './agent-fetch-error.ts'
+import type { IsAllowedOrigin } from './allowed-origins.ts'
+import { CREDENTIAL_FIELDS } from './credential-fields.ts'
+import { type OutgoingRequest, requireUrl } from './outgoing-request.ts'
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+const ABOUT_CONTENT: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-type',
+])
+const FOR_ONE_ORIGIN: ReadonlySet<string> = new Set([...CREDENTIAL_FIELDS, 'cookie', 'proxy-authorization'])
+
+/**
+ * The request that a response sends us on to, as `fetch` would make it: GET after a 303 and after a POST that moved.
+ * Fields that are credentials stay behind when the origin changes. `undefined` when the response is no redirect or the
+ * caller wants to see it.
+ * @throws AgentFetchError `redirect_refused`, `origin_not_allowed`, `request_invalid`
+ */
+export function redirectedRequest(
+  request: OutgoingRequest,
+  response: Response,
+  isAllowedOrigin: IsAllowedOrigin,
+): OutgoingRequest | undefined {
+  const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null
+  if (location === null || request.redirect === 'manual') return undefined
+  if (request.redirect === 'error') {
+    throw new AgentFetchError('redirect_refused', 'the request was redirected, which it must not be', { response })
+  }
+  const url = requireUrl(location, isAllowedOrigin, request.url)
+  const kept = losesContent(request.method, response.status) ? withoutContent(request) : request
+  const sameOrigin = url.origin === request.url.origin
+  return {
+    ...kept,
+    url,
+    target: url.pathname + url.search,
+    headers: sameOrigin ? kept.headers : kept.headers.filter(([name]) => !FOR_ONE_ORIGIN.has(name)),
+  }
+}
+
+/** RFC 9110 section 15.4, as browsers read it. */
+function losesContent(method: string, status: number): boolean {
+  if (status === 303) return method !== 'GET' && method !== 'HEAD'
+  return (status === 301 || status === 302) && method === 'POST'
+}
+
+function withoutContent(request: OutgoingRequest): OutgoingRequest {
+  return {
+    ...request,
+    method: 'GET',
+    body: undefined,
+    headers: request.headers.filter(([name]) => !ABOUT_CONTENT.has(name)),
+  }
+}

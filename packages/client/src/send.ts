@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { type HeaderField, isMisconfigured, isRefusal } from '@countermark/core'
+import type { Agent } from './agent.ts'
+import { AgentFetchError, isAgentFetchError } from './agent-fetch-error.ts'
+import { type OutgoingRequest, toHeaderFields } from './outgoing-request.ts'
+import type { SentRequest } from './response-verification.ts'
+import type { Challenge } from './signing-form.ts'
+
+/** What came back, and what it answers. */
+export interface Exchange {
+  readonly response: Response
+  readonly sent: SentRequest
+}
+
+/** What an HTTP field may hold that a signature can cover. */
+const PRINTABLE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
+const NONCE_BYTES = 18
+
+/**
+ * Signs a request for this moment and sends it once.
+ * @throws AgentFetchError `signing_failed`, `request_invalid`
+ */
+export async function send(
+  agent: Agent,
+  request: OutgoingRequest,
+  challenge: Challenge | undefined,
+): Promise<Exchange> {
+  const { method, url, target, body, signal, rest } = request
+  const dressed = { ...request, headers: [...request.headers, ...(await addedFields(agent, request))] }
+  const headers = [...dressed.headers, ...(await sign(agent, dressed, challenge))]
+  signal?.throwIfAborted()
+  // Written from the parts that were signed: without fragment, and without a `?` that nothing follows.
+  const response = await agent.fetch(url.origin + target, {
+    ...rest,
+    method,
+    headers: headers.map(([name, value]): [string, string] => [name, value]),
+    redirect: 'manual',
+    ...(body === undefined ? {} : { body: body.content }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const scheme = url.protocol === 'http:' ? 'http' : 'https'
+  return {
+    response,
+    sent: {
+      request: { method, scheme, authority: url.host, target, headers: toHeaderFields(headers) },
+      binding: agent.form.bindingOf(challenge),
+    },
+  }
+}
+
+async function addedFields(agent: Agent, request: OutgoingRequest): Promise<readonly HeaderField[]> {
+  const has = (field: string): boolean => request.headers.some(([name]) => name === field)
+  const added: HeaderField[] = []
+  if (!has('authorization')) {
+    const value = await authorizationFor(agent, request)
+    if (value !== undefined) added.push(['authorization', value])
+  }
+  // Decoding would lose the bytes that a response's digest is over.
+  if (agent.verifyResponse !== undefined && !has('accept-encoding')) added.push(['accept-encoding', 'identity'])
+  return added
+}
+
+async function authorizationFor(agent: Agent, { method, url }: OutgoingRequest): Promise<string | undefined> {
+  const { authorization } = agent
+  const value = typeof authorization === 'function' ? await authorization({ method, url: url.href }) : authorization
+  if (value === undefined || (typeof value === 'string' && PRINTABLE.test(value))) return value
+  throw new AgentFetchError('request_invalid', 'authorization must be printable ASCII')
+}
+
+async function sign(
+  agent: Agent,
+  request: OutgoingRequest,
+  challenge: Challenge | undefined,
+): Promise<readonly HeaderField[]> {
+  const nowMs = agent.clock.wallMs() + agent.offsets.offsetMs(request.url.origin)
+  const nonce = challenge?.nonce ?? randomBytes(NONCE_BYTES).toString('base64url')
+  try {
+    return await agent.form.sign(request, { nowMs, nonce, challenge })
+  } catch (cause) {
+    if (isAgentFetchError(cause)) throw cause
+    const reason = isRefusal(cause) || isMisconfigured(cause) ? cause.message : 'the signer failed'
+    throw new AgentFetchError('signing_failed', `the request could not be signed: ${reason}`, { cause })
+  }
+}

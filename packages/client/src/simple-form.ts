@@ -1,0 +1,78 @@
+import { type SigningKey, type SimpleHeaderNames, signSimpleV0, signSimpleV1 } from '@countermark/signature'
+import { parseChallenges } from './authenticate-challenges.ts'
+import type { Challenge, SigningForm } from './signing-form.ts'
+
+/** Who signs in a simple form, and under which names. */
+export interface SimpleFormOptions {
+  readonly version: 0 | 1
+  readonly agentId: string
+  readonly key: SigningKey
+  /** Sent when given: which of the agent's keys. */
+  readonly keyId: string | undefined
+  readonly names: SimpleHeaderNames | undefined
+}
+
+const NAMES: Readonly<Required<SimpleHeaderNames>> = {
+  agentId: 'agent-id',
+  version: 'agent-auth-version',
+  timestamp: 'timestamp',
+  nonce: 'nonce',
+  keyId: 'key-id',
+  signature: 'signature',
+}
+
+/** The simple header forms: nine lines (version 1), or body and timestamp alone (version 0). */
+export function createSimpleForm(options: SimpleFormOptions): SigningForm {
+  const { version, names } = options
+  const ownNames = Object.values({ ...NAMES, ...names }).map((name) => name.toLowerCase())
+  const nonceName = (names?.nonce ?? NAMES.nonce).toLowerCase()
+  const signatureName = (names?.signature ?? NAMES.signature).toLowerCase()
+  return {
+    ownFields: new Set([...ownNames, 'signature-input']),
+    rereadsBlobs: false,
+    sign: version === 1 ? signV1(options) : signV0(options),
+    readChallenge: version === 1 ? (_sent, response) => readNonce(response) : () => undefined,
+    bindingOf: () => ({ oneOf: [`${signatureName};req`, ...(version === 1 ? [`${nonceName};req`] : [])] }),
+  }
+}
+
+function signV1(options: SimpleFormOptions): SigningForm['sign'] {
+  const { agentId, key, keyId, names } = options
+  return ({ method, url, target, headers, body }, { nowMs, nonce }) => {
+    const fieldOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
+    const token = fieldOf('agent-delegation') ?? fieldOf('authorization')
+    return signSimpleV1({
+      agentId,
+      key,
+      method,
+      authority: url.host,
+      target,
+      timestamp: Math.floor(nowMs / 1000),
+      nonce,
+      ...(body?.bytes === undefined ? {} : { body: body.bytes }),
+      ...(token === undefined ? {} : { token }),
+      ...(keyId === undefined ? {} : { keyId }),
+      ...(names === undefined ? {} : { headers: names }),
+    })
+  }
+}
+
+function signV0({ agentId, key, names }: SimpleFormOptions): SigningForm['sign'] {
+  return ({ body }, { nowMs }) =>
+    signSimpleV0({
+      agentId,
+      key,
+      timestamp: Math.floor(nowMs / 1000),
+      ...(body?.bytes === undefined ? {} : { body: body.bytes }),
+      ...(names === undefined ? {} : { headers: names }),
+    })
+}
+
+/** `WWW-Authenticate: Agent-Auth version="1", headers="…", nonce="…"`. */
+function readNonce(response: Response): Challenge | undefined {
+  const asked = parseChallenges(response.headers.get('www-authenticate') ?? '').find(
+    ({ scheme, parameters }) => scheme === 'agent-auth' && parameters.get('version') === '1',
+  )
+  const nonce = asked?.parameters.get('nonce')
+  return nonce !== undefined && /^[A-Za-z0-9._~+/=:-]{1,128}$/.test(nonce) ? { nonce } : undefined
+}
