@@ -7,14 +7,36 @@ export interface Origin {
   readonly authority: string
 }
 
+/** Finds which of our origins a Host value names; `undefined` when it is none of them. */
+export type FindOrigin = (host: string) => Origin | undefined
+
 const DEFAULT_PORT: Readonly<Record<Origin['scheme'], string>> = { http: '80', https: '443' }
-const CONFIGURED = /^(?:(https?):\/\/)?((?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]))(?::([0-9]{1,5}))?$/
+const CONFIGURED = /^(?:(https?):\/\/)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$/
+
+/**
+ * Prepares the lookup for `authorities`. A function is asked for each request and compiled anew when it answers otherwise.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
+ */
+export function originFinder(authorities: readonly string[] | (() => readonly string[])): FindOrigin {
+  if (typeof authorities !== 'function') return compileAuthorities(authorities)
+  let known = ''
+  let find: FindOrigin = () => undefined
+  return (host) => {
+    const names = authorities()
+    const now = String(names)
+    if (now !== known) {
+      find = compileAuthorities(names)
+      known = now
+    }
+    return find(host)
+  }
+}
 
 /**
  * Compiles hosts (`api.example.com`: https) and origins (`http://127.0.0.1:3000`) into a lookup from a Host value.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
  */
-export function compileAuthorities(authorities: readonly string[]): (host: string) => Origin | undefined {
+export function compileAuthorities(authorities: readonly string[]): FindOrigin {
   if (!Array.isArray(authorities) || authorities.length === 0) {
     throw new Misconfigured(
       'ERR_OPTION_MISSING',
@@ -24,23 +46,41 @@ export function compileAuthorities(authorities: readonly string[]): (host: strin
   const origins = new Map<string, Origin>()
   for (const text of authorities) {
     const { origin, spellings } = parseOrigin(text)
-    for (const spelling of spellings) origins.set(spelling, origin)
+    for (const spelling of spellings) addSpelling(origins, spelling, origin)
   }
   return (host) => origins.get(host) ?? origins.get(host.toLowerCase())
 }
 
-function parseOrigin(text: string): { origin: Origin; spellings: readonly string[] } {
-  const match = typeof text === 'string' ? CONFIGURED.exec(text.toLowerCase()) : null
-  if (match === null) {
-    throw new Misconfigured(
-      'ERR_OPTION_INVALID',
-      'each of authorities must be a host or an origin, such as http://127.0.0.1:3000',
-    )
+function addSpelling(origins: Map<string, Origin>, spelling: string, origin: Origin): void {
+  const known = origins.get(spelling)
+  if (known !== undefined && (known.scheme !== origin.scheme || known.authority !== origin.authority)) {
+    throw invalid(`authorities must say of ${spelling} whether it is http or https`)
   }
+  origins.set(spelling, origin)
+}
+
+function parseOrigin(text: string): { readonly origin: Origin; readonly spellings: readonly string[] } {
+  const match = typeof text === 'string' ? CONFIGURED.exec(text.toLowerCase()) : null
+  if (match === null) throw invalid('each of authorities must be a host or an origin, such as http://127.0.0.1:3000')
   const scheme = match[1] === 'http' ? 'http' : 'https'
-  const host = match[2] as string
+  const host = requireCanonical(match[2] as string)
   const port = match[3] ?? DEFAULT_PORT[scheme]
-  const isDefault = port === DEFAULT_PORT[scheme]
-  const authority = isDefault ? host : `${host}:${port}`
-  return { origin: { scheme, authority }, spellings: isDefault ? [host, `${host}:${port}`] : [authority] }
+  if (!(Number(port) <= 65_535)) throw invalid('each port of authorities must be at most 65535')
+  if (port !== DEFAULT_PORT[scheme]) {
+    const authority = `${host}:${port}`
+    return { origin: { scheme, authority }, spellings: [authority] }
+  }
+  return { origin: { scheme, authority: host }, spellings: [host, `${host}:${port}`] }
+}
+
+/** Clients send the host as URL parsers write it; another spelling would be configured and never met. */
+function requireCanonical(host: string): string {
+  const canonical = URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined
+  if (canonical === host && !host.startsWith('.') && !host.endsWith('.')) return host
+  const hint = canonical === undefined ? 'a name or an address' : canonical.replace(/^\.+|\.+$/g, '')
+  throw invalid(`each host of authorities must be written as clients write it: ${hint}`)
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', message)
 }

@@ -1,4 +1,5 @@
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+const BASE64URL = /^[A-Za-z0-9_-]*$/
 
 /**
  * Decodes base64 (RFC 4648 section 4) only if it is canonical: padded, of this alphabet, unused bits zero. `undefined`
@@ -12,7 +13,7 @@ export function decodeBase64(text: string): Buffer | undefined {
 
 /** Decodes unpadded base64url (RFC 4648 section 5) only if it is canonical. `undefined` otherwise. */
 export function decodeBase64url(text: string): Buffer | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined
+  if (!BASE64URL.test(text)) return undefined
   const bytes = Buffer.from(text, 'base64url')
   return bytes.toString('base64url') === text ? bytes : undefined
 }

@@ -1,5 +1,6 @@
 import type { AgentRequest } from './agent-request.ts'
 import type { Environment } from './environment.ts'
+import { Misconfigured } from './misconfigured.ts'
 import type { Refusal } from './refusal.ts'
 
 /** A response header field. */
@@ -44,10 +45,21 @@ export interface Check<Needs extends object = object, Adds extends object = obje
   readonly description?: CheckDescription
 }
 
-/** Attaches a description to a check's function. */
+/**
+ * Makes a check of a function and what a guard must know about it.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
 export function defineCheck<Needs extends object, Adds extends object>(
   description: CheckDescription,
   run: (request: AgentRequest, facts: Needs, environment: Environment) => Adds | Promise<Adds>,
 ): Check<Needs, Adds> {
-  return Object.assign(run, { description })
+  requireDescription(description)
+  // A function of its own: one that is given twice must not keep the second description for both.
+  const check: Check<Needs, Adds> = (request, facts, environment) => run(request, facts, environment)
+  return Object.assign(check, { description })
+}
+
+function requireDescription({ name, needs, adds }: CheckDescription): void {
+  if (typeof name === 'string' && name !== '' && Array.isArray(needs) && Array.isArray(adds)) return
+  throw new Misconfigured('ERR_OPTION_INVALID', 'a check has a name, the facts it needs and the facts it adds')
 }

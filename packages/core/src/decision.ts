@@ -1,10 +1,10 @@
-import type { HeaderField } from './check.ts'
+import { createAgentView } from './agent-view.ts'
 import type { Environment } from './environment.ts'
+import type { Run } from './guard-run.ts'
 import type { Decision, Observer, Outcome } from './observer.ts'
 import type { Refusal } from './refusal.ts'
-import { type Reply, replyTo, statusOf } from './reply.ts'
-import { createAgentView } from './request-state.ts'
-import type { Finish, Run } from './verdict.ts'
+import { statusOf } from './reply.ts'
+import type { Finish } from './verdict.ts'
 
 /** What a guard decided before anybody was told. */
 export interface DecisionInput {
@@ -18,7 +18,7 @@ export interface DecisionInput {
 export function createDecision({ run, outcome, check, refusal }: DecisionInput): Decision {
   const { state, facts, context, timings } = run
   return {
-    requestId: state.requestId(),
+    requestId: state.requestId,
     atMs: context.settings.clock.wallMs(),
     outcome,
     check,
@@ -28,34 +28,8 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
     agent: createAgentView(facts, state.requestId),
     facts,
     timings,
-    anonymous: state.anonymous,
+    anonymous: state.anonymous && facts.agent === undefined,
   }
-}
-
-/** The answer to a refusal, with the challenges of all checks of the guard. */
-export function writeReply(refusal: Refusal, run: Run): Reply {
-  const { state, context } = run
-  const { request } = state
-  const reply = {
-    requestId: state.requestId(),
-    realm: request.authority,
-    cors: request.headers.has('origin'),
-    challenges: collectChallenges(refusal, run),
-  }
-  return replyTo(refusal, reply, context.settings)
-}
-
-function collectChallenges(refusal: Refusal, run: Run): readonly HeaderField[] {
-  const { descriptions, environment } = run.context
-  const context = {
-    refusal,
-    request: run.state.request,
-    environment,
-    get nonce() {
-      return descriptions.find((description) => description.issueNonce !== undefined)?.issueNonce?.(environment)
-    },
-  }
-  return descriptions.flatMap((description) => description.challenge?.(context) ?? [])
 }
 
 /** Tells observers; what they throw changes nothing: an observer's fault must not become the caller's. */
@@ -73,17 +47,18 @@ export function notify(
   }
 }
 
-/** Tells observers and recorder what became of a request. */
-export function createFinish(decision: Decision, run: Run): Finish {
+/** What tells observers, and the recorder of what it recorded, how a request ended. `undefined` when nobody listens. */
+export function createFinish(decision: Decision, run: Run, about: { readonly recorded: boolean }): Finish | undefined {
   const { settings, environment } = run.context
+  const { recorder, clock } = settings
+  const listeners: Observer[] = settings.observers.filter(({ finished }) => finished !== undefined)
+  if (about.recorded && recorder?.finish !== undefined) {
+    listeners.push({ finished: (recorded, outcome) => recorder.finish?.(recorded, outcome) })
+  }
+  if (listeners.length === 0) return undefined
   return (status, aborted) => {
-    const durationMs = settings.clock.monotonicMs() - run.state.startedMs
+    const durationMs = clock.monotonicMs() - run.state.startedMs
     const outcome: Outcome = { requestId: decision.requestId, status, durationMs, aborted }
-    const listeners = settings.recorder === undefined ? [] : [{ finished: settings.recorder.finish }]
-    notify(
-      [...settings.observers, ...listeners.flatMap(({ finished }) => (finished ? [{ finished }] : []))],
-      environment,
-      (observer) => observer.finished?.(decision, outcome),
-    )
+    notify(listeners, environment, (observer) => observer.finished?.(decision, outcome))
   }
 }

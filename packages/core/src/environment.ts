@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import type { GuardSettings } from './guard-options.ts'
 import type { Measurement } from './observer.ts'
 import type { SignatureVerifier } from './signature-verifier.ts'
 
@@ -10,4 +11,24 @@ export interface Environment {
   readonly report: (measurement: Measurement) => void
   /** Whether refusals may carry a diagnosis. Never in production. */
   readonly development: boolean
+}
+
+/** Makes the environment of one guard factory. */
+export function createEnvironment(settings: GuardSettings): Environment {
+  const { clock, verifier, development, observers } = settings
+  const measurers = observers.filter((observer) => observer.measured !== undefined)
+  return {
+    clock,
+    verifier,
+    development,
+    report: (measurement) => {
+      for (const observer of measurers) {
+        try {
+          observer.measured?.(measurement)
+        } catch {
+          // Silence is right: reporting that a report failed would fail the same way.
+        }
+      }
+    },
+  }
 }

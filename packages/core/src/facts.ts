@@ -6,6 +6,9 @@ export type Level = 'identified' | 'bearer' | 'bound' | 'signed'
 
 const RANK: Readonly<Record<Level, number>> = { identified: 0, bearer: 1, bound: 2, signed: 3 }
 
+/** All levels, weakest first. */
+export const LEVELS: readonly Level[] = ['identified', 'bearer', 'bound', 'signed']
+
 /** Whether a level is at least another one. */
 export function reachesLevel(level: Level, minimum: Level): boolean {
   return RANK[level] >= RANK[minimum]

@@ -1,9 +1,19 @@
-import { compileAuthorities, type Origin } from './authority.ts'
+import { type FindOrigin, originFinder } from './authority.ts'
+import { bareCopy } from './bare-object.ts'
 import { type Clock, systemClock } from './clock.ts'
-import type { Level } from './facts.ts'
-import { Misconfigured, requireKnownOptions, requireNumber } from './misconfigured.ts'
+import { LEVELS, type Level } from './facts.ts'
+import { Misconfigured } from './misconfigured.ts'
 import type { Decision, Observer, Recorder } from './observer.ts'
-import { REFUSAL_CODES, type RefusalRow } from './refusal-codes.ts'
+import {
+  requireBoolean,
+  requireKnownOptions,
+  requireMethods,
+  requireNumber,
+  requireStrings,
+  requireWord,
+} from './option-checks.ts'
+import type { RefusalRow } from './refusal-codes.ts'
+import { requireForeignRows } from './refusal-rows.ts'
 import type { ErrorDetail, ReplyOptions, StatusMode } from './reply.ts'
 import { nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
 
@@ -43,15 +53,19 @@ export interface GuardOptions {
   readonly maxBodyBytes?: number
   /** Most header field lines accepted. @default 200 */
   readonly maxHeaderFields?: number
-  /** @default 'standard' */
+  /** Which statuses refusals get. @default 'standard' */
   readonly statusMode?: StatusMode
-  /** @default 'code' */
+  /** How much a refusal tells. @default 'code' */
   readonly errorDetail?: ErrorDetail
-  /** @default 'enforce' */
+  /** `observe` lets refused requests pass and reports what would have been refused. @default 'enforce' */
   readonly mode?: 'enforce' | 'observe'
+  /** The weakest credential accepted. @default identified for safe methods, signed for unsafe ones */
   readonly minimumLevel?: MinimumLevels
+  /** What passes without an agent. @default nothing */
   readonly open?: OpenRequests
+  /** Who watches decisions: metrics, events. @default nobody */
   readonly observers?: readonly Observer[]
+  /** Who writes evidence. @default nobody */
   readonly recorder?: Recorder
   /** Called for each refusal, observed ones included. */
   readonly onRefusal?: (decision: Decision) => void
@@ -67,7 +81,7 @@ export interface GuardOptions {
 
 /** Options after validation, ready for every request. */
 export interface GuardSettings extends ReplyOptions {
-  readonly originOf: (host: string) => Origin | undefined
+  readonly originOf: FindOrigin
   readonly trustedProxies: readonly string[]
   readonly maxBodyBytes: number
   readonly maxHeaderFields: number
@@ -102,82 +116,98 @@ const KNOWN = [
 ]
 
 /**
- * Validates the options of a guard factory.
+ * Validates the options of a guard factory. `foreign` names options that belong to the adapter.
  * @throws {@link Misconfigured}
  */
 export function createGuardSettings(options: GuardOptions, foreign: readonly string[] = []): GuardSettings {
   requireKnownOptions('createGuard', options, [...KNOWN, ...foreign])
-  const { open = {}, minimumLevel = {}, development = false } = options
-  if (development && process.env['NODE_ENV'] === 'production') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'development must be off when NODE_ENV is production')
-  }
-  requireKnownOptions('open', open, ['paths', 'corsPreflight'])
-  requireKnownOptions('minimumLevel', minimumLevel, ['safe', 'unsafe'])
+  const { maxBodyBytes = 1_048_576, maxHeaderFields = 200, ...given } = bareCopy(options)
   return {
-    originOf: originLookup(options.authorities),
-    trustedProxies: options.trustedProxies ?? [],
-    maxBodyBytes: requireNumber('maxBodyBytes', options.maxBodyBytes ?? 1_048_576, { min: 0 }),
-    maxHeaderFields: requireNumber('maxHeaderFields', options.maxHeaderFields ?? 200, { min: 1, max: 1000 }),
-    statusMode: requireWord('statusMode', options.statusMode ?? 'standard', ['standard', 'wba', 'seed']),
-    errorDetail: requireWord('errorDetail', options.errorDetail ?? 'code', ['code', 'full', 'minimal']),
-    mode: requireWord('mode', options.mode ?? 'enforce', ['enforce', 'observe']),
-    minimumLevel: {
-      safe: requireWord('minimumLevel.safe', minimumLevel.safe ?? 'identified', LEVELS),
-      unsafe: requireWord('minimumLevel.unsafe', minimumLevel.unsafe ?? 'signed', LEVELS),
-    },
-    openPaths: new Set((open.paths ?? []).map(requirePath)),
-    corsPreflight: open.corsPreflight ?? false,
-    observers: options.observers ?? [],
-    recorder: options.recorder,
-    onRefusal: options.onRefusal,
-    refusals: requireForeignRows(options.refusals ?? {}),
-    clock: options.clock ?? systemClock,
-    verifier: options.verifier ?? nodeVerifier,
-    development,
+    originOf: originFinder(given.authorities),
+    trustedProxies: requireStrings('trustedProxies', given.trustedProxies ?? []),
+    maxBodyBytes: requireNumber('maxBodyBytes', maxBodyBytes, { min: 0 }),
+    maxHeaderFields: requireNumber('maxHeaderFields', maxHeaderFields, { min: 1, max: 1000 }),
+    statusMode: requireWord('statusMode', given.statusMode ?? 'standard', ['standard', 'wba', 'seed']),
+    errorDetail: requireWord('errorDetail', given.errorDetail ?? 'code', ['code', 'full', 'minimal']),
+    mode: requireWord('mode', given.mode ?? 'enforce', MODES),
+    minimumLevel: readMinimumLevels(given.minimumLevel ?? {}),
+    ...readOpenRequests(given.open ?? {}),
+    ...readListeners(given),
+    refusals: requireForeignRows(given.refusals ?? {}),
+    clock: requireMethods('clock', given.clock ?? systemClock, ['wallMs', 'monotonicMs']),
+    verifier: requireMethods('verifier', given.verifier ?? nodeVerifier, ['verify', 'verifyInThreadPool']),
+    development: readDevelopment(given.development ?? false),
   }
 }
 
-export const LEVELS: readonly Level[] = ['identified', 'bearer', 'bound', 'signed']
+const MODES = ['enforce', 'observe'] as const
+
+/** Route options after validation. */
+export interface RouteSettings {
+  readonly optional: boolean
+  readonly mode: 'enforce' | 'observe'
+  readonly minimumLevel: Level | undefined
+}
 
 /**
- * Refuses a word that is none of the allowed ones.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ * Validates what one guard does differently from its factory.
+ * @throws {@link Misconfigured}
  */
-export function requireWord<Word extends string>(name: string, value: Word, words: readonly Word[]): Word {
-  if (words.includes(value)) return value
-  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be one of ${words.join(', ')}`)
+export function readRouteOptions(options: RouteOptions, settings: GuardSettings): RouteSettings {
+  requireKnownOptions('guard.with', options, ['optional', 'mode', 'minimumLevel'])
+  const { optional = false, mode = settings.mode, minimumLevel } = bareCopy(options)
+  return {
+    optional: requireBoolean('optional', optional),
+    mode: requireWord('mode', mode, MODES),
+    minimumLevel: minimumLevel === undefined ? undefined : requireWord('minimumLevel', minimumLevel, LEVELS),
+  }
 }
 
-function originLookup(authorities: GuardOptions['authorities']): (host: string) => Origin | undefined {
-  if (typeof authorities !== 'function') return compileAuthorities(authorities)
-  let known = ''
-  let lookup: (host: string) => Origin | undefined = () => undefined
-  return (host) => {
-    const names = authorities()
-    const now = names.join(' ')
-    if (now !== known) {
-      lookup = compileAuthorities(names)
-      known = now
-    }
-    return lookup(host)
+function readMinimumLevels(levels: MinimumLevels): GuardSettings['minimumLevel'] {
+  requireKnownOptions('minimumLevel', levels, ['safe', 'unsafe'])
+  const { safe = 'identified', unsafe = 'signed' } = bareCopy(levels)
+  return {
+    safe: requireWord('minimumLevel.safe', safe, LEVELS),
+    unsafe: requireWord('minimumLevel.unsafe', unsafe, LEVELS),
+  }
+}
+
+function readOpenRequests(open: OpenRequests): Pick<GuardSettings, 'openPaths' | 'corsPreflight'> {
+  requireKnownOptions('open', open, ['paths', 'corsPreflight'])
+  const { paths = [], corsPreflight = false } = bareCopy(open)
+  return {
+    openPaths: new Set(requireStrings('open.paths', paths).map(requirePath)),
+    corsPreflight: requireBoolean('open.corsPreflight', corsPreflight),
   }
 }
 
 function requirePath(path: string): string {
   if (/^\/(?!\/)[\x21\x22\x24-\x3e\x40-\x5b\x5d-\x7e]*$/.test(path)) return path
-  throw new Misconfigured(
-    'ERR_OPTION_INVALID',
-    'each of open.paths must be one exact path such as /healthz, without a query',
-  )
+  throw new Misconfigured('ERR_OPTION_INVALID', 'each of open.paths must be one exact path such as /healthz')
 }
 
-function requireForeignRows(rows: Readonly<Record<string, RefusalRow>>): Readonly<Record<string, RefusalRow>> {
-  for (const [code, row] of Object.entries(rows)) {
-    if (Object.hasOwn(REFUSAL_CODES, code))
-      throw new Misconfigured('ERR_OPTION_INVALID', `refusals must not redefine ${code}`)
-    if (!/^[a-z][a-z0-9_]*$/.test(code))
-      throw new Misconfigured('ERR_OPTION_INVALID', 'refusal codes are snake_case words')
-    requireNumber(`refusals.${code}.status`, row.status, { min: 400, max: 599 })
+function readListeners(given: GuardOptions): Pick<GuardSettings, 'observers' | 'recorder' | 'onRefusal'> {
+  const { observers = [], recorder, onRefusal } = given
+  if (!Array.isArray(observers)) throw new Misconfigured('ERR_OPTION_INVALID', 'observers must be a list')
+  for (const observer of observers) requireObserver(observer)
+  if (recorder !== undefined) requireMethods('recorder', recorder, ['record'])
+  if (onRefusal !== undefined && typeof onRefusal !== 'function') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'onRefusal must be a function')
   }
-  return rows
+  return { observers: [...observers], recorder, onRefusal }
+}
+
+function requireObserver(observer: Observer): void {
+  const members = ['decided', 'finished', 'measured'] as const
+  const present = members.filter((member) => observer?.[member] !== undefined)
+  requireMethods('each of observers', observer, present)
+  if (present.length > 0) return
+  throw new Misconfigured('ERR_OPTION_INVALID', `each of observers must have one of ${members.join(', ')}`)
+}
+
+function readDevelopment(development: boolean): boolean {
+  if (requireBoolean('development', development) && process.env['NODE_ENV'] === 'production') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'development must be off when NODE_ENV is production')
+  }
+  return development
 }

@@ -7,23 +7,29 @@ export interface OrderedCheck {
   readonly name: string
   /** Facts that an earlier guard must have established. */
   readonly awaited: readonly string[]
+  /** Facts that must exist once it ran. */
+  readonly adds: readonly string[]
+}
+
+/** Checks in an order that can work. */
+export interface OrderedChecks {
+  readonly ordered: readonly OrderedCheck[]
+  readonly descriptions: readonly CheckDescription[]
 }
 
 /**
  * Puts checks in the order given and refuses orders that cannot work.
  * @throws {@link Misconfigured} `ERR_CHECK_ORDER`, and what the checks' own `inspect` throws
  */
-export function orderChecks(checks: readonly Check[]): {
-  readonly ordered: readonly OrderedCheck[]
-  readonly descriptions: readonly CheckDescription[]
-} {
+export function orderChecks(checks: readonly Check[]): OrderedChecks {
   const descriptions = checks.map(describe)
   const added = new Set<string>()
   const ordered = descriptions.map((description, index) => {
-    refuseLaterNeed(description, descriptions.slice(index + 1))
-    const awaited = description.needs.filter((need) => !added.has(need))
-    for (const fact of description.adds) added.add(fact)
-    return { run: checks[index] as Check, name: description.name, awaited }
+    const { name, needs, adds } = description
+    const awaited = needs.filter((need) => !added.has(need))
+    refuseLaterNeed(name, awaited, descriptions.slice(index + 1))
+    for (const fact of adds) added.add(fact)
+    return { run: checks[index] as Check, name, awaited, adds }
   })
   for (const description of descriptions) description.inspect?.({ checks: descriptions })
   return { ordered, descriptions }
@@ -36,10 +42,10 @@ function describe(check: Check): CheckDescription {
   return check.description ?? { name: check.name === '' ? 'check' : check.name, needs: [], adds: [] }
 }
 
-function refuseLaterNeed(description: CheckDescription, later: readonly CheckDescription[]): void {
-  for (const need of description.needs) {
-    const giver = later.find((candidate) => candidate.adds.includes(need))
+function refuseLaterNeed(name: string, awaited: readonly string[], later: readonly CheckDescription[]): void {
+  for (const need of awaited) {
+    const giver = later.find(({ adds }) => adds.includes(need))
     if (giver === undefined) continue
-    throw new Misconfigured('ERR_CHECK_ORDER', `${description.name} needs ${need}; put it behind ${giver.name}`)
+    throw new Misconfigured('ERR_CHECK_ORDER', `${name} needs ${need}; put it behind ${giver.name}`)
   }
 }

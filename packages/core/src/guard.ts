@@ -1,16 +1,22 @@
+import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
+import { bareCopy } from './bare-object.ts'
 import type { Check } from './check.ts'
-import type { Environment } from './environment.ts'
-import { reachesLevel } from './facts.ts'
-import { type GuardSettings, LEVELS, type RouteOptions, requireWord } from './guard-options.ts'
-import { type OrderedCheck, orderChecks } from './guard-order.ts'
-import { requireKnownOptions } from './misconfigured.ts'
+import { createEnvironment } from './environment.ts'
+import { type GuardSettings, type RouteOptions, readRouteOptions } from './guard-options.ts'
+import { orderChecks } from './guard-order.ts'
+import type { GuardContext, Run } from './guard-run.ts'
 import { Refusal } from './refusal.ts'
+import { replyTo } from './reply.ts'
 import { checkRequestShape } from './request-shape.ts'
-import { createRequestState, type RequestState } from './request-state.ts'
-import { type GuardContext, isSafeMethod, isThenable, type Run, settle, type Verdict } from './verdict.ts'
+import { createRequestState } from './request-state.ts'
+import { createRequestStates, type RequestStates } from './request-states.ts'
+import { refuse, runChecks } from './run-checks.ts'
+import { settle } from './settle.ts'
+import { isThenable } from './thenable.ts'
+import type { Verdict } from './verdict.ts'
 
-/** A composed guard. Never rejects: whatever happens becomes a verdict. */
+/** A composed guard. Never throws and never rejects: whatever happens becomes a verdict. */
 export type Guard = (request: AgentRequest) => Verdict | Promise<Verdict>
 
 /** Composes checks into guards that share what they learn about a request. */
@@ -18,24 +24,31 @@ export type GuardComposer = (options: RouteOptions, checks: readonly Check[]) =>
 
 /** Makes the composer of one guard factory. */
 export function createGuardComposer(settings: GuardSettings): GuardComposer {
-  const states = new WeakMap<object, RequestState>()
+  const states = createRequestStates()
   const environment = createEnvironment(settings)
+  const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
   return (options, checks) => {
-    const context: GuardContext = {
-      settings,
-      environment,
-      route: validRoute(options, settings),
-      ...orderChecks(checks),
-    }
+    const route = readRouteOptions(options, settings)
+    const context: GuardContext = { settings, environment, listens, route, ...orderChecks(checks) }
+    const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
     return (request) => {
-      let state = states.get(request.raw)
-      if (state === undefined) {
-        state = createRequestState(request, settings.clock.monotonicMs())
-        states.set(request.raw, state)
+      try {
+        const verdict = runGuard(startRun(request, context, states))
+        return isThenable(verdict) ? verdict.then(undefined, lastResort) : verdict
+      } catch (error) {
+        return lastResort(error)
       }
-      return runGuard({ context, state, facts: { ...state.facts }, timings: [] })
     }
   }
+}
+
+function startRun(request: AgentRequest, context: GuardContext, states: RequestStates): Run {
+  let state = states.find(request.raw)
+  if (state === undefined) {
+    state = createRequestState(request, context.listens ? context.settings.clock.monotonicMs() : 0)
+    states.remember(request.raw, state)
+  }
+  return { context, state, facts: bareCopy(state.facts), timings: [] }
 }
 
 function runGuard(run: Run): Verdict | Promise<Verdict> {
@@ -44,109 +57,29 @@ function runGuard(run: Run): Verdict | Promise<Verdict> {
     if (!state.shapeChecked) checkRequestShape(state.request, context.settings.maxHeaderFields)
     state.shapeChecked = true
   } catch (error) {
-    return settle(run, 'request', error)
+    return refuse(run, 'request', error)
   }
-  if (isOpen(state.request, context.settings)) {
-    state.anonymous = true
-    return settle(run, 'open')
-  }
-  return runChecks(run, 0)
+  if (!isOpen(state.request, context.settings)) return runChecks(run, 0)
+  state.anonymous = true
+  return settle(run, 'open', undefined)
 }
 
-function runChecks(run: Run, from: number): Verdict | Promise<Verdict> {
-  const { ordered, environment } = run.context
-  for (let index = from; index < ordered.length; index++) {
-    const check = ordered[index] as OrderedCheck
-    const begunMs = environment.clock.monotonicMs()
-    try {
-      requireFacts(check, run)
-      const added = check.run(run.state.request, run.facts, environment)
-      if (isThenable(added)) return resume(run, index, begunMs, added)
-      passed(run, check, begunMs, added)
-    } catch (error) {
-      timed(run, check, begunMs)
-      return settle(run, check.name, error)
-    }
-  }
-  return settleLevel(run)
-}
-
-function resume(run: Run, index: number, begunMs: number, pending: Promise<object>): Promise<Verdict> {
-  const check = run.context.ordered[index] as OrderedCheck
-  return pending.then(
-    (added) => {
-      passed(run, check, begunMs, added)
-      return runChecks(run, index + 1)
-    },
-    (error: unknown) => {
-      timed(run, check, begunMs)
-      return settle(run, check.name, error)
-    },
-  )
-}
-
-function passed(run: Run, check: OrderedCheck, begunMs: number, added: object): void {
-  timed(run, check, begunMs)
-  Object.assign(run.facts, added)
-}
-
-function timed(run: Run, check: OrderedCheck, begunMs: number): void {
-  run.timings.push({ check: check.name, durationMs: run.context.environment.clock.monotonicMs() - begunMs })
-}
-
-function requireFacts(check: OrderedCheck, run: Run): void {
-  for (const fact of check.awaited) {
-    if (!(fact in run.facts)) throw unmet(run, `${check.name} needs ${fact}: mount the guard that establishes it first`)
-  }
-}
-
-function settleLevel(run: Run): Verdict | Promise<Verdict> {
-  const { context, state, facts } = run
-  const { settings, route } = context
-  if (facts.agent === undefined) {
-    return settle(run, 'level', unmet(run, 'no check of this guard, nor of one before it, establishes an agent'))
-  }
-  const minimum = route.minimumLevel ?? settings.minimumLevel[isSafeMethod(state.request.method) ? 'safe' : 'unsafe']
-  if (reachesLevel(facts.agent.level, minimum)) return settle(run, context.ordered.at(-1)?.name ?? 'level')
-  const refusal = new Refusal('scheme_not_allowed', `this route asks for a credential of level ${minimum}`)
-  return settle(run, 'level', refusal)
-}
-
-/** The caller's fault where an earlier guard let it pass without an identity; the programmer's fault otherwise. */
-function unmet(run: Run, message: string): Refusal {
-  if (run.state.anonymous) return new Refusal('credentials_missing', 'credentials are required here')
-  return new Refusal('config_error', message)
-}
-
+/** What neither presents a credential nor could use one (Fetch standard, CORS-preflight), or is left open by name. */
 function isOpen(request: AgentRequest, settings: GuardSettings): boolean {
-  const { method, headers } = request
+  const { method, headers, hasBody } = request
+  if (hasBody) return false
   if (method === 'OPTIONS') {
     return settings.corsPreflight && headers.has('origin') && headers.has('access-control-request-method')
   }
-  return (method === 'GET' || method === 'HEAD') && !request.hasBody && settings.openPaths.has(request.path)
+  return (method === 'GET' || method === 'HEAD') && settings.openPaths.has(request.path)
 }
 
-function validRoute(options: RouteOptions, settings: GuardSettings): GuardContext['route'] {
-  requireKnownOptions('guard.with', options, ['optional', 'mode', 'minimumLevel'])
-  const { optional = false, mode = settings.mode, minimumLevel } = options
-  if (minimumLevel !== undefined) requireWord('minimumLevel', minimumLevel, LEVELS)
-  return { optional, mode: requireWord('mode', mode, ['enforce', 'observe']), minimumLevel }
-}
-
-function createEnvironment(settings: GuardSettings): Environment {
-  const measurers = settings.observers.filter((observer) => observer.measured !== undefined)
-  return {
-    clock: settings.clock,
-    verifier: settings.verifier,
-    development: settings.development,
-    report: (measurement) => {
-      for (const observer of measurers) {
-        try {
-          observer.measured?.(measurement)
-        } catch {
-          // Silence is right: reporting that a report failed would fail the same way.
-        }
-      }
-    },
-  }
+/** Something failed that must not: a clock, an adapter, this package. Refused, unless the guard only observes. */
+function failedVerdict(context: GuardContext, cause: unknown): Verdict {
+  const { settings, environment, route } = context
+  const refusal = new Refusal('config_error', 'the guard failed in a way it should not', { cause })
+  environment.report({ name: 'guard_failures_total', kind: 'counter', value: 1 })
+  if (route.mode === 'observe') return { outcome: 'allow', agent: undefined, finish: undefined, observed: refusal }
+  const reply = replyTo(refusal, { requestId: randomUUID(), realm: '', cors: false, challenges: [] }, settings)
+  return { outcome: 'deny', refusal, reply, finish: undefined }
 }

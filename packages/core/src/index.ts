@@ -32,22 +32,17 @@ export {
   type MinimumLevels,
   type OpenRequests,
   type RouteOptions,
-  requireWord,
 } from './guard-options.ts'
 export { createHeaderFields, type HeaderFields } from './header-fields.ts'
 export { type ImportedKey, type ImportOptions, importPublicKey, type KeyMaterial, thumbprintOf } from './key-import.ts'
-export {
-  isMisconfigured,
-  Misconfigured,
-  type MisconfiguredCode,
-  requireKnownOptions,
-  requireNumber,
-} from './misconfigured.ts'
+export { isMisconfigured, Misconfigured, type MisconfiguredCode } from './misconfigured.ts'
 export type { CheckTiming, Decision, Measurement, Observer, Outcome, Recorder } from './observer.ts'
+export { requireBoolean, requireKnownOptions, requireNumber, requireWord } from './option-checks.ts'
 export { isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
 export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
 export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './reply.ts'
 export { hasSignatureLength, nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
-export { type Finish, isThenable, type Verdict } from './verdict.ts'
+export { isThenable } from './thenable.ts'
+export type { Finish, Verdict } from './verdict.ts'
 export { type AcceptanceWindow, acceptUntil, type SignatureTimes } from './window.ts'

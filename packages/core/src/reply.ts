@@ -1,6 +1,7 @@
 import type { HeaderField } from './check.ts'
 import { isUnavailable, type Refusal } from './refusal.ts'
-import { REFUSAL_CODES, type RefusalRow } from './refusal-codes.ts'
+import { REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
+import { type ForeignRows, rowOf } from './refusal-rows.ts'
 
 /** Which status a code gets. `standard`: 401 with challenges; `wba`: 403 and 429 as Web Bot Auth has it; `seed`: invalid is 403. */
 export type StatusMode = 'standard' | 'wba' | 'seed'
@@ -13,7 +14,7 @@ export interface ReplyOptions {
   readonly statusMode: StatusMode
   readonly errorDetail: ErrorDetail
   readonly development: boolean
-  readonly refusals: Readonly<Record<string, RefusalRow>>
+  readonly refusals: ForeignRows
 }
 
 /** An answer to send as it is. */
@@ -23,90 +24,103 @@ export interface Reply {
   readonly body: string
 }
 
-/** Codes that would tell a stranger which agents and keys exist. */
-const MERGED: Readonly<Record<string, string>> = {
-  key_unknown: 'signature_invalid',
-  key_revoked: 'signature_invalid',
-  key_expired: 'signature_invalid',
-  key_not_yet_valid: 'signature_invalid',
-  key_invalid: 'signature_invalid',
-  agent_mismatch: 'signature_invalid',
-  agent_suspended: 'signature_invalid',
+/** What a reply says besides the refusal. */
+export interface ReplyContext {
+  readonly requestId: string
+  readonly realm: string
+  /** Whether a browser asked from another origin. */
+  readonly cors: boolean
+  readonly challenges: readonly HeaderField[]
 }
+
+/** Codes that would tell a stranger which agents and keys exist. */
+const MERGED: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
+  'key_unknown',
+  'key_revoked',
+  'key_expired',
+  'key_not_yet_valid',
+  'key_invalid',
+  'agent_mismatch',
+  'agent_suspended',
+])
 
 const EXPOSED = 'WWW-Authenticate, Accept-Signature, Signature-Error, Want-Content-Digest, Retry-After'
 
-/** The row of a code, from this repository or registered by `createGuard({ refusals })`. */
-export function rowOf(code: string, options: Pick<ReplyOptions, 'refusals'>): RefusalRow {
-  if (Object.hasOwn(REFUSAL_CODES, code)) return REFUSAL_CODES[code as keyof typeof REFUSAL_CODES]
-  if (Object.hasOwn(options.refusals, code)) return options.refusals[code] as RefusalRow
-  return REFUSAL_CODES.config_error
-}
-
 /** The code that the caller is told. Logs, metrics and the audit trail keep the exact one. */
-export function publicCode(code: string, options: ReplyOptions): string {
-  return options.errorDetail === 'minimal' ? (MERGED[code] ?? code) : code
+export function publicCode(code: RefusalCode, options: ReplyOptions): RefusalCode {
+  return options.errorDetail === 'minimal' && MERGED.has(code) ? 'signature_invalid' : code
 }
 
 /** The status of a refusal. */
-export function statusOf(code: string, options: ReplyOptions): number {
-  const row = rowOf(publicCode(code, options), options)
-  if (options.statusMode === 'wba') return row.wba ?? row.status
-  return options.statusMode === 'seed' ? (row.seed ?? row.status) : row.status
+export function statusOf(code: RefusalCode, options: ReplyOptions): number {
+  return statusIn(options.statusMode, publicRow(code, options))
 }
 
 /** Writes a refusal as problem+json (RFC 9457) with its challenges. */
-export function replyTo(
-  refusal: Refusal,
-  context: {
-    readonly requestId: string
-    readonly realm: string
-    readonly cors: boolean
-    readonly challenges: readonly HeaderField[]
-  },
-  options: ReplyOptions,
-): Reply {
-  const status = statusOf(refusal.code, options)
+export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyOptions): Reply {
+  const row = publicRow(refusal.code, options)
+  const status = statusIn(options.statusMode, row)
+  const signals = maySignal(status, row, options)
   const headers: HeaderField[] = [
     ['Content-Type', 'application/problem+json'],
     ['Cache-Control', 'no-store'],
-    ...context.challenges.filter(([name]) => maySend(name, status, options)),
+    ...context.challenges.filter(([name]) => signals || !SIGNAL.test(name)),
   ]
   // RFC 9110 section 15.5.2: a 401 always carries a challenge.
   if (status === 401 && !headers.some(([name]) => name.toLowerCase() === 'www-authenticate')) {
     headers.push(['WWW-Authenticate', `Signature realm="${context.realm}"`])
   }
-  if (refusal.retryAfterSeconds !== undefined)
-    headers.push(['Retry-After', String(Math.ceil(refusal.retryAfterSeconds))])
+  const retryAfterSeconds = refusal.retryAfterSeconds ?? (row.retry === 'later' ? 1 : Number.NaN)
+  if (retryAfterSeconds >= 0)
+    headers.push(['Retry-After', String(Math.ceil(Math.min(retryAfterSeconds, MOST_SECONDS)))])
   if (context.cors) headers.push(['Access-Control-Expose-Headers', EXPOSED])
-  return { status, headers, body: JSON.stringify(problem(refusal, status, context.requestId, options)) }
+  return { status, headers, body: JSON.stringify(problem(refusal, { row, status, signals, ...context }, options)) }
+}
+
+const SIGNAL = /^(?:signature-error|accept-signature)$/i
+const MOST_SECONDS = 86_400
+
+/**
+ * Signature-Key draft: 403 carries neither Signature-Error nor Accept-Signature. The other status modes say 403 where a
+ * fresh signature helps, and Web Bot Auth asks for them there.
+ */
+function maySignal(status: number, row: RefusalRow, { statusMode }: ReplyOptions): boolean {
+  return status !== 403 || (statusMode !== 'standard' && row.retry === 'resign')
+}
+
+function publicRow(code: RefusalCode, options: ReplyOptions): RefusalRow {
+  return rowOf(publicCode(code, options), options.refusals) ?? REFUSAL_CODES.config_error
+}
+
+function statusIn(mode: StatusMode, row: RefusalRow): number {
+  return (mode === 'standard' ? undefined : row[mode]) ?? row.status
+}
+
+interface ProblemContext {
+  readonly row: RefusalRow
+  readonly status: number
+  readonly signals: boolean
+  readonly requestId: string
 }
 
 function problem(
   refusal: Refusal,
-  status: number,
-  requestId: string,
+  { row, status, signals, requestId }: ProblemContext,
   options: ReplyOptions,
 ): Readonly<Record<string, unknown>> {
+  const { development } = options
   const code = publicCode(refusal.code, options)
-  const row = rowOf(code, options)
-  const signatureError = status !== 403 || options.statusMode === 'wba' ? row.signatureError : undefined
-  const type =
-    signatureError === undefined ? `urn:agent-auth:error:${code}` : `urn:ietf:params:sig-error:${signatureError}`
+  const error = signals ? row.signatureError : undefined
   return {
-    type: row.type ?? type,
+    type: row.type ?? (error === undefined ? `urn:agent-auth:error:${code}` : `urn:ietf:params:sig-error:${error}`),
     title: row.title,
     status,
-    ...(options.errorDetail === 'full' || options.development ? { detail: refusal.message } : {}),
+    ...(options.errorDetail === 'full' || development ? { detail: refusal.message } : {}),
+    instance: `urn:uuid:${requestId}`,
     code,
     retry: row.retry,
     request_id: requestId,
-    ...(options.development && refusal.diagnosis !== undefined ? { diagnosis: refusal.diagnosis } : {}),
-    ...(options.development && isUnavailable(refusal) ? { dependency: refusal.dependency } : {}),
+    ...(development && refusal.diagnosis !== undefined ? { diagnosis: refusal.diagnosis } : {}),
+    ...(development && isUnavailable(refusal) ? { dependency: refusal.dependency } : {}),
   }
-}
-
-function maySend(name: string, status: number, options: ReplyOptions): boolean {
-  // Signature-Key draft: 403 carries neither Signature-Error nor Accept-Signature; Web Bot Auth asks for them.
-  return status !== 403 || options.statusMode === 'wba' || !/^(?:signature-error|accept-signature)$/i.test(name)
 }

@@ -1,12 +1,14 @@
 import type { AgentRequest } from './agent-request.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { Refusal } from './refusal.ts'
 
 /** Fields of which a second line would leave it to chance which one is believed. */
-const AT_MOST_ONCE = [
+const AT_MOST_ONCE: ReadonlySet<string> = new Set([
   'agent-auth-version',
   'agent-delegation',
   'agent-id',
   'authorization',
+  'content-length',
   'content-type',
   'dpop',
   'host',
@@ -16,17 +18,25 @@ const AT_MOST_ONCE = [
   'timestamp',
   'txn-token',
   'workload-identity-token',
-]
+])
 
 /** Fields that somebody behind us might find under `_` as well (CVE-2025-64484). */
 const WITHOUT_ALIAS: ReadonlySet<string> = new Set([
   ...AT_MOST_ONCE,
+  'client-cert',
   'content-digest',
+  'forwarded',
   'signature',
   'signature-agent',
   'signature-input',
+  'transfer-encoding',
+  'x-agent-id',
+  'x-agent-signature',
+  'x-agent-timestamp',
   'x-forwarded-for',
   'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
 ])
 
 const ORIGIN_FORM = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/
@@ -37,22 +47,26 @@ const ORIGIN_FORM = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/
  * @throws {@link Refusal} `headers_too_large`, `request_malformed`, `authority_mismatch`
  */
 export function checkRequestShape(request: AgentRequest, maxHeaderFields: number): void {
-  const { headers, target, method } = request
-  if (headers.count > maxHeaderFields) {
+  const { headers, target, method, authority } = request
+  if (!(headers.count <= maxHeaderFields)) {
     throw new Refusal('headers_too_large', `at most ${maxHeaderFields} header fields are accepted`)
   }
-  for (const name of AT_MOST_ONCE) {
-    if (headers.lines(name).length > 1) throw new Refusal('request_malformed', `${name} must occur once`)
-  }
-  for (const name of headers.names()) {
-    if (name.includes('_') && WITHOUT_ALIAS.has(name.replaceAll('_', '-'))) {
-      throw new Refusal('request_malformed', 'a security header is spelt with an underscore')
-    }
-  }
+  checkNames(headers)
   if (!ORIGIN_FORM.test(target) && !(target === '*' && method === 'OPTIONS')) {
     throw new Refusal('request_malformed', 'the request-target must be in origin-form, such as /orders?limit=10')
   }
+  if (authority !== '') return
   // HTTP/2 names the host in `:authority` instead (RFC 9113 section 8.3.1).
-  if (!headers.has('host') && request.authority === '') throw new Refusal('request_malformed', 'Host is required')
-  if (request.authority === '') throw new Refusal('authority_mismatch', 'Host names none of the configured authorities')
+  if (!headers.has('host')) throw new Refusal('request_malformed', 'Host is required')
+  throw new Refusal('authority_mismatch', 'Host names none of the configured authorities')
+}
+
+function checkNames(headers: HeaderFields): void {
+  for (const name of headers.names()) {
+    if (AT_MOST_ONCE.has(name)) {
+      if (headers.only(name) === undefined) throw new Refusal('request_malformed', `${name} must occur once`)
+    } else if (name.includes('_') && WITHOUT_ALIAS.has(name.replaceAll('_', '-'))) {
+      throw new Refusal('request_malformed', 'a security header is spelt with an underscore')
+    }
+  }
 }

@@ -1,0 +1,20 @@
+import { bareCopy } from './bare-object.ts'
+import type { AgentView, Facts } from './facts.ts'
+
+const COVERS_NOTHING = (): boolean => false
+
+/** The flat, frozen view of the facts for handlers; `undefined` while nobody is known. */
+export function createAgentView(facts: Readonly<Partial<Facts>>, requestId: string): AgentView | undefined {
+  const { agent, proof, freshness } = facts
+  if (agent === undefined) return undefined
+  // Assigned step by step: one literal with two spreads takes V8 eighty times as long.
+  const view = Object.assign(bareCopy(facts), agent, {
+    requestId,
+    keyId: proof?.keyId,
+    thumbprint: proof?.thumbprint,
+    proof,
+    freshness,
+    covered: proof?.covers ?? COVERS_NOTHING,
+  })
+  return Object.freeze(view)
+}

@@ -1,0 +1,27 @@
+import type { Environment } from './environment.ts'
+import type { Facts, Level } from './facts.ts'
+import type { GuardSettings } from './guard-options.ts'
+import type { OrderedChecks } from './guard-order.ts'
+import type { CheckTiming } from './observer.ts'
+import type { RequestState } from './request-state.ts'
+
+/** One composed guard. */
+export interface GuardContext extends OrderedChecks {
+  readonly settings: GuardSettings
+  readonly environment: Environment
+  readonly route: {
+    readonly optional: boolean
+    readonly mode: 'enforce' | 'observe'
+    readonly minimumLevel: Level | undefined
+  }
+  /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for nobody else. */
+  readonly listens: boolean
+}
+
+/** One request on its way through one guard. Its facts stand only once the guard lets it pass. */
+export interface Run {
+  readonly context: GuardContext
+  readonly state: RequestState
+  readonly facts: Partial<Facts>
+  readonly timings: CheckTiming[]
+}

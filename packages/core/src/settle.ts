@@ -1,0 +1,71 @@
+import { createAgentView } from './agent-view.ts'
+import { createDecision, createFinish, notify } from './decision.ts'
+import type { Run } from './guard-run.ts'
+import type { Decision } from './observer.ts'
+import { type Refusal, Unavailable } from './refusal.ts'
+import { statusOf } from './reply.ts'
+import { isSafeMethod } from './safe-method.ts'
+import { isThenable } from './thenable.ts'
+import type { Finish, Verdict } from './verdict.ts'
+import { writeReply } from './write-reply.ts'
+
+/** Decides, records, tells and answers, in this order. Without a refusal the request passes. */
+export function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
+  const { context, facts } = run
+  Object.freeze(facts)
+  if (!context.listens) return toVerdict(run, refusal, undefined)
+  const outcome = refusal === undefined ? 'allow' : context.route.mode === 'observe' ? 'observe' : 'deny'
+  return record(run, createDecision({ run, outcome, check, refusal }))
+}
+
+/** Recorded first: observers are told once, and what they are told is what happens. */
+function record(run: Run, decision: Decision): Verdict | Promise<Verdict> {
+  let pending: void | Promise<void>
+  try {
+    pending = run.context.settings.recorder?.record(decision)
+  } catch (error) {
+    return unrecorded(run, decision, error)
+  }
+  if (!isThenable(pending)) return conclude(run, decision, createFinish(decision, run, { recorded: true }))
+  return Promise.resolve(pending).then(
+    () => conclude(run, decision, createFinish(decision, run, { recorded: true })),
+    (error: unknown) => unrecorded(run, decision, error),
+  )
+}
+
+/** No record, no unsafe answer (R72). */
+function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
+  const { context, state } = run
+  context.environment.report({ name: 'audit_failures_total', kind: 'counter', value: 1 })
+  if (decision.refusal !== undefined || isSafeMethod(state.request.method)) {
+    return conclude(run, decision, createFinish(decision, run, { recorded: false }))
+  }
+  const refusal = new Unavailable('audit_unavailable', 'audit', 'the decision could not be recorded', { cause })
+  const outcome = context.route.mode === 'observe' ? 'observe' : 'deny'
+  const status = statusOf(refusal.code, context.settings)
+  const replaced: Decision = { ...decision, outcome, check: 'recorder', refusal, status }
+  return conclude(run, replaced, createFinish(replaced, run, { recorded: false }))
+}
+
+function conclude(run: Run, decision: Decision, finish: Finish | undefined): Verdict {
+  const { settings, environment } = run.context
+  notify(settings.observers, environment, (observer) => observer.decided?.(decision))
+  if (decision.refusal !== undefined && settings.onRefusal !== undefined) {
+    notify([{ decided: settings.onRefusal }], environment, (observer) => observer.decided?.(decision))
+  }
+  return toVerdict(run, decision.refusal, finish)
+}
+
+function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | undefined): Verdict {
+  const { context, state, facts } = run
+  if (refusal === undefined) {
+    state.facts = facts
+    if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId)
+  } else if (context.route.mode === 'enforce') {
+    return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }
+  } else if (state.facts.agent === undefined) {
+    // Observed refusals leave no facts behind: what would not have stood must not be acted upon.
+    state.anonymous = true
+  }
+  return { outcome: 'allow', agent: state.view, finish, observed: refusal }
+}

@@ -1,0 +1,57 @@
+import type { ChallengeContext, CheckDescription, HeaderField } from './check.ts'
+import type { Run } from './guard-run.ts'
+import { Refusal } from './refusal.ts'
+import { publicCode, type Reply, replyTo } from './reply.ts'
+
+/** The answer to a refusal, with the challenges of all checks of the guard. */
+export function writeReply(refusal: Refusal, run: Run): Reply {
+  const { state, context } = run
+  const { request, requestId } = state
+  const challenges = collectChallenges(refusal, run)
+  const reply = { requestId, realm: request.authority, cors: request.headers.has('origin'), challenges }
+  return replyTo(refusal, reply, context.settings)
+}
+
+/** A challenge that fails costs its header fields, not the answer: the caller is refused for the reason there was. */
+function collectChallenges(refusal: Refusal, run: Run): readonly HeaderField[] {
+  const { descriptions, environment } = run.context
+  const context = createChallengeContext(refusal, run)
+  return descriptions.flatMap((description) => {
+    try {
+      return (description.challenge?.(context) ?? []).filter(isSendable)
+    } catch {
+      const labels = { check: description.name }
+      environment.report({ name: 'challenge_failures_total', kind: 'counter', value: 1, labels })
+      return []
+    }
+  })
+}
+
+function createChallengeContext(refusal: Refusal, run: Run): ChallengeContext {
+  const { descriptions, environment } = run.context
+  let issued: { readonly nonce: string | undefined } | undefined
+  return {
+    refusal: asTold(refusal, run),
+    request: run.state.request,
+    environment,
+    get nonce() {
+      issued ??= { nonce: issueNonce(descriptions, run) }
+      return issued.nonce
+    },
+  }
+}
+
+function issueNonce(descriptions: readonly CheckDescription[], { context }: Run): string | undefined {
+  return descriptions.find(({ issueNonce }) => issueNonce !== undefined)?.issueNonce?.(context.environment)
+}
+
+/** Challenges see what the caller is told: `Signature-Error` must not say what the body keeps to itself. */
+function asTold(refusal: Refusal, { context }: Run): Refusal {
+  const code = publicCode(refusal.code, context.settings)
+  return code === refusal.code ? refusal : new Refusal(code, refusal.message)
+}
+
+/** Node throws at what is no field value (RFC 9110 section 5.5): the refusal would become a failure. */
+function isSendable([name, value]: HeaderField): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+}
