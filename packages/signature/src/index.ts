@@ -31,7 +31,7 @@ export type { SignatureFacts } from './signature-facts.ts'
 export { parseSignatureInput, type SignatureInput, type SignatureParameters } from './signature-input.ts'
 export type { Candidate, SignatureScheme } from './signature-scheme.ts'
 export type { SignedAction } from './signed-action.ts'
-export type { SimpleHeaderNames } from './simple-header-names.ts'
+export { completeHeaderNames, type SimpleHeaderNames } from './simple-header-names.ts'
 export {
   type SimpleHeadersOptions,
   type SimpleHeadersV0Options,
