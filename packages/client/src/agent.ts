@@ -13,6 +13,7 @@ import { compileOrigins, type IsAllowedOrigin } from './allowed-origins.ts'
 import { type ClockOffsets, createClockOffsets } from './clock-offsets.ts'
 import { createForm } from './create-form.ts'
 import { createResponseVerification, type VerifyResponse } from './response-verification.ts'
+import { isSignableValue } from './signable-value.ts'
 import type { SigningForm } from './signing-form.ts'
 import { createSigningIdentity } from './signing-identity.ts'
 
@@ -69,8 +70,8 @@ export function createAgent(options: AgentFetchOptions): Agent {
   if (keyId !== undefined && !isKeyId(keyId)) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'keyId must be 1 to 256 printable characters')
   }
-  if (authorization !== undefined && typeof authorization !== 'string' && typeof authorization !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'authorization must be a header value or a function that gives one')
+  if (authorization !== undefined && typeof authorization !== 'function' && !isSignableValue(authorization)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'authorization must be printable ASCII or a function that gives it')
   }
   return {
     form: createForm(options, createSigningIdentity(options)),

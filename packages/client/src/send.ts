@@ -4,6 +4,7 @@ import type { Agent } from './agent.ts'
 import { AgentFetchError, isAgentFetchError } from './agent-fetch-error.ts'
 import { type OutgoingRequest, toHeaderFields } from './outgoing-request.ts'
 import type { SentRequest } from './response-verification.ts'
+import { isSignableValue } from './signable-value.ts'
 import type { Challenge } from './signing-form.ts'
 
 /** What came back, and what it answers. */
@@ -12,8 +13,6 @@ export interface Exchange {
   readonly sent: SentRequest
 }
 
-/** What an HTTP field may hold that a signature can cover. */
-const PRINTABLE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
 const NONCE_BYTES = 18
 
 /**
@@ -63,7 +62,7 @@ async function addedFields(agent: Agent, request: OutgoingRequest): Promise<read
 async function authorizationFor(agent: Agent, { method, url }: OutgoingRequest): Promise<string | undefined> {
   const { authorization } = agent
   const value = typeof authorization === 'function' ? await authorization({ method, url: url.href }) : authorization
-  if (value === undefined || (typeof value === 'string' && PRINTABLE.test(value))) return value
+  if (value === undefined || isSignableValue(value)) return value
   throw new AgentFetchError('request_invalid', 'authorization must be printable ASCII')
 }
 

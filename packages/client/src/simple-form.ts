@@ -1,4 +1,10 @@
-import { type SigningKey, type SimpleHeaderNames, signSimpleV0, signSimpleV1 } from '@countermark/signature'
+import {
+  completeHeaderNames,
+  type SigningKey,
+  type SimpleHeaderNames,
+  signSimpleV0,
+  signSimpleV1,
+} from '@countermark/signature'
 import { parseChallenges } from './authenticate-challenges.ts'
 import type { Challenge, SigningForm } from './signing-form.ts'
 
@@ -12,27 +18,21 @@ export interface SimpleFormOptions {
   readonly names: SimpleHeaderNames | undefined
 }
 
-const NAMES: Readonly<Required<SimpleHeaderNames>> = {
-  agentId: 'agent-id',
-  version: 'agent-auth-version',
-  timestamp: 'timestamp',
-  nonce: 'nonce',
-  keyId: 'key-id',
-  signature: 'signature',
-}
-
-/** The simple header forms: nine lines (version 1), or body and timestamp alone (version 0). */
+/**
+ * The simple header forms: nine lines (version 1), or body and timestamp alone (version 0).
+ * @throws Misconfigured for names that cannot be
+ */
 export function createSimpleForm(options: SimpleFormOptions): SigningForm {
-  const { version, names } = options
-  const ownNames = Object.values({ ...NAMES, ...names }).map((name) => name.toLowerCase())
-  const nonceName = (names?.nonce ?? NAMES.nonce).toLowerCase()
-  const signatureName = (names?.signature ?? NAMES.signature).toLowerCase()
+  const { version } = options
+  const names = completeHeaderNames(options.names)
+  const signatureField = `${names.signature.toLowerCase()};req`
+  const nonceField = `${names.nonce.toLowerCase()};req`
   return {
-    ownFields: new Set([...ownNames, 'signature-input']),
+    ownFields: new Set([...Object.values(names).map((name) => name.toLowerCase()), 'signature-input']),
     rereadsBlobs: false,
     sign: version === 1 ? signV1(options) : signV0(options),
     readChallenge: version === 1 ? (_sent, response) => readNonce(response) : () => undefined,
-    bindingOf: () => ({ oneOf: [`${signatureName};req`, ...(version === 1 ? [`${nonceName};req`] : [])] }),
+    bindingOf: () => ({ oneOf: version === 1 ? [signatureField, nonceField] : [signatureField] }),
   }
 }
 

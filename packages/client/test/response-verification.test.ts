@@ -1,0 +1,161 @@
+import { createPrivateKey } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import { createHeaderFields } from '@countermark/core'
+import { type SignableRequest, signResponse } from '@countermark/signature'
+import { type AgentFetch, generateAgentKey, type ResponseVerificationOptions } from '../src/index.ts'
+import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
+import { type Answer, type ReceivedRequest, type RecordingServer, startRecordingServer } from './recording-server.ts'
+
+let buyer: AgentWithKey
+let server: RecordingServer
+let answer: (request: ReceivedRequest) => Answer | Promise<Answer>
+const service = generateAgentKey()
+const stranger = generateAgentKey()
+
+beforeAll(async () => {
+  buyer = await createAgentWithKey()
+  server = await startRecordingServer((request) => answer(request))
+})
+afterAll(() => server.close())
+
+const strictFetch = (options: Partial<ResponseVerificationOptions> = {}): AgentFetch =>
+  buyer.createFetch({ origins: [server.origin], verifyResponses: { keys: { billing: service.publicJwk }, ...options } })
+
+interface Signing {
+  readonly status?: number
+  readonly body?: string
+  readonly privateKey?: string
+  readonly keyid?: string
+  readonly created?: number
+  /** The request that the answer claims to belong to. */
+  readonly request?: ReceivedRequest
+  readonly requestLabel?: string
+  /** Whether it leaves out what ties it to one request. */
+  readonly isUnbound?: boolean
+}
+
+/** Answers as a service that signs its responses. */
+async function signed(request: ReceivedRequest, options: Signing = {}): Promise<Answer> {
+  const { status = 200, body = '{"paid":true}', privateKey = service.privateKey } = options
+  const { method, target, headers } = options.request ?? request
+  const signable: SignableRequest = { method, target, headers, scheme: 'http', authority: server.authority }
+  const fields = await signResponse(
+    { status, headers: createHeaderFields(['content-type', 'application/json']), request: signable },
+    {
+      key: createPrivateKey(privateKey),
+      keyid: options.keyid ?? 'billing',
+      created: options.created ?? buyer.clock.seconds(),
+      ...(options.isUnbound ? {} : { requestLabel: options.requestLabel ?? 'sig1' }),
+      content: Buffer.from(body),
+    },
+  )
+  return { status, headers: [['content-type', 'application/json'], ...fields], body }
+}
+
+describe('a signed response', () => {
+  it('is handed on unread', async () => {
+    answer = signed
+    const response = await strictFetch()(`${server.origin}/invoices?id=7`)
+    expect(response.url).toBe(`${server.origin}/invoices?id=7`)
+    expect(await response.json()).toEqual({ paid: true })
+    expect(server.last().headers.only('accept-encoding')).toBe('identity')
+  })
+
+  it('is verified for a refusal, and after a challenge with another label', async () => {
+    const asking = { 'accept-signature': 'ask=("@method" "@authority" "@path" "agent-id");nonce="n1"' }
+    answer = (request) =>
+      request.headers.only('signature')?.startsWith('ask=')
+        ? signed(request, { status: 404, requestLabel: 'ask' })
+        : { status: 401, headers: asking }
+    expect((await strictFetch()(server.origin)).status).toBe(404)
+  })
+
+  it('without content is verified too', async () => {
+    answer = async (request) => signed(request, { body: '' })
+    expect(await (await strictFetch()(server.origin)).text()).toBe('')
+  })
+
+  it('is not held beyond the limit', async () => {
+    answer = (request) => signed(request, { body: `"${'x'.repeat(2000)}"` })
+    await expect(strictFetch({ maxResponseBytes: 1000 })(server.origin)).rejects.toMatchObject({
+      code: 'response_too_large',
+    })
+  })
+})
+
+describe('an unsigned response', () => {
+  it('is refused', async () => {
+    answer = () => ({ status: 503, body: 'maintenance' })
+    const failure = await strictFetch()(server.origin).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'response_unsigned', response: { status: 503 } })
+  })
+
+  it('is handed on where signatures are not required', async () => {
+    answer = () => ({ body: 'unsigned' })
+    expect(await (await strictFetch({ required: false })(server.origin)).text()).toBe('unsigned')
+  })
+})
+
+describe('an attacker', () => {
+  const refused = async (options: Partial<ResponseVerificationOptions> = {}): Promise<void> => {
+    await expect(strictFetch(options)(`${server.origin}/invoices/7`)).rejects.toMatchObject({
+      code: 'response_invalid',
+    })
+  }
+
+  it('cannot change the content', async () => {
+    answer = async (request) => ({ ...(await signed(request)), body: '{"paid":null}' })
+    await refused()
+    await refused({ required: false })
+  })
+
+  it('cannot take the content away', async () => {
+    answer = async (request) => ({ ...(await signed(request)), body: '' })
+    await refused()
+  })
+
+  it('cannot change the status or the type', async () => {
+    answer = async (request) => ({ ...(await signed(request)), status: 500 })
+    await refused()
+    answer = async (request) => {
+      const { headers = [], ...rest } = await signed(request)
+      const fields = (headers as readonly (readonly [string, string])[]).filter(([name]) => name !== 'content-type')
+      return { ...rest, headers: [['content-type', 'text/html'], ...fields] }
+    }
+    await refused()
+  })
+
+  it('cannot answer with what was said to an earlier request', async () => {
+    answer = signed
+    await strictFetch()(`${server.origin}/invoices/7`)
+    const earlier = server.last()
+    answer = (request) => signed(request, { request: earlier })
+    await refused()
+  })
+
+  it('cannot answer with a response that belongs to no request', async () => {
+    answer = (request) => signed(request, { isUnbound: true })
+    await refused()
+  })
+
+  it('cannot sign with a key of its own', async () => {
+    answer = (request) => signed(request, { privateKey: stranger.privateKey })
+    await refused()
+    answer = (request) => signed(request, { privateKey: stranger.privateKey, keyid: stranger.thumbprint })
+    await refused()
+  })
+
+  it('cannot use an old signature', async () => {
+    answer = (request) => signed(request, { created: buyer.clock.seconds() - 301 })
+    await refused()
+  })
+
+  it('cannot hide behind an encoding', async () => {
+    answer = async (request) => {
+      const { headers = [], body = '' } = await signed(request)
+      const fields = headers as readonly (readonly [string, string])[]
+      return { headers: [['content-encoding', 'gzip'], ...fields], body: gzipSync(body) }
+    }
+    await refused()
+  })
+})
