@@ -38,6 +38,7 @@ export {
   type SimpleHeadersV1Options,
   simpleHeaders,
 } from './simple-headers.ts'
+export { standaloneEnvironment } from './standalone-environment.ts'
 export {
   createVerificationQueue,
   type Verification,

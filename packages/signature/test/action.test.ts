@@ -3,6 +3,7 @@ import { type AgentKey, importPublicKey, isUnavailable } from '@countermark/core
 import { createFakeClock, createTestEnvironment, keySourceOf } from '@countermark/testing'
 import { type ActionToSign, signAction } from '../src/sign-action.ts'
 import type { SignedAction } from '../src/signed-action.ts'
+import { standaloneEnvironment } from '../src/standalone-environment.ts'
 import { type ActionVerifierOptions, verifyAction } from '../src/verify-action.ts'
 import { createRememberingStore } from './remembering-store.ts'
 
@@ -81,6 +82,21 @@ describe('verifyAction', () => {
         nonce: 'b3k2pp5k7z',
       },
     ])
+  })
+
+  it('needs no guard around it', () => {
+    const { key, agentKey } = anAgent()
+    const environment = standaloneEnvironment({ clock: createFakeClock(NOW * 1000) })
+    const verifier = verifyAction({
+      keys: keySourceOf(agentKey),
+      store: createRememberingStore(),
+      audience: 'billing',
+      requiredLimits: ['amount'],
+    })
+    expect(verifier(signedBy(key), environment)).toMatchObject({ agentId: 'agt_7f2k9x' })
+    expect(() => verifier(signedBy(key), standaloneEnvironment())).toThrow(
+      expect.objectContaining({ code: 'signature_expired' }),
+    )
   })
 
   it('waits for keys and for a store that come later', async () => {

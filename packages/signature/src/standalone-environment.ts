@@ -1,0 +1,13 @@
+import { type Environment, nodeVerifier, systemClock } from '@countermark/core'
+
+const STANDALONE: Environment = {
+  clock: systemClock,
+  verifier: nodeVerifier,
+  report: () => undefined,
+  development: false,
+}
+
+/** An environment where there is no guard to make one: for queues, pipes and batch jobs. */
+export function standaloneEnvironment(given: Partial<Environment> = {}): Environment {
+  return { ...STANDALONE, ...given }
+}
