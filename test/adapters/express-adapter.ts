@@ -15,7 +15,7 @@ export function expressAdapter(framework: typeof express): AdapterUnderTest<Requ
     },
     step: (run) => (req, res, next) => void Promise.resolve(run(exchangeOf(req, res))).then(() => next(), next),
     answer: (handle) => (req, res, next) => {
-      Promise.resolve(handle(exchangeOf(req, res))).then((body) => void res.json(body), next)
+      Promise.resolve(handle(exchangeOf(req, res))).then((body) => void res.json(body ?? {}), next)
     },
     parser: (kind) => parsers(framework)[kind](),
   }

@@ -23,7 +23,7 @@ export function koaAdapter(Framework: typeof Koa): AdapterUnderTest<Middleware> 
       await next()
     },
     answer: (handle) => async (ctx) => {
-      ctx.body = await handle(exchangeOf(ctx))
+      ctx.body = (await handle(exchangeOf(ctx))) ?? {}
     },
     parser: (kind) => PARSERS[kind](),
   }

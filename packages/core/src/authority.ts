@@ -19,7 +19,7 @@ const CONFIGURED = /^(?:(https?):\/\/)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][
  */
 export function originFinder(authorities: readonly string[] | (() => readonly string[])): FindOrigin {
   if (typeof authorities !== 'function') return compileAuthorities(authorities)
-  let known = ''
+  let known: string | undefined
   let find: FindOrigin = () => undefined
   return (host) => {
     const names = authorities()

@@ -1,4 +1,13 @@
 export { type AgentRequestInput, aRequest } from './a-request.ts'
+export type {
+  AdapterApp,
+  AdapterChecks,
+  AdapterExchange,
+  AdapterUnderTest,
+  BodyParser,
+  CreateAdapterChecks,
+} from './adapter-under-test.ts'
+export { describeAdapter } from './describe-adapter.ts'
 export { createFakeClock, type FakeClock } from './fake-clock.ts'
 export { findProgram, requireProgram } from './find-program.ts'
 export { findFreePort } from './free-port.ts'

@@ -1,0 +1,83 @@
+import { isMisconfigured } from '@countermark/core'
+import type { StartGuardedApp } from './guarded-app.ts'
+
+const PREFLIGHT = [
+  ['Origin', 'https://shop.example'],
+  ['Access-Control-Request-Method', 'POST'],
+] as const
+
+/** What passes without an agent, by name. */
+export function describeOpenRequests<Middleware>(start: StartGuardedApp<Middleware>): void {
+  describe('a path left open', () => {
+    const startOpen = (): ReturnType<typeof start> => start({ options: { open: { paths: ['/healthz'] } } })
+
+    it.each(['/healthz', '/healthz?verbose=1', '/healthz?'])('may be read by anybody: %s', async (target) => {
+      const app = await startOpen()
+      expect((await app.sendPlain({ target })).status).toBe(200)
+      expect((await app.sendPlain({ method: 'HEAD', target })).status).toBe(200)
+    })
+
+    it.each([
+      '/healthz/',
+      '/Healthz',
+      '/HEALTHZ',
+      '/healthz/x',
+      '/healthzz',
+      '/%68ealthz',
+      '/healthz%20',
+      '/healthz%00',
+      '/healthz%2f',
+      '/healthz;a=b',
+      '/healthz,',
+      '/./healthz',
+      '/x/../healthz',
+      '/healthz/.',
+      '/healthz/../orders',
+      '/x//healthz',
+    ])('is open in one spelling only: %s is guarded', async (target) => {
+      const app = await startOpen()
+      expect([(await app.sendPlain({ target })).status, app.runs.length]).toEqual([401, 0])
+    })
+
+    it.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'QUERY', 'TRACE'])('is guarded for %s', async (method) => {
+      const app = await startOpen()
+      const { status } = await app.sendPlain({ method, target: '/healthz' })
+      expect([status >= 400 && status < 500, app.runs.length]).toEqual([true, 0])
+    })
+
+    it('is guarded when content comes with the GET', async () => {
+      const app = await startOpen()
+      expect((await app.sendPlain({ target: '/healthz', body: Buffer.from('{}') })).status).toBe(401)
+    })
+
+    it.each(['healthz', '/healthz?x=1', '/healthz#x', '//healthz', '/health*z\\', ''])(
+      'must be one exact path: %j does not start',
+      async (path) => {
+        const error: unknown = await start({ options: { open: { paths: [path] } } }).catch((reason: unknown) => reason)
+        expect(isMisconfigured(error) && error.code).toBe('ERR_OPTION_INVALID')
+      },
+    )
+  })
+
+  describe('a CORS preflight', () => {
+    it('is guarded like everything else', async () => {
+      const app = await start()
+      expect((await app.sendPlain({ method: 'OPTIONS', headers: PREFLIGHT })).status).toBe(401)
+    })
+
+    it('reaches the application where that is asked for', async () => {
+      const app = await start({ options: { open: { corsPreflight: true } } })
+      expect((await app.sendPlain({ method: 'OPTIONS', headers: PREFLIGHT })).status).toBe(200)
+      expect(app.observer.decisions[0]).toMatchObject({ outcome: 'allow', check: 'open', anonymous: true })
+    })
+
+    it.each([
+      ['no Origin', 'OPTIONS', PREFLIGHT.slice(1)],
+      ['no Access-Control-Request-Method', 'OPTIONS', PREFLIGHT.slice(0, 1)],
+      ['another method', 'POST', PREFLIGHT],
+    ] as const)('is guarded with %s', async (_name, method, headers) => {
+      const app = await start({ options: { open: { corsPreflight: true } } })
+      expect((await app.sendPlain({ method, headers })).status).toBe(401)
+    })
+  })
+}
