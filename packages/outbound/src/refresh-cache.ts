@@ -70,9 +70,6 @@ export interface RefreshCache<Value extends object, Context extends CacheContext
   readonly close: () => void
 }
 
-/** An answer this young is not asked for again, whatever it lacks. */
-const SETTLED_MS = 1_000
-
 /**
  * Makes a cache in front of something slow that fails at times. Callers of one key share one request. An ageing answer is
  * given at once and renewed behind the caller's back; while renewals fail it is given up to a limit. Tries are spaced out,
@@ -167,7 +164,7 @@ function recheck<Value extends object, Context extends CacheContext>(
   if (flight !== undefined) return flight.promise.then(again, again)
   const { recheckAfterMs } = state.rules
   const nowMs = context.clock.monotonicMs()
-  if (nowMs - entry.fetchedAtMs < Math.min(SETTLED_MS, recheckAfterMs)) return entry.value
+  if (nowMs < entry.settledUntilMs) return entry.value
   const isDue = nowMs >= entry.retryAtMs && nowMs - entry.recheckedAtMs >= recheckAfterMs
   const isOpen = !state.closing.signal.aborted && !state.outage.isClosed(nowMs)
   if (isDue && isOpen && state.recheckBudget.take(nowMs)) {

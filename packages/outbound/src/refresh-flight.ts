@@ -2,7 +2,7 @@ import { backoffMs } from './backoff.ts'
 import { isOutboundError, OutboundError } from './outbound-error.ts'
 import type { CacheContext, Loaded, LoadRequest } from './refresh-cache.ts'
 import { SHORTEST_FRESH_MS } from './refresh-rules.ts'
-import type { Intent, RefreshState } from './refresh-state.ts'
+import type { Entry, Intent, RefreshState } from './refresh-state.ts'
 import { recallDocument, rememberDocument } from './second-level-exchange.ts'
 
 /** When a try began, by both clocks. An answer is at least as old as the question. */
@@ -10,6 +10,8 @@ interface Start {
   readonly monotonicMs: number
   readonly wallMs: number
 }
+
+const SETTLED_MS = 100
 
 /** Asks for a key on behalf of everybody who asks meanwhile. */
 export function startFlight<Value extends object, Context extends CacheContext>(
@@ -84,7 +86,7 @@ async function attempt<Value extends object, Context extends CacheContext>(
     const recalled = skipsSecondLevel ? undefined : await recallDocument(state, request, entry)
     if (recalled !== undefined) {
       if (intent === 'unknown') state.unknownBudget.giveBack()
-      return keep(state, key, recalled, recalled.fetchedAtMs)
+      return keep(state, key, recalled, { fetchedAtMs: recalled.fetchedAtMs, settledUntilMs: 0 })
     }
     return settle(state, request, intent, start, await state.options.load(request))
   } catch (error) {
@@ -111,7 +113,8 @@ function settle<Value extends object, Context extends CacheContext>(
   }
   if (intent === 'unknown') state.unknownBudget.giveBack()
   if (intent === 'recheck' && loaded.isNews === true) state.recheckBudget.giveBack()
-  keep(state, key, loaded, start.monotonicMs)
+  const settledUntilMs = context.clock.monotonicMs() + SETTLED_MS
+  keep(state, key, loaded, { fetchedAtMs: start.monotonicMs, settledUntilMs })
   state.options.observe?.('loaded', context)
   const { text, freshForSeconds } = loaded
   if (text !== undefined) rememberDocument(state, request, { fetchedAtMs: start.wallMs, freshForSeconds, text })
@@ -122,15 +125,16 @@ function keep<Value extends object, Context extends CacheContext>(
   state: RefreshState<Value, Context>,
   key: string,
   loaded: Loaded<Value>,
-  fetchedAtMs: number,
+  times: Pick<Entry<Value>, 'fetchedAtMs' | 'settledUntilMs'>,
 ): Value {
   const { refreshAfterMs, maxAgeMs, staleIfErrorMs, random } = state.rules
+  const { fetchedAtMs } = times
   const statedMs = loaded.freshForSeconds === undefined ? refreshAfterMs : loaded.freshForSeconds * 1_000
   const freshMs = Math.min(refreshAfterMs, Math.max(SHORTEST_FRESH_MS, statedMs))
   state.absences.delete(key)
   state.entries.set(key, {
     value: loaded.value,
-    fetchedAtMs,
+    ...times,
     // Up to a tenth early, so that processes which started together do not ask together.
     refreshAtMs: fetchedAtMs + freshMs * (1 - random() / 10),
     expiresAtMs: fetchedAtMs + maxAgeMs,

@@ -12,6 +12,8 @@ export interface Entry<Value> {
   readonly refreshAtMs: number
   readonly expiresAtMs: number
   readonly staleUntilMs: number
+  /** Until then it has just come from the origin: whoever waited for it need not ask again. */
+  readonly settledUntilMs: number
   /** When somebody last forced a renewal, whatever came of it. */
   readonly recheckedAtMs: number
   /** Renewals that failed in a row, and when the next may start. */

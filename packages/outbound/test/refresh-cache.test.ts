@@ -417,7 +417,7 @@ describe('a recheck', () => {
     expect(origin.asked).toHaveLength(3)
   })
 
-  it('does not ask again for an answer of this very second', async () => {
+  it('does not ask again for an answer that has just come', async () => {
     const origin = createScriptedOrigin()
     await warm(origin)
     expect(recheck(origin)).toEqual({ name: 'a' })

@@ -1,0 +1,86 @@
+import { type Stats, unwatchFile, watchFile } from 'node:fs'
+import {
+  type Environment,
+  type KeySource,
+  type Measurement,
+  Misconfigured,
+  requireKnownOptions,
+  requireNumber,
+} from '@countermark/core'
+import type { KeyDocument } from './key-document.ts'
+import { type KeyFileRules, readKeyFile } from './key-file.ts'
+import { createKeySet } from './key-set.ts'
+import { requireSourceName } from './source-name.ts'
+
+/** Options of {@link fromFile}. */
+export interface FromFileOptions {
+  /** Names the source in metrics: lower case, digits, `_`. @default 'file' */
+  readonly name?: string
+  /** How often the file is looked at. @default 1000 */
+  readonly pollMs?: number
+  /** The agents this file may speak for. @default all */
+  readonly agents?: (agentId: string) => boolean
+  /** Accept keys printed in public documents. @default false */
+  readonly allowTestKeys?: boolean
+}
+
+/** What happened while no request was there to report it. */
+type Pending = Measurement[]
+
+const MAX_PENDING = 100
+
+/**
+ * Agents and their keys from a JSON file, the document of docs/protocol/registry-document.md. New content is taken over
+ * while the application runs; content that cannot be read is counted and changes nothing.
+ * @example fromFile('/etc/agents/keys.json')
+ * @throws {@link Misconfigured} `ERR_KEY_MATERIAL` when the file cannot be read at the start
+ */
+export function fromFile(path: string, options: FromFileOptions = {}): KeySource {
+  requireKnownOptions('fromFile', options, ['name', 'pollMs', 'agents', 'allowTestKeys'])
+  const { agents = () => true, allowTestKeys = false } = options
+  const name = requireSourceName(options.name ?? 'file')
+  const pollMs = requireNumber('pollMs', options.pollMs ?? 1_000, { min: 1, max: 3_600_000 })
+  const pending: Pending = []
+  let keys = createKeySet(take(readAtStart(path, { agents, allowTestKeys }), name, pending))
+  const reload = (now: Stats): void => {
+    try {
+      keys = createKeySet(take(readKeyFile(path, { agents, allowTestKeys }), name, pending))
+      note(pending, 'key_fetches_total', { source: name, result: 'ok' })
+    } catch {
+      // Counted. What is known stays until somebody writes a file that can be read.
+      note(pending, 'key_fetches_total', { source: name, result: now.ino === 0 ? 'not_found' : 'malformed' })
+    }
+  }
+  // Polled, because events of the file system miss renames, links and network drives.
+  watchFile(path, { interval: pollMs, persistent: false }, reload)
+  return {
+    name,
+    findKeys: (query, environment) => {
+      if (pending.length > 0) flush(pending, environment)
+      return keys.find(query)
+    },
+    close: () => unwatchFile(path, reload),
+  }
+}
+
+function readAtStart(path: string, rules: KeyFileRules): KeyDocument {
+  try {
+    return readKeyFile(path, rules)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Misconfigured('ERR_KEY_MATERIAL', `the key file cannot be used: ${reason}`)
+  }
+}
+
+function take(document: KeyDocument, source: string, pending: Pending): KeyDocument['keys'] {
+  for (const reason of document.refused) note(pending, 'key_entries_refused_total', { source, reason })
+  return document.keys
+}
+
+function note(pending: Pending, name: string, labels: Readonly<Record<string, string>>): void {
+  if (pending.length < MAX_PENDING) pending.push({ name, kind: 'counter', value: 1, labels })
+}
+
+function flush(pending: Pending, environment: Environment): void {
+  for (const measurement of pending.splice(0)) environment.report(measurement)
+}

@@ -1,0 +1,7 @@
+import { isAgentId, isKeyId, type KeyQuery } from '@countermark/core'
+
+/** Whether any key can match. A question that none can match must cost nothing and reach nobody. */
+export function isAskable({ agentId, keyId }: KeyQuery): boolean {
+  if (agentId === undefined) return keyId !== undefined && isKeyId(keyId)
+  return isAgentId(agentId) && (keyId === undefined || isKeyId(keyId))
+}

@@ -1,0 +1,40 @@
+import { type AgentKey, type AgentRecord, isSignatureAlgorithm, type KeyMaterial, type Scheme } from '@countermark/core'
+import { type RefusedEntry, toAgentKey } from './key-description.ts'
+import { isJsonObject, isOptionalTime, type JsonObject, ownMember } from './own-member.ts'
+
+const SCHEMES: readonly Scheme[] = ['httpsig', 'simple-v1', 'simple-v0', 'challenge', 'action']
+
+/** Reads one key of an agent out of a registry document. What it does not understand, it refuses. */
+export function parseKeyEntry(
+  agent: AgentRecord,
+  entry: JsonObject,
+  options: { readonly allowTestKeys: boolean },
+): AgentKey | RefusedEntry {
+  const material = materialOf(entry)
+  const keyId = ownMember(entry, 'id') ?? keyIdOf(material)
+  const algorithm = ownMember(entry, 'algorithm')
+  const state = ownMember(entry, 'state') ?? 'active'
+  const notBefore = ownMember(entry, 'notBefore')
+  const notAfter = ownMember(entry, 'notAfter')
+  const schemes = ownMember(entry, 'schemes')
+  if (material === undefined || (state !== 'active' && state !== 'revoked')) return 'malformed'
+  if (!isOptionalTime(notBefore) || !isOptionalTime(notAfter)) return 'malformed'
+  if (schemes !== undefined && !Array.isArray(schemes)) return 'malformed'
+  if (algorithm !== undefined && !(typeof algorithm === 'string' && isSignatureAlgorithm(algorithm))) return 'malformed'
+  if (keyId !== undefined && typeof keyId !== 'string') return 'key_id_invalid'
+  const known = schemes === undefined ? undefined : Object.freeze(SCHEMES.filter((scheme) => schemes.includes(scheme)))
+  return toAgentKey(agent, { material, keyId, algorithm, state, notBefore, notAfter, schemes: known }, options)
+}
+
+/** Exactly one of `jwk`, `pem` and `raw`: a second one could be another key. */
+function materialOf(entry: JsonObject): KeyMaterial | undefined {
+  const [jwk, pem, raw] = ['jwk', 'pem', 'raw'].map((name) => ownMember(entry, name))
+  if ([jwk, pem, raw].filter((form) => form !== undefined).length !== 1) return undefined
+  if (isJsonObject(jwk)) return jwk
+  if (typeof pem === 'string') return pem.includes('-----BEGIN') ? pem : undefined
+  return typeof raw === 'string' && !raw.includes('-----BEGIN') ? raw : undefined
+}
+
+function keyIdOf(material: KeyMaterial | undefined): unknown {
+  return isJsonObject(material) ? ownMember(material, 'kid') : undefined
+}

@@ -1,0 +1,101 @@
+import { isMisconfigured, Misconfigured, requireKnownOptions } from '@countermark/core'
+import {
+  createFetcher,
+  type Fetcher,
+  type FetcherOptions,
+  isOutboundError,
+  type RefreshTimes,
+  type SecondLevel,
+} from '@countermark/outbound'
+import { requireSourceName } from './source-name.ts'
+
+/** How a source fetches keys and keeps them: the options of `@countermark/outbound`, and these. */
+export interface RemoteKeysOptions extends FetcherOptions, RefreshTimes {
+  /** Names the source in metrics: lower case, digits, `_`. @default 'jwks' or 'registry' */
+  readonly name?: string
+  /** A cache that all processes share, such as `redisSecondLevel(client)`. */
+  readonly secondLevel?: SecondLevel
+  /** Accept keys printed in public documents. @default false */
+  readonly allowTestKeys?: boolean
+}
+
+/** Checked options. */
+export interface RemoteKeysRules {
+  readonly name: string
+  readonly url: URL
+  readonly fetcher: Fetcher
+  readonly times: RefreshTimes
+  readonly secondLevel: SecondLevel | undefined
+  /** What sets the source's documents apart from those of others in the second level. */
+  readonly namespace: string
+  readonly allowTestKeys: boolean
+}
+
+/** Keys that one fetched document may hold. */
+export const MAX_DOCUMENT_KEYS = 50
+
+const FETCHER = [
+  ...['allowHttp', 'allowPrivateAddresses', 'ports', 'maxBytes', 'deadlineMs', 'maxDepth', 'contentTypes'],
+  ...['headers', 'ca', 'resolve', 'fetch'],
+]
+const TIMES = [
+  ...['refreshAfterMs', 'maxAgeMs', 'staleIfErrorMs', 'recheckAfterMs', 'absentMs', 'unknownPerMinute'],
+  ...['maxEntries', 'random'],
+]
+
+/** What a kind of source has of its own. */
+export interface RemoteKind {
+  readonly name: 'jwks' | 'registry'
+  readonly contentTypes: readonly string[]
+  /** Options besides those of every source. */
+  readonly options: readonly string[]
+}
+
+/**
+ * Checks the options of a remote source and that its URL may ever be fetched.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
+ */
+export function readRemoteOptions(kind: RemoteKind, url: string, options: RemoteKeysOptions): RemoteKeysRules {
+  requireKnownOptions(kind.name, options, [
+    ...['name', 'secondLevel', 'allowTestKeys', ...kind.options],
+    ...[...FETCHER, ...TIMES],
+  ])
+  const { secondLevel, allowTestKeys = false } = options
+  const name = requireSourceName(options.name ?? kind.name)
+  const fetcherOptions = { contentTypes: kind.contentTypes, ports: portsOf(url), ...pick(options, FETCHER) }
+  const { fetcher, checked } = createCheckedFetcher(kind.name, url, fetcherOptions)
+  const namespace = JSON.stringify([kind.name, name, checked.href, Object.entries(options.headers ?? {}).sort()])
+  return { name, url: checked, fetcher, times: pick(options, TIMES), secondLevel, namespace, allowTestKeys }
+}
+
+/** A port that the operator wrote into the URL needs no second mention. */
+function portsOf(url: string): readonly number[] {
+  const port = URL.canParse(url) ? Number(new URL(url).port) : 0
+  return port === 0 ? [443, 80] : [port]
+}
+
+function createCheckedFetcher(
+  kind: string,
+  url: string,
+  options: FetcherOptions,
+): { readonly fetcher: Fetcher; readonly checked: URL } {
+  try {
+    const fetcher = createFetcher(options)
+    return { fetcher, checked: fetcher.checkUrl(url) }
+  } catch (error) {
+    if (!isOutboundError(error)) throw misconfigured(kind, error)
+    throw new Misconfigured('ERR_OPTION_INVALID', `${kind}: ${error.message}`)
+  }
+}
+
+function pick(options: RemoteKeysOptions, names: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => names.includes(name) && value !== undefined),
+  )
+}
+
+/** Turns what a layer below refuses at start into the error that applications know. @throws {@link Misconfigured} */
+export function misconfigured(kind: string, error: unknown): unknown {
+  if (isMisconfigured(error) || !(error instanceof TypeError)) return error
+  return new Misconfigured('ERR_OPTION_INVALID', `${kind}: ${error.message}`)
+}
