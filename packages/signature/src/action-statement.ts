@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { isAgentId, isKeyId, Refusal } from '@countermark/core'
 import { type ActionLimits, parseLimits } from './action-limits.ts'
 import { canonicalJson, type JsonValue } from './canonical-json.ts'
+import { digestBase64 } from './sha-digest.ts'
 import { isNonce } from './simple-fields.ts'
 
 /** What an agent orders and how far the order goes. */
@@ -64,7 +64,7 @@ export function buildActionBase(statement: ActionStatement): Buffer {
 }
 
 function hashOf(value: JsonValue | ActionLimits): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('base64')
+  return digestBase64('sha256', Buffer.from(canonicalJson(value), 'utf8'))
 }
 
 function copyOf(value: unknown): JsonValue {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { digestBase64 } from './sha-digest.ts'
 
 /** What the nine lines of `simple-v1` say. */
 export interface SimpleV1Message {
@@ -21,9 +21,9 @@ export interface SimpleV1Message {
 /** The bytes that `simple-v1` signs: nine lines without a newline at the end. */
 export function buildSimpleV1(message: SimpleV1Message): Buffer {
   const { method, authority, target, agentId, timestamp, nonce, body, token } = message
-  const bodyHash = createHash('sha256').update(body).digest('base64')
+  const bodyHash = digestBase64('sha256', body)
   // Node reads header bytes as latin1: this gives back the bytes that were on the wire.
-  const tokenHash = token === undefined ? '-' : createHash('sha256').update(token, 'latin1').digest('base64')
+  const tokenHash = token === undefined ? '-' : digestBase64('sha256', Buffer.from(token, 'latin1'))
   const lines = `AGENT-AUTH-V1\n${method}\n${authority}\n${target}\n${agentId}\n${timestamp}\n${nonce}\n${bodyHash}\n${tokenHash}`
   return Buffer.from(lines, 'utf8')
 }

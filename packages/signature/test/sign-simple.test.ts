@@ -1,9 +1,11 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { type HeaderField, importPublicKey } from '@countermark/core'
 import { aRequest, createFakeClock, createTestEnvironment, keySourceOf } from '@countermark/testing'
+import fc from 'fast-check'
 import { type SimpleV1Request, signSimpleV0, signSimpleV1 } from '../src/sign-simple.ts'
 import { simpleHeaders } from '../src/simple-headers.ts'
-import { buildSimpleV1 } from '../src/simple-message.ts'
+import { buildSimpleV0, buildSimpleV1 } from '../src/simple-message.ts'
 import { createSimpleJudge } from './judge-simple.ts'
 
 /** RFC 9421 appendix B.1.4: test-key-ed25519. */
@@ -44,6 +46,32 @@ describe('the vector of the profile', () => {
       ['Timestamp', '1767225600'],
       ['Signature', 'iHmBhqOocVYg24wFLncLbou0Os1DAIZskFBImmQm893phBHP9etK6/XkIwCaAVbs+ehMs5iaUSRTCoO42aTnDQ=='],
     ])
+  })
+})
+
+describe('what is signed', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', '/', '0', '-', '.'), minLength: 1, maxLength: 4 })
+  const timestamp = fc.integer({ min: 1_000_000_000, max: 9_999_999_999 }).map(String)
+  const body = fc.uint8Array({ maxLength: 12 })
+
+  it('is different for different simple-v1 requests', () => {
+    const lines = { method: text, authority: text, target: text, agentId: text, timestamp, nonce: text, body }
+    const message = fc.record({ ...lines, token: fc.option(text, { nil: undefined }) })
+    fc.assert(
+      fc.property(message, message, (one, other) => {
+        expect(buildSimpleV1(one).equals(buildSimpleV1(other))).toBe(isDeepStrictEqual(one, other))
+      }),
+    )
+  })
+
+  it('is different for different bodies and times of simple-v0', () => {
+    const digits = fc.uint8Array({ min: 48, max: 57, maxLength: 12 })
+    fc.assert(
+      fc.property(digits, timestamp, digits, timestamp, (one, oneTime, other, otherTime) => {
+        const isSame = oneTime === otherTime && Buffer.from(one).equals(other)
+        expect(buildSimpleV0(one, oneTime).equals(buildSimpleV0(other, otherTime))).toBe(isSame)
+      }),
+    )
   })
 })
 

@@ -52,6 +52,17 @@ describe('sodiumVerifier', () => {
   })
 })
 
+describe('a key of small order', () => {
+  it.each([`01${'00'.repeat(31)}`, `01${'00'.repeat(30)}80`, `ee${'ff'.repeat(30)}7f`])(
+    '%s is signed for by nobody; node accepts the forgery, sodium does not',
+    async (point) => {
+      const forgery = Buffer.from(`01${'00'.repeat(63)}`, 'hex')
+      expect(nodeVerifier.verify(aRawKey(point), DATA, forgery)).toBe(true)
+      expect(await bothWays(verifier, aRawKey(point), DATA, forgery)).toEqual([false, false])
+    },
+  )
+})
+
 describe('sodiumVerifier and Wycheproof', () => {
   const { cases } = readSuite<Ed25519Input, { readonly valid: boolean }>('crypto/ed25519-wycheproof.json')
 
