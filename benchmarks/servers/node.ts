@@ -92,7 +92,7 @@ const byHttpMessageSig: CreateListener = (identity, origin) => {
 }
 
 const byWebBotAuth: CreateListener = (identity, origin) => {
-  const pending = verifierFromJWK(identity.publicJwk as JsonWebKey)
+  const pending = verifierFromJWK(identity.publicJwk)
   return async (request, response) => {
     const url = origin() + request.url
     const headers = request.headers as Record<string, string>

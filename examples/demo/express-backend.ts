@@ -20,7 +20,7 @@ app.post(
   (req, res) => void res.status(201).json({ agent: req.agent?.id, bytes: req.file?.size }),
 )
 app.post('/uploads', express.raw({ type: '*/*', limit: '4mb' }), (req, res) => {
-  res.status(201).json({ agent: req.agent?.id, bytes: req.body.length })
+  res.status(201).json({ agent: req.agent?.id, bytes: Buffer.isBuffer(req.body) ? req.body.length : 0 })
 })
 app.delete('/orders', (_req, res) => void res.status(204).end())
 app.listen(config.port, '127.0.0.1', () => process.send?.('ready'))

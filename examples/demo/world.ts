@@ -35,7 +35,8 @@ export interface Buyer {
 export async function createWorld(): Promise<World> {
   const keys = await createKeyRegistry()
   say(`key registry          ${keys.url}`)
-  const redis = findProgram('redis-server') === undefined ? undefined : await startRedis()
+  const command = findProgram('redis-server')
+  const redis = command === undefined ? undefined : await startRedis({ command })
   say(
     redis === undefined
       ? 'redis-server not found: each process remembers by itself, so only one process per service'
