@@ -27,11 +27,7 @@ export function parseLimits(value: unknown): ActionLimits {
   if (!isRecord(value)) throw malformed('limits must be an object')
   const limits = Object.entries(value)
   if (limits.length > MAX_LIMITS) throw malformed(`an action has at most ${MAX_LIMITS} limits`)
-  for (const [name, limit] of limits) {
-    if (!NAME.test(name)) throw malformed('a limit is named by lower-case letters, digits and _')
-    if (!isCount(limit) && !isMoney(limit)) throw malformed('a limit is a whole number, or a value with its currency')
-  }
-  return value as ActionLimits
+  return Object.fromEntries(limits.map(([name, limit]) => [parseName(name), parseLimit(limit)]))
 }
 
 /**
@@ -43,6 +39,16 @@ export function checkLimits(limits: ActionLimits, policy: LimitPolicy): void {
   if (missing !== undefined) throw new Refusal('coverage_insufficient', `the limit ${missing} must be signed`)
   const isKnown = (name: string): boolean => policy.required.includes(name) || policy.optional.includes(name)
   if (!Object.keys(limits).every(isKnown)) throw malformed('the action has a limit that is not enforced here')
+}
+
+function parseName(name: string): string {
+  if (NAME.test(name)) return name
+  throw malformed('a limit is named by lower-case letters, digits and _')
+}
+
+function parseLimit(limit: unknown): Money | number {
+  if (isCount(limit) || isMoney(limit)) return limit
+  throw malformed('a limit is a whole number, or a value with its currency')
 }
 
 function isMoney(limit: unknown): limit is Money {

@@ -16,6 +16,7 @@ import { type ParsedAnswer, parseAnswer } from './challenge-answer.ts'
 import type { ChallengeLedger, ChallengeRequest } from './challenge-ledger.ts'
 import { isPurpose, purposeOf } from './challenge-message.ts'
 import { findSigningKey } from './find-signing-key.ts'
+import { requireAlgorithms } from './http-signature-settings.ts'
 import { createPendingChallenges, randomSuffix } from './pending-challenges.ts'
 import { createSealedChallenges } from './sealed-challenges.ts'
 
@@ -90,6 +91,7 @@ export function createMessageChallenges(options: MessageChallengesOptions): Mess
   const { keys, ttlSeconds, algorithms = DEFAULT_ALGORITHMS } = options
   if (keys === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'createMessageChallenges needs keys')
   checkSeconds(ttlSeconds)
+  requireAlgorithms(algorithms)
   const ledger = createLedger(options)
   return {
     issue: (request, environment) => {

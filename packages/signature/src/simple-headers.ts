@@ -1,10 +1,5 @@
-import {
-  DEFAULT_ALGORITHMS,
-  isSignatureAlgorithm,
-  Misconfigured,
-  requireKnownOptions,
-  type SignatureAlgorithm,
-} from '@countermark/core'
+import { DEFAULT_ALGORITHMS, Misconfigured, requireKnownOptions, type SignatureAlgorithm } from '@countermark/core'
+import { requireAlgorithms } from './http-signature-settings.ts'
 import type { SignatureScheme } from './signature-scheme.ts'
 import { type SimpleHeadersLimits, simpleSettings } from './simple-settings.ts'
 import { createSimpleV0 } from './simple-v0.ts'
@@ -44,9 +39,4 @@ export function simpleHeaders(options: SimpleHeadersOptions): SignatureScheme {
     return createSimpleV0(simpleSettings(options, ['ed25519']), options.routes)
   }
   throw new Misconfigured('ERR_OPTION_INVALID', 'version must be 0 or 1')
-}
-
-function requireAlgorithms(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {
-  if (Array.isArray(algorithms) && algorithms.length > 0 && algorithms.every(isSignatureAlgorithm)) return algorithms
-  throw new Misconfigured('ERR_OPTION_INVALID', 'algorithms must name at least one known algorithm')
 }

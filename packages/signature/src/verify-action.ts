@@ -18,6 +18,7 @@ import { checkLimits } from './action-limits.ts'
 import { type ActionStatement, buildActionBase } from './action-statement.ts'
 import { claimOnce } from './claim-once.ts'
 import { findSigningKey } from './find-signing-key.ts'
+import { requireAlgorithms } from './http-signature-settings.ts'
 import { parseSignedAction } from './signed-action.ts'
 
 /** Which actions are accepted. */
@@ -131,7 +132,7 @@ function validSettings(options: ActionVerifierOptions): Settings {
     audience,
     requiredLimits,
     optionalLimits,
-    algorithms,
+    algorithms: requireAlgorithms(algorithms),
     toleranceSeconds: requireNumber('toleranceSeconds', toleranceSeconds, { min: 1 }),
     futureSkewSeconds: requireNumber('futureSkewSeconds', futureSkewSeconds, { min: 0 }),
   }

@@ -219,6 +219,7 @@ describe('verifyAction', () => {
     [{ audience: '' }, 'ERR_OPTION_MISSING'],
     [{ toleranceSeconds: Number.NaN }, 'ERR_OPTION_INVALID'],
     [{ tolerance: 300 }, 'ERR_OPTION_UNKNOWN'],
+    [{ algorithms: [] }, 'ERR_OPTION_INVALID'],
   ])('refuses the options %j at the start', (change, code) => {
     const options = { keys: keySourceOf(), store: createRememberingStore(), audience: 'billing', ...change }
     expect(() => verifyAction(options)).toThrow(expect.objectContaining({ code }))

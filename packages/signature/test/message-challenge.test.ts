@@ -138,6 +138,7 @@ describe('createMessageChallenges', () => {
     [{ store: createRememberingStore(), secret: Buffer.alloc(16) }, 'ERR_OPTION_MISSING'],
     [{ store: createRememberingStore(), secret: SECRET, maxPending: 3 }, 'ERR_OPTION_INVALID'],
     [{ ttl: 60 }, 'ERR_OPTION_UNKNOWN'],
+    [{ algorithms: [] }, 'ERR_OPTION_INVALID'],
   ])('refuses the options %#', (change, code) => {
     const options = { keys: keySourceOf(), ttlSeconds: 60, ...change } as MessageChallengesOptions
     expect(() => createMessageChallenges(options)).toThrow(expect.objectContaining({ code }))
@@ -158,7 +159,7 @@ describe.each([
     const environment = createTestEnvironment()
     const challenges = createMessageChallenges(options(keySourceOf(agentKey)))
     const answer = answerTo(challenges.issue({ purpose: PURPOSE }, environment).message, key)
-    challenges.verify(answer, environment)
+    expect(challenges.verify(answer, environment)).toMatchObject({ purpose: PURPOSE })
     expect(refusalOf(() => challenges.verify(answer, environment))).toMatchObject({ code: 'replay_detected' })
   })
 
