@@ -1,0 +1,57 @@
+import { type ReplayStore, requireKnownOptions, requireNumber } from '@countermark/core'
+import { createClaimQuota } from './claim-quota.ts'
+import { createEraKeeper } from './era-keeper.ts'
+import { isProvenFresh } from './fence.ts'
+import { createFingerprintTable } from './fingerprint-table.ts'
+import { createNonce } from './own-nonce.ts'
+import { readSurroundings, requireSingleProcess } from './single-process.ts'
+import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from './store-options.ts'
+
+/** Options of {@link memoryReplayStore}. */
+export interface MemoryReplayStoreOptions extends StoreOptions {
+  /**
+   * Says that no other process accepts requests for the same authorities.
+   * @default false: refused in a cluster and with NODE_ENV=production
+   */
+  readonly allowSingleProcess?: boolean
+  /** Live claims in all, about 25 bytes each; more are refused, never made room for. @default 1_000_000 */
+  readonly maxClaims?: number
+}
+
+/**
+ * Remembers claims in this process, synchronously. Never forgets a live one.
+ * @throws {@link Misconfigured} `ERR_REPLAY_SINGLE_PROCESS`
+ * @example
+ * preventReplay({ store: memoryReplayStore() })
+ */
+export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): ReplayStore {
+  requireKnownOptions('memoryReplayStore', options, [...STORE_OPTIONS, 'allowSingleProcess', 'maxClaims'])
+  if (options.allowSingleProcess !== true) requireSingleProcess(readSurroundings())
+  const rules = readStoreOptions(options)
+  const maxClaims = requireNumber('maxClaims', options.maxClaims ?? 1_000_000, { min: 1 })
+  const table = createFingerprintTable()
+  const quota = createClaimQuota({ maxClaims, maxClaimsPerKey: rules.maxClaimsPerKey })
+  const eras = createEraKeeper(rules, 'memory')
+  const start = { fromMs: Number.NEGATIVE_INFINITY, untilMs: rules.startedAt, cause: 'start' } as const
+  eras.forget(start, eras.current().secret)
+
+  return {
+    name: 'memory',
+    claim: (claim, environment) => {
+      eras.noticeClock(environment.report)
+      const nowMs = environment.clock.wallMs()
+      const nowSecond = Math.floor(nowMs / 1000)
+      if (table.has(claim.id, nowSecond)) return 'replayed'
+      // After its end a claim may be forgotten already, so nothing can be said any more.
+      if (!(nowMs <= claim.acceptUntil * 1000)) return 'unproven'
+      if (!isProvenFresh(claim, eras.current(), rules, nowMs)) return 'unproven'
+      const exceeded = quota.exceeded(claim.thumbprint, nowSecond)
+      if (exceeded !== undefined) return exceeded
+      const lastSecond = Math.ceil(claim.acceptUntil + rules.keepSeconds)
+      table.add(claim.id, lastSecond, nowSecond)
+      quota.count(claim.thumbprint, lastSecond)
+      return 'claimed'
+    },
+    issueNonce: (environment) => createNonce(eras.current().secret, environment.clock.wallMs()),
+  }
+}

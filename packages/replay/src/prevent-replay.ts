@@ -1,0 +1,93 @@
+import {
+  type Check,
+  defineCheck,
+  type Environment,
+  type FreshnessFact,
+  Misconfigured,
+  type ProofFact,
+  Refusal,
+  type ReplayStore,
+  requireKnownOptions,
+} from '@countermark/core'
+import { type Answer, askStore, createAnswerCounters, refusalFor } from './store-answer.ts'
+import { requireOneOf } from './store-options.ts'
+
+/** Options of {@link preventReplay}. */
+export interface PreventReplayOptions {
+  /** Where used proofs are remembered. Guards that accept the same signatures must share it. */
+  readonly store: ReplayStore
+  /**
+   * What happens when the store cannot answer. `allow-safe-methods` lets GET, HEAD, OPTIONS and TRACE pass, and the fact
+   * `freshness` says `unchecked`. @default 'refuse': every method is answered with `replay_store_unavailable`
+   */
+  readonly onStoreUnavailable?: 'refuse' | 'allow-safe-methods'
+}
+
+/** What must be known before. */
+export interface Proven {
+  readonly proof: ProofFact
+}
+
+/** What is known after. */
+export interface Fresh {
+  readonly freshness: FreshnessFact
+}
+
+/** RFC 9110 section 9.2.1. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/**
+ * Accepts each proof once. Runs after the check that adds `proof`, so that nobody can use up a nonce without the key.
+ * @throws {@link Refusal} `replay_detected`, `freshness_unproven`, `signature_expired`, `rate_limited`
+ * @throws {@link Unavailable} `replay_store_unavailable`
+ * @example
+ * guard(verifySignature({ keys }), preventReplay({ store: memoryReplayStore() }))
+ */
+export function preventReplay(options: PreventReplayOptions): Check<Proven, Fresh> {
+  requireKnownOptions('preventReplay', options, ['store', 'onStoreUnavailable'])
+  const { store, onStoreUnavailable = 'refuse' } = options
+  requireStore(store)
+  requireOneOf('onStoreUnavailable', onStoreUnavailable, ['refuse', 'allow-safe-methods'])
+  const allowsSafe = onStoreUnavailable === 'allow-safe-methods'
+  const counters = createAnswerCounters(store.name)
+
+  function settle(answer: Answer, proof: ProofFact, method: string, environment: Environment): Fresh {
+    environment.report(counters[answer.result])
+    if (answer.result === 'claimed') {
+      return { freshness: { store: store.name, state: 'claimed', claimedUntil: proof.acceptUntil } }
+    }
+    if (answer.result === 'unavailable' && allowsSafe && SAFE_METHODS.has(method)) {
+      return { freshness: { store: store.name, state: 'unchecked', claimedUntil: undefined } }
+    }
+    throw refusalFor(answer)
+  }
+
+  return defineCheck<Proven, Fresh>(
+    {
+      name: 'preventReplay',
+      needs: ['proof'],
+      adds: ['freshness'],
+      issueNonce: (environment) => store.issueNonce(environment),
+    },
+    (request, { proof }, environment) => {
+      requireUnended(proof, environment)
+      const answer = askStore(store, proof, environment)
+      if (!('then' in answer)) return settle(answer, proof, request.method, environment)
+      return answer.then((settled) => settle(settled, proof, request.method, environment))
+    },
+  )
+}
+
+/** Time went by since the signature was checked, for one that the body took. A claim past its end would be forgotten at once. */
+function requireUnended({ acceptUntil }: ProofFact, { clock }: Environment): void {
+  if (clock.wallMs() <= acceptUntil * 1000) return
+  throw new Refusal('signature_expired', 'the signature ended before the whole request had arrived')
+}
+
+function requireStore(store: ReplayStore): void {
+  if (typeof store?.claim === 'function' && typeof store.issueNonce === 'function') return
+  throw new Misconfigured(
+    'ERR_OPTION_MISSING',
+    'preventReplay needs a store; pass memoryReplayStore() or redisReplayStore({ client })',
+  )
+}

@@ -1,0 +1,116 @@
+import {
+  type Environment,
+  isMisconfigured,
+  type ReplayStore,
+  requireKnownOptions,
+  requireNumber,
+  Unavailable,
+} from '@countermark/core'
+import { createCircuitBreaker } from '../circuit-breaker.ts'
+import { createClaimQuota } from '../claim-quota.ts'
+import { withDeadline } from '../deadline.ts'
+import { createEraKeeper } from '../era-keeper.ts'
+import { createNonce } from '../own-nonce.ts'
+import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from '../store-options.ts'
+import { askRedis, type ClaimTools, lookAfter, refuseUnasked } from './ask-redis.ts'
+import { createAttempts } from './attempts.ts'
+import { createSender, type RedisClient, requireSingleConnection } from './client.ts'
+import { Link } from './link.ts'
+
+/** Options of {@link redisReplayStore}. */
+export interface RedisReplayStoreOptions extends StoreOptions {
+  /** An ioredis or node-redis client, made, connected and closed by you. */
+  readonly client: RedisClient
+  /** Begins the name of every key; guards of the same authorities share it. @default 'countermark:replay:' */
+  readonly prefix?: string
+  /** How long a request waits for Redis at most, whatever the client's own settings. @default 50 */
+  readonly deadlineMs?: number
+  /** Accepts a Redis that throws keys away when it is full: whoever can fill it can replay. @default false */
+  readonly allowEviction?: boolean
+}
+
+/** A store with a connection behind it. */
+export interface RedisReplayStore extends ReplayStore {
+  /**
+   * Asks Redis at start-up, so that a wrong address or setting stops the start.
+   * @throws {@link Misconfigured} `ERR_REPLAY_STORE_UNSAFE`
+   * @throws {@link Unavailable} `replay_store_unavailable`
+   */
+  readonly ready: () => Promise<void>
+  /** Stops following the client, and leaves it open. */
+  readonly close: () => void
+}
+
+const OWN_OPTIONS: readonly (keyof RedisReplayStoreOptions)[] = ['client', 'prefix', 'deadlineMs', 'allowEviction']
+const BREAKER = { failuresToOpen: 5, probeEveryMs: 1000 }
+/** 128 of the 256 bits of an id name its key. */
+const KEY_BYTES = 16
+
+/**
+ * Remembers claims in Redis, for any number of processes, in one round trip each. Needs one primary server; replicas may
+ * take its place.
+ * @example
+ * preventReplay({ store: redisReplayStore({ client: new Redis() }) })
+ */
+export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayStore {
+  requireKnownOptions('redisReplayStore', options, [...STORE_OPTIONS, ...OWN_OPTIONS])
+  const { client, prefix = 'countermark:replay:', allowEviction = false, startedAt } = options
+  requireSingleConnection(client)
+  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
+  const rules = readStoreOptions(options)
+  const eras = createEraKeeper(rules, 'redis')
+  const quota = createClaimQuota({ maxClaims: Number.POSITIVE_INFINITY, maxClaimsPerKey: rules.maxClaimsPerKey })
+  const send = createSender(client)
+  let report: Environment['report'] = () => undefined
+  const link = new Link({
+    ...{ client, send, prefix, rules, startedAt, eras, allowEviction },
+    report: (measurement) => report(measurement),
+  })
+  const claim = createGuardedClaim({ send, link, eras, quota, rules }, prefix, deadlineMs)
+  return {
+    name: 'redis',
+    claim: (claimed, environment) => {
+      report = environment.report
+      return claim(claimed, environment)
+    },
+    issueNonce: ({ clock }) => link.standing && createNonce(eras.current().secret, clock.wallMs()),
+    ready: async () => {
+      await link.inspect().catch((error: unknown) => {
+        throw isMisconfigured(error) ? error : unavailable(error)
+      })
+    },
+    close: () => link.close(),
+  }
+}
+
+/** Puts what needs no Redis, the breaker and the deadline before Redis. */
+function createGuardedClaim(tools: ClaimTools, prefix: string, deadlineMs: number): ReplayStore['claim'] {
+  const attempts = createAttempts()
+  const breaker = createCircuitBreaker(BREAKER)
+  return async (claim, environment) => {
+    const { clock, report } = environment
+    lookAfter(tools, environment)
+    const refused = refuseUnasked(tools, claim, environment)
+    if (refused !== undefined) return refused
+    if (!breaker.allows(clock.monotonicMs())) throw unavailable('Redis did not answer lately')
+    const key = prefix + Buffer.from(claim.id.subarray(0, KEY_BYTES)).toString('base64url')
+    const token = attempts.begin(key)
+    try {
+      const result = await withDeadline(askRedis(tools, claim, { key, token }, environment), deadlineMs)
+      if (breaker.succeeded()) reportDegraded(report, 0)
+      return result
+    } catch (error) {
+      attempts.abandon(key, token)
+      if (breaker.failed(clock.monotonicMs())) reportDegraded(report, 1)
+      throw unavailable(error)
+    }
+  }
+}
+
+function reportDegraded(report: Environment['report'], value: 0 | 1): void {
+  report({ name: 'degraded', kind: 'gauge', value, labels: { dependency: 'replay' } })
+}
+
+function unavailable(cause: unknown): Unavailable {
+  return new Unavailable('replay_store_unavailable', 'replay', 'the replay store does not answer', { cause })
+}
