@@ -37,7 +37,7 @@ export function createAcceptSignature(requested: RequestedSignature): string {
 export function parseAcceptSignature(lines: readonly string[]): readonly RequestedSignature[] {
   return scanInputs(lines).map(({ label, list, parameters }) => ({
     label,
-    components: parseComponentList(list).map(({ identity }) => identity),
+    components: parseComponentList(list).map(({ component }) => component),
     created: flag(parameters, 'created'),
     expires: flag(parameters, 'expires'),
     ...strings(parameters),

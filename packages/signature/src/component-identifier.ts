@@ -7,7 +7,9 @@ export interface ComponentIdentifier {
   readonly parameters: ReadonlyMap<string, string | true>
   /** As it begins its line of the signature base: `"content-digest";req`. */
   readonly text: string
-  /** The same for every order of the parameters, without quotes around the name: `content-digest;req`. */
+  /** The same without quotes around the name: `content-digest;req`. */
+  readonly component: string
+  /** The same for every order of the parameters: what components are compared by. */
   readonly identity: string
 }
 
@@ -63,7 +65,7 @@ function toIdentifier(name: string, written: string): ComponentIdentifier {
     parameters.set(key, text.includes('=') ? (quoted ?? '') : true)
   }
   const sorted = [...parameters].map(([key, value]) => (value === true ? `;${key}` : `;${key}="${value}"`)).sort()
-  return { name, parameters, text: `"${name}"${written}`, identity: name + sorted.join('') }
+  return { name, parameters, text: `"${name}"${written}`, component: name + written, identity: name + sorted.join('') }
 }
 
 function malformed(message: string): Refusal {

@@ -9,7 +9,7 @@ import { isSignableResponse, type SignableMessage } from './signable-message.ts'
 export interface ComponentList {
   /** In canonical form: `("@method" "@path")`. */
   readonly text: string
-  /** Identifiers such as `@method` or `content-digest;req`, in order. */
+  /** Names such as `@method` or `content-digest;req`, as they are written. */
   readonly components: readonly string[]
   /** Whether exactly this component is covered: `content-digest` is not covered by `content-digest;key="sha-256"`. */
   readonly covers: (component: string) => boolean
@@ -43,7 +43,7 @@ export function compileComponentList(
   const memberFields = new Set(identifiers.filter(isMember).map(({ name }) => name))
   return {
     text,
-    components: [...identities],
+    components: identifiers.map(({ component }) => component),
     covers: (component) => identities.has(component),
     coversMemberOf: (field) => memberFields.has(field),
     writeLines: (message) => {

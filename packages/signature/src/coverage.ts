@@ -1,5 +1,5 @@
 import { type AgentRequest, isRefusal, Misconfigured, requireKnownOptions } from '@countermark/core'
-import { writeComponentList } from './component-identifier.ts'
+import { normaliseComponent, writeComponentList } from './component-identifier.ts'
 import { type ComponentList, compileComponentList } from './component-list.ts'
 
 /** What a signature must cover besides method, authority, path and query, which it always must. */
@@ -121,12 +121,12 @@ function unique(components: readonly string[]): readonly string[] {
 
 function requireComponent(component: string): string {
   try {
-    const [identity, ...others] = compileComponentList(writeComponentList([component])).components
-    if (identity !== undefined && others.length === 0) return identity
+    compileComponentList(writeComponentList([component]))
+    return normaliseComponent(component)
   } catch (error) {
     if (!isRefusal(error)) throw error
+    throw new Misconfigured('ERR_OPTION_INVALID', `coverage names ${component}, which is no component identifier`)
   }
-  throw new Misconfigured('ERR_OPTION_INVALID', `coverage names ${component}, which is no component identifier`)
 }
 
 function requireFieldName(name: string): string {

@@ -32,7 +32,7 @@ export function readHttpCandidate(
 ): Candidate {
   const { list, parameters, label } = input
   const missing = settings.coverageFor(request, parameters.tag).findMissing(request, list)
-  const level = levelOf(list, parameters.tag, missing)
+  const level = levelOf(request, list, parameters.tag, missing)
   const times = requireTimes(parameters, settings, level, nowMs)
   const nonce = requireNonce(parameters.nonce, request, settings, level)
   if (level === undefined) throw insufficient(missing)
@@ -54,12 +54,18 @@ export function readHttpCandidate(
 }
 
 /** `undefined` when too little is covered for anything. */
-function levelOf(list: ComponentList, tag: string | undefined, missing: readonly string[]): Level | undefined {
+function levelOf(
+  { headers }: AgentRequest,
+  list: ComponentList,
+  tag: string | undefined,
+  missing: readonly string[],
+): Level | undefined {
   if (missing.length === 0) return 'signed'
   if (tag !== 'web-bot-auth') return undefined
   // Web Bot Auth asks for the authority and the sender's own name only: that says who, not what.
   const namesUs = list.covers('@authority') || list.covers('@target-uri')
-  return namesUs && !missing.includes('signature-agent') ? 'identified' : undefined
+  const namesItself = list.covers('signature-agent') || list.coversMemberOf('signature-agent')
+  return namesUs && (namesItself || !headers.has('signature-agent')) ? 'identified' : undefined
 }
 
 function requireTimes(

@@ -1,4 +1,3 @@
-import { normaliseComponent } from './component-identifier.ts'
 import type { SignableResponse } from './signable-message.ts'
 
 /**
@@ -14,6 +13,6 @@ export function responseComponents(
   const content = [...(hasContent ? ['content-digest'] : []), ...(headers.has('content-type') ? ['content-type'] : [])]
   if (request === undefined) return ['@status', ...content]
   const query = request.target.includes('?') ? ['@query;req'] : []
-  const signed = requestLabel === undefined ? [] : [normaliseComponent(`signature-input;req;key="${requestLabel}"`)]
+  const signed = requestLabel === undefined ? [] : [`signature-input;req;key="${requestLabel}"`]
   return ['@status', ...content, '@method;req', '@authority;req', '@path;req', ...query, ...signed]
 }
