@@ -63,16 +63,8 @@ const KNOWN: readonly (keyof AgentFetchOptions)[] = [
  */
 export function createAgent(options: AgentFetchOptions): Agent {
   requireKnownOptions('createAgentFetch', options, KNOWN)
-  const { agentId, keyId, authorization, verifyResponses } = options
-  if (typeof agentId !== 'string' || !isAgentId(agentId)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 letters, digits or . _ : @ / -')
-  }
-  if (keyId !== undefined && !isKeyId(keyId)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'keyId must be 1 to 256 printable characters')
-  }
-  if (authorization !== undefined && typeof authorization !== 'function' && !isSignableValue(authorization)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'authorization must be printable ASCII or a function that gives it')
-  }
+  requireValidWords(options)
+  const { authorization, verifyResponses } = options
   return {
     form: createForm(options, createSigningIdentity(options)),
     isAllowedOrigin: compileOrigins(options.origins),
@@ -89,6 +81,18 @@ export function createAgent(options: AgentFetchOptions): Agent {
     fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
     clock: options.clock ?? systemClock,
     delay: options.delay ?? wait,
+  }
+}
+
+function requireValidWords({ agentId, keyId, authorization }: AgentFetchOptions): void {
+  if (typeof agentId !== 'string' || !isAgentId(agentId)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 letters, digits or . _ : @ / -')
+  }
+  if (keyId !== undefined && !isKeyId(keyId)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'keyId must be 1 to 256 printable characters')
+  }
+  if (authorization !== undefined && typeof authorization !== 'function' && !isSignableValue(authorization)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'authorization must be printable ASCII or a function that gives it')
   }
 }
 

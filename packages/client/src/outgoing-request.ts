@@ -2,6 +2,7 @@ import { createHeaderFields, type HeaderField, type HeaderFields } from '@counte
 import { AgentFetchError } from './agent-fetch-error.ts'
 import type { IsAllowedOrigin } from './allowed-origins.ts'
 import { type BodyLimits, type OutgoingBody, readBody } from './outgoing-body.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** A request as it will be sent, before anything is signed. */
 export interface OutgoingRequest {
@@ -42,14 +43,15 @@ export async function readRequest(
     throw new AgentFetchError('request_invalid', 'the body of the request was read before')
   }
   const given = headerLines(headers ?? base?.headers, limits.ownFields)
-  const outgoing = await readBody(body === undefined ? base?.body : body, limits)
+  const abort = (signal === undefined ? base?.signal : signal) ?? undefined
+  const outgoing = await untilAborted(readBody(body === undefined ? base?.body : body, limits), abort)
   return {
     method: normaliseMethod(method ?? base?.method ?? 'GET'),
     url,
     target: url.pathname + url.search,
     headers: withContentType(given, outgoing),
     body: outgoing,
-    signal: (signal === undefined ? base?.signal : signal) ?? undefined,
+    signal: abort,
     redirect: redirect ?? base?.redirect ?? 'follow',
     rest,
   }

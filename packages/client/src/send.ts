@@ -6,6 +6,7 @@ import { type OutgoingRequest, toHeaderFields } from './outgoing-request.ts'
 import type { SentRequest } from './response-verification.ts'
 import { isSignableValue } from './signable-value.ts'
 import type { Challenge } from './signing-form.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** What came back, and what it answers. */
 export interface Exchange {
@@ -25,9 +26,10 @@ export async function send(
   challenge: Challenge | undefined,
 ): Promise<Exchange> {
   const { method, url, target, body, signal, rest } = request
-  const dressed = { ...request, headers: [...request.headers, ...(await addedFields(agent, request))] }
-  const headers = [...dressed.headers, ...(await sign(agent, dressed, challenge))]
-  signal?.throwIfAborted()
+  const added = await untilAborted(addedFields(agent, request), signal)
+  const dressed = { ...request, headers: [...request.headers, ...added] }
+  const signed = await untilAborted(sign(agent, dressed, challenge), signal)
+  const headers = [...dressed.headers, ...signed]
   // Written from the parts that were signed: without fragment, and without a `?` that nothing follows.
   const response = await agent.fetch(url.origin + target, {
     ...rest,
@@ -37,6 +39,9 @@ export async function send(
     ...(body === undefined ? {} : { body: body.content }),
     ...(signal === undefined ? {} : { signal }),
   })
+  if (response.redirected) {
+    throw new AgentFetchError('redirect_refused', 'the fetch underneath followed a redirect by itself', { response })
+  }
   const scheme = url.protocol === 'http:' ? 'http' : 'https'
   return {
     response,

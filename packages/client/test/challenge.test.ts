@@ -110,6 +110,14 @@ describe('a nonce challenge', () => {
     expect(verified(1).list.components).toContain('authorization')
   })
 
+  it('may ask for the whole URL instead of its parts', async () => {
+    answers = [refusal('freshness_unproven', asking('sig1=("@method" "@target-uri" "agent-id");nonce="n1"'))]
+    await buyer.createFetch({ origins: [server.origin] })(`${server.origin}/a?b=c`)
+    const sent = tries()[1] as ReceivedRequest
+    const { list } = server.verify(buyer.publicKey, sent, buyer.clock.wallMs(), ['@method', '@target-uri'])
+    expect(list.components).toEqual(['@method', '@target-uri', 'agent-id'])
+  })
+
   it('may ask for the digest of no content', async () => {
     answers = [refusal('coverage_insufficient', asking(`sig1=(${ALL} "content-digest");created`))]
     await buyer.createFetch({ origins: [server.origin] })(server.origin)

@@ -94,6 +94,26 @@ describe('the network', () => {
     })
   })
 
+  it.each([
+    ['a body that never ends', { method: 'POST', body: new ReadableStream() }, {}],
+    ['a token that never comes', {}, { authorization: () => new Promise<string>(() => undefined) }],
+  ])('is not used when the caller gives up on %s', async (_name, init, options) => {
+    const count = server.received.length
+    const controller = new AbortController()
+    const agentFetch = buyer.createFetch({ origins: [server.origin], ...options })
+    const pending = agentFetch(server.origin, { ...init, signal: controller.signal })
+    controller.abort(new Error('enough'))
+    await expect(pending).rejects.toThrow('enough')
+    expect(server.received.length).toBe(count)
+  })
+
+  it('must not be a fetch that follows redirects by itself', async () => {
+    const fetchUnderneath = async (): Promise<Response> =>
+      Object.defineProperty(new Response(), 'redirected', { value: true })
+    const agentFetch = buyer.createFetch({ origins: [server.origin], fetch: fetchUnderneath })
+    await expect(agentFetch(server.origin)).rejects.toMatchObject({ code: 'redirect_refused' })
+  })
+
   it('is not used for a request that was given up before', async () => {
     const count = server.received.length
     const signal = AbortSignal.abort(new Error('enough'))

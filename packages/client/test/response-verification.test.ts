@@ -30,6 +30,7 @@ interface Signing {
   /** The request that the answer claims to belong to. */
   readonly request?: ReceivedRequest
   readonly requestLabel?: string
+  readonly also?: readonly string[]
   /** Whether it leaves out what ties it to one request. */
   readonly isUnbound?: boolean
 }
@@ -47,6 +48,7 @@ async function signed(request: ReceivedRequest, options: Signing = {}): Promise<
       created: options.created ?? buyer.clock.seconds(),
       ...(options.isUnbound ? {} : { requestLabel: options.requestLabel ?? 'sig1' }),
       content: Buffer.from(body),
+      also: options.also ?? [],
     },
   )
   return { status, headers: [['content-type', 'application/json'], ...fields], body }
@@ -68,6 +70,19 @@ describe('a signed response', () => {
         ? signed(request, { status: 404, requestLabel: 'ask' })
         : { status: 401, headers: asking }
     expect((await strictFetch()(server.origin)).status).toBe(404)
+  })
+
+  it.each([
+    ['simple-v1', 'nonce;req'],
+    ['simple-v1', 'signature;req'],
+    ['simple-v0', 'signature;req'],
+  ] as const)('to a request in form %s covers its %s', async (form, component) => {
+    const verifyResponses = { keys: { billing: service.publicJwk } }
+    const agentFetch = buyer.createFetch({ origins: [server.origin], form, verifyResponses })
+    answer = (request) => signed(request, { isUnbound: true, also: [component] })
+    expect((await agentFetch(server.origin)).status).toBe(200)
+    answer = (request) => signed(request, { isUnbound: true })
+    await expect(agentFetch(server.origin)).rejects.toMatchObject({ code: 'response_invalid' })
   })
 
   it('without content is verified too', async () => {
