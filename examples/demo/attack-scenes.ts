@@ -192,23 +192,25 @@ export const ATTACK_SCENES: readonly Scene[] = [
     play: (world) =>
       attack(shopOf(world), world.victim, { ...ORDER, form: 'simple-v1', tamper: { sent: { target: '/uploads' } } }),
   },
-  {
-    backend: 'both',
-    title: '1,000 requests with unknown keys: the known agent does not notice',
-    expected: '200',
-    play: async (world) => {
-      const shop = shopOf(world)
-      const before = world.keys.requests()
-      const flood = Array.from({ length: 1000 }, (_, index) =>
-        attack(shop, world.mallory, { target: '/orders', agentId: null, keyId: `unknown-${index}` }),
-      )
-      const good = await world.buyer.fetch(`${shop.origin}/orders`)
-      await Promise.all(flood)
-      const asked = world.keys.requests() - before
-      return asked <= 20 ? outcomeOf(good) : `the registry was asked ${asked} times`
-    },
-  },
 ]
+
+/** Played last: a registry that was flooded answers strangers slowly for a while, by design. */
+export const FLOOD_SCENE: Scene = {
+  backend: 'both',
+  title: '1,000 requests with unknown keys: the known agent does not notice',
+  expected: '200',
+  play: async (world) => {
+    const shop = shopOf(world)
+    const before = world.keys.requests()
+    const flood = Array.from({ length: 1000 }, (_, index) =>
+      attack(shop, world.mallory, { target: '/orders', agentId: null, keyId: `unknown-${index}` }),
+    )
+    const good = await world.buyer.fetch(`${shop.origin}/orders`)
+    await Promise.all(flood)
+    const asked = world.keys.requests() - before
+    return asked <= 20 ? outcomeOf(good) : `the registry was asked ${asked} times`
+  },
+}
 
 function nowSeconds(): number {
   return Math.floor(Date.now() / 1000)

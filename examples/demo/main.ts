@@ -1,4 +1,4 @@
-import { ATTACK_SCENES } from './attack-scenes.ts'
+import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
 import { DAY_SCENES } from './day-scenes.ts'
 import { GOOD_SCENES } from './good-scenes.ts'
 import type { Scene } from './scene.ts'
@@ -9,6 +9,7 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['An honest agent', GOOD_SCENES],
   ['Attackers', ATTACK_SCENES],
   ['Ordinary days', DAY_SCENES],
+  ['A flood', [FLOOD_SCENE]],
 ]
 
 heading('countermark demo: real agents, real HTTP, an Express and a Koa backend')

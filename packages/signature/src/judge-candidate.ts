@@ -40,7 +40,19 @@ const MAX_KEYS = 4
  */
 export function judgeCandidate(given: Case): SignatureFacts | Promise<SignatureFacts> {
   const found = given.judge.keys.findKeys(given.candidate.query, given.environment)
-  return isThenable(found) ? found.then((keys) => judgeWithKeys(given, keys)) : judgeWithKeys(given, found)
+  if (isThenable(found)) return found.then((keys) => judgeKnown(given, keys))
+  return judgeKnown(given, found)
+}
+
+/**
+ * Asks once more by key id alone when the named agent has no such key: only then can a good signature in another's name
+ * be called `agent_mismatch` instead of `key_unknown`.
+ */
+function judgeKnown(given: Case, keys: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
+  const { agentId, keyId } = given.candidate.query
+  if (keys.length > 0 || agentId === undefined || keyId === undefined) return judgeWithKeys(given, keys)
+  const others = given.judge.keys.findKeys({ keyId }, given.environment)
+  return isThenable(others) ? others.then((found) => judgeWithKeys(given, found)) : judgeWithKeys(given, others)
 }
 
 function judgeWithKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
