@@ -1,7 +1,8 @@
+import type { RequestListener } from 'node:http'
 import { createGuard } from '@countermark/express'
 import type { AdapterApp, AdapterExchange, AdapterUnderTest, BodyParser } from '@countermark/testing'
 import type express from 'express'
-import type { Express, NextFunction, Request, RequestHandler, Response, Router } from 'express'
+import type { Express, IRouter, NextFunction, Request, RequestHandler, Response } from 'express'
 import multer from 'multer'
 
 /** Express 4 or 5, as the shared suite builds applications with it. */
@@ -11,7 +12,7 @@ export function expressAdapter(framework: typeof express): AdapterUnderTest<Requ
     createGuardWithErrors: (options) => createGuard({ ...options, respond: 'next' }),
     createApp: (onError) => {
       const app = framework()
-      return { ...wrap(framework, app), listener: () => (onError === undefined ? app : catchErrors(app, onError)) }
+      return wrap(framework, app, () => (onError === undefined ? app : catchErrors(app, onError)))
     },
     step: (run) => (req, res, next) => void Promise.resolve(run(exchangeOf(req, res))).then(() => next(), next),
     answer: (handle) => (req, res, next) => {
@@ -21,16 +22,16 @@ export function expressAdapter(framework: typeof express): AdapterUnderTest<Requ
   }
 }
 
-function wrap(framework: typeof express, target: Express | Router): AdapterApp<RequestHandler> {
+function wrap(framework: typeof express, target: IRouter, listener: () => RequestListener): AdapterApp<RequestHandler> {
   return {
-    use: (...middleware) => void target.use(...middleware),
-    route: (method, path, ...middleware) => void target[method](path, ...middleware),
+    use: (...middleware) => middleware.forEach((each) => void target.use(each)),
+    route: (method, path, ...middleware) => void target.route(path)[method](...middleware),
     mount: (how, prefix, build) => {
-      const inner = how === 'app' ? framework() : framework.Router()
-      build(wrap(framework, inner))
+      const inner: IRouter = how === 'app' ? framework() : framework.Router()
+      build(wrap(framework, inner, listener))
       target.use(prefix, inner)
     },
-    listener: () => target,
+    listener,
   }
 }
 

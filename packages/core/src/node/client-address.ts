@@ -43,13 +43,19 @@ export function canonicalAddress(text: string): string | undefined {
 
 const PREFIX = /^(?:0|[1-9][0-9]{0,2})$/
 
-function compileNetworks(networks: readonly string[]): BlockList {
-  const list = new BlockList()
+interface Networks {
+  readonly ipv4: BlockList
+  readonly ipv6: BlockList
+}
+
+/** One list for each family: a single one would count every IPv4 address among the networks of IPv6. */
+function compileNetworks(networks: readonly string[]): Networks {
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
   for (const text of networks) {
     const { address, length, family } = parseNetwork(text)
-    list.addSubnet(address, length, family)
+    lists[family].addSubnet(address, length, family)
   }
-  return list
+  return lists
 }
 
 interface Network {
@@ -78,6 +84,7 @@ function badNetwork(): Misconfigured {
   )
 }
 
-function contains(list: BlockList, address: string): boolean {
-  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+function contains(networks: Networks, address: string): boolean {
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+  return networks[family].check(address, family)
 }
