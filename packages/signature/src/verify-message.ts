@@ -115,10 +115,9 @@ function findKey(input: SignatureInput, base: Uint8Array, signature: Uint8Array,
   if (alg !== undefined && !isSignatureAlgorithm(alg)) {
     throw new Refusal('algorithm_not_allowed', `expected one of ${algorithms.join(', ')}`)
   }
-  const candidates = keys.filter((key) => keyid === undefined || key.keyId === keyid || key.thumbprint === keyid)
   let first: unknown
   let isTried = false
-  for (const key of candidates.slice(0, MAX_KEYS)) {
+  for (const key of keysFor(keyid, keys).slice(0, MAX_KEYS)) {
     try {
       checkKey(key, { scheme: undefined, algorithm: alg, algorithms, nowMs })
       if (verifier.verify(key, base, signature) === true) return key
@@ -130,4 +129,11 @@ function findKey(input: SignatureInput, base: Uint8Array, signature: Uint8Array,
   }
   if (isTried) throw new Refusal('signature_invalid', 'the signature does not verify')
   throw first ?? new Refusal('key_unknown', 'no key has this key id')
+}
+
+/** Web Bot Auth names keys by thumbprint, whatever a source calls them. */
+function keysFor(keyid: string | undefined, keys: readonly AgentKey[]): readonly AgentKey[] {
+  if (keyid === undefined) return keys
+  const named = keys.filter((key) => key.keyId === keyid)
+  return named.length > 0 ? named : keys.filter((key) => key.thumbprint === keyid)
 }

@@ -13,9 +13,15 @@ import { attempt, compare, type JudgeVector, toAgentKey, toSignable, type Vector
 
 const FIELD_TYPES: Readonly<Record<string, FieldType>> = { dict: 'dictionary', list: 'list', item: 'item' }
 
+function fieldType(name: unknown): FieldType {
+  const type = FIELD_TYPES[String(name)]
+  if (type === undefined) throw new TypeError(`the suite names an unknown type ${name}`)
+  return type
+}
+
 /** RFC 9421 sections 2.1 and 2.2: one component, its value or the error the text demands. */
 export const judgeComponent: JudgeVector = ({ input, expected }) => {
-  const types = new Map(Object.entries(input.sf_types ?? {}).map(([name, type]) => [name, FIELD_TYPES[String(type)]]))
+  const types = new Map(Object.entries(input.sf_types ?? {}).map(([name, type]) => [name, fieldType(type)]))
   const outcome = attempt(() =>
     compileComponentList(`(${input.component})`, types).writeLines(toSignable(input.message)).trimEnd(),
   )
@@ -52,6 +58,23 @@ export const judgeWebBotAuth: JudgeVector = ({ input, expected }) =>
       policy: { components: ['@authority'], expires: 'required', toleranceSeconds: 5_000_000_000 },
     },
   )
+
+/** The same messages as requests, judged by RFC 9421 alone: whose key verified. */
+export const judgeBareRequest: JudgeVector = ({ input, expected }, { setup }) => {
+  const [step] = input.steps
+  const [{ outcome, agent }] = expected.steps
+  const owners = setup.agents.filter(({ keys }: { keys: readonly { kty: string }[] }) => keys[0]?.kty !== 'oct')
+  if (agent === 'key:test-shared-secret') return { skip: 'hmac-sha256 is not offered: nothing is shared' }
+  const keys = owners.map(({ agent_id: id, keys: [jwk] }: { agent_id: string; keys: never[] }) =>
+    toAgentKey(jwk as never, id),
+  )
+  const message = toSignable({ type: 'request', scheme: setup.scheme, ...step })
+  const nowMs = input.clock * 1000
+  const options = { keys, nowMs, label: input.label, content: Buffer.from(step.body ?? ''), policy: 'bare' } as const
+  const result = attempt(() => verifyMessage(message, options))
+  if (outcome === 'reject') return compare(true, 'error' in result && isRefusal(result.error))
+  return 'error' in result ? { fail: String(result.error) } : compare(agent, result.value.key.agent.id)
+}
 
 function judgeSignature(
   input: Vector['input'],

@@ -76,11 +76,13 @@ const PARSE: Readonly<Record<Type, (text: string) => unknown>> = {
   dictionary: (text) => [...parseDictionary(text)].map(([key, member]) => [key, memberToJson(member)]),
 }
 
-const SERIALISE: Readonly<Record<Type, (value: never) => string>> = {
+/** Members of a list, or pairs of key and member. */
+type JsonMembers = readonly (readonly [string, unknown])[]
+
+const SERIALISE: Readonly<Record<Type, (value: JsonMembers) => string>> = {
   item: (value) => serializeItem(memberFromJson(value) as Item),
-  list: (value: readonly unknown[]) => serializeList(value.map(memberFromJson)),
-  dictionary: (value: readonly (readonly [string, unknown])[]) =>
-    serializeDictionary(new Map(value.map(([key, member]) => [key, memberFromJson(member)]))),
+  list: (value) => serializeList(value.map(memberFromJson)),
+  dictionary: (value) => serializeDictionary(new Map(value.map(([key, member]) => [key, memberFromJson(member)]))),
 }
 
 function memberToJson([value, parameters]: Item | InnerList): unknown {

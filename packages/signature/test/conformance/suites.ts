@@ -5,7 +5,7 @@ import { simpleHeaders } from '../../src/simple-headers.ts'
 import { judgeAttack, strictHttpPolicy } from './attack-vectors.ts'
 import { judgeRegistration, judgeSignatureBytes, judgeSpeccheck, notOffered } from './crypto-vectors.ts'
 import { judgeDigest } from './digest-vectors.ts'
-import { judgeComponent, judgeMessage, judgeWebBotAuth } from './message-vectors.ts'
+import { judgeBareRequest, judgeComponent, judgeMessage, judgeWebBotAuth } from './message-vectors.ts'
 import { judgeParse, judgeSerialise } from './structured-field-vectors.ts'
 import { type JudgeVector, type Suite, toAgentKey } from './vector.ts'
 
@@ -23,6 +23,7 @@ export function readSuites(folder: string): readonly JudgedSuite[] {
     ['http-signature/components.json', judgeComponent],
     ['http-signature/rfc9421-b2.json', judgeMessage(folder)],
     ['http-signature/rfc9421-b3-b4.json', judgeMessage(folder)],
+    ['http-signature/blackbox-bare.json', judgeBareRequest],
     ['digest/rfc9530.json', judgeDigest],
     ['structured-fields/parse.json', judgeParse],
     ['structured-fields/serialise.json', judgeSerialise],
