@@ -83,6 +83,21 @@ describe('simpleHeaders version 0', () => {
     expect(await codeOf(aRequest(await agent.signRequest({ ...CHECKOUT, tamper: { headerLines } })))).toBe(code)
   })
 
+  it.each([63, 65, 96])('refuses a signature of %i bytes before it looks for a key', async (length) => {
+    const { agent, codeOf } = await aScene(V0, ITS_KEY)
+    const tamper = { signature: () => new Uint8Array(length) }
+    expect(await codeOf(aRequest(await agent.signRequest({ ...CHECKOUT, tamper })))).toBe('signature_malformed')
+  })
+
+  it('reads no byte of a body that is announced too large', async () => {
+    const { agent, codeOf } = await aScene(simpleHeaders({ version: 0, routes: [ROUTE], maxBodyBytes: 10 }), ITS_KEY)
+    const unreadable = () => {
+      throw new Error('the body was read')
+    }
+    const request = aRequest(await agent.signRequest(CHECKOUT))
+    expect(await codeOf({ ...request, body: unreadable })).toBe('body_too_large')
+  })
+
   it('reads no byte of the body for a key that is not known', async () => {
     const { agent, codeOf } = await aScene(V0, ITS_KEY)
     const request = aRequest(await agent.signRequest({ ...CHECKOUT, agentId: 'agt_other' }))
