@@ -1,7 +1,7 @@
 import type { HeaderField, SignatureAlgorithm } from '@countermark/core'
 import { createContentDigest, type SigningKey, signMessage } from '@countermark/signature'
 import { chooseComponents } from './covered-components.ts'
-import { type OutgoingRequest, toHeaderFields } from './outgoing-request.ts'
+import { type OutgoingRequest, toSignable } from './outgoing-request.ts'
 import { readAcceptSignature } from './signature-challenge.ts'
 import type { Occasion, SigningForm } from './signing-form.ts'
 
@@ -44,32 +44,24 @@ async function sign(
   const own = ownFields(request, options, label, wantsDigest)
   const headers = [...request.headers, ...own]
   const created = Math.floor(nowMs / 1000)
-  const { signatureInput, signature } = await signMessage(
-    {
-      method: request.method,
-      scheme: request.url.protocol === 'http:' ? 'http' : 'https',
-      authority: request.url.host,
-      target: request.target,
-      headers: toHeaderFields(headers),
-    },
-    {
-      key,
-      keyid: keyId,
-      label,
-      tag,
-      nonce,
-      created,
-      expires: created + expiresSeconds,
-      components: chooseComponents({
-        fields: namesOf(headers),
-        hasQuery: request.url.search !== '',
-        hasContent: (request.body?.length ?? 0) > 0,
-        label,
-        cover,
-        asked: challenge?.components,
-      }),
-    },
-  )
+  const components = chooseComponents({
+    fields: new Set(headers.map(([name]) => name)),
+    hasQuery: request.url.search !== '',
+    hasContent: (request.body?.length ?? 0) > 0,
+    label,
+    cover,
+    asked: challenge?.components,
+  })
+  const { signatureInput, signature } = await signMessage(toSignable(request, headers), {
+    key,
+    keyid: keyId,
+    label,
+    tag,
+    nonce,
+    created,
+    expires: created + expiresSeconds,
+    components,
+  })
   return [...own, ['signature-input', signatureInput], ['signature', signature]]
 }
 
@@ -88,8 +80,4 @@ function ownFields(
     fields.push(['content-digest', createContentDigest(new Uint8Array())])
   }
   return fields
-}
-
-function namesOf(lines: readonly HeaderField[]): ReadonlySet<string> {
-  return new Set(lines.map(([name]) => name))
 }

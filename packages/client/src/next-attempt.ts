@@ -69,11 +69,13 @@ function signAgain(
     return undefined
   }
   const challenge = hasAnswered ? undefined : agent.form.readChallenge(sent.request, response)
-  if (!isTime && challenge === undefined) return undefined
+  // Signed before the receiver's memory began: a later signature may do where no nonce is offered.
+  const isTooEarly = refusal?.code === 'freshness_unproven' && !hasAnswered
+  if (!isTime && challenge === undefined && !isTooEarly) return undefined
   return {
     ...attempt,
     challenge,
-    hasAnswered: hasAnswered || challenge !== undefined,
+    hasAnswered: hasAnswered || isTooEarly || challenge !== undefined,
     hasCorrectedClock: hasCorrectedClock || isTime,
     delayMs: 0,
   }

@@ -1,4 +1,5 @@
-import { createHeaderFields, type HeaderField, type HeaderFields } from '@countermark/core'
+import { createHeaderFields, type HeaderField } from '@countermark/core'
+import type { SignableRequest } from '@countermark/signature'
 import { AgentFetchError } from './agent-fetch-error.ts'
 import type { IsAllowedOrigin } from './allowed-origins.ts'
 import { type BodyLimits, type OutgoingBody, readBody } from './outgoing-body.ts'
@@ -73,9 +74,10 @@ export function requireUrl(text: string, isAllowedOrigin: IsAllowedOrigin, base?
   return url
 }
 
-/** Header fields as the signature reads them. */
-export function toHeaderFields(lines: readonly HeaderField[]): HeaderFields {
-  return createHeaderFields(lines.flat())
+/** A request as a signature sees it, with all fields that are sent. */
+export function toSignable({ method, url, target }: OutgoingRequest, lines: readonly HeaderField[]): SignableRequest {
+  const scheme = url.protocol === 'http:' ? 'http' : 'https'
+  return { method, scheme, authority: url.host, target, headers: createHeaderFields(lines.flat()) }
 }
 
 /** The methods that `fetch` writes in capitals; all others go out as they are. */

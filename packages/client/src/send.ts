@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type HeaderField, isMisconfigured, isRefusal } from '@countermark/core'
 import type { Agent } from './agent.ts'
 import { AgentFetchError, isAgentFetchError } from './agent-fetch-error.ts'
-import { type OutgoingRequest, toHeaderFields } from './outgoing-request.ts'
+import { type OutgoingRequest, toSignable } from './outgoing-request.ts'
 import type { SentRequest } from './response-verification.ts'
 import { isSignableValue } from './signable-value.ts'
 import type { Challenge } from './signing-form.ts'
@@ -42,14 +42,7 @@ export async function send(
   if (response.redirected) {
     throw new AgentFetchError('redirect_refused', 'the fetch underneath followed a redirect by itself', { response })
   }
-  const scheme = url.protocol === 'http:' ? 'http' : 'https'
-  return {
-    response,
-    sent: {
-      request: { method, scheme, authority: url.host, target, headers: toHeaderFields(headers) },
-      binding: agent.form.bindingOf(challenge),
-    },
-  }
+  return { response, sent: { request: toSignable(request, headers), binding: agent.form.bindingOf(challenge) } }
 }
 
 async function addedFields(agent: Agent, request: OutgoingRequest): Promise<readonly HeaderField[]> {

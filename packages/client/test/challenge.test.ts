@@ -132,6 +132,14 @@ describe('a nonce challenge', () => {
   })
 })
 
+describe('a refusal of what was signed too early', () => {
+  it('is answered with a later signature, once, where no nonce is offered', async () => {
+    answers = [refusal('freshness_unproven', {}, 403), refusal('freshness_unproven', {}, 403)]
+    expect((await buyer.createFetch({ origins: [server.origin] })(server.origin)).status).toBe(403)
+    expect(tries().length).toBe(2)
+  })
+})
+
 describe('a challenge that is not answered', () => {
   it.each([
     ['another tag', `sig1=(${ALL});nonce="n1";tag="agent-payer-auth"`],
