@@ -2,21 +2,38 @@ import type { Check } from './check.ts'
 import type { Guard, GuardComposer } from './guard.ts'
 import type { RouteOptions } from './guard-options.ts'
 
-/** Composes checks, in the order given, into what the framework takes. A check may need what those before it add. */
+/** What the compiler says of a check that stands behind one that needs what it adds. */
+export interface Misplaced {
+  readonly misplaced: 'an earlier check of this guard needs what this one adds: put this one first'
+}
+
+/** Whether a check may follow the first one, which needs `Needs` from an earlier guard and adds `Adds`. */
+type After<Needs extends object, Adds extends object, Added extends object> = Exclude<keyof Needs, keyof Adds> &
+  keyof Added extends never
+  ? unknown
+  : Misplaced
+
+/**
+ * Composes checks, in the order given, into what the framework takes. The first may need what an earlier guard adds, the
+ * others what those before them need or add.
+ */
 export interface ComposeGuard<Handler> {
   (): Handler
   <N1 extends object, A1 extends object>(c1: Check<N1, A1>): Handler
-  <N1 extends object, A1 extends object, A2 extends object>(c1: Check<N1, A1>, c2: Check<NoInfer<N1 & A1>, A2>): Handler
+  <N1 extends object, A1 extends object, A2 extends object>(
+    c1: Check<N1, A1>,
+    c2: Check<NoInfer<N1 & A1>, A2> & After<N1, A1, A2>,
+  ): Handler
   <N1 extends object, A1 extends object, A2 extends object, A3 extends object>(
     c1: Check<N1, A1>,
-    c2: Check<NoInfer<N1 & A1>, A2>,
-    c3: Check<NoInfer<N1 & A1 & A2>, A3>,
+    c2: Check<NoInfer<N1 & A1>, A2> & After<N1, A1, A2>,
+    c3: Check<NoInfer<N1 & A1 & A2>, A3> & After<N1, A1, A3>,
   ): Handler
   <N1 extends object, A1 extends object, A2 extends object, A3 extends object, A4 extends object>(
     c1: Check<N1, A1>,
-    c2: Check<NoInfer<N1 & A1>, A2>,
-    c3: Check<NoInfer<N1 & A1 & A2>, A3>,
-    c4: Check<NoInfer<N1 & A1 & A2 & A3>, A4>,
+    c2: Check<NoInfer<N1 & A1>, A2> & After<N1, A1, A2>,
+    c3: Check<NoInfer<N1 & A1 & A2>, A3> & After<N1, A1, A3>,
+    c4: Check<NoInfer<N1 & A1 & A2 & A3>, A4> & After<N1, A1, A4>,
     ...rest: readonly Check<NoInfer<N1 & A1 & A2 & A3 & A4>, object>[]
   ): Handler
 }

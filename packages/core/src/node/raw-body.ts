@@ -70,26 +70,24 @@ function readBuffered(message: IncomingMessage): Buffer {
 /** Takes chunks where the HTTP parser delivers them (`push`), and delivers them itself once all are here. */
 function holdBack(message: CapturableMessage, maxBytes: number): Promise<Uint8Array> {
   const early = readBuffered(message)
-  const held: Buffer[] = early.length > 0 ? [early] : []
+  const held: (Buffer | null)[] = early.length > 0 ? [early] : []
   let length = early.length
   return new Promise((resolve, reject) => {
     const settle = (error?: Refusal): boolean => {
       message.off('close', onClose)
       restore()
-      const bytes = held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)
-      // Also after a refusal: whoever lets the request pass all the same finds every byte.
-      const wantsMore = held.splice(0).reduce((_, chunk) => message.push(chunk), true)
-      if (error !== undefined) reject(error)
-      else deliver(message, bytes, resolve)
-      return wantsMore
+      if (error === undefined) resolve(keep(message, held))
+      else reject(error)
+      // Also after a refusal: whoever lets the request pass all the same finds every byte, and the end.
+      return held.splice(0).reduce((_, chunk) => message.push(chunk), true)
     }
     const onClose = (): void => void settle(truncated())
     const restore = replacePush(message, (chunk) => {
+      held.push(chunk)
       if (chunk === null) {
         onceEndIsCertain(message, (isComplete) => settle(isComplete ? undefined : truncated()))
         return false
       }
-      held.push(chunk)
       length += chunk.length
       return length > maxBytes ? settle(tooLarge(maxBytes)) : true
     })
@@ -99,10 +97,12 @@ function holdBack(message: CapturableMessage, maxBytes: number): Promise<Uint8Ar
   })
 }
 
-function deliver(message: CapturableMessage, bytes: Uint8Array, resolve: (bytes: Uint8Array) => void): void {
-  message.push(null)
+/** What was captured, for every guard that asks after this one. */
+function keep(message: CapturableMessage, held: readonly (Buffer | null)[]): Uint8Array {
+  const chunks = held.filter((chunk) => chunk !== null)
+  const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
   message[CAPTURED] = bytes
-  resolve(bytes)
+  return bytes
 }
 
 /** Delivers what the parser pushes elsewhere, until the function returned is called. */
