@@ -2,6 +2,7 @@ import { Refusal } from '@countermark/core'
 import { type ComponentIdentifier, parseComponentList } from './component-identifier.ts'
 import { derivedComponent, type ReadComponent } from './derived-component.ts'
 import { type FieldType, fieldComponent } from './field-component.ts'
+import { createParseOnce } from './parse-once.ts'
 import { isEncodedName } from './query-parameter.ts'
 import { isSignableResponse, type SignableMessage } from './signable-message.ts'
 
@@ -47,8 +48,9 @@ export function compileComponentList(
     covers: (component) => identities.has(component),
     coversMemberOf: (field) => memberFields.has(field),
     writeLines: (message) => {
+      const parse = createParseOnce()
       let written = ''
-      for (const { prefix, read } of lines) written += `${prefix}${printable(read(message))}\n`
+      for (const { prefix, read } of lines) written += `${prefix}${printable(read(message, parse))}\n`
       return written
     },
   }
@@ -102,10 +104,10 @@ function requireParameters(parameters: ComponentIdentifier['parameters'], allowe
 
 function fromRequest(name: string, read: ReadComponent): ReadComponent {
   if (name === '@status') throw malformed('@status excludes req')
-  return (message) => {
+  return (message, parse) => {
     if (!isSignableResponse(message)) throw malformed('req marks components of responses only')
     if (message.request === undefined) throw malformed('a component marked req needs the request')
-    return read(message.request)
+    return read(message.request, parse)
   }
 }
 

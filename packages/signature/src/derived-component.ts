@@ -1,9 +1,10 @@
 import { Refusal } from '@countermark/core'
+import type { ParseOnce } from './parse-once.ts'
 import { readQueryParameter } from './query-parameter.ts'
 import { isSignableResponse, type SignableMessage, type SignableRequest } from './signable-message.ts'
 
 /** Reads one component's value from a message. @throws Refusal `signature_malformed`, `signature_invalid` */
-export type ReadComponent = (message: SignableMessage) => string
+export type ReadComponent = (message: SignableMessage, parse: ParseOnce) => string
 
 const DEFAULT_PORT: Readonly<Record<SignableRequest['scheme'], string>> = { http: ':80', https: ':443' }
 
@@ -37,7 +38,7 @@ export function requireRequest(message: SignableMessage): SignableRequest {
 
 function queryParameter(name: string | undefined): ReadComponent | undefined {
   if (name === undefined) return undefined
-  return (message) => readQueryParameter(query(requireRequest(message)), name)
+  return (message, parse) => readQueryParameter(parse.query(query(requireRequest(message))), name)
 }
 
 function readStatus(message: SignableMessage): string {

@@ -1,5 +1,6 @@
 import { type HeaderFields, Refusal } from '@countermark/core'
 import type { ReadComponent } from './derived-component.ts'
+import type { ParseOnce } from './parse-once.ts'
 import { readStructuredText, writeDictionary, writeMember } from './structured-text.ts'
 
 /** How the value of a field is made (RFC 9421 sections 2.1 to 2.1.4). */
@@ -40,30 +41,34 @@ export function fieldComponent(
   fieldTypes: ReadonlyMap<string, FieldType>,
 ): ReadComponent {
   const write = writerOf(name, parameters, fieldTypes)
-  return (message) => {
+  return (message, parse) => {
     const fields = parameters.trailer ? message.trailers : message.headers
-    return write(linesOf(fields, name))
+    return write(linesOf(fields, name), parse)
   }
 }
 
-type Write = (lines: readonly string[]) => string
+type Write = (lines: readonly string[], parse: ParseOnce) => string
 
-function writerOf(name: string, { strict, member, wrapped }: FieldParameters, types: ReadonlyMap<string, FieldType>) {
+function writerOf(
+  name: string,
+  { strict, member, wrapped }: FieldParameters,
+  types: ReadonlyMap<string, FieldType>,
+): Write {
   if (wrapped) return wrapLines
-  if (member !== undefined) return (lines: readonly string[]) => writeOne(combine(lines), member)
+  if (member !== undefined) return (lines, parse) => writeOne(parse.dictionary(combine(lines)), member)
   return strict ? strictWriter(types.get(name) ?? FIELD_TYPES.get(name)) : combine
 }
 
 function strictWriter(type: FieldType | undefined): Write {
-  return (lines) => {
+  return (lines, parse) => {
     if (type === undefined) throw new Refusal('signature_malformed', 'a field marked sf has no known type')
-    const reader = readStructuredText(combine(lines))
-    return type === 'dictionary' ? writeDictionary(reader.dictionary()) : reader[type]()
+    const text = combine(lines)
+    return type === 'dictionary' ? writeDictionary(parse.dictionary(text)) : readStructuredText(text)[type]()
   }
 }
 
-function writeOne(text: string, member: string): string {
-  const value = readStructuredText(text).dictionary().get(member)
+function writeOne(members: ReadonlyMap<string, string>, member: string): string {
+  const value = members.get(member)
   if (value === undefined) throw new Refusal('signature_invalid', 'a covered dictionary member is missing')
   return writeMember(value)
 }

@@ -14,21 +14,22 @@ export interface StructuredText {
 
 /** Starts reading a field value. @throws Refusal `signature_malformed` from each of its functions */
 export function readStructuredText(text: string): StructuredText {
+  const pattern = createPatterns()
   let at = 0
   const peek = (): string => text.charAt(at)
-  const take = (pattern: RegExp): string => {
-    pattern.lastIndex = at
-    const match = pattern.exec(text)
-    if (match === null) throw malformed()
-    at = pattern.lastIndex
-    return match[0]
+  const take = (expected: RegExp): string => {
+    expected.lastIndex = at
+    if (!expected.test(text)) throw malformed()
+    const taken = text.slice(at, expected.lastIndex)
+    at = expected.lastIndex
+    return taken
   }
-  const key = (): string => take(/[a-z*][a-z0-9_.*-]*/y)
-  const bareItem = (): string => canonicalValue(take(BARE_ITEM[kindOf(peek())]()))
+  const key = (): string => take(pattern.key)
+  const bareItem = (): string => canonicalValue(take(pattern[kindOf(peek())]))
   const parameters = (): string => {
     const written = new Map<string, string>()
     while (peek() === ';') {
-      take(/; */y)
+      take(pattern.semicolon)
       const name = key()
       if (written.has(name)) throw malformed()
       written.set(name, member())
@@ -43,11 +44,11 @@ export function readStructuredText(text: string): StructuredText {
   }
   const item = (): string => bareItem() + parameters()
   const innerList = (): string => {
-    take(/\( */y)
+    take(pattern.open)
     const items: string[] = []
     while (peek() !== ')') {
       items.push(item())
-      if (peek() !== ')') take(/ +/y)
+      if (peek() !== ')') take(pattern.spaces)
     }
     at++
     return `(${items.join(' ')})${parameters()}`
@@ -60,10 +61,10 @@ export function readStructuredText(text: string): StructuredText {
     return value.startsWith('?1') ? value.slice(2) : `=${value}`
   }
   const each = (read: () => void): void => {
-    take(/ */y)
+    take(pattern.leading)
     while (at < text.length) {
       read()
-      take(/[ \t]*(?:,[ \t]*(?=[^ \t])|$)/y)
+      take(pattern.separator)
     }
   }
   return {
@@ -82,9 +83,9 @@ export function readStructuredText(text: string): StructuredText {
       return members.join(', ')
     },
     item: () => {
-      take(/ */y)
+      take(pattern.leading)
       const value = item()
-      take(/ *$/y)
+      take(pattern.end)
       return value
     },
   }
@@ -110,14 +111,24 @@ const KIND_BY_FIRST: Readonly<Record<string, Kind>> = {
   '%': 'display',
 }
 
-const BARE_ITEM: Readonly<Record<Kind, () => RegExp>> = {
-  number: () => /-?(?:[0-9]{1,12}\.[0-9]{1,3}|[0-9]{1,15})(?![0-9.])/y,
-  string: () => /"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"/y,
-  bytes: () => /:[A-Za-z0-9+/=]*:/y,
-  boolean: () => /\?[01]/y,
-  date: () => /@-?[0-9]{1,15}(?![0-9.])/y,
-  display: () => /%"(?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*"/y,
-  token: () => /[A-Za-z*][!#$%&'*+.^_`|~:/0-9A-Za-z-]*/y,
+/** Sticky patterns carry a position: every reader has its own. */
+function createPatterns() {
+  return {
+    key: /[a-z*][a-z0-9_.*-]*/y,
+    semicolon: /; */y,
+    open: /\( */y,
+    spaces: / +/y,
+    separator: /[ \t]*(?:,[ \t]*(?=[^ \t])|$)/y,
+    leading: / */y,
+    end: / *$/y,
+    number: /-?(?:[0-9]{1,12}\.[0-9]{1,3}|[0-9]{1,15})(?![0-9.])/y,
+    string: /"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"/y,
+    bytes: /:[A-Za-z0-9+/=]*:/y,
+    boolean: /\?[01]/y,
+    date: /@-?[0-9]{1,15}(?![0-9.])/y,
+    display: /%"(?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*"/y,
+    token: /[A-Za-z*][!#$%&'*+.^_`|~:/0-9A-Za-z-]*/y,
+  } satisfies Readonly<Record<Kind | 'key' | 'semicolon' | 'open' | 'spaces' | 'separator' | 'leading' | 'end', RegExp>>
 }
 
 function kindOf(first: string): Kind {
