@@ -37,9 +37,11 @@ try {
     for (const [index, variant] of variants.entries()) {
       const { port, pid } = started[index] as Started
       // A plain request may be repeated; a signed one is good once, so there must be more of them than can be sent.
-      const count = ['plain', 'bearer'].includes(variant.requests) ? 64 : Math.ceil(seconds * 7000)
+      // The compiler needs some ten thousand requests until it has finished.
+      const slot = round === 0 ? 3 * seconds : seconds
+      const count = ['plain', 'bearer'].includes(variant.requests) ? 64 : Math.ceil(slot * 9000)
       const requests = createRequests(variant.requests, count, identity, `127.0.0.1:${port}`)
-      const measured = await measure({ pid, port, requests, status: variant.status, seconds, folder })
+      const measured = await measure({ pid, port, requests, status: variant.status, seconds: slot, folder })
       if (measured.unexpected > 0)
         throw new Error(`${variant.name}: ${measured.unexpected} of ${measured.requests} answers unexpected`)
       if (round > 0) results.get(variant.name)?.push(measured)

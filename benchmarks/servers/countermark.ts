@@ -1,21 +1,12 @@
 import type { Check, GuardOptions } from '@countermark/core'
-import { importPublicKey, type KeySource } from '@countermark/core'
+import { staticKeys } from '@countermark/keys'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'
 import type { BenchIdentity } from '../requests.ts'
 
 /** What all guarded variants share: signature, digest and replay, as the README sets them up. */
 export function createChecks(identity: BenchIdentity): readonly [Check<object, object>, Check<object, object>] {
-  const key = {
-    ...importPublicKey(identity.publicJwk),
-    agent: { id: identity.agentId, state: 'active' as const },
-    keyId: identity.keyId,
-    state: 'active' as const,
-    notBefore: undefined,
-    notAfter: undefined,
-    schemes: undefined,
-  }
-  const keys: KeySource = { name: 'bench', findKeys: () => [key] }
+  const keys = staticKeys([{ agentId: identity.agentId, keyId: identity.keyId, key: identity.publicJwk }])
   const store = memoryReplayStore({
     allowSingleProcess: true,
     maxClaimsPerKey: 5_000_000,
