@@ -11,6 +11,15 @@ export { describeAdapter } from './describe-adapter.ts'
 export { createFakeClock, type FakeClock } from './fake-clock.ts'
 export { findProgram, requireProgram } from './find-program.ts'
 export { findFreePort } from './free-port.ts'
+export {
+  type AdapterKit,
+  type GuardedApp,
+  type GuardedAppInput,
+  type PlainInput,
+  problemOf,
+  type StartGuardedApp,
+  useGuardedApps,
+} from './guarded-app.ts'
 export { agentKeyOf, keySourceOf } from './key-source-of.ts'
 export type { PlainRequest, RequestInput } from './plain-request.ts'
 export type { RawResponse } from './raw-response.ts'

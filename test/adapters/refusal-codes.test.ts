@@ -1,0 +1,33 @@
+import { REFUSAL_CODES, type RefusalRow } from '@countermark/core'
+import { type AdapterUnderTest, problemOf, useGuardedApps } from '@countermark/testing'
+import express from 'express'
+import Koa from 'koa'
+import { expressAdapter } from './express-adapter.ts'
+import { koaAdapter } from './koa-adapter.ts'
+import { REFUSAL_CASES } from './refusal-cases.ts'
+import { createSignatureChecks } from './signature-checks.ts'
+
+const CODES = Object.keys(REFUSAL_CODES) as readonly (keyof typeof REFUSAL_CODES)[]
+const MODES = ['standard', 'wba', 'seed'] as const
+
+function describeCodes<Middleware>(name: string, adapter: AdapterUnderTest<Middleware>): void {
+  describe.each(CODES)(`${name}: %s`, (code) => {
+    const { checks = createSignatureChecks, input, ask } = REFUSAL_CASES[code]
+    const start = useGuardedApps(adapter, checks)
+
+    it.each(MODES)('is answered with its status, statusMode %s', async (statusMode) => {
+      const { options, ...rest } = input?.<Middleware>() ?? {}
+      const app = await start({ ...rest, options: { ...options, statusMode } })
+      const response = await ask(app)
+      const row: RefusalRow = REFUSAL_CODES[code]
+      const status = (statusMode === 'standard' ? undefined : row[statusMode]) ?? row.status
+      expect([problemOf(response)['code'], response.status]).toEqual([code, status])
+      expect(problemOf(response)).toMatchObject({ status, title: row.title, retry: row.retry })
+      expect(response.header('www-authenticate') !== undefined || status !== 401).toBe(true)
+      expect(response.header('retry-after') !== undefined).toBe(row.retry === 'later')
+    })
+  })
+}
+
+describeCodes('Express', expressAdapter(express))
+describeCodes('Koa', koaAdapter(Koa))
