@@ -1,12 +1,10 @@
-import { createHash, createPublicKey, type JsonWebKey, KeyObject } from 'node:crypto'
-import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
-import { decodeBase64, decodeBase64url } from './base64.ts'
+import type { JsonWebKey, KeyObject } from 'node:crypto'
+import type { SignatureAlgorithm } from './algorithms.ts'
 import { isCanonicalPoint, isOnCurve, isSmallOrder } from './ed25519-points.ts'
+import { type KeyMaterial, readKeyMaterial } from './key-material.ts'
 import { PUBLISHED_TEST_KEYS } from './published-test-keys.ts'
 import { Refusal } from './refusal.ts'
-
-/** A public key as people have it: a JWK, a PEM block, 32 raw Ed25519 bytes in base64 or base64url, or Node's own object. */
-export type KeyMaterial = Readonly<Record<string, unknown>> | string | KeyObject
+import { thumbprintOf } from './thumbprint.ts'
 
 /** A public key fit for use. */
 export interface ImportedKey {
@@ -20,44 +18,27 @@ export interface ImportedKey {
 
 /** How a key is imported. */
 export interface ImportOptions {
-  /** The algorithm to use the key with, where its type leaves a choice. @default the JWK's `alg`, or the type's default */
+  /** The algorithm to use the key with; must agree with a JWK's own `alg`. @default the JWK's `alg`, or the type's default */
   readonly algorithm?: SignatureAlgorithm
   /** Accept keys printed in public documents. @default false */
   readonly allowTestKeys?: boolean
 }
 
-/** Spellings of one algorithm in JOSE (RFC 7518, 8037, 9864) and in the HTTP registry (RFC 9421). */
-const ALGORITHM_NAMES: Readonly<Record<string, SignatureAlgorithm>> = {
-  EdDSA: 'ed25519',
-  Ed25519: 'ed25519',
-  ES256: 'ecdsa-p256-sha256',
-  ES384: 'ecdsa-p384-sha384',
-  PS512: 'rsa-pss-sha512',
-  RS256: 'rsa-v1_5-sha256',
-}
-
 /** What a key of a type may be used with; the first is the default. */
-const ALGORITHMS_BY_TYPE: Readonly<Record<string, readonly SignatureAlgorithm[]>> = {
-  'OKP Ed25519': ['ed25519'],
-  'EC P-256': ['ecdsa-p256-sha256'],
-  'EC P-384': ['ecdsa-p384-sha384'],
-  RSA: ['rsa-pss-sha512', 'rsa-v1_5-sha256'],
-}
-
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+const ALGORITHMS_BY_TYPE: ReadonlyMap<string, readonly SignatureAlgorithm[]> = new Map([
+  ['OKP Ed25519', ['ed25519']],
+  ['EC P-256', ['ecdsa-p256-sha256']],
+  ['EC P-384', ['ecdsa-p384-sha384']],
+  ['RSA', ['rsa-pss-sha512', 'rsa-v1_5-sha256']],
+] as const)
 
 /**
  * Checks and imports a public key, once; everything else handles the result.
  * @throws {@link Refusal} `key_invalid`
  */
 export function importPublicKey(material: KeyMaterial, options: ImportOptions = {}): ImportedKey {
-  const { publicKey, alg } = toKeyObject(material)
-  const jwk = publicKey.export({ format: 'jwk' })
-  const type = jwk.kty === 'RSA' ? 'RSA' : `${jwk.kty} ${jwk.crv}`
-  const usable = ALGORITHMS_BY_TYPE[type]
-  if (usable === undefined) throw invalid('expected an Ed25519, ECDSA P-256 or P-384, or RSA key')
-  const algorithm = options.algorithm ?? alg ?? usable[0]
-  if (algorithm === undefined || !usable.includes(algorithm)) throw invalid('the stated algorithm does not fit the key')
+  const { publicKey, jwk, algorithm: stated } = readKeyMaterial(material)
+  const algorithm = chooseAlgorithm(jwk, stated, options.algorithm)
   const rawPublicKey = jwk.kty === 'OKP' ? checkedPoint(jwk) : undefined
   if (jwk.kty === 'RSA') checkRsa(publicKey)
   const thumbprint = thumbprintOf(jwk)
@@ -67,66 +48,20 @@ export function importPublicKey(material: KeyMaterial, options: ImportOptions = 
   return { publicKey, thumbprint, algorithm, rawPublicKey }
 }
 
-/** The JWK SHA-256 thumbprint of a key, base64url (RFC 7638 section 3). */
-export function thumbprintOf(jwk: JsonWebKey): string {
-  const members = THUMBPRINT_MEMBERS[String(jwk.kty)]
-  if (members === undefined) throw invalid('expected kty OKP, EC or RSA')
-  const canonical = JSON.stringify(Object.fromEntries(members.map((name) => [name, jwk[name]])))
-  return createHash('sha256').update(canonical).digest('base64url')
-}
-
-const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly string[]>> = {
-  OKP: ['crv', 'kty', 'x'],
-  EC: ['crv', 'kty', 'x', 'y'],
-  RSA: ['e', 'kty', 'n'],
-}
-
-function toKeyObject(material: KeyMaterial): { publicKey: KeyObject; alg?: SignatureAlgorithm } {
-  try {
-    if (material instanceof KeyObject)
-      return { publicKey: material.type === 'private' ? createPublicKey(material) : material }
-    if (typeof material === 'string') return { publicKey: fromText(material) }
-    return fromJwk(material)
-  } catch (error) {
-    if (error instanceof Refusal) throw error
-    throw new Refusal('key_invalid', 'the key material cannot be read', { cause: error })
+/** RFC 9421 section 3.2: where the algorithm is stated in more than one place, all of them must be equal. */
+function chooseAlgorithm(
+  jwk: JsonWebKey,
+  stated: SignatureAlgorithm | undefined,
+  asked: SignatureAlgorithm | undefined,
+): SignatureAlgorithm {
+  const usable = ALGORITHMS_BY_TYPE.get(jwk.kty === 'RSA' ? 'RSA' : `${jwk.kty} ${jwk.crv}`)
+  if (usable === undefined) throw invalid('expected an Ed25519, ECDSA P-256 or P-384, or RSA key')
+  if (stated !== undefined && asked !== undefined && stated !== asked) {
+    throw invalid('the JWK states another algorithm than the one asked for')
   }
-}
-
-function fromText(text: string): KeyObject {
-  const trimmed = text.trim()
-  if (trimmed.startsWith('-----BEGIN ')) {
-    if (!trimmed.startsWith('-----BEGIN PUBLIC KEY-----')) throw invalid('expected a PEM block named PUBLIC KEY')
-    return createPublicKey(trimmed)
-  }
-  const raw = decodeBase64(trimmed) ?? decodeBase64url(trimmed)
-  if (raw?.length !== 32) throw invalid('expected a JWK, a PEM block or 32 bytes in base64')
-  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') }, format: 'jwk' })
-}
-
-function fromJwk(jwk: Readonly<Record<string, unknown>>): { publicKey: KeyObject; alg?: SignatureAlgorithm } {
-  if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member)))
-    throw invalid('the JWK holds private or secret members')
-  const { kty, crv, x, y, n, e, alg, use, key_ops: operations } = jwk
-  for (const member of [x, y, n, e]) {
-    if (member !== undefined && (typeof member !== 'string' || decodeBase64url(member) === undefined)) {
-      throw invalid('key members must be canonical base64url')
-    }
-  }
-  if (use !== undefined && use !== 'sig') throw invalid('the JWK is not meant for signatures')
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
-    throw invalid('the JWK is not meant for verification')
-  }
-  const publicKey = createPublicKey({ key: { kty, crv, x, y, n, e } as JsonWebKey, format: 'jwk' })
-  return alg === undefined ? { publicKey } : { publicKey, alg: toAlgorithm(alg) }
-}
-
-function toAlgorithm(alg: unknown): SignatureAlgorithm {
-  if (typeof alg === 'string') {
-    if (Object.hasOwn(ALGORITHM_NAMES, alg)) return ALGORITHM_NAMES[alg] as SignatureAlgorithm
-    if (isSignatureAlgorithm(alg)) return alg
-  }
-  throw invalid('the algorithm of the JWK is not supported')
+  const algorithm = asked ?? stated ?? usable[0]
+  if (algorithm === undefined || !usable.includes(algorithm)) throw invalid('the stated algorithm does not fit the key')
+  return algorithm
 }
 
 function checkedPoint(jwk: JsonWebKey): Uint8Array {
@@ -141,8 +76,10 @@ function checkedPoint(jwk: JsonWebKey): Uint8Array {
 function checkRsa(publicKey: KeyObject): void {
   const { modulusLength = 0, publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {}
   if (!(modulusLength >= 2048 && modulusLength <= 4096)) throw invalid('an RSA key has 2048 to 4096 bits')
-  if (publicExponent < 65_537n || publicExponent % 2n === 0n)
-    throw invalid('the RSA exponent must be odd and at least 65537')
+  // A larger exponent would make each verification as dear as a signature.
+  if (publicExponent < 65_537n || publicExponent >= 2n ** 32n || publicExponent % 2n === 0n) {
+    throw invalid('an RSA exponent is odd, at least 65537 and below 2^32')
+  }
 }
 
 function invalid(message: string): Refusal {

@@ -1,6 +1,7 @@
-import { constants, verify } from 'node:crypto'
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
 import type { AgentKey } from './agent-key.ts'
 import { SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
+import { isSmallOrder } from './ed25519-points.ts'
 
 /** Checks signatures over bytes. Registry and guards must share one: libraries disagree on edge cases (RFC 8032 section 8.8). */
 export interface SignatureVerifier {
@@ -10,34 +11,35 @@ export interface SignatureVerifier {
   readonly verifyInThreadPool: (key: AgentKey, data: Uint8Array, signature: Uint8Array) => Promise<boolean>
 }
 
+/** The digest goes to `verify` itself; what is left goes with the key. */
 interface NodeParameters {
   readonly digest: string | null
-  readonly padding?: number
-  readonly saltLength?: number
-  readonly dsaEncoding?: 'ieee-p1363'
+  readonly withKey: Omit<VerifyKeyObjectInput, 'key'> | undefined
 }
 
 const PARAMETERS: Readonly<Record<SignatureAlgorithm, NodeParameters>> = {
-  ed25519: { digest: null },
-  'ecdsa-p256-sha256': { digest: 'sha256', dsaEncoding: 'ieee-p1363' },
-  'ecdsa-p384-sha384': { digest: 'sha384', dsaEncoding: 'ieee-p1363' },
-  'rsa-pss-sha512': { digest: 'sha512', padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 64 },
-  'rsa-v1_5-sha256': { digest: 'sha256', padding: constants.RSA_PKCS1_PADDING },
+  ed25519: { digest: null, withKey: undefined },
+  'ecdsa-p256-sha256': { digest: 'sha256', withKey: { dsaEncoding: 'ieee-p1363' } },
+  'ecdsa-p384-sha384': { digest: 'sha384', withKey: { dsaEncoding: 'ieee-p1363' } },
+  'rsa-pss-sha512': { digest: 'sha512', withKey: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 64 } },
+  'rsa-v1_5-sha256': { digest: 'sha256', withKey: { padding: constants.RSA_PKCS1_PADDING } },
 }
 
 /** Verification by `node:crypto` (RFC 9421 section 3.3). */
 export const nodeVerifier: SignatureVerifier = {
   name: 'node',
   verify: (key, data, signature) => {
-    if (!hasSignatureLength(key.algorithm, signature)) return false
-    const { digest } = PARAMETERS[key.algorithm]
-    return verify(digest, data, keyInput(key), signature)
+    if (!mayHold(key.algorithm, signature)) return false
+    const { digest, withKey } = PARAMETERS[key.algorithm]
+    return verify(digest, data, keyInput(key, withKey), signature)
   },
   verifyInThreadPool: (key, data, signature) => {
-    if (!hasSignatureLength(key.algorithm, signature)) return Promise.resolve(false)
-    const { digest } = PARAMETERS[key.algorithm]
+    if (!mayHold(key.algorithm, signature)) return Promise.resolve(false)
+    const { digest, withKey } = PARAMETERS[key.algorithm]
     return new Promise((resolve, reject) => {
-      verify(digest, data, keyInput(key), signature, (error, valid) => (error ? reject(error) : resolve(valid)))
+      verify(digest, data, keyInput(key, withKey), signature, (error, valid) =>
+        error ? reject(error) : resolve(valid),
+      )
     })
   },
 }
@@ -48,8 +50,16 @@ export function hasSignatureLength(algorithm: SignatureAlgorithm, signature: Uin
   return length === undefined ? signature.length > 0 : signature.length === length
 }
 
-function keyInput(key: AgentKey): Parameters<typeof verify>[2] {
-  if (key.algorithm === 'ed25519') return key.publicKey
-  const { digest: _, ...parameters } = PARAMETERS[key.algorithm]
-  return { key: key.publicKey, ...parameters }
+/**
+ * Libraries disagree about an Ed25519 signature whose R has small order, which no honest signer makes (RFC 8032 section
+ * 8.8). All of ours refuse it, so that the choice of a verifier decides nothing.
+ */
+function mayHold(algorithm: SignatureAlgorithm, signature: Uint8Array): boolean {
+  return (
+    hasSignatureLength(algorithm, signature) && !(algorithm === 'ed25519' && isSmallOrder(signature.subarray(0, 32)))
+  )
+}
+
+function keyInput(key: AgentKey, withKey: NodeParameters['withKey']): KeyObject | VerifyKeyObjectInput {
+  return withKey === undefined ? key.publicKey : { key: key.publicKey, ...withKey }
 }

@@ -1,0 +1,93 @@
+import { createPublicKey, type JsonWebKey, KeyObject } from 'node:crypto'
+import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
+import { decodeBase64, decodeBase64url } from './base64.ts'
+import { isRefusal, Refusal } from './refusal.ts'
+
+/** A public key as people have it: a JWK, a PEM block, 32 raw Ed25519 bytes in base64 or base64url, or Node's own object. */
+export type KeyMaterial = Readonly<Record<string, unknown>> | string | KeyObject
+
+/** Key material in Node's terms, not checked yet. */
+export interface ReadKey {
+  readonly publicKey: KeyObject
+  /** Only the members that make up the key, as Node writes them. */
+  readonly jwk: JsonWebKey
+  /** The algorithm that a JWK states. */
+  readonly algorithm: SignatureAlgorithm | undefined
+}
+
+/** Spellings of one algorithm in JOSE (RFC 7518, 8037, 9864) and in the HTTP registry (RFC 9421). */
+const ALGORITHM_NAMES: ReadonlyMap<unknown, SignatureAlgorithm> = new Map([
+  ['EdDSA', 'ed25519'],
+  ['Ed25519', 'ed25519'],
+  ['ES256', 'ecdsa-p256-sha256'],
+  ['ES384', 'ecdsa-p384-sha384'],
+  ['PS512', 'rsa-pss-sha512'],
+  ['RS256', 'rsa-v1_5-sha256'],
+])
+
+/** SPKI (RFC 7468 section 13), or PKCS #1 as older tools write RSA keys. */
+const PUBLIC_PEM = /^-----BEGIN (?:RSA )?PUBLIC KEY-----/
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
+/**
+ * Reads key material of any accepted form.
+ * @throws {@link Refusal} `key_invalid`
+ */
+export function readKeyMaterial(material: KeyMaterial): ReadKey {
+  try {
+    const { publicKey, algorithm } = toKeyObject(material)
+    return { publicKey, algorithm, jwk: publicKey.export({ format: 'jwk' }) }
+  } catch (error) {
+    if (isRefusal(error)) throw error
+    throw new Refusal('key_invalid', 'the key material cannot be read', { cause: error })
+  }
+}
+
+function toKeyObject(material: KeyMaterial): Omit<ReadKey, 'jwk'> {
+  if (typeof material === 'string') return { publicKey: fromText(material), algorithm: undefined }
+  if (!(material instanceof KeyObject)) return fromJwk(material)
+  if (material.type !== 'public') throw invalid('expected the public half of a key pair')
+  return { publicKey: material, algorithm: undefined }
+}
+
+function fromText(text: string): KeyObject {
+  const trimmed = text.trim()
+  if (trimmed.startsWith('-----BEGIN ')) {
+    if (!PUBLIC_PEM.test(trimmed)) throw invalid('expected a PEM block named PUBLIC KEY')
+    if (trimmed.lastIndexOf('-----BEGIN ') > 0) throw invalid('expected one PEM block')
+    return createPublicKey(trimmed)
+  }
+  const raw = decodeBase64(trimmed) ?? decodeBase64url(trimmed)
+  if (raw?.length !== 32) throw invalid('expected a JWK, a PEM block or 32 bytes in base64')
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') }, format: 'jwk' })
+}
+
+function fromJwk(material: Readonly<Record<string, unknown>>): Omit<ReadKey, 'jwk'> {
+  if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(material, member))) {
+    throw invalid('the JWK holds private or secret members')
+  }
+  const { kty, crv, x, y, n, e, alg, use, key_ops: operations } = material
+  for (const member of [x, y, n, e]) {
+    if (member !== undefined && (typeof member !== 'string' || decodeBase64url(member) === undefined)) {
+      throw invalid('key members must be canonical base64url')
+    }
+  }
+  if (use !== undefined && use !== 'sig') throw invalid('the JWK is not meant for signatures')
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
+    throw invalid('the JWK is not meant for verification')
+  }
+  const publicKey = createPublicKey({ key: { kty, crv, x, y, n, e } as JsonWebKey, format: 'jwk' })
+  return { publicKey, algorithm: alg === undefined ? undefined : toAlgorithm(alg) }
+}
+
+function toAlgorithm(alg: unknown): SignatureAlgorithm {
+  const known = ALGORITHM_NAMES.get(alg)
+  if (known !== undefined) return known
+  if (typeof alg === 'string' && isSignatureAlgorithm(alg)) return alg
+  throw invalid('the algorithm of the JWK is not supported')
+}
+
+function invalid(message: string): Refusal {
+  return new Refusal('key_invalid', message)
+}

@@ -1,0 +1,23 @@
+import { createHash, type JsonWebKey } from 'node:crypto'
+import { Refusal } from './refusal.ts'
+
+/** The members that make up a key, in the order of RFC 7638 section 3.2 and RFC 8037 section 2. */
+const MEMBERS: ReadonlyMap<unknown, readonly (keyof JsonWebKey)[]> = new Map([
+  ['OKP', ['crv', 'kty', 'x']],
+  ['EC', ['crv', 'kty', 'x', 'y']],
+  ['RSA', ['e', 'kty', 'n']],
+] as const)
+
+/**
+ * The JWK SHA-256 thumbprint of a key, base64url (RFC 7638 section 3).
+ * @throws {@link Refusal} `key_invalid`
+ */
+export function thumbprintOf(jwk: JsonWebKey): string {
+  const members = MEMBERS.get(jwk.kty)
+  if (members === undefined) throw new Refusal('key_invalid', 'expected kty OKP, EC or RSA')
+  if (members.some((name) => typeof jwk[name] !== 'string')) {
+    throw new Refusal('key_invalid', `expected the members ${members.join(', ')}`)
+  }
+  const canonical = JSON.stringify(Object.fromEntries(members.map((name) => [name, jwk[name]])))
+  return createHash('sha256').update(canonical).digest('base64url')
+}
