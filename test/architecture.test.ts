@@ -145,9 +145,14 @@ describe('the sources', () => {
   })
 })
 
+interface LockEntry {
+  readonly resolved?: string
+  readonly link?: boolean
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
 describe('the lockfile', () => {
-  const lock: { readonly packages: Readonly<Record<string, { readonly resolved?: string; readonly link?: boolean }>> } =
-    JSON.parse(read('package-lock.json'))
+  const lock: { readonly packages: Readonly<Record<string, LockEntry>> } = JSON.parse(read('package-lock.json'))
 
   it('names no registry', () => {
     const remote = Object.entries(lock.packages).filter(([, { resolved = '' }]) => /^[a-z+]+:\/\//.test(resolved))
@@ -157,5 +162,12 @@ describe('the lockfile', () => {
   it('knows every package of the workspace', () => {
     const linked = packages.filter(({ name }) => lock.packages[`node_modules/${name}`]?.link !== true)
     expect(linked.map(({ name }) => name)).toEqual([])
+  })
+
+  // A registry that mirrors only one platform leaves the others' binaries out, and then `npm ci` refuses to start.
+  it('holds the optional packages of every platform', () => {
+    const wanted = Object.values(lock.packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+    const held = new Set(Object.keys(lock.packages).map((path) => path.split('node_modules/').at(-1)))
+    expect(wanted.filter((name) => !held.has(name))).toEqual([])
   })
 })
