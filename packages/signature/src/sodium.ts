@@ -1,10 +1,4 @@
-import {
-  type AgentKey,
-  hasSignatureLength,
-  isSmallOrder,
-  nodeVerifier,
-  type SignatureVerifier,
-} from '@countermark/core'
+import { type AgentKey, hasSignatureLength, nodeVerifier, type SignatureVerifier } from '@countermark/core'
 import sodium from 'sodium-native'
 
 /**
