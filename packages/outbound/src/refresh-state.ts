@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { LRUCache } from 'lru-cache'
 import { type Budget, createBudget } from './budget.ts'
 import { createGate, type Gate } from './gate.ts'
@@ -75,6 +76,13 @@ export function createRefreshState<Value extends object, Context extends CacheCo
     renewalGate: createGate({ concurrent: MAX_CONCURRENT, waiting: 0 }),
     outage: createOutage(rules.backoff),
     secondLevelOutage: createOutage(rules.backoff),
-    closing: new AbortController(),
+    closing: createClosing(),
   }
+}
+
+/** Every request under way listens to it; their number is bounded elsewhere. */
+function createClosing(): AbortController {
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal)
+  return closing
 }
