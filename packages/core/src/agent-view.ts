@@ -5,7 +5,7 @@ const COVERS_NOTHING = (): boolean => false
 
 /** The flat, frozen view of the facts for handlers; `undefined` while nobody is known. */
 export function createAgentView(facts: Readonly<Partial<Facts>>, requestId: string): AgentView | undefined {
-  const { agent, proof, freshness } = facts
+  const { agent, proof, freshness, delegation, capability } = facts
   if (agent === undefined) return undefined
   // Assigned step by step: one literal with two spreads takes V8 eighty times as long.
   const view = Object.assign(bareCopy(facts), agent, {
@@ -14,6 +14,8 @@ export function createAgentView(facts: Readonly<Partial<Facts>>, requestId: stri
     thumbprint: proof?.thumbprint,
     proof,
     freshness,
+    delegation,
+    capability,
     covered: proof?.covers ?? COVERS_NOTHING,
   })
   return Object.freeze(view)

@@ -54,11 +54,52 @@ export interface FreshnessFact {
   readonly claimedUntil: number | undefined
 }
 
+/** Somebody in a chain of delegation. */
+export interface Actor {
+  readonly id: string
+  /** The namespace of the id; an id without one belongs to the issuer of the token. */
+  readonly issuer: string | undefined
+}
+
+/** For whom the caller acts, through which hands, and what that allows. Established by a check of tokens. */
+export interface DelegationFact {
+  readonly issuer: string
+  /** The user, or the agent itself when nobody delegated. */
+  readonly subject: string
+  /** `jti`; with the issuer it names the token in replay, revocation and audit. */
+  readonly tokenId: string | undefined
+  /** Who acts now: the outermost `act`, or the subject. Only subject and actor decide access (RFC 8693 section 4.1). */
+  readonly actor: Actor
+  /** Whose hands it went through before, the latest first: for the audit trail. */
+  readonly priorActors: readonly Actor[]
+  /** What every link of the chain allows. */
+  readonly scopes: readonly string[]
+  /** `authorization_details` of every link that carries some (RFC 9396), the first link first: all of them must allow. */
+  readonly authorizationDetails: readonly (readonly Readonly<Record<string, unknown>>[])[]
+  readonly audiences: readonly string[]
+  /** Unix seconds. */
+  readonly issuedAt: number
+  /** Unix seconds; the earliest end in the chain. */
+  readonly expiresAt: number
+  /** How possession was proved: not at all, or by this member of `cnf` (RFC 7800). */
+  readonly binding: 'none' | 'jwk' | 'kid' | 'jkt' | 'x5t#S256'
+  /** The claims of the token, frozen. Never the token. */
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** What was asked for and granted on this route. Established by a check of capabilities. */
+export interface CapabilityFact {
+  /** Scopes that this request used, parameters filled in. */
+  readonly used: readonly string[]
+}
+
 /** All facts that checks of this repository establish. Other packages augment it. */
 export interface Facts {
   readonly agent: AgentFact
   readonly proof: ProofFact
   readonly freshness: FreshnessFact
+  readonly delegation: DelegationFact
+  readonly capability: CapabilityFact
 }
 
 /** What a handler sees as `req.agent` or `ctx.state.agent`: flat and frozen. Other packages augment it. */
@@ -68,6 +109,8 @@ export interface AgentView extends AgentFact {
   readonly thumbprint: string | undefined
   readonly proof: ProofFact | undefined
   readonly freshness: FreshnessFact | undefined
+  readonly delegation: DelegationFact | undefined
+  readonly capability: CapabilityFact | undefined
   /** Whether the caller's signature covers a component; `false` for a bearer. Read only what is covered (RFC 9421 section 7.2.1). */
   readonly covered: (component: string) => boolean
 }

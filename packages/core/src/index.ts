@@ -15,8 +15,11 @@ export { type Clock, systemClock } from './clock.ts'
 export { isSmallOrder } from './ed25519-points.ts'
 export type { Environment } from './environment.ts'
 export {
+  type Actor,
   type AgentFact,
   type AgentView,
+  type CapabilityFact,
+  type DelegationFact,
   type Facts,
   type FreshnessFact,
   type Level,
