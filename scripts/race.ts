@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { requireProgram } from '@countermark/testing'
 import { runRace } from '../test/adapters/race.ts'
 
@@ -8,6 +9,7 @@ if (redisServer === undefined) throw new Error('the race needs redis-server')
 
 const started = performance.now()
 const tallies = await runRace({
+  root: resolve(import.meta.dirname, '..'),
   redisServer,
   rounds,
   onRound: (round) => void process.stdout.write(round % 50 === 49 ? `${round + 1} rounds\n` : ''),

@@ -1,5 +1,4 @@
 import { Agent, request } from 'node:http'
-import { resolve } from 'node:path'
 import {
   createTestAgent,
   type SignedRequest,
@@ -11,6 +10,8 @@ import {
 
 /** How to run the race. */
 export interface RaceOptions {
+  /** The folder of the repository. */
+  readonly root: string
   /** Path of `redis-server`. */
   readonly redisServer: string
   readonly rounds: number
@@ -24,10 +25,10 @@ export interface RaceOptions {
 export type Tally = Readonly<Record<string, number>>
 
 const FRAMEWORKS = ['express', 'koa', 'express', 'koa'] as const
-const ROOT = resolve(__dirname, '../..')
 
 /** Sends one signed request many times at once, spread over four processes that share a Redis; a tally for each round. */
 export async function runRace({
+  root,
   redisServer,
   rounds,
   requests = 200,
@@ -35,7 +36,9 @@ export async function runRace({
 }: RaceOptions): Promise<readonly Tally[]> {
   const redis = await startRedis({ command: redisServer })
   const signer = await createTestAgent({ agentId: 'agt_buyer' })
-  const workers = await Promise.all(FRAMEWORKS.map((framework) => startWorker(framework, redis.url, signer)))
+  const workers = await Promise.all(
+    FRAMEWORKS.map((framework) => startWorker({ root, framework, redisUrl: redis.url, signer })),
+  )
   const connections = new Agent({ keepAlive: true })
   try {
     const ports = workers.map(portOf)
@@ -56,11 +59,18 @@ export async function runRace({
   }
 }
 
-function startWorker(framework: string, redisUrl: string, signer: TestAgent): Promise<StartedProgram> {
+interface WorkerInput {
+  readonly root: string
+  readonly framework: string
+  readonly redisUrl: string
+  readonly signer: TestAgent
+}
+
+function startWorker({ root, framework, redisUrl, signer }: WorkerInput): Promise<StartedProgram> {
   return startProgram({
     command: process.execPath,
     arguments: ['--import', 'tsx', '--conditions=@countermark/source', 'test/adapters/race-worker.ts'],
-    folder: ROOT,
+    folder: root,
     env: { FRAMEWORK: framework, REDIS_URL: redisUrl, PUBLIC_JWK: JSON.stringify(signer.publishedJwk) },
     ready: /^PORT \d+$/m,
     timeoutMs: 30_000,
