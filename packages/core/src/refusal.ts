@@ -24,14 +24,19 @@ export class Refusal extends Error {
   readonly diagnosis: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: RefusalCode, message: string, details: RefusalDetails = {}) {
+    // Refusals are answers, made by the thousand under attack: collecting a stack would cost more than the rest of them.
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    Error.stackTraceLimit = limit
     this.code = code
     this.retryAfterSeconds = details.retryAfterSeconds
     this.hints = details.hints ?? {}
     this.diagnosis = details.diagnosis
-    Object.defineProperty(this, REFUSAL, { value: true })
   }
 }
+
+Object.defineProperty(Refusal.prototype, REFUSAL, { value: true })
 
 /** A dependency's fault: answered with 503 and `Retry-After`. `dependency` is a closed word such as `keys` or `replay`. */
 export class Unavailable extends Refusal {
@@ -41,9 +46,10 @@ export class Unavailable extends Refusal {
   constructor(code: RefusalCode, dependency: string, message: string, details: RefusalDetails = {}) {
     super(code, message, { retryAfterSeconds: 1, ...details })
     this.dependency = dependency
-    Object.defineProperty(this, UNAVAILABLE, { value: true })
   }
 }
+
+Object.defineProperty(Unavailable.prototype, UNAVAILABLE, { value: true })
 
 /** Whether an error is a {@link Refusal}, also one made by another copy of this package. */
 export function isRefusal(error: unknown): error is Refusal {
