@@ -1,7 +1,7 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { createFetcher, type FetcherOptions, type JsonDocument } from '../src/index.ts'
+import { createFetcher, type FetcherOptions, isOutboundError, type JsonDocument } from '../src/index.ts'
 import { type FaultServer, startHttpServer, startHttpsServer, startTcpServer } from './fault-server.ts'
 import { createSelfSigned } from './self-signed.ts'
 
@@ -235,6 +235,12 @@ describe('the deadline of a fetcher', () => {
     expect(performance.now() - before).toBeLessThan(deadlineMs + 500)
   })
 
+  it('is three seconds unless said otherwise', async () => {
+    const before = performance.now()
+    await expect(fetchRaw(() => {})).rejects.toMatchObject({ reason: 'deadline_exceeded' })
+    expect(Math.round((performance.now() - before) / 1_000)).toBe(3)
+  })
+
   it('ends the connection', async () => {
     let socketOf: Socket | undefined
     await expect(
@@ -289,6 +295,22 @@ function trickle(socket: Socket, start: string): void {
   const timer = setInterval(() => socket.write('a'), 20)
   socket.once('close', () => clearInterval(timer))
 }
+
+describe('an outbound error', () => {
+  it('is recognised across copies of this package, and says nothing of where it went', async () => {
+    const error = await createFetcher({ deadlineMs: 500 })
+      .fetchJson('https://10.1.2.3/secret')
+      .catch((cause) => cause)
+    const stranger = Object.defineProperty(new Error('x'), Symbol.for('countermark.outbound-error'), { value: true })
+    expect([
+      isOutboundError(error),
+      isOutboundError(stranger),
+      isOutboundError(new Error('x')),
+      isOutboundError(null),
+    ]).toEqual([true, true, false, false])
+    expect(error.message).not.toMatch(/10\.1|secret/)
+  })
+})
 
 describe('the options of a fetcher', () => {
   it.each([
