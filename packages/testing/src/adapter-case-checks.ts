@@ -37,24 +37,31 @@ export function missToken(): Check<object, object> {
   })
 }
 
-/** Waits until a test lets it go on. */
-export function createGate(): {
+/** A check that waits until a test lets it go on. */
+export interface Gate {
   readonly check: Check<object, object>
   readonly open: () => void
+  readonly opened: Promise<void>
+  /** Resolves when a request waits. */
   readonly reached: Promise<void>
-} {
-  let open = (): void => undefined
-  let reach = (): void => undefined
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  const reached = new Promise<void>((resolve) => {
-    reach = resolve
-  })
+}
+
+/** Creates a closed gate. */
+export function createGate(): Gate {
+  const { promise: opened, resolve: open } = createDeferred()
+  const { promise: reached, resolve: reach } = createDeferred()
   const check = defineCheck({ name: 'gate', needs: [], adds: [] }, async () => {
     reach()
     await opened
     return {}
   })
-  return { check, open: () => open(), reached }
+  return { check, open, opened, reached }
+}
+
+function createDeferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let settle = (): void => undefined
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  return { promise, resolve: () => settle() }
 }

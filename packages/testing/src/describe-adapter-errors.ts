@@ -1,4 +1,6 @@
+import type { ServerResponse } from 'node:http'
 import { defineCheck, isRefusal, isUnavailable, Refusal, Unavailable } from '@countermark/core'
+import { createGate, type Gate } from './adapter-case-checks.ts'
 import type { StartGuardedApp } from './guarded-app.ts'
 
 /** Refusals that go to the application's own error handler. */
@@ -63,6 +65,25 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
     })
   })
 
+  describe('a request that somebody else already answered', () => {
+    it.each([
+      ['lets it pass', {}],
+      ['refuses it', { tamper: { sent: { target: '/elsewhere' } } }],
+    ])('keeps that answer when the guard %s afterwards', async (_name, request) => {
+      const gate = createGate()
+      const app = await start({
+        build: ({ adapter, app, guard, checks }) => {
+          app.use(adapter.step(({ response }) => answerFirst(gate, response)))
+          app.use(guard(gate.check, checks.verify, checks.once))
+        },
+      })
+      const response = await app.send(request)
+      expect([response.status, response.text]).toEqual([200, 'somebody was faster'])
+      await gate.opened
+      expect((await app.send({})).status).toBe(200)
+    })
+  })
+
   describe('a refusal that the handler throws', () => {
     it('is the application’s to answer', async () => {
       const errors: unknown[] = []
@@ -76,4 +97,15 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
       expect([(await app.send({})).status, errors.length]).toEqual([500, 1])
     })
   })
+}
+
+/** As a middleware does that limits the time of a request. */
+function answerFirst(gate: Gate, response: ServerResponse): void {
+  const answer = async (): Promise<void> => {
+    await gate.reached
+    response.statusCode = 200
+    response.end('somebody was faster')
+    gate.open()
+  }
+  void answer()
 }
