@@ -155,7 +155,7 @@ function canonicalValue(text: string): string {
 function canonicalNumber(text: string): string {
   const [whole = '', fraction] = text.replace('-', '').split('.')
   const digits = whole.replace(/^0+(?=[0-9])/, '')
-  const value = fraction === undefined ? digits : `${digits}.${fraction.replace(/(?<=[0-9])0+$/, '')}`
+  const value = fraction === undefined ? digits : `${digits}.${fraction.replace(/(?<=[0-9])0{1,2}$/, '')}`
   return text.startsWith('-') && /[1-9]/.test(value) ? `-${value}` : value
 }
 
