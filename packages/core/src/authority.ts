@@ -75,10 +75,10 @@ function parseOrigin(text: string): { readonly origin: Origin; readonly spelling
 
 /** Clients send the host as URL parsers write it; another spelling would be configured and never met. */
 function requireCanonical(host: string): string {
-  const canonical = URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined
-  if (canonical === host && !host.startsWith('.') && !host.endsWith('.')) return host
-  const hint = canonical === undefined ? 'a name or an address' : canonical.replace(/^\.+|\.+$/g, '')
-  throw invalid(`each host of authorities must be written as clients write it: ${hint}`)
+  if (host.startsWith('.') || host.endsWith('.')) throw invalid('no host of authorities may begin or end with a dot')
+  const canonical = URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : 'a name or an address'
+  if (canonical === host) return host
+  throw invalid(`each host of authorities must be written as clients write it: ${canonical}`)
 }
 
 function invalid(message: string): Misconfigured {

@@ -121,22 +121,26 @@ const KNOWN = [
  */
 export function createGuardSettings(options: GuardOptions, foreign: readonly string[] = []): GuardSettings {
   requireKnownOptions('createGuard', options, [...KNOWN, ...foreign])
-  const { maxBodyBytes = 1_048_576, maxHeaderFields = 200, ...given } = bareCopy(options)
+  // Only what is left out has a default: `null` is refused like any other word.
+  const own = bareCopy(options)
+  const { authorities, trustedProxies = [], maxBodyBytes = 1_048_576, maxHeaderFields = 200 } = own
+  const { statusMode = 'standard', errorDetail = 'code', mode = 'enforce', development = false } = own
+  const { minimumLevel = {}, open = {}, refusals = {}, clock = systemClock, verifier = nodeVerifier } = own
   return {
-    originOf: originFinder(given.authorities),
-    trustedProxies: requireStrings('trustedProxies', given.trustedProxies ?? []),
+    originOf: originFinder(authorities),
+    trustedProxies: requireStrings('trustedProxies', trustedProxies),
     maxBodyBytes: requireNumber('maxBodyBytes', maxBodyBytes, { min: 0 }),
     maxHeaderFields: requireNumber('maxHeaderFields', maxHeaderFields, { min: 1, max: 1000 }),
-    statusMode: requireWord('statusMode', given.statusMode ?? 'standard', ['standard', 'wba', 'seed']),
-    errorDetail: requireWord('errorDetail', given.errorDetail ?? 'code', ['code', 'full', 'minimal']),
-    mode: requireWord('mode', given.mode ?? 'enforce', MODES),
-    minimumLevel: readMinimumLevels(given.minimumLevel ?? {}),
-    ...readOpenRequests(given.open ?? {}),
-    ...readListeners(given),
-    refusals: requireForeignRows(given.refusals ?? {}),
-    clock: requireMethods('clock', given.clock ?? systemClock, ['wallMs', 'monotonicMs']),
-    verifier: requireMethods('verifier', given.verifier ?? nodeVerifier, ['verify', 'verifyInThreadPool']),
-    development: readDevelopment(given.development ?? false),
+    statusMode: requireWord('statusMode', statusMode, ['standard', 'wba', 'seed']),
+    errorDetail: requireWord('errorDetail', errorDetail, ['code', 'full', 'minimal']),
+    mode: requireWord('mode', mode, MODES),
+    minimumLevel: readMinimumLevels(minimumLevel),
+    ...readOpenRequests(open),
+    ...readListeners(own),
+    refusals: requireForeignRows(refusals),
+    clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
+    verifier: requireMethods('verifier', verifier, ['verify', 'verifyInThreadPool']),
+    development: readDevelopment(development),
   }
 }
 
@@ -186,7 +190,9 @@ function requirePath(path: string): string {
   throw new Misconfigured('ERR_OPTION_INVALID', 'each of open.paths must be one exact path such as /healthz')
 }
 
-function readListeners(given: GuardOptions): Pick<GuardSettings, 'observers' | 'recorder' | 'onRefusal'> {
+function readListeners(
+  given: Pick<GuardOptions, 'observers' | 'recorder' | 'onRefusal'>,
+): Pick<GuardSettings, 'observers' | 'recorder' | 'onRefusal'> {
   const { observers = [], recorder, onRefusal } = given
   if (!Array.isArray(observers)) throw new Misconfigured('ERR_OPTION_INVALID', 'observers must be a list')
   for (const observer of observers) requireObserver(observer)

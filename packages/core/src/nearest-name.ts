@@ -1,9 +1,9 @@
-/** The known name that somebody meant: the same but for case, part of it, or at most two typing errors away. */
+/** The known name that somebody meant: the same but for case, part of it, or a few typing errors away. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
   const wanted = given.toLowerCase()
   const distances = known.map((name) => ({ name, distance: judge(name.toLowerCase(), wanted) }))
   const nearest = distances.reduce((best, next) => (next.distance < best.distance ? next : best), NOBODY)
-  return nearest.distance <= 2 ? nearest.name : undefined
+  return nearest.distance <= Math.max(2, wanted.length / 4) ? nearest.name : undefined
 }
 
 const NOBODY = { name: '', distance: Number.POSITIVE_INFINITY }

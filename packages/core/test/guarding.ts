@@ -6,6 +6,7 @@ import {
   createGuardComposer,
   createGuardSettings,
   createHeaderFields,
+  defineCheck,
   type Guard,
   type GuardOptions,
   type Level,
@@ -75,8 +76,7 @@ export function refuseWith(code: RefusalCode): Check {
 
 /** A check with a name and the facts that it says it adds. */
 export function describedAs(name: string, adds: readonly string[], run: Check): Check {
-  const check: Check = (request, facts, environment) => run(request, facts, environment)
-  return Object.assign(check, { description: { name, needs: [], adds } })
+  return defineCheck({ name, needs: [], adds }, run)
 }
 
 /** A clock that stands still. */
@@ -113,4 +113,12 @@ export function thrownBy(run: () => unknown): unknown {
     return error
   }
   throw new Error('nothing was thrown')
+}
+
+/** How a promise of another make settles. */
+export type Settle = (resolve: (value: object) => void, reject: (reason: unknown) => void) => void
+
+/** What can be awaited and is no promise of this realm. */
+export function thenableOf(settle: Settle, base: object = {}): Promise<never> {
+  return Object.defineProperty(base, 'then', { value: settle }) as Promise<never>
 }

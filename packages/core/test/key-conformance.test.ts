@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto'
 import { importPublicKey, isRefusal, type KeyMaterial, thumbprintOf } from '../src/index.ts'
 import { readCases } from './conformance-suite.ts'
 import { thrownBy } from './guarding.ts'
@@ -27,7 +28,7 @@ describe('keys at registration', () => {
 
 describe('a thumbprint', () => {
   it('is what RFC 7638 and RFC 8037 say', () => {
-    const cases = readCases<{ jwk: object }, { thumbprint: string }>('jose/thumbprints.json')
+    const cases = readCases<{ jwk: JsonWebKey }, { thumbprint: string }>('jose/thumbprints.json')
     const made = cases.map(({ input }) => thumbprintOf(input.jwk))
     expect(made).toEqual(cases.map(({ expected }) => expected.thumbprint))
   })

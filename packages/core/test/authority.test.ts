@@ -1,0 +1,105 @@
+import { createGuardSettings, isMisconfigured } from '../src/index.ts'
+import { thrownBy } from './guarding.ts'
+
+function originOf(authorities: readonly string[] | (() => readonly string[]), host: string): string | undefined {
+  const origin = createGuardSettings({ authorities }).originOf(host)
+  return origin && `${origin.scheme} ${origin.authority}`
+}
+
+describe('a Host value', () => {
+  it.each([
+    ['api.example.com', 'api.example.com', 'https api.example.com'],
+    ['api.example.com', 'API.Example.COM', 'https api.example.com'],
+    ['api.example.com', 'api.example.com:443', 'https api.example.com'],
+    ['API.EXAMPLE.COM', 'api.example.com', 'https api.example.com'],
+    ['https://api.example.com:443', 'api.example.com', 'https api.example.com'],
+    ['https://api.example.com:8443', 'api.example.com:8443', 'https api.example.com:8443'],
+    ['api.example.com:8443', 'api.example.com:8443', 'https api.example.com:8443'],
+    ['http://127.0.0.1:3000', '127.0.0.1:3000', 'http 127.0.0.1:3000'],
+    ['http://localhost', 'localhost:80', 'http localhost'],
+    ['http://[::1]:3000', '[::1]:3000', 'http [::1]:3000'],
+    ['http://orders_service:3000', 'orders_service:3000', 'http orders_service:3000'],
+  ])('of the authority %s may be %s', (authority, host, expected) => {
+    expect(originOf([authority], host)).toBe(expected)
+  })
+
+  it.each([
+    'evil.example',
+    'api.example.com.',
+    'api.example.com:80',
+    'api.example.com:0443',
+    'api.example.com:',
+    'api.example.com@evil.example',
+    'evil.example@api.example.com',
+    'api.example.com, evil.example',
+    'api.example.com/',
+    ' api.example.com',
+    'api.example.com\u0000',
+    'xapi.example.com',
+    '__proto__',
+    '',
+  ])('of the authority api.example.com may not be %j', (host) => {
+    expect(originOf(['api.example.com'], host)).toBeUndefined()
+  })
+
+  it('may name one of several authorities, each with its own scheme', () => {
+    const authorities = ['api.example.com', 'http://127.0.0.1:3000']
+    expect(originOf(authorities, 'api.example.com')).toBe('https api.example.com')
+    expect(originOf(authorities, '127.0.0.1:3000')).toBe('http 127.0.0.1:3000')
+  })
+})
+
+describe('authorities that are known late', () => {
+  it('are asked for each request', () => {
+    let port = 3000
+    const { originOf: find } = createGuardSettings({ authorities: () => [`http://127.0.0.1:${port}`] })
+    const before = find('127.0.0.1:3000')
+    port = 4000
+    expect([before?.authority, find('127.0.0.1:3000'), find('127.0.0.1:4000')?.authority]).toEqual([
+      '127.0.0.1:3000',
+      undefined,
+      '127.0.0.1:4000',
+    ])
+  })
+
+  it.each([[[]], [['not a host']], [undefined], ['api.example.com']])('fail loudly when they are %j', (names) => {
+    const { originOf: find } = createGuardSettings({ authorities: () => names as readonly string[] })
+    expect(isMisconfigured(thrownBy(() => find('api.example.com')))).toBe(true)
+  })
+})
+
+describe('an authority', () => {
+  it.each([
+    'https://api.example.com/',
+    'https://api.example.com/path',
+    'ftp://api.example.com',
+    'api.example.com:0',
+    'api.example.com:0443',
+    'api.example.com:65536',
+    'api.example.com:port',
+    'user@api.example.com',
+    '*.example.com',
+    'api.example.com.',
+    '.example.com',
+    'api example.com',
+    '//api.example.com',
+    '127.1',
+    '0x7f.0.0.1',
+    '[::ffff:1.2.3.4]',
+    '[0:0:0:0:0:0:0:1]',
+    '[:::]',
+    'b\u00fccher.example',
+    '',
+  ])('may not be written %j', (authority) => {
+    expect(thrownBy(() => originOf([authority], 'x'))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
+  })
+
+  it('cannot be http and https at once', () => {
+    const error = thrownBy(() => originOf(['http://api.example.com', 'https://api.example.com:80'], 'x'))
+    expect(error).toMatchObject({ code: 'ERR_OPTION_INVALID' })
+  })
+
+  it('may be repeated', () => {
+    expect(originOf(['a.example', 'https://a.example'], 'a.example')).toBe('https a.example')
+  })
+})

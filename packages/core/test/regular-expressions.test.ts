@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { checkSync } from 'recheck'
+import ts from 'typescript'
+
+const PACKAGES = join(__dirname, '../..')
+
+interface Expression {
+  readonly where: string
+  readonly source: string
+  readonly flags: string
+}
+
+/** Every regular expression that stands in a source file of any package. */
+function expressionsOf(file: string): readonly Expression[] {
+  const found: Expression[] = []
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2023)
+  const visit = (node: ts.Node): void => {
+    if (ts.isRegularExpressionLiteral(node)) found.push(toExpression(file, node.text))
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found
+}
+
+function toExpression(file: string, text: string): Expression {
+  const end = text.lastIndexOf('/')
+  return { where: relative(PACKAGES, file), source: text.slice(1, end), flags: text.slice(end + 1) }
+}
+
+// The test tools see nothing that an attacker sends.
+const FILES = readdirSync(PACKAGES)
+  .filter((name) => name !== 'testing')
+  .flatMap((name) => {
+    const files = readdirSync(join(PACKAGES, name, 'src'), { recursive: true, encoding: 'utf8' })
+    return files.filter((file) => file.endsWith('.ts')).map((file) => join(PACKAGES, name, 'src', file))
+  })
+const EXPRESSIONS = FILES.flatMap(expressionsOf)
+
+describe('a regular expression', () => {
+  it('is found wherever one is written', () => {
+    expect(EXPRESSIONS.length).toBeGreaterThan(20)
+  })
+
+  it('that can be made slow would be found', () => {
+    expect(checkSync('^(?:a+)+$', '').status).toBe('vulnerable')
+  })
+
+  it.each(EXPRESSIONS)(
+    'of $where takes time linear in what an attacker sends: /$source/',
+    ({ source, flags }) => {
+      const { status, complexity } = checkSync(source, flags, { timeout: 20_000 })
+      const isLinear = complexity?.type === 'linear' || complexity?.type === 'safe'
+      expect({ status, isLinear }).toEqual({ status: 'safe', isLinear: true })
+    },
+    30_000,
+  )
+})
+
+describe('a regular expression that is made while the server runs', () => {
+  it('does not exist: nobody else chooses one', () => {
+    const made = FILES.filter((file) => /\bRegExp\(/.test(readFileSync(file, 'utf8')))
+    expect(made.map((file) => relative(PACKAGES, file))).toEqual([])
+  })
+})
