@@ -1,4 +1,11 @@
-import { type ReplayStore, requireKnownOptions, requireNumber } from '@countermark/core'
+import {
+  type ClaimResult,
+  type Environment,
+  type ReplayClaim,
+  type ReplayStore,
+  requireKnownOptions,
+  requireNumber,
+} from '@countermark/core'
 import { createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'
@@ -18,13 +25,19 @@ export interface MemoryReplayStoreOptions extends StoreOptions {
   readonly maxClaims?: number
 }
 
+/** A store that answers at once. */
+export interface MemoryReplayStore extends ReplayStore {
+  readonly claim: (claim: ReplayClaim, environment: Environment) => ClaimResult
+  readonly issueNonce: (environment: Environment) => string
+}
+
 /**
  * Remembers claims in this process, synchronously. Never forgets a live one.
  * @throws {@link Misconfigured} `ERR_REPLAY_SINGLE_PROCESS`
  * @example
  * preventReplay({ store: memoryReplayStore() })
  */
-export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): ReplayStore {
+export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): MemoryReplayStore {
   requireKnownOptions('memoryReplayStore', options, [...STORE_OPTIONS, 'allowSingleProcess', 'maxClaims'])
   if (options.allowSingleProcess !== true) requireSingleProcess(readSurroundings())
   const rules = readStoreOptions(options)

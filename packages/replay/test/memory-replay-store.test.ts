@@ -58,7 +58,7 @@ describe('memoryReplayStore', () => {
   })
 
   it('refuses options that it does not know', () => {
-    const options = { allowSingleProces: true }
+    const options = { maxClaims: 10, allowSingleProces: true }
     expect(() => memoryReplayStore(options)).toThrow(/did you mean allowSingleProcess\? \[ERR_OPTION_UNKNOWN\]/)
   })
 

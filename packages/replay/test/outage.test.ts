@@ -1,0 +1,77 @@
+import { createCircuitBreaker } from '../src/circuit-breaker.ts'
+import { withDeadline } from '../src/deadline.ts'
+import { createAttempts } from '../src/redis/attempts.ts'
+
+describe('the circuit breaker', () => {
+  const RULE = { failuresToOpen: 3, probeEveryMs: 1000 }
+
+  it('opens after failures in a row, and says so once', () => {
+    const breaker = createCircuitBreaker(RULE)
+    expect([breaker.failed(0), breaker.failed(0), breaker.failed(0), breaker.failed(0)]).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ])
+    expect(breaker.allows(999)).toBe(false)
+  })
+
+  it('stays closed while some succeed', () => {
+    const breaker = createCircuitBreaker(RULE)
+    for (let round = 0; round < 10; round++) {
+      breaker.failed(0)
+      breaker.failed(0)
+      expect(breaker.succeeded()).toBe(false)
+    }
+    expect(breaker.allows(0)).toBe(true)
+  })
+
+  it('lets one probe through a second, and closes with the first success', () => {
+    const breaker = createCircuitBreaker(RULE)
+    for (let failure = 0; failure < 3; failure++) breaker.failed(0)
+    expect([breaker.allows(1000), breaker.allows(1000), breaker.allows(2000)]).toEqual([true, false, true])
+    expect(breaker.succeeded()).toBe(true)
+    expect(breaker.allows(2000)).toBe(true)
+  })
+})
+
+describe('the deadline', () => {
+  it('hands on what comes in time', async () => {
+    await expect(withDeadline(Promise.resolve('answer'), 50)).resolves.toBe('answer')
+    await expect(withDeadline(Promise.reject(new Error('no')), 50)).rejects.toThrow('no')
+  })
+
+  it('gives up what does not come', async () => {
+    await expect(withDeadline(new Promise(() => undefined), 5)).rejects.toThrow('no answer within 5 ms')
+  })
+
+  it('takes an answer that lies ready after the process itself was busy', async () => {
+    const answer = withDeadline(new Promise((resolve) => setImmediate(resolve, 'answer')), 5)
+    const untilMs = performance.now() + 20
+    while (performance.now() < untilMs);
+    await expect(answer).resolves.toBe('answer')
+  })
+})
+
+describe('attempts', () => {
+  it('gives each attempt a token of its own', () => {
+    const attempts = createAttempts()
+    expect(attempts.begin('key')).not.toBe(attempts.begin('key'))
+  })
+
+  it('hands the token of a given-up attempt to one other attempt', () => {
+    const attempts = createAttempts()
+    const token = attempts.begin('key')
+    attempts.abandon('key', token)
+    expect(attempts.begin('another key')).not.toBe(token)
+    expect(attempts.begin('key')).toBe(token)
+    expect(attempts.begin('key')).not.toBe(token)
+  })
+
+  it('remembers ten thousand, and forgets the oldest first', () => {
+    const attempts = createAttempts()
+    for (let index = 0; index <= 10_000; index++) attempts.abandon(`key ${index}`, `token ${index}`)
+    expect(attempts.begin('key 0')).not.toBe('token 0')
+    expect(attempts.begin('key 1')).toBe('token 1')
+  })
+})

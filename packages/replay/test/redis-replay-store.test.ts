@@ -1,0 +1,140 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { isMisconfigured, type ReplayClaim } from '@countermark/core'
+import { type RedisReplayStore, type RedisReplayStoreOptions, redisReplayStore } from '../src/index.ts'
+import { describeReplayStore } from './describe-replay-store.ts'
+import { createFakeClock, createFakeEnvironment, NOON_MS } from './fake-environment.ts'
+import { CLIENTS, type OpenedClient } from './redis-clients.ts'
+import { describeWithRedis, type RedisServer, startRedis } from './redis-server.ts'
+
+const NOON = NOON_MS / 1000
+
+function aClaim(changes: Partial<ReplayClaim> = {}): ReplayClaim {
+  const id = createHash('sha256').update('a claim').digest()
+  return { id, thumbprint: 'a key', created: NOON, acceptUntil: NOON + 300, nonce: undefined, ...changes }
+}
+
+describeWithRedis('redisReplayStore', () => {
+  let server: RedisServer
+
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+
+  afterAll(() => server.stop())
+
+  for (const [library, openClient] of Object.entries(CLIENTS)) {
+    describe(`with ${library}`, () => {
+      let opened: OpenedClient
+      let stores: RedisReplayStore[]
+
+      const open = (options: Partial<RedisReplayStoreOptions> = {}): RedisReplayStore => {
+        const { client } = opened
+        const store = redisReplayStore({ client, prefix: `${randomUUID()}:`, deadlineMs: 2000, ...options })
+        stores.push(store)
+        return store
+      }
+
+      beforeEach(async () => {
+        opened = await openClient(server.port)
+        stores = []
+      })
+
+      afterEach(() => {
+        for (const store of stores) store.close?.()
+        opened.close()
+      })
+
+      describeReplayStore(library, async (settings) => {
+        const store = open(settings)
+        await store.ready()
+        return store
+      })
+
+      it('shares claims and nonces between processes', async () => {
+        const clock = createFakeClock()
+        const environment = createFakeEnvironment(clock)
+        const prefix = `${randomUUID()}:`
+        const [one, two] = [open({ clock, prefix }), open({ clock, prefix })]
+        await Promise.all([one.ready(), two.ready()])
+        const claim = aClaim({ created: NOON - 60, nonce: one.issueNonce(environment) })
+        expect(await two.claim(claim, environment)).toBe('claimed')
+        expect(await one.claim(claim, environment)).toBe('replayed')
+      })
+
+      it('is open for a process that starts later to what was signed before it', async () => {
+        const clock = createFakeClock()
+        const environment = createFakeEnvironment(clock)
+        const prefix = `${randomUUID()}:`
+        await open({ clock, prefix }).ready()
+        clock.advance(60_000)
+        const late = open({ clock, prefix })
+        await late.ready()
+        expect(await late.claim(aClaim({ created: NOON + 10 }), environment)).toBe('claimed')
+      })
+
+      it('asks for the server by itself with the first claim', async () => {
+        const clock = createFakeClock()
+        expect(await open({ clock }).claim(aClaim(), createFakeEnvironment(clock))).toBe('claimed')
+      })
+
+      it('sends two commands, together, for a claim', async () => {
+        const clock = createFakeClock()
+        const environment = createFakeEnvironment(clock)
+        const store = open({ clock })
+        await store.ready()
+        await server.admin.config('RESETSTAT')
+        await store.claim(aClaim(), environment)
+        const stats = await server.admin.info('commandstats')
+        expect(stats).toContain('cmdstat_set:calls=1,')
+        expect(stats).toContain('cmdstat_mget:calls=1,')
+        expect(stats.match(/cmdstat_/g)).toHaveLength(3)
+      })
+
+      it('keeps a claim in Redis for the proof, the skew and two seconds, and no longer', async () => {
+        const clock = createFakeClock()
+        const prefix = `${randomUUID()}:`
+        await open({ clock, prefix }).claim(aClaim(), createFakeEnvironment(clock))
+        const keys = (await server.admin.keys(`${prefix}*`)).filter((key) => !key.includes('epoch'))
+        expect(keys).toHaveLength(1)
+        const ttlMs = await server.admin.pttl(keys[0] ?? '')
+        expect(ttlMs).toBeLessThanOrEqual(332_000)
+        expect(ttlMs).toBeGreaterThan(330_000)
+      })
+    })
+  }
+
+  it('fails its start when nobody answers', async () => {
+    const { client, close } = await CLIENTS.ioredis(1)
+    const store = redisReplayStore({ client })
+    await expect(store.ready()).rejects.toMatchObject({ code: 'replay_store_unavailable', dependency: 'replay' })
+    store.close()
+    close()
+  })
+})
+
+describe('redisReplayStore', () => {
+  it('needs a client', () => {
+    const options = JSON.parse('{}')
+    expect(() => redisReplayStore(options)).toThrow('ERR_OPTION_MISSING')
+  })
+
+  it('refuses clusters and pools', () => {
+    const cluster = { isCluster: true, call: async () => 'OK', on: () => undefined, off: () => undefined }
+    expect(() => redisReplayStore({ client: cluster })).toThrow('cannot use a cluster')
+  })
+
+  it('refuses options that it does not know', () => {
+    const client = { call: async () => 'OK', on: () => undefined, off: () => undefined }
+    const options = { client, deadline: 50 }
+    expect(() => redisReplayStore(options)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_UNKNOWN' }))
+    expect(isMisconfigured(catchError(() => redisReplayStore({ client, deadlineMs: 0 })))).toBe(true)
+  })
+})
+
+function catchError(action: () => unknown): unknown {
+  try {
+    return action()
+  } catch (error) {
+    return error
+  }
+}
