@@ -3,6 +3,8 @@ import { Misconfigured } from '@countermark/core'
 /** Whether a URL's origin may get signatures and credentials. */
 export type IsAllowedOrigin = (url: URL) => boolean
 
+const HTTP = /^https?:$/
+
 /**
  * Compiles a list of origins such as `https://api.example.com`.
  * @throws Misconfigured `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`
@@ -15,12 +17,13 @@ export function compileOrigins(origins: readonly string[]): IsAllowedOrigin {
     )
   }
   const allowed = new Set(origins.map(requireOrigin))
-  return (url) => allowed.has(url.origin)
+  // A `blob:` URL has the origin of the URL inside it, and no host of its own.
+  return (url) => HTTP.test(url.protocol) && allowed.has(url.origin)
 }
 
 function requireOrigin(text: unknown): string {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
-  const isBare = url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
+  const isBare = url !== undefined && HTTP.test(url.protocol) && url.href === `${url.origin}/`
   if (isBare) return url.origin
   throw new Misconfigured(
     'ERR_OPTION_INVALID',

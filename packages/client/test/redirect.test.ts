@@ -116,6 +116,7 @@ describe('an attacker', () => {
     ['a name that begins like an allowed one', () => `${first.origin}0/steal`],
     ['an allowed host as user information', () => `http://${first.authority}@evil.test/steal`],
     ['a scheme that is not HTTP', () => 'data:text/plain,steal'],
+    ['a blob of an allowed origin', () => `blob:${first.origin}/steal`],
     ['nothing that can be read', () => 'http://[::1/steal'],
   ])('cannot redirect a signature to %s', async (_name, location) => {
     redirectTo(location(), 307)
@@ -136,5 +137,20 @@ describe('an attacker', () => {
     await expect(agentFetch(new Request(`${second.origin}/x`))).rejects.toMatchObject({ code: 'origin_not_allowed' })
     await expect(agentFetch('/relative')).rejects.toMatchObject({ code: 'request_invalid' })
     expect(second.received.length).toBe(count)
+  })
+
+  it('cannot make a host of the name of an allowed one and a scheme', async () => {
+    const asked: string[] = []
+    const fetch = async (url: string): Promise<Response> => {
+      asked.push(url)
+      return new Response()
+    }
+    const agentFetch = buyer.createFetch({
+      origins: ['https://api.example.com'],
+      authorization: 'Bearer secret',
+      fetch,
+    })
+    await expect(agentFetch('blob:https://api.example.com/x')).rejects.toMatchObject({ code: 'origin_not_allowed' })
+    expect(asked).toEqual([])
   })
 })
