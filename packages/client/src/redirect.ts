@@ -11,12 +11,14 @@ const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'content-location',
   'content-type',
 ])
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 const FOR_ONE_ORIGIN: ReadonlySet<string> = new Set([...CREDENTIAL_FIELDS, 'cookie', 'proxy-authorization'])
 
 /**
  * The request that a response sends us on to, as `fetch` would make it: GET after a 303 and after a POST that moved.
- * Fields that are credentials stay behind when the origin changes. `undefined` when the response is no redirect or the
- * caller wants to see it.
+ * Fields that are credentials stay behind when the origin changes; a request that changes something does not go there at
+ * all, as its signature would be an order that nobody but the first origin gave. `undefined` when the response is no
+ * redirect or the caller wants to see it.
  * @throws AgentFetchError `redirect_refused`, `origin_not_allowed`, `request_invalid`
  */
 export function redirectedRequest(
@@ -32,6 +34,11 @@ export function redirectedRequest(
   const url = requireUrl(location, isAllowedOrigin, request.url)
   const kept = losesContent(request.method, response.status) ? withoutContent(request) : request
   const sameOrigin = url.origin === request.url.origin
+  if (!sameOrigin && !SAFE_METHODS.has(kept.method)) {
+    throw new AgentFetchError('redirect_refused', 'only a request that reads is carried on to another origin', {
+      response,
+    })
+  }
   return {
     ...kept,
     url,
