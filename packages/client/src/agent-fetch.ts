@@ -2,7 +2,7 @@ import { type Agent, createAgent } from './agent.ts'
 import type { AgentFetchOptions } from './agent-fetch-options.ts'
 import { type Attempt, firstAttempt, nextAttempt } from './next-attempt.ts'
 import { readRequest } from './outgoing-request.ts'
-import { send } from './send.ts'
+import { type Exchange, send } from './send.ts'
 
 /** A `fetch` that signs. It takes what `fetch` takes. */
 export type AgentFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
@@ -30,15 +30,20 @@ async function perform(agent: Agent, first: Attempt): Promise<Response> {
   for (;;) {
     const { request, challenge } = attempt
     const exchange = await send(agent, request, challenge)
-    const { response, sent } = exchange
+    const { response } = exchange
     const next = await nextAttempt(agent, attempt, exchange)
-    if (next === undefined) {
-      const nowMs = agent.clock.wallMs() + agent.offsets.offsetMs(request.url.origin)
-      return agent.verifyResponse === undefined ? response : agent.verifyResponse(response, sent, nowMs)
-    }
+    if (next === undefined) return believed(agent, attempt, exchange)
+    // Where to go next is an answer too: whoever may choose it chooses which request the signed answer belongs to.
+    if (next.redirects > attempt.redirects) await believed(agent, attempt, exchange)
     // Not awaited: the socket is given back in the background.
     response.body?.cancel().catch(() => undefined)
     if (next.delayMs > 0) await agent.delay(next.delayMs, request.signal)
     attempt = next
   }
+}
+
+/** Now as the receiver's clock has it: after a refusal for its time the offset is known. */
+async function believed(agent: Agent, { request }: Attempt, { response, sent }: Exchange): Promise<Response> {
+  if (agent.verifyResponse === undefined) return response
+  return agent.verifyResponse(response, sent, agent.clock.wallMs() + agent.offsets.offsetMs(request.url.origin))
 }

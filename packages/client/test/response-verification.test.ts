@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import { createHeaderFields } from '@countermark/core'
+import { createHeaderFields, type HeaderField } from '@countermark/core'
 import { type SignableRequest, signResponse } from '@countermark/signature'
 import { type AgentFetch, generateAgentKey, type ResponseVerificationOptions } from '../src/index.ts'
 import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
@@ -23,6 +23,7 @@ const strictFetch = (options: Partial<ResponseVerificationOptions> = {}): AgentF
 
 interface Signing {
   readonly status?: number
+  readonly location?: string
   readonly body?: string
   readonly privateKey?: string
   readonly keyid?: string
@@ -39,9 +40,13 @@ interface Signing {
 async function signed(request: ReceivedRequest, options: Signing = {}): Promise<Answer> {
   const { status = 200, body = '{"paid":true}', privateKey = service.privateKey } = options
   const { method, target, headers } = options.request ?? request
+  const own: readonly HeaderField[] = [
+    ['content-type', 'application/json'],
+    ...(options.location === undefined ? [] : [['location', options.location] as const]),
+  ]
   const signable: SignableRequest = { method, target, headers, scheme: 'http', authority: server.authority }
   const fields = await signResponse(
-    { status, headers: createHeaderFields(['content-type', 'application/json']), request: signable },
+    { status, headers: createHeaderFields(own.flat()), request: signable },
     {
       key: createPrivateKey(privateKey),
       keyid: options.keyid ?? 'billing',
@@ -51,7 +56,7 @@ async function signed(request: ReceivedRequest, options: Signing = {}): Promise<
       also: options.also ?? [],
     },
   )
-  return { status, headers: [['content-type', 'application/json'], ...fields], body }
+  return { status, headers: [...own, ...fields], body }
 }
 
 describe('a signed response', () => {
@@ -88,6 +93,12 @@ describe('a signed response', () => {
   it('without content is verified too', async () => {
     answer = async (request) => signed(request, { body: '' })
     expect(await (await strictFetch()(server.origin)).text()).toBe('')
+  })
+
+  it('may be a redirect, which is followed', async () => {
+    answer = (request) =>
+      signed(request, request.target === '/old' ? { status: 307, location: '/new', body: '' } : { body: '"new"' })
+    expect(await (await strictFetch()(`${server.origin}/old`)).json()).toBe('new')
   })
 
   it('is not held beyond the limit', async () => {
@@ -162,6 +173,34 @@ describe('an attacker', () => {
 
   it('cannot use an old signature', async () => {
     answer = (request) => signed(request, { created: buyer.clock.seconds() - 301 })
+    await refused()
+  })
+
+  it('cannot choose by a redirect which request a signed answer belongs to', async () => {
+    answer = (request) =>
+      request.target === '/invoices/7' ? { status: 302, headers: { location: '/invoices/8' } } : signed(request)
+    const count = server.received.length
+    await expect(strictFetch()(`${server.origin}/invoices/7`)).rejects.toMatchObject({ code: 'response_unsigned' })
+    expect(server.received.length).toBe(count + 1)
+  })
+
+  it('cannot change where a signed redirect leads', async () => {
+    answer = async (request) => {
+      const { headers = [], ...rest } = await signed(request, { status: 302, location: '/invoices/9', body: '' })
+      const fields = headers as readonly HeaderField[]
+      return {
+        ...rest,
+        headers: fields.map(([name, value]) => [name, name === 'location' ? '/invoices/8' : value] as const),
+      }
+    }
+    await refused()
+  })
+
+  it('cannot make a signed answer a redirect', async () => {
+    answer = async (request) => {
+      const { headers = [], ...rest } = await signed(request, { status: 302, body: '' })
+      return { ...rest, headers: [['location', '/invoices/8'], ...(headers as readonly HeaderField[])] }
+    }
     await refused()
   })
 
