@@ -3,7 +3,7 @@ import type { SignatureAlgorithm } from './algorithms.ts'
 import type { Environment } from './environment.ts'
 
 /** The ways a credential may be presented. A key for `simple-v0` is good for nothing else (protocol trap 7). */
-export type Scheme = 'httpsig' | 'simple-v1' | 'simple-v0' | 'challenge' | 'action'
+export type Scheme = 'httpsig' | 'simple-v1' | 'simple-v0' | 'challenge' | 'action' | 'dpop' | 'mtls' | 'bearer'
 
 /** What a registry knows of an agent beyond its keys. */
 export interface AgentRecord {

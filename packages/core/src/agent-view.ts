@@ -18,5 +18,6 @@ export function createAgentView(facts: Readonly<Partial<Facts>>, requestId: stri
     capability,
     covered: proof?.covers ?? COVERS_NOTHING,
   })
-  return Object.freeze(view)
+  // Other packages add to Facts and to AgentView alike; which of them are loaded is not known here.
+  return Object.freeze(view) as AgentView
 }

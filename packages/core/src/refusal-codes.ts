@@ -44,6 +44,19 @@ export type BuiltInCode =
   | 'freshness_unproven'
   | 'agent_suspended'
   | 'agent_mismatch'
+  | 'token_malformed'
+  | 'token_invalid'
+  | 'token_expired'
+  | 'token_audience'
+  | 'token_binding_mismatch'
+  | 'dpop_proof_invalid'
+  | 'dpop_nonce_required'
+  | 'actor_mismatch'
+  | 'actor_unauthorized'
+  | 'chain_invalid'
+  | 'token_revoked'
+  | 'revocation_unavailable'
+  | 'constraint_violation'
   | 'rate_limited'
   | 'overloaded'
   | 'audit_unavailable'
@@ -191,6 +204,24 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   },
   agent_suspended: { title: 'The agent is suspended', status: 403, retry: 'no' },
   agent_mismatch: { title: 'The key belongs to another agent', status: 403, retry: 'no' },
+  token_malformed: { title: 'The token cannot be parsed', status: 401, seed: 403, retry: 'no' },
+  token_invalid: { title: 'The token does not verify', status: 401, seed: 403, retry: 'no' },
+  token_expired: { title: 'The token is outside its time', status: 401, seed: 403, retry: 'no' },
+  token_audience: { title: 'The token is meant for another service', status: 401, seed: 403, retry: 'no' },
+  token_binding_mismatch: {
+    title: 'Possession of the key the token is bound to is not proven',
+    status: 401,
+    seed: 403,
+    retry: 'no',
+  },
+  dpop_proof_invalid: { title: 'The DPoP proof does not hold', status: 401, seed: 403, retry: 'resign' },
+  dpop_nonce_required: { title: 'Put the given nonce into the DPoP proof', status: 401, seed: 403, retry: 'resign' },
+  actor_mismatch: { title: 'The token was issued to another agent', status: 401, seed: 403, retry: 'no' },
+  actor_unauthorized: { title: 'This actor may not act here', status: 403, retry: 'no' },
+  chain_invalid: { title: 'The chain of delegation does not hold', status: 401, seed: 403, retry: 'no' },
+  token_revoked: { title: 'The token was revoked', status: 401, seed: 403, retry: 'no' },
+  revocation_unavailable: { title: 'Whether the token was revoked cannot be told', status: 503, retry: 'later' },
+  constraint_violation: { title: 'The request goes beyond what was granted', status: 403, retry: 'no' },
   rate_limited: { title: 'Too many requests', status: 429, retry: 'later', type: QUOTA_EXCEEDED },
   overloaded: { title: 'Too many verifications are waiting', status: 503, retry: 'later' },
   audit_unavailable: { title: 'The decision could not be recorded', status: 503, retry: 'later' },

@@ -44,7 +44,7 @@ const MERGED: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'agent_suspended',
 ])
 
-const EXPOSED = 'WWW-Authenticate, Accept-Signature, Signature-Error, Want-Content-Digest, Retry-After'
+const EXPOSED = 'WWW-Authenticate, Accept-Signature, Signature-Error, Want-Content-Digest, DPoP-Nonce, Retry-After'
 
 /** The code that the caller is told. Logs, metrics and the audit trail keep the exact one. */
 export function publicCode(code: RefusalCode, options: ReplyOptions): RefusalCode {

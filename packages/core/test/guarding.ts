@@ -63,8 +63,8 @@ export function anAgent(level: Level = 'signed'): AgentFact {
 }
 
 /** A check that recognises everybody. */
-export function nameAgent(level: Level = 'signed'): Check {
-  return describedAs('name_agent', ['agent'], () => ({ agent: anAgent(level) }))
+export function nameAgent(level: Level = 'signed'): Check<object, { readonly agent: AgentFact }> {
+  return defineCheck({ name: 'name_agent', needs: [], adds: ['agent'] }, () => ({ agent: anAgent(level) }))
 }
 
 /** A check that refuses everybody. */
