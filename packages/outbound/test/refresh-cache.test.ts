@@ -92,6 +92,26 @@ describe('an ageing answer', () => {
     expect(read(origin)).toEqual({ name: 'a' })
   })
 
+  it('is renewed again and again', async () => {
+    const origin = createScriptedOrigin()
+    await readFor(origin, 2 * HOUR)
+    expect(origin.asked).toHaveLength(24)
+  })
+
+  it('is renewed with fifteen others at a time, and given meanwhile', async () => {
+    const origin = createScriptedOrigin()
+    const keys = Array.from({ length: 100 }, (_, index) => `${index}`)
+    for (const key of keys) await warm(origin, key)
+    origin.clock.advance(5 * MINUTE)
+    origin.hold = true
+    for (const key of keys) expect(read(origin, key)).toEqual({ name: key })
+    expect(origin.asked).toHaveLength(116)
+    origin.release()
+    await settle()
+    for (const key of keys) expect(read(origin, key)).toEqual({ name: key })
+    expect(origin.asked).toHaveLength(132)
+  })
+
   it('goes when the origin no longer has it', async () => {
     const origin = createScriptedOrigin()
     await warm(origin)
@@ -249,6 +269,21 @@ describe('an origin that is down', () => {
     origin.clock.advance(2 * SECOND)
     for (let key = 50; key < 100; key++) await expect(read(origin, `${key}`)).rejects.toBeDefined()
     expect(origin.asked).toHaveLength(6)
+  })
+
+  it('is probed by one caller while the others are told at once', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = failing()
+    for (let key = 0; key < 5; key++) await expect(read(origin, `${key}`)).rejects.toBeDefined()
+    origin.clock.advance(SECOND)
+    origin.hold = true
+    const probe = read(origin, 'probe')
+    await expect(read(origin, 'other')).rejects.toMatchObject({ reason: 'connection_failed' })
+    origin.answer = (key) => ({ value: { name: key } })
+    origin.release()
+    expect(await probe).toEqual({ name: 'probe' })
+    origin.hold = false
+    expect(await read(origin, 'third')).toEqual({ name: 'third' })
   })
 
   it('does not cost known answers their renewal because some keys always fail', async () => {
