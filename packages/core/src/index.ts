@@ -41,7 +41,15 @@ export { type ImportedKey, type ImportOptions, importPublicKey } from './key-imp
 export type { KeyMaterial } from './key-material.ts'
 export { isMisconfigured, Misconfigured, type MisconfiguredCode } from './misconfigured.ts'
 export type { CheckTiming, Decision, Measurement, Observer, Outcome, Recorder } from './observer.ts'
-export { requireBoolean, requireKnownOptions, requireNumber, requireWord } from './option-checks.ts'
+export {
+  requireBoolean,
+  requireKnownOptions,
+  requireMethods,
+  requireNumber,
+  requireObject,
+  requireStrings,
+  requireWord,
+} from './option-checks.ts'
 export { isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
 export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
