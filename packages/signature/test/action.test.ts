@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
-import { type AgentKey, importPublicKey, isUnavailable } from '@countermark/core'
+import { type AgentKey, importPublicKey, isUnavailable, type SignatureVerifier } from '@countermark/core'
 import { createFakeClock, createTestEnvironment, keySourceOf } from '@countermark/testing'
 import { type ActionToSign, signAction } from '../src/sign-action.ts'
 import type { SignedAction } from '../src/signed-action.ts'
@@ -265,6 +265,31 @@ describe('an attacker', () => {
   it('cannot sign as nobody', () => {
     const { key } = anAgent()
     expect(refusalOf(signedBy(key), { keys: keySourceOf() })).toMatchObject({ code: 'key_unknown' })
+  })
+
+  it('cannot sign as somebody else where the source looks at key ids alone', () => {
+    const { agentKey } = anAgent()
+    const mallory = anAgent()
+    const other = { ...mallory.agentKey, agent: { ...agentKey.agent, id: 'agt_mallory' } }
+    const keys = { name: 'careless', findKeys: () => [other] }
+    expect(refusalOf(signedBy(mallory.key), { keys })).toMatchObject({ code: 'agent_mismatch' })
+  })
+
+  it.each([Promise.resolve(false), {}, 1, 'true', []])('gains nothing from a verifier that answers %p', (answer) => {
+    const { agentKey } = anAgent()
+    const verifier = { name: 'broken', verify: () => answer, verifyInThreadPool: async () => answer } as object
+    const environment = createTestEnvironment({
+      clock: createFakeClock(NOW * 1000),
+      verifier: verifier as SignatureVerifier,
+    })
+    const judge = verifyAction({
+      keys: keySourceOf(agentKey),
+      store: createRememberingStore(),
+      audience: 'billing',
+      optionalLimits: ['amount'],
+    })
+    const forged = signedBy(anAgent().key)
+    expect(() => judge(forged, environment)).toThrow(expect.objectContaining({ code: 'signature_invalid' }))
   })
 
   it('does not use up the nonce with a bad signature', () => {
