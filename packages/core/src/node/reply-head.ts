@@ -15,7 +15,7 @@ export function replyFields(reply: Reply, message: IncomingMessage): Readonly<Re
     const known = fields[name]
     fields[name] = known === undefined ? value : [known, value].flat()
   }
-  
+  if (shouldClose(message)) fields['Connection'] = 'close'
   return fields
 }
 
