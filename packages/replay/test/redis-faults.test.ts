@@ -14,6 +14,7 @@ type Outcome = ClaimResult | 'replay_store_unavailable'
 interface Guarded {
   readonly store: RedisReplayStore
   readonly clock: FakeClock
+  readonly environment: ReturnType<typeof createFakeEnvironment>
   readonly present: (claim: ReplayClaim) => Promise<Outcome>
   /** Requests of now and, up to the skew, of the future, each accepted. */
   readonly accept: (count: number) => Promise<readonly ReplayClaim[]>
@@ -95,7 +96,7 @@ describeWithRedis('redisReplayStore, when Redis fails', () => {
         await server.admin.flushall()
         const first = createClaim(guarded.clock)
         expect(await guarded.present(first)).toBe('unproven')
-        const nonce = guarded.store.issueNonce(createFakeEnvironment(guarded.clock))
+        const nonce = guarded.store.issueNonce(guarded.environment)
         expect(await guarded.present({ ...createClaim(guarded.clock), nonce })).toBe('claimed')
       })
 
@@ -118,7 +119,7 @@ describeWithRedis('redisReplayStore, when Redis fails', () => {
         const relay = await startRelay(first.port)
         cleanups.push(relay.close)
         const guarded = await guard(relay.port)
-        const nonces = Array.from({ length: 10 }, () => guarded.store.issueNonce(createFakeEnvironment(guarded.clock)))
+        const nonces = Array.from({ length: 10 }, () => guarded.store.issueNonce(guarded.environment))
         relay.switchTo(second.port)
         await guarded.recover()
         guarded.clock.advance(40_000)
@@ -144,6 +145,11 @@ describeWithRedis('redisReplayStore, when Redis fails', () => {
         expect(performance.now() - openedMs).toBeLessThan(500)
         server.thaw()
         await guarded.recover()
+        const degraded = guarded.environment.measurements.filter(({ name }) => name === 'degraded')
+        expect(degraded.map(({ value, labels }) => [value, labels])).toEqual([
+          [1, { dependency: 'replay' }],
+          [0, { dependency: 'replay' }],
+        ])
       })
 
       it('does not call a request a replay whose claim was written although the answer came too late', async () => {
@@ -232,6 +238,7 @@ function createGuarded(store: RedisReplayStore, clock: FakeClock): Guarded {
   return {
     store,
     clock,
+    environment,
     present,
     accept: async (count) => {
       const claims = Array.from({ length: count }, (_, index) => createClaim(clock, index % 31))
