@@ -14,10 +14,10 @@ export interface DecisionInput {
   readonly refusal: Refusal | undefined
 }
 
-/** Puts a decision together for observers and recorder. Refused callers keep their name in it. */
+/** Puts a decision together for observers and recorder. Refused callers keep their name in it; nobody can rewrite it. */
 export function createDecision({ run, outcome, check, refusal }: DecisionInput): Decision {
   const { state, facts, context, timings } = run
-  return {
+  return Object.freeze({
     requestId: state.requestId,
     atMs: context.settings.clock.wallMs(),
     outcome,
@@ -29,7 +29,7 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
     facts,
     timings,
     anonymous: state.anonymous && facts.agent === undefined,
-  }
+  })
 }
 
 /** Tells observers; what they throw changes nothing: an observer's fault must not become the caller's. */

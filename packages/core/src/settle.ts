@@ -43,7 +43,7 @@ function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
   const refusal = new Unavailable('audit_unavailable', 'audit', 'the decision could not be recorded', { cause })
   const outcome = context.route.mode === 'observe' ? 'observe' : 'deny'
   const status = statusOf(refusal.code, context.settings)
-  const replaced: Decision = { ...decision, outcome, check: 'recorder', refusal, status }
+  const replaced: Decision = Object.freeze({ ...decision, outcome, check: 'recorder', refusal, status })
   return conclude(run, replaced, createFinish(replaced, run, { recorded: false }))
 }
 

@@ -71,6 +71,22 @@ describe('an observer', () => {
     expect([verdict.outcome, counted]).toEqual(['allow', ['observer_failures_total', 'observer_failures_total']])
   })
 
+  it('cannot rewrite a decision, neither while it is recorded nor afterwards', () => {
+    const rewrite = (decision: Decision): void => void Object.assign(decision, { refusal: undefined, outcome: 'allow' })
+    const { observer, counted } = watch()
+    const recorder = { record: rewrite }
+    const safe = aGuard([refuseWith('key_unknown')], {
+      observers: [{ decided: rewrite }, observer],
+      onRefusal: rewrite,
+    })
+    const unsafe = aGuard([refuseWith('key_unknown')], { recorder, observers: [observer] })
+    expect([codeOf(atOnce(safe(aRequest()))), codeOf(atOnce(unsafe(aRequest())))]).toEqual([
+      'key_unknown',
+      'key_unknown',
+    ])
+    expect(counted).toEqual(['observer_failures_total', 'observer_failures_total', 'audit_failures_total'])
+  })
+
   it('of nothing costs no decision', () => {
     let read = 0
     const clock = { wallMs: () => read++, monotonicMs: () => read++ }

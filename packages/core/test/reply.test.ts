@@ -37,6 +37,19 @@ const TABLE: Readonly<Record<string, readonly [number, number, number, string | 
   freshness_unproven: [401, 403, 403, 'invalid_signature', 'resign'],
   agent_suspended: [403, 403, 403, undefined, 'no'],
   agent_mismatch: [403, 403, 403, undefined, 'no'],
+  token_malformed: [401, 401, 403, undefined, 'no'],
+  token_invalid: [401, 401, 403, undefined, 'no'],
+  token_expired: [401, 401, 403, undefined, 'no'],
+  token_audience: [401, 401, 403, undefined, 'no'],
+  token_binding_mismatch: [401, 401, 403, undefined, 'no'],
+  dpop_proof_invalid: [401, 401, 403, undefined, 'resign'],
+  dpop_nonce_required: [401, 401, 403, undefined, 'resign'],
+  actor_mismatch: [401, 401, 403, undefined, 'no'],
+  actor_unauthorized: [403, 403, 403, undefined, 'no'],
+  chain_invalid: [401, 401, 403, undefined, 'no'],
+  token_revoked: [401, 401, 403, undefined, 'no'],
+  revocation_unavailable: [503, 503, 503, undefined, 'later'],
+  constraint_violation: [403, 403, 403, undefined, 'no'],
   rate_limited: [429, 429, 429, undefined, 'later'],
   overloaded: [503, 503, 503, undefined, 'later'],
   audit_unavailable: [503, 503, 503, undefined, 'later'],
@@ -130,6 +143,7 @@ describe('errorDetail', () => {
     'key_not_yet_valid',
     'agent_suspended',
     'agent_mismatch',
+    'algorithm_not_allowed',
   ] as const
 
   it.each(HIDDEN)('minimal answers %s exactly as a signature that does not verify', (code) => {
