@@ -42,6 +42,8 @@ const MERGED: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'key_invalid',
   'agent_mismatch',
   'agent_suspended',
+  // Whoever states another algorithm than a key has would learn that there is such a key.
+  'algorithm_not_allowed',
 ])
 
 const EXPOSED = 'WWW-Authenticate, Accept-Signature, Signature-Error, Want-Content-Digest, DPoP-Nonce, Retry-After'
