@@ -1,0 +1,59 @@
+import { coversSegments } from './covers-scope.ts'
+import { findNetwork, type IpNetwork } from './ip-network.ts'
+import { findScope, isRestriction } from './scope.ts'
+import type { RenameScope } from './scope-aliases.ts'
+import type { WantedScope } from './scope-template.ts'
+
+/** A list of scopes, read: what it grants, and what restricts whoever holds it. */
+export interface GrantedScopes {
+  readonly covers: (wanted: WantedScope) => boolean
+  /** The shortest of all durations, used or not: it bounds the whole token. `undefined` without one. */
+  readonly shortestSeconds: number | undefined
+  /** The caller's address must lie in every one of them. */
+  readonly networks: readonly IpNetwork[]
+  /** A restriction that nobody here understands: it must not be passed over. */
+  readonly isUnclear: boolean
+}
+
+/** Reads a list of scopes; the same frozen list is read once. */
+export type ReadScopes = (scopes: readonly string[]) => GrantedScopes
+
+const MAX_SCOPES = 1024
+const IP_RESTRICTION = /^restrict:ip:/
+
+/** Makes a reader that remembers, for as long as somebody holds the list. */
+export function createScopeReader(rename: RenameScope): ReadScopes {
+  const known = new WeakMap<readonly string[], GrantedScopes>()
+  return (scopes) => {
+    const before = known.get(scopes)
+    if (before !== undefined) return before
+    const read = readScopes(scopes, rename)
+    // Only what cannot change may be remembered.
+    if (Object.isFrozen(scopes)) known.set(scopes, read)
+    return read
+  }
+}
+
+function readScopes(scopes: readonly string[], rename: RenameScope): GrantedScopes {
+  const exact = new Set<string>()
+  const patterns: (readonly string[])[] = []
+  const durations: number[] = []
+  for (const text of scopes.slice(0, MAX_SCOPES)) {
+    const scope = findScope(text, rename)
+    if (scope?.durationSeconds !== undefined) durations.push(scope.durationSeconds)
+    if (scope?.segments.includes('*')) patterns.push(scope.segments)
+    else if (scope !== undefined) exact.add(scope.segments.join(':'))
+  }
+  const restrictions = scopes.filter(isRestriction).map(findRestriction)
+  return {
+    covers: ({ text, segments }) => exact.has(text) || patterns.some((pattern) => coversSegments(pattern, segments)),
+    shortestSeconds: durations.length === 0 ? undefined : Math.min(...durations),
+    networks: restrictions.filter((network) => network !== undefined),
+    isUnclear: restrictions.includes(undefined) || scopes.length > MAX_SCOPES,
+  }
+}
+
+/** The only restriction there is: `restrict:ip:` with an address or a network. */
+function findRestriction(text: string): IpNetwork | undefined {
+  return IP_RESTRICTION.test(text) ? findNetwork(text.slice('restrict:ip:'.length)) : undefined
+}

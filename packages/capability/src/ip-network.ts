@@ -1,0 +1,67 @@
+import { isIP } from 'node:net'
+import { canonicalAddress } from '@countermark/core/node'
+
+/** An address or a network. */
+export interface IpNetwork {
+  readonly bytes: Uint8Array
+  readonly prefixLength: number
+}
+
+const PREFIX = /^(?:0|[1-9][0-9]{0,2})$/
+
+/**
+ * Reads `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`; `undefined` for anything else, bits behind the prefix included:
+ * whoever writes `192.0.2.1/24` may mean either. A network of mapped addresses is the IPv4 network.
+ */
+export function findNetwork(text: string): IpNetwork | undefined {
+  const [given = '', prefix, ...rest] = text.split('/')
+  const address = canonicalAddress(given)
+  if (address === undefined || rest.length > 0 || !(prefix === undefined || PREFIX.test(prefix))) return undefined
+  const bytes = bytesOf(address)
+  const bits = bytes.length * 8
+  const mappedBits = isIP(given) === 6 && bits === 32 ? 96 : 0
+  const prefixLength = prefix === undefined ? bits : Number(prefix) - mappedBits
+  if (!(prefixLength >= 0 && prefixLength <= bits) || hasBitsBehind(bytes, prefixLength)) return undefined
+  return { bytes, prefixLength }
+}
+
+/** Whether an address in its canonical form lies in a network. Families never match: NAT64 is not IPv4. */
+export function containsAddress(network: IpNetwork, address: string): boolean {
+  const canonical = canonicalAddress(address)
+  if (canonical === undefined) return false
+  const bytes = bytesOf(canonical)
+  return bytes.length === network.bytes.length && sharesPrefix(network, bytes)
+}
+
+function sharesPrefix({ bytes, prefixLength }: IpNetwork, other: Uint8Array): boolean {
+  const whole = prefixLength >> 3
+  for (let index = 0; index < whole; index++) if (bytes[index] !== other[index]) return false
+  const rest = prefixLength & 7
+  return rest === 0 || (byteAt(bytes, whole) ^ byteAt(other, whole)) >> (8 - rest) === 0
+}
+
+function hasBitsBehind(bytes: Uint8Array, prefixLength: number): boolean {
+  return bytes.some((byte, index) => {
+    const kept = Math.min(8, Math.max(0, prefixLength - index * 8))
+    return (byte & (0xff >> kept)) !== 0
+  })
+}
+
+function byteAt(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0
+}
+
+/** The 4 or 16 bytes of a canonical address. */
+function bytesOf(address: string): Uint8Array {
+  if (!address.includes(':')) return Uint8Array.from(address.split('.'), Number)
+  const [head = '', tail] = address.split('::')
+  const left = groupsOf(head)
+  const right = groupsOf(tail ?? '')
+  const gap = tail === undefined ? 0 : 8 - left.length - right.length
+  const groups = [...left, ...new Array<number>(gap).fill(0), ...right]
+  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]))
+}
+
+function groupsOf(text: string): readonly number[] {
+  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16))
+}
