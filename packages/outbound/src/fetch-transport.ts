@@ -13,17 +13,18 @@ export interface FetchedResponse {
 export type FetchFunction = (
   url: string,
   init: {
-    readonly method: 'GET'
+    readonly method: 'GET' | 'POST'
     readonly headers: Record<string, string>
     readonly redirect: 'manual'
     readonly signal: AbortSignal
+    readonly body?: string
   },
 ) => Promise<FetchedResponse>
 
 /** Sends by a user's `fetch`. */
 export function createFetchTransport(fetch: FetchFunction): Transport {
-  return async (url, headers, signal) => {
-    const response = await send(fetch, url, headers, signal)
+  return async (url, headers, signal, form) => {
+    const response = await send(fetch, url, { headers, signal, form })
     // A browser-like fetch hides a redirect behind status 0; one that ignores `manual` has followed it.
     const status = response.redirected || response.status === 0 ? 302 : response.status
     return { status, header: (name) => response.headers.get(name) ?? undefined, body: readable(response) }
@@ -33,11 +34,16 @@ export function createFetchTransport(fetch: FetchFunction): Transport {
 async function send(
   fetch: FetchFunction,
   url: URL,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
+  given: {
+    readonly headers: Readonly<Record<string, string>>
+    readonly signal: AbortSignal
+    readonly form: string | undefined
+  },
 ): Promise<FetchedResponse> {
+  const { headers, signal, form } = given
+  const sent = form === undefined ? ({ method: 'GET' } as const) : ({ method: 'POST', body: form } as const)
   try {
-    return await fetch(url.href, { method: 'GET', headers: { ...headers }, redirect: 'manual', signal })
+    return await fetch(url.href, { ...sent, headers: { ...headers }, redirect: 'manual', signal })
   } catch (cause) {
     throw new OutboundError('connection_failed', 'the request got no answer', { cause })
   }

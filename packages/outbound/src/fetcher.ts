@@ -7,15 +7,19 @@ import { freshForSeconds, retryAfterSeconds } from './freshness.ts'
 import { OutboundError } from './outbound-error.ts'
 import type { Answer } from './transport.ts'
 
-/** A document somebody else wrote, inside all limits. Its content is still theirs: check it member by member. */
-export interface JsonDocument {
-  readonly value: unknown
+/** A document somebody else wrote, inside all limits. Its content is still theirs. */
+export interface TextDocument {
   /** The document as it was sent. */
   readonly text: string
   /** A header field of the answer by lower-case name. */
   readonly header: (name: string) => string | undefined
   /** How long it is fresh by its own word. */
   readonly freshForSeconds: number | undefined
+}
+
+/** The same, parsed: check it member by member. */
+export interface JsonDocument extends TextDocument {
+  readonly value: unknown
 }
 
 /** Fetches documents from others. */
@@ -27,6 +31,14 @@ export interface Fetcher {
   readonly checkUrl: (url: string) => URL
   /** @throws {@link OutboundError} */
   readonly fetchJson: (url: string, signal?: AbortSignal) => Promise<JsonDocument>
+  /** For documents that are not JSON, such as a signed list. @throws {@link OutboundError} */
+  readonly fetchText: (url: string, signal?: AbortSignal) => Promise<TextDocument>
+  /** Sends a form, as OAuth endpoints take it. @throws {@link OutboundError} */
+  readonly postForm: (
+    url: string,
+    form: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ) => Promise<JsonDocument>
 }
 
 /**
@@ -41,20 +53,27 @@ export function createFetcher(options: FetcherOptions = {}): Fetcher {
   const rules = readFetcherOptions(options)
   const headers = { accept: rules.contentTypes.join(', '), 'user-agent': 'countermark', ...rules.headers }
 
-  async function receive(url: URL, signal: AbortSignal): Promise<JsonDocument> {
-    const answer = await rules.transport(url, headers, signal)
+  async function receive(url: URL, signal: AbortSignal, form?: string): Promise<TextDocument> {
+    const sent = form === undefined ? headers : { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await rules.transport(url, sent, signal, form)
     requireAcceptable(answer, rules.contentTypes)
     const text = decodeUtf8(await readBytes(answer, rules.maxBytes))
-    const value = parseBoundedJson(text, rules.maxDepth)
-    return { value, text, header: answer.header, freshForSeconds: freshForSeconds(answer.header) }
+    return { text, header: answer.header, freshForSeconds: freshForSeconds(answer.header) }
+  }
+
+  const fetchText = async (url: string, outer?: AbortSignal, form?: string): Promise<TextDocument> => {
+    const checked = checkUrl(url, rules)
+    return withinDeadline(rules.deadlineMs, outer, (signal) => receive(checked, signal, form))
+  }
+  const toJson = (document: TextDocument): JsonDocument => {
+    return { ...document, value: parseBoundedJson(document.text, rules.maxDepth) }
   }
 
   return {
     checkUrl: (url) => checkUrl(url, rules),
-    fetchJson: async (url, outer) => {
-      const checked = checkUrl(url, rules)
-      return withinDeadline(rules.deadlineMs, outer, (signal) => receive(checked, signal))
-    },
+    fetchJson: async (url, outer) => toJson(await fetchText(url, outer)),
+    fetchText: (url, outer) => fetchText(url, outer),
+    postForm: async (url, form, outer) => toJson(await fetchText(url, outer, new URLSearchParams(form).toString())),
   }
 }
 

@@ -1,5 +1,5 @@
 export type { FetchedResponse, FetchFunction } from './fetch-transport.ts'
-export { createFetcher, type Fetcher, type JsonDocument } from './fetcher.ts'
+export { createFetcher, type Fetcher, type JsonDocument, type TextDocument } from './fetcher.ts'
 export type { FetcherOptions } from './fetcher-options.ts'
 export { isGlobalAddress } from './global-address.ts'
 export { isOutboundError, type OutboundDetails, OutboundError, type OutboundReason } from './outbound-error.ts'

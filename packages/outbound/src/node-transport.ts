@@ -15,16 +15,17 @@ export interface NodeTransportRules extends ResolveRules {
 
 /** Resolves once, checks every address, and connects to those and to nothing else. One connection a request. */
 export function createNodeTransport(rules: NodeTransportRules): Transport {
-  return async (url, headers, signal) => {
+  return async (url, headers, signal, form) => {
     const addresses = await resolveChecked(url.hostname, rules)
     const options: RequestOptions & { ca?: string | string[] } = {
       agent: false,
+      method: form === undefined ? 'GET' : 'POST',
       headers: { ...headers, 'accept-encoding': 'gzip, br' },
       lookup: pinnedTo(addresses),
       signal,
     }
     if (rules.ca !== undefined) options.ca = typeof rules.ca === 'string' ? rules.ca : [...rules.ca]
-    const response = await send(url, options)
+    const response = await send(url, options, form)
     return {
       status: response.statusCode ?? 0,
       header: (name) => joined(response.headers[name]),
@@ -42,7 +43,7 @@ function pinnedTo(addresses: readonly ResolvedAddress[]): LookupFunction {
   }
 }
 
-function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+function send(url: URL, options: RequestOptions, form: string | undefined): Promise<IncomingMessage> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   return new Promise((resolve, reject) => {
     const outgoing = request(url, options)
@@ -55,7 +56,7 @@ function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
       const reason = isParserError(cause) ? 'malformed' : 'connection_failed'
       reject(new OutboundError(reason, 'the request got no answer', { cause }))
     })
-    outgoing.end()
+    outgoing.end(form)
   })
 }
 

@@ -7,5 +7,13 @@ export interface Answer {
   readonly body: AsyncIterable<Uint8Array>
 }
 
-/** Sends one GET and gives the answer as it is, redirects included. Ends what it opened when the signal fires. */
-export type Transport = (url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Answer>
+/**
+ * Sends one GET, or one POST of a form, and gives the answer as it is, redirects included. Ends what it opened when the
+ * signal fires.
+ */
+export type Transport = (
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  form?: string,
+) => Promise<Answer>
