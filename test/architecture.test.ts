@@ -14,6 +14,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/signature': 1,
   '@countermark/replay': 1,
   '@countermark/delegation': 1,
+  '@countermark/capability': 1,
   '@countermark/testing': 1,
   '@countermark/express': 2,
   '@countermark/koa': 2,
