@@ -24,7 +24,7 @@ async function describeRequest(request: IncomingMessage): Promise<string> {
 
 function echoing(): Promise<string> {
   return start((request, response) => {
-    describeRequest(request).then((body) => {
+    void describeRequest(request).then((body) => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(body)
     })
   })
