@@ -15,8 +15,28 @@ export interface RefusalCase {
 const POST = { method: 'POST', body: '{"amount":4200}' }
 const HOUR = 3600
 
-/** One case for each code. */
-export const REFUSAL_CASES: Readonly<Record<keyof typeof REFUSAL_CODES, RefusalCase>> = {
+/** A code of the table. */
+export type TableCode = keyof typeof REFUSAL_CODES
+
+/** Codes that no check of these guards refuses with: they are held to their table where their checks are. */
+export const CODES_OF_TOKENS: readonly TableCode[] = [
+  'token_malformed',
+  'token_invalid',
+  'token_expired',
+  'token_audience',
+  'token_binding_mismatch',
+  'dpop_proof_invalid',
+  'dpop_nonce_required',
+  'actor_mismatch',
+  'actor_unauthorized',
+  'chain_invalid',
+  'token_revoked',
+  'revocation_unavailable',
+  'constraint_violation',
+]
+
+/** One case for each other code. */
+export const REFUSAL_CASES: Readonly<Partial<Record<TableCode, RefusalCase>>> = {
   credentials_missing: { ask: (app) => app.sendPlain() },
   scheme_not_allowed: { ask: (app) => app.send({ ...POST, form: 'simple-v0' }) },
   request_malformed: { ask: (app) => app.sendPlain({ target: '//evil.example' }) },

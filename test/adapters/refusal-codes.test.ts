@@ -4,15 +4,14 @@ import express from 'express'
 import Koa from 'koa'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
-import { REFUSAL_CASES } from './refusal-cases.ts'
+import { CODES_OF_TOKENS, REFUSAL_CASES, type RefusalCase, type TableCode } from './refusal-cases.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
-const CODES = Object.keys(REFUSAL_CODES) as readonly (keyof typeof REFUSAL_CODES)[]
+const CASES = Object.entries(REFUSAL_CASES) as readonly (readonly [TableCode, RefusalCase])[]
 const MODES = ['standard', 'wba', 'seed'] as const
 
 function describeCodes<Middleware>(name: string, adapter: AdapterUnderTest<Middleware>): void {
-  describe.each(CODES)(`${name}: %s`, (code) => {
-    const { checks = createSignatureChecks, input, ask } = REFUSAL_CASES[code]
+  describe.each(CASES)(`${name}: %s`, (code, { checks = createSignatureChecks, input, ask }) => {
     const start = useGuardedApps(adapter, checks)
 
     it.each(MODES)('is answered with its status, statusMode %s', async (statusMode) => {
@@ -31,3 +30,8 @@ function describeCodes<Middleware>(name: string, adapter: AdapterUnderTest<Middl
 
 describeCodes('Express', expressAdapter(express))
 describeCodes('Koa', koaAdapter(Koa))
+
+it('holds every code to the table', () => {
+  const held = [...CASES.map(([code]) => code), ...CODES_OF_TOKENS]
+  expect(held.sort()).toEqual(Object.keys(REFUSAL_CODES).sort())
+})

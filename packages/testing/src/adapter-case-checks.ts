@@ -1,4 +1,12 @@
-import { type AgentFact, type AgentRequest, type Check, defineCheck, type Level, Refusal } from '@countermark/core'
+import {
+  type AgentFact,
+  type AgentRequest,
+  type Check,
+  defineCheck,
+  isThenable,
+  type Level,
+  Refusal,
+} from '@countermark/core'
 
 /** Names the caller at a level, as a check for another kind of credential would. */
 export function nameAs(level: Level, id = 'agt_named'): Check<object, { readonly agent: AgentFact }> {
@@ -23,9 +31,10 @@ export function noteRequests(seen: (request: AgentRequest) => void): Check<objec
 }
 
 /** Reads the body as a digest check does. */
-export function readBody(seen: (bytes: Uint8Array) => void): Check<object, object> {
+export function readBody(seen: (bytes: Uint8Array, atOnce: boolean) => void): Check<object, object> {
   return defineCheck({ name: 'read_body', needs: [], adds: [] }, async (request) => {
-    seen(await request.body())
+    const body = request.body()
+    seen(await body, !isThenable(body))
     return {}
   })
 }

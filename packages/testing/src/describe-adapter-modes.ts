@@ -88,6 +88,15 @@ export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): v
       expect(statuses).toEqual([200, 401])
     })
 
+    it('warns of what is our own fault', async () => {
+      const app = await start({
+        options: { mode: 'observe' },
+        build: ({ app, guard, handler }) => app.use(guard(noteAgents([])), handler),
+      })
+      expect((await app.sendPlain()).status).toBe(200)
+      expect(app.warnings).toMatchObject([{ code: 'config_error' }])
+    })
+
     it('lets pass what no guard could understand', async () => {
       const app = await start({ options: { mode: 'observe' } })
       const response = await app.sendPlain({ headers: [['Host', 'other.example']] })

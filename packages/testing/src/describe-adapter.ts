@@ -2,6 +2,7 @@ import type { AdapterUnderTest, CreateAdapterChecks } from './adapter-under-test
 import { describeAddresses } from './describe-adapter-addresses.ts'
 import { describeAnswers } from './describe-adapter-answers.ts'
 import { describeBodies } from './describe-adapter-bodies.ts'
+import { describeBodyLimits } from './describe-adapter-body-limits.ts'
 import { describeConnections } from './describe-adapter-connections.ts'
 import { describeErrors } from './describe-adapter-errors.ts'
 import { describeFacts } from './describe-adapter-facts.ts'
@@ -33,6 +34,7 @@ export function describeAdapter<Middleware>(
     describeRoutes,
     describeAddresses,
     describeBodies,
+    describeBodyLimits,
     describeParsers,
     describeConnections,
     describeRawRequests,
