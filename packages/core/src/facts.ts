@@ -91,6 +91,12 @@ export interface DelegationFact {
 export interface CapabilityFact {
   /** Scopes that this request used, parameters filled in. */
   readonly used: readonly string[]
+  /** The approval that this request used up. */
+  readonly approval?: { readonly issuer: string; readonly ticketId: string } | undefined
+  /** Gives back what this request took from budgets, for a handler that did not do the work after all. Counts once. */
+  readonly release?: (() => void | Promise<void>) | undefined
+  /** What later decisions about the same request need: see `can` of @countermark/capability. */
+  readonly context?: { readonly method: string; readonly remoteAddress: string | undefined } | undefined
 }
 
 /** All facts that checks of this repository establish. Other packages augment it. */

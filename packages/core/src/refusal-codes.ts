@@ -56,7 +56,14 @@ export type BuiltInCode =
   | 'chain_invalid'
   | 'token_revoked'
   | 'revocation_unavailable'
+  | 'insufficient_scope'
   | 'constraint_violation'
+  | 'constraint_unknown'
+  | 'approval_required'
+  | 'budget_store_unavailable'
+  | 'idempotency_key_reused'
+  | 'idempotency_in_progress'
+  | 'idempotency_store_unavailable'
   | 'rate_limited'
   | 'overloaded'
   | 'audit_unavailable'
@@ -221,7 +228,14 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   chain_invalid: { title: 'The chain of delegation does not hold', status: 401, seed: 403, retry: 'no' },
   token_revoked: { title: 'The token was revoked', status: 401, seed: 403, retry: 'no' },
   revocation_unavailable: { title: 'Whether the token was revoked cannot be told', status: 503, retry: 'later' },
+  insufficient_scope: { title: 'What was granted does not cover this', status: 403, retry: 'no' },
   constraint_violation: { title: 'The request goes beyond what was granted', status: 403, retry: 'no' },
+  constraint_unknown: { title: 'What was granted has a limit that is not understood here', status: 403, retry: 'no' },
+  approval_required: { title: 'A human has to approve this first', status: 403, retry: 'no' },
+  budget_store_unavailable: { title: 'Budgets cannot be counted', status: 503, retry: 'later' },
+  idempotency_key_reused: { title: 'The idempotency key belongs to another request', status: 422, retry: 'no' },
+  idempotency_in_progress: { title: 'The first request with this key is being worked on', status: 409, retry: 'later' },
+  idempotency_store_unavailable: { title: 'Idempotency keys cannot be looked up', status: 503, retry: 'later' },
   rate_limited: { title: 'Too many requests', status: 429, retry: 'later', type: QUOTA_EXCEEDED },
   overloaded: { title: 'Too many verifications are waiting', status: 503, retry: 'later' },
   audit_unavailable: { title: 'The decision could not be recorded', status: 503, retry: 'later' },

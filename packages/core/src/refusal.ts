@@ -11,6 +11,8 @@ export interface RefusalDetails {
   readonly retryAfterSeconds?: number
   /** Parameters for challenges, such as the components a signature must cover. Sent by the check that understands them. */
   readonly hints?: Readonly<Record<string, unknown>>
+  /** More members of the problem document (RFC 9457 section 3.2). Sent. */
+  readonly members?: Readonly<Record<string, unknown>>
   /** What a developer needs, such as the signature base. Sent in development mode only. */
   readonly diagnosis?: Readonly<Record<string, unknown>>
 }
@@ -21,6 +23,7 @@ export class Refusal extends Error {
   readonly code: RefusalCode
   readonly retryAfterSeconds: number | undefined
   readonly hints: Readonly<Record<string, unknown>>
+  readonly members: Readonly<Record<string, unknown>>
   readonly diagnosis: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: RefusalCode, message: string, details: RefusalDetails = {}) {
@@ -32,6 +35,7 @@ export class Refusal extends Error {
     this.code = code
     this.retryAfterSeconds = details.retryAfterSeconds
     this.hints = details.hints ?? {}
+    this.members = details.members ?? {}
     this.diagnosis = details.diagnosis
   }
 }

@@ -114,6 +114,8 @@ function problem(
   const code = publicCode(refusal.code, options)
   const error = signals ? row.signatureError : undefined
   return {
+    // First, so that they stand in for none of the others. A merged code says nothing more.
+    ...(code === refusal.code ? refusal.members : {}),
     type: row.type ?? (error === undefined ? `urn:agent-auth:error:${code}` : `urn:ietf:params:sig-error:${error}`),
     title: row.title,
     status,
