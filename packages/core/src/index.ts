@@ -3,6 +3,7 @@ export type { AgentKey, AgentRecord, KeyQuery, KeySource, Scheme } from './agent
 export type { AgentRequest, RouteInfo } from './agent-request.ts'
 export { DEFAULT_ALGORITHMS, isSignatureAlgorithm, SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
 export { decodeBase64, decodeBase64url } from './base64.ts'
+export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export {
   type ChallengeContext,
   type Check,

@@ -1,6 +1,5 @@
-import { isAgentId, isKeyId, Refusal } from '@countermark/core'
+import { canonicalJson, isAgentId, isKeyId, type JsonValue, Refusal } from '@countermark/core'
 import { type ActionLimits, parseLimits } from './action-limits.ts'
-import { canonicalJson, type JsonValue } from './canonical-json.ts'
 import { digestBase64 } from './sha-digest.ts'
 import { isNonce } from './simple-fields.ts'
 

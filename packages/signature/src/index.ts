@@ -1,7 +1,7 @@
+export type { JsonValue } from '@countermark/core'
 export { createAcceptSignature, parseAcceptSignature, type RequestedSignature } from './accept-signature.ts'
 export type { ActionLimits, Money } from './action-limits.ts'
 export type { ActionStatement } from './action-statement.ts'
-export type { JsonValue } from './canonical-json.ts'
 export { answerMessageChallenge, type ChallengeAnswer, type ChallengeToAnswer } from './challenge-answer.ts'
 export type { ChallengeRequest } from './challenge-ledger.ts'
 export type { ComponentList } from './component-list.ts'

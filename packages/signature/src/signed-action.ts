@@ -1,7 +1,6 @@
-import { decodeBase64, Refusal } from '@countermark/core'
+import { decodeBase64, type JsonValue, Refusal } from '@countermark/core'
 import type { ActionLimits } from './action-limits.ts'
 import { type ActionStatement, parseStatement } from './action-statement.ts'
-import type { JsonValue } from './canonical-json.ts'
 
 /** A signed action as it travels through a queue, a pipe or a file: plain JSON. */
 export interface SignedAction {
