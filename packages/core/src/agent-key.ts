@@ -12,6 +12,8 @@ export interface AgentRecord {
   readonly version?: string
   readonly owner?: string
   readonly capabilities?: readonly string[]
+  /** Limits of everything that the agent does; what a check of capabilities does not understand, it refuses. */
+  readonly constraints?: Readonly<Record<string, unknown>>
   readonly state: 'active' | 'suspended' | 'retired'
 }
 

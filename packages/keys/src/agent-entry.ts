@@ -1,5 +1,5 @@
 import { type AgentRecord, isAgentId } from '@countermark/core'
-import { isOptionalText, type JsonObject, ownMember } from './own-member.ts'
+import { isJsonObject, isOptionalText, type JsonObject, ownMember } from './own-member.ts'
 
 const MAX_CAPABILITIES = 256
 
@@ -11,6 +11,8 @@ export function parseAgentRecord(entry: JsonObject): AgentRecord | undefined {
   if (!isOptionalText(type) || !isOptionalText(version) || !isOptionalText(owner)) return undefined
   const capabilities = ownMember(entry, 'capabilities')
   if (!isOptionalTextList(capabilities)) return undefined
+  const constraints = ownMember(entry, 'constraints')
+  if (constraints !== undefined && !isJsonObject(constraints)) return undefined
   const state = ownMember(entry, 'state') ?? 'active'
   if (!isAgentState(state)) return undefined
   return Object.freeze({
@@ -20,6 +22,7 @@ export function parseAgentRecord(entry: JsonObject): AgentRecord | undefined {
     ...(version === undefined ? {} : { version }),
     ...(owner === undefined ? {} : { owner }),
     ...(capabilities === undefined ? {} : { capabilities: Object.freeze([...capabilities]) }),
+    ...(constraints === undefined ? {} : { constraints: Object.freeze({ ...constraints }) }),
   })
 }
 

@@ -111,6 +111,7 @@ describe('a registry document', () => {
     ['an endless version', { id: 'agt_a', version: '1'.repeat(257) }],
     ['capabilities that are no list', { id: 'agt_a', capabilities: 'repo:read' }],
     ['capabilities that are no texts', { id: 'agt_a', capabilities: [1] }],
+    ['constraints that are no object', { id: 'agt_a', constraints: ['max_amount'] }],
     ['too many capabilities', { id: 'agt_a', capabilities: Array.from({ length: 257 }, () => 'a') }],
   ])('has an agent refused that has %s, and keeps the others', (_name, agent) => {
     const good = { id: 'agt_good', keys: [{ jwk: createPublicKey().jwk }] }
