@@ -1,4 +1,14 @@
-import { type AdapterUnderTest, problemOf, type RequestToSign, useGuardedApps } from '@countermark/testing'
+import {
+  type AdapterExchange,
+  type AdapterUnderTest,
+  type GuardedApp,
+  problemOf,
+  type RawResponse,
+  type RequestToSign,
+  rawRequest,
+  sendRaw,
+  useGuardedApps,
+} from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'
 import { expressAdapter } from './express-adapter.ts'
@@ -27,7 +37,71 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       const unknown = await app.send({ ...request, ...forged, agentId: 'agt_nobody', keyId: 'nobody-knows-me' })
       expect([known.status, comparable(known)]).toEqual([401, comparable(unknown)])
     })
+
+    it.each([
+      ['at once', undefined],
+      ['before anybody asks', untilComplete],
+    ])('cannot make our fault of a large body that comes %s', async (_when, wait) => {
+      const app = await start({
+        options: { maxBodyBytes: 10 },
+        build: ({ adapter: { step }, app, guard, checks, handler }) => {
+          if (wait !== undefined) app.use(step(wait))
+          app.use(guard.with({ mode: 'observe' })(checks.verify, checks.once))
+          app.use(guard(checks.verify, checks.once), handler)
+        },
+      })
+      const sent = { body: chunked('{"amount":4200}') }
+      const response = await app.send({ method: 'POST', headers: CHUNKED, body: '{"amount":4200}', tamper: { sent } })
+      expect([response.status, app.warnings, app.runs.length]).toEqual([413, [], 0])
+    })
+
+    it('cannot use the room of one guard for a body that another finds too large', async () => {
+      const app = await start({
+        build: ({ adapter: { createGuard }, app, guard, checks, handler }) => {
+          const strict = createGuard({ authorities: ['api.example.com'], maxBodyBytes: 10 })
+          app.use(guard.with({ mode: 'observe' })(checks.verify, checks.once))
+          app.use(strict(checks.verify, checks.once), handler)
+        },
+      })
+      const response = await app.send({ method: 'POST', body: '{"amount":4200}' })
+      expect([response.status, app.runs.length]).toEqual([413, 0])
+    })
+
+    it('cannot fill the memory, nor take the room of others, with bodies that never end', async () => {
+      const app = await start({ options: { maxBodyBytes: 1000, maxHeldBytes: 2500 } })
+      const endless = await app.agent.signRequest({
+        form: 'simple-v1',
+        method: 'POST',
+        body: 'x'.repeat(900),
+        ...forged,
+      })
+      const answers: RawResponse[] = []
+      for (const _ of [1, 2, 3, 4]) stall(app, rawRequest(endless), answers)
+      // Two of them fit.
+      while (answers.length < 2) await new Promise(setImmediate)
+      const honest = await app.send({ form: 'simple-v1', method: 'POST', body: 'y'.repeat(900) })
+      const codes = answers.map((response) => [response.status, problemOf(response)['code']])
+      expect([honest.status, codes.slice(0, 2)]).toEqual([200, [1, 2].map(() => [503, 'overloaded'])])
+    })
   })
+}
+
+/** Sends all of a request but its last byte, and notes what comes back; nothing does while the server waits. */
+function stall(app: GuardedApp, request: Uint8Array, answers: RawResponse[]): void {
+  sendRaw(app.port, request.subarray(0, -1)).then(
+    (answer) => void answers.push(answer),
+    () => undefined, // the test ended first
+  )
+}
+
+const CHUNKED = { 'Transfer-Encoding': 'chunked' }
+
+function chunked(content: string): Buffer {
+  return Buffer.from(`${content.length.toString(16)}\r\n${content}\r\n0\r\n\r\n`)
+}
+
+async function untilComplete({ message }: AdapterExchange): Promise<void> {
+  while (!message.complete) await new Promise(setImmediate)
 }
 
 function comparable(response: Parameters<typeof problemOf>[0]): unknown {

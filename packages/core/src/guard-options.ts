@@ -51,6 +51,8 @@ export interface GuardOptions {
   readonly trustedProxies?: readonly string[]
   /** Largest body that is held back for its digest. Bytes. @default 1_048_576 */
   readonly maxBodyBytes?: number
+  /** Most that all bodies held back at a time may take; the one held longest makes room. Bytes. @default 64 × maxBodyBytes */
+  readonly maxHeldBytes?: number
   /** Most header field lines accepted. @default 200 */
   readonly maxHeaderFields?: number
   /** Which statuses refusals get. @default 'standard' */
@@ -84,6 +86,7 @@ export interface GuardSettings extends ReplyOptions {
   readonly originOf: FindOrigin
   readonly trustedProxies: readonly string[]
   readonly maxBodyBytes: number
+  readonly maxHeldBytes: number
   readonly maxHeaderFields: number
   readonly mode: 'enforce' | 'observe'
   readonly minimumLevel: Readonly<Required<MinimumLevels>>
@@ -100,6 +103,7 @@ const KNOWN = [
   'authorities',
   'trustedProxies',
   'maxBodyBytes',
+  'maxHeldBytes',
   'maxHeaderFields',
   'statusMode',
   'errorDetail',
@@ -123,13 +127,13 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
   requireKnownOptions('createGuard', options, [...KNOWN, ...foreign])
   // Only what is left out has a default: `null` is refused like any other word.
   const own = bareCopy(options)
-  const { authorities, trustedProxies = [], maxBodyBytes = 1_048_576, maxHeaderFields = 200 } = own
+  const { authorities, trustedProxies = [], maxHeaderFields = 200 } = own
   const { statusMode = 'standard', errorDetail = 'code', mode = 'enforce', development = false } = own
   const { minimumLevel = {}, open = {}, refusals = {}, clock = systemClock, verifier = nodeVerifier } = own
   return {
     originOf: originFinder(authorities),
     trustedProxies: requireStrings('trustedProxies', trustedProxies),
-    maxBodyBytes: requireNumber('maxBodyBytes', maxBodyBytes, { min: 0 }),
+    ...readBodyLimits(own),
     maxHeaderFields: requireNumber('maxHeaderFields', maxHeaderFields, { min: 1, max: 1000 }),
     statusMode: requireWord('statusMode', statusMode, ['standard', 'wba', 'seed']),
     errorDetail: requireWord('errorDetail', errorDetail, ['code', 'full', 'minimal']),
@@ -142,6 +146,15 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
     verifier: requireMethods('verifier', verifier, ['verify', 'verifyInThreadPool']),
     development: readDevelopment(development),
   }
+}
+
+const HELD_AT_ONCE = 64
+
+function readBodyLimits(given: GuardOptions): Pick<GuardSettings, 'maxBodyBytes' | 'maxHeldBytes'> {
+  const { maxBodyBytes = 1_048_576 } = given
+  requireNumber('maxBodyBytes', maxBodyBytes, { min: 0 })
+  const { maxHeldBytes = Math.min(HELD_AT_ONCE * maxBodyBytes, Number.MAX_SAFE_INTEGER) } = given
+  return { maxBodyBytes, maxHeldBytes: requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes }) }
 }
 
 const MODES = ['enforce', 'observe'] as const

@@ -237,7 +237,7 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   idempotency_in_progress: { title: 'The first request with this key is being worked on', status: 409, retry: 'later' },
   idempotency_store_unavailable: { title: 'Idempotency keys cannot be looked up', status: 503, retry: 'later' },
   rate_limited: { title: 'Too many requests', status: 429, retry: 'later', type: QUOTA_EXCEEDED },
-  overloaded: { title: 'Too many verifications are waiting', status: 503, retry: 'later' },
+  overloaded: { title: 'Too much is waiting to be verified', status: 503, retry: 'later' },
   audit_unavailable: { title: 'The decision could not be recorded', status: 503, retry: 'later' },
   config_error: { title: 'The guard is not configured correctly', status: 500, retry: 'no' },
 }

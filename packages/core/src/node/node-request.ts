@@ -3,6 +3,7 @@ import type { AgentRequest, RouteInfo } from '../agent-request.ts'
 import type { GuardSettings } from '../guard-options.ts'
 import { createHeaderFields, type HeaderFields } from '../header-fields.ts'
 import { createClientAddress } from './client-address.ts'
+import { createHeldBodies } from './held-bodies.ts'
 import { http2StreamOf } from './http2-message.ts'
 import { createRawBody } from './raw-body.ts'
 
@@ -20,6 +21,7 @@ export type ToAgentRequest = (input: NodeRequestInput) => AgentRequest
 /** Prepares the translation for one guard factory. */
 export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
   const findClientAddress = createClientAddress(settings.trustedProxies)
+  const limits = { maxBytes: settings.maxBodyBytes, heldBodies: createHeldBodies(settings.maxHeldBytes) }
   return ({ message, originalUrl, route }) => {
     const headers = createHeaderFields(message.rawHeaders)
     const target = originalUrl
@@ -28,7 +30,7 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
     const declaredLength = headers.only('content-length')
     const contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
     const hasBody = hasContent(message, headers, contentLength)
-    const body = createRawBody(message, { hasBody, maxBytes: settings.maxBodyBytes })
+    const body = createRawBody(message, hasBody, limits)
     return {
       method: message.method ?? '',
       target,

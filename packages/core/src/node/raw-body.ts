@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { Refusal } from '../refusal.ts'
+import { Refusal, Unavailable } from '../refusal.ts'
+import { isThenable } from '../thenable.ts'
+import type { HeldBodies } from './held-bodies.ts'
 import { http2StreamOf, onceEndIsCertain } from './http2-message.ts'
 
 /** The content of a request as it came over the wire, held back from the parsers behind until it is known. */
@@ -15,31 +17,40 @@ type CapturableMessage = IncomingMessage & { [CAPTURED]?: Uint8Array | Promise<U
 
 const EMPTY = new Uint8Array(0)
 
+/** How much may be held back: of one body, and of all. */
+export interface BodyLimits {
+  readonly maxBytes: number
+  readonly heldBodies: HeldBodies
+}
+
 /** Prepares the capture of a body; nothing is read before `bytes()` is called. */
-export function createRawBody(
-  message: IncomingMessage,
-  input: { readonly hasBody: boolean; readonly maxBytes: number },
-): RawBody {
+export function createRawBody(message: IncomingMessage, hasBody: boolean, limits: BodyLimits): RawBody {
   const capturable: CapturableMessage = message
+  // Whoever captured it may have had another limit.
+  const within = (bytes: Uint8Array): Uint8Array => {
+    if (bytes.length > limits.maxBytes) throw tooLarge(limits.maxBytes)
+    return bytes
+  }
   return {
     bytes: () => {
-      if (!input.hasBody) return EMPTY
-      capturable[CAPTURED] ??= capture(capturable, input.maxBytes)
-      return capturable[CAPTURED]
+      if (!hasBody) return EMPTY
+      capturable[CAPTURED] ??= capture(capturable, limits)
+      const captured = capturable[CAPTURED]
+      return isThenable(captured) ? captured.then(within) : within(captured)
     },
   }
 }
 
-function capture(message: CapturableMessage, maxBytes: number): Uint8Array | Promise<Uint8Array> {
+function capture(message: CapturableMessage, limits: BodyLimits): Uint8Array | Promise<Uint8Array> {
   if (wasTouched(message)) {
     throw new Refusal('config_error', 'something read the body before the guard: mount the guard before body parsers')
   }
   if (message.destroyed || message.aborted) throw truncated()
   const declared = Number(message.headers['content-length'] ?? 0)
-  if (declared > maxBytes) throw tooLarge(maxBytes)
+  if (declared > limits.maxBytes) throw tooLarge(limits.maxBytes)
   // HTTP/2 has its own idea of `complete`, and delivers nothing before somebody reads.
-  if (message.complete && http2StreamOf(message) === undefined) return takeBuffered(message, maxBytes)
-  return holdBack(message, maxBytes)
+  if (message.complete && http2StreamOf(message) === undefined) return takeBuffered(message)
+  return holdBack(message, limits)
 }
 
 /** Whether some bytes went elsewhere, or were already decoded to text, which does not keep every byte. */
@@ -49,10 +60,9 @@ function wasTouched(message: IncomingMessage): boolean {
 }
 
 /** Everything came already: read it and put it back in the same turn, so that the stream never notices. */
-function takeBuffered(message: IncomingMessage, maxBytes: number): Uint8Array {
+function takeBuffered(message: IncomingMessage): Uint8Array {
   const bytes = readBuffered(message)
   if (bytes.length > 0) message.unshift(bytes)
-  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   return bytes
 }
 
@@ -68,7 +78,7 @@ function readBuffered(message: IncomingMessage): Buffer {
 }
 
 /** Takes chunks where the HTTP parser delivers them (`push`), and delivers them itself once all are here. */
-function holdBack(message: CapturableMessage, maxBytes: number): Promise<Uint8Array> {
+function holdBack(message: CapturableMessage, { maxBytes, heldBodies }: BodyLimits): Promise<Uint8Array> {
   const early = readBuffered(message)
   const held: (Buffer | null)[] = early.length > 0 ? [early] : []
   let length = early.length
@@ -76,12 +86,14 @@ function holdBack(message: CapturableMessage, maxBytes: number): Promise<Uint8Ar
     const settle = (error?: Refusal): boolean => {
       message.off('close', onClose)
       restore()
+      counted.release()
       if (error === undefined) resolve(keep(message, held))
       else reject(error)
       // Also after a refusal: whoever lets the request pass all the same finds every byte, and the end.
       return held.splice(0).reduce((_, chunk) => message.push(chunk), true)
     }
     const onClose = (): void => void settle(truncated())
+    const counted = heldBodies.hold(() => void settle(crowdedOut()))
     const restore = replacePush(message, (chunk) => {
       held.push(chunk)
       if (chunk === null) {
@@ -89,9 +101,12 @@ function holdBack(message: CapturableMessage, maxBytes: number): Promise<Uint8Ar
         return false
       }
       length += chunk.length
-      return length > maxBytes ? settle(tooLarge(maxBytes)) : true
+      if (length > maxBytes) return settle(tooLarge(maxBytes))
+      counted.grow(chunk.length)
+      return true
     })
     message.once('close', onClose)
+    counted.grow(early.length)
     // A socket that was paused while the stream's own buffer filled must be read on.
     message.read(0)
   })
@@ -116,6 +131,10 @@ function replacePush(message: IncomingMessage, take: (chunk: Buffer | null) => b
 
 function truncated(): Refusal {
   return new Refusal('request_malformed', 'the connection ended before the body was complete')
+}
+
+function crowdedOut(): Unavailable {
+  return new Unavailable('overloaded', 'bodies', 'too many bodies are held back, and this one took longest to come')
 }
 
 function tooLarge(maxBytes: number): Refusal {
