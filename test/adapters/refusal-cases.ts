@@ -18,24 +18,7 @@ const HOUR = 3600
 /** A code of the table. */
 export type TableCode = keyof typeof REFUSAL_CODES
 
-/** Codes that no check of these guards refuses with: they are held to their table where their checks are. */
-export const CODES_OF_TOKENS: readonly TableCode[] = [
-  'token_malformed',
-  'token_invalid',
-  'token_expired',
-  'token_audience',
-  'token_binding_mismatch',
-  'dpop_proof_invalid',
-  'dpop_nonce_required',
-  'actor_mismatch',
-  'actor_unauthorized',
-  'chain_invalid',
-  'token_revoked',
-  'revocation_unavailable',
-  'constraint_violation',
-]
-
-/** One case for each other code. */
+/** One case for each code that the guard, the signature check and the replay check refuse with. */
 export const REFUSAL_CASES: Readonly<Partial<Record<TableCode, RefusalCase>>> = {
   credentials_missing: { ask: (app) => app.sendPlain() },
   scheme_not_allowed: { ask: (app) => app.send({ ...POST, form: 'simple-v0' }) },
