@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { HeaderField } from '@countermark/core'
 import {
   type AdapterExchange,
   type AdapterUnderTest,
@@ -67,6 +69,26 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       expect([response.status, app.runs.length]).toEqual([413, 0])
     })
 
+    it('cannot hide the framing of a body behind fields that Node drops', async () => {
+      const bodies: string[] = []
+      const app = await start({
+        build: ({ adapter: { step, answer }, app, guard, checks }) => {
+          app.use(step(({ message }) => void Object.assign(serverOf(message), { maxHeadersCount: 50 })))
+          app.use(guard(checks.verify, checks.once))
+          app.use(answer(async ({ message }) => void bodies.push(String(await message.toArray()))))
+        },
+      })
+      await app.send({ method: 'POST' })
+      const fillers = Array.from({ length: 100 }, (_, index) => [`X-Filler-${index}`, 'x'] as const)
+      const hidden = [...fillers, ...Object.entries(CHUNKED)]
+      const tamper = {
+        headerLines: (lines: readonly HeaderField[]) => [...lines, ...hidden],
+        sent: { body: chunked('evil') },
+      }
+      const response = await app.send({ method: 'POST', tamper })
+      expect([response.status, bodies]).toEqual([431, ['']])
+    })
+
     it('cannot fill the memory, nor take the room of others, with bodies that never end', async () => {
       const app = await start({ options: { maxBodyBytes: 1000, maxHeldBytes: 2500 } })
       const endless = await app.agent.signRequest({
@@ -95,6 +117,10 @@ function stall(app: GuardedApp, request: Uint8Array, answers: RawResponse[]): vo
 }
 
 const CHUNKED = { 'Transfer-Encoding': 'chunked' }
+
+function serverOf({ socket }: IncomingMessage): object {
+  return 'server' in socket ? (socket.server as object) : {}
+}
 
 function chunked(content: string): Buffer {
   return Buffer.from(`${content.length.toString(16)}\r\n${content}\r\n0\r\n\r\n`)

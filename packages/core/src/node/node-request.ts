@@ -23,7 +23,7 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
   const findClientAddress = createClientAddress(settings.trustedProxies)
   const limits = { maxBytes: settings.maxBodyBytes, heldBodies: createHeldBodies(settings.maxHeldBytes) }
   return ({ message, originalUrl, route }) => {
-    const headers = createHeaderFields(message.rawHeaders)
+    const headers = completeFields(message)
     const target = originalUrl
     const queryStart = target.indexOf('?')
     const origin = settings.originOf(nameOf(message, headers.lines('host')))
@@ -49,6 +49,23 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
       raw: message,
     }
   }
+}
+
+/**
+ * Beyond its own limit Node's HTTP/1 drops fields without a word, though it obeys those that frame content. Where it may
+ * have, there are more of them than anybody accepts.
+ */
+function completeFields({ rawHeaders, socket, httpVersionMajor }: IncomingMessage): HeaderFields {
+  const fields = createHeaderFields(rawHeaders)
+  if (httpVersionMajor >= 2 || !('server' in socket)) return fields
+  const most = mostFieldsOf(socket.server)
+  return most > 0 && rawHeaders.length >= 2 * most ? { ...fields, count: Number.POSITIVE_INFINITY } : fields
+}
+
+/** 0 stands for no limit, or for Node's default, which is above ours. */
+function mostFieldsOf(server: unknown): number {
+  const { maxHeadersCount }: { readonly maxHeadersCount?: unknown } = Object(server)
+  return typeof maxHeadersCount === 'number' ? maxHeadersCount : 0
 }
 
 /** HTTP/1 frames content by its header fields (RFC 9112 section 6); HTTP/2 by the end of the stream. */
