@@ -2,6 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { type Guard, type GuardOptions, isThenable, type Verdict } from '@countermark/core'
 import { createNodeGuard } from '@countermark/core/node'
+import { createVerificationQueue, type VerifySignatureOptions } from '@countermark/signature'
 import { sodiumVerifier } from '@countermark/signature/sodium'
 import { verifySignature as verifyByHttpMessageSig } from 'http-message-sig'
 import { createVerifier, httpbis } from 'http-message-signatures'
@@ -16,10 +17,10 @@ const ok: RequestListener = (_request, response) => {
 }
 
 /** Guarded node:http: what every adapter is made of, without a framework. */
-function guarded(options: Partial<GuardOptions> = {}): CreateListener {
+function guarded(options: Partial<GuardOptions> = {}, signature: Partial<VerifySignatureOptions> = {}): CreateListener {
   return (identity, origin) => {
     const { compose, toAgentRequest } = createNodeGuard({ ...createOptions(origin), ...options })
-    const guard: Guard = compose({}, createChecks(identity))
+    const guard: Guard = compose({}, createChecks(identity, signature))
     return (message, response) => {
       const apply = (verdict: Verdict): void => {
         if (verdict.outcome === 'allow') return void ok(message, response)
