@@ -8,7 +8,6 @@ import { verifySignature as verifyByHttpMessageSig } from 'http-message-sig'
 import { createVerifier, httpbis } from 'http-message-signatures'
 import { verify as verifyWebBotAuth } from 'web-bot-auth'
 import { verifierFromJWK } from 'web-bot-auth/crypto'
-import type { BenchIdentity } from '../requests.ts'
 import type { CreateListener } from '../server.ts'
 import { createChecks, createOptions } from './countermark.ts'
 
@@ -110,8 +109,9 @@ export const NODE_SERVERS: Readonly<Record<string, CreateListener>> = {
   'node+countermark body': guarded(),
   'node+countermark simple-v1': guarded(),
   'node+countermark refused early': guarded(),
-  'node+countermark sodium': (identity: BenchIdentity, origin) =>
-    guarded({ verifier: sodiumVerifier() })(identity, origin),
+  'node+countermark sodium': (identity, origin) => guarded({ verifier: sodiumVerifier() })(identity, origin),
+  'node+countermark thread pool': (identity, origin) =>
+    guarded({}, { queue: createVerificationQueue({ syncPerTurn: 0 }) })(identity, origin),
   'node+http-message-signatures': byHttpMessageSignatures,
   'node+http-message-sig': byHttpMessageSig,
   'node+web-bot-auth': byWebBotAuth,
