@@ -1,5 +1,5 @@
-import { generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
-import { importPublicKey, Misconfigured } from '@countermark/core'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { importPublicKey, Misconfigured, type PublicJwk } from '@countermark/core'
 
 /** What a key may be generated for. */
 export type AgentKeyAlgorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'ecdsa-p384-sha384' | 'rsa-pss-sha512'
@@ -9,7 +9,7 @@ export interface GeneratedAgentKey {
   /** `-----BEGIN PRIVATE KEY-----` (PKCS #8). Whoever has it is the agent. */
   readonly privateKey: string
   /** What the registry, the key set or `staticKeys` gets. Its `kid` is the thumbprint. */
-  readonly publicJwk: Readonly<JsonWebKey & { readonly kid: string; readonly use: 'sig' }>
+  readonly publicJwk: Readonly<PublicJwk & { readonly kid: string; readonly use: 'sig' }>
   /** JWK SHA-256 thumbprint (RFC 7638): the key id that an agent fetch sends unless told otherwise. */
   readonly thumbprint: string
 }

@@ -51,10 +51,12 @@ export {
   requireStrings,
   requireWord,
 } from './option-checks.ts'
+export type { PublicJwk } from './public-jwk.ts'
 export { isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
 export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
 export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './reply.ts'
+export { isSafeMethod } from './safe-method.ts'
 export { hasSignatureLength, nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
 export { isThenable } from './thenable.ts'
 export { thumbprintOf } from './thumbprint.ts'

@@ -1,7 +1,8 @@
-import type { JsonWebKey, KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { SignatureAlgorithm } from './algorithms.ts'
 import { isCanonicalPoint, isOnCurve, isSmallOrder } from './ed25519-points.ts'
 import { type KeyMaterial, readKeyMaterial } from './key-material.ts'
+import type { PublicJwk } from './public-jwk.ts'
 import { PUBLISHED_TEST_KEYS } from './published-test-keys.ts'
 import { Refusal } from './refusal.ts'
 import { thumbprintOf } from './thumbprint.ts'
@@ -50,7 +51,7 @@ export function importPublicKey(material: KeyMaterial, options: ImportOptions = 
 
 /** RFC 9421 section 3.2: where the algorithm is stated in more than one place, all of them must be equal. */
 function chooseAlgorithm(
-  jwk: JsonWebKey,
+  jwk: PublicJwk,
   stated: SignatureAlgorithm | undefined,
   asked: SignatureAlgorithm | undefined,
 ): SignatureAlgorithm {
@@ -64,7 +65,7 @@ function chooseAlgorithm(
   return algorithm
 }
 
-function checkedPoint(jwk: JsonWebKey): Uint8Array {
+function checkedPoint(jwk: PublicJwk): Uint8Array {
   const point = Buffer.from(String(jwk.x), 'base64url')
   if (point.length !== 32) throw invalid('an Ed25519 key has 32 bytes')
   if (isSmallOrder(point)) throw invalid('the Ed25519 point has small order')

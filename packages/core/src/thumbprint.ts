@@ -1,8 +1,9 @@
-import { createHash, type JsonWebKey } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import type { PublicJwk } from './public-jwk.ts'
 import { Refusal } from './refusal.ts'
 
 /** The members that make up a key, in the order of RFC 7638 section 3.2 and RFC 8037 section 2. */
-const MEMBERS: ReadonlyMap<unknown, readonly (keyof JsonWebKey)[]> = new Map([
+const MEMBERS: ReadonlyMap<unknown, readonly (keyof PublicJwk)[]> = new Map([
   ['OKP', ['crv', 'kty', 'x']],
   ['EC', ['crv', 'kty', 'x', 'y']],
   ['RSA', ['e', 'kty', 'n']],
@@ -12,7 +13,7 @@ const MEMBERS: ReadonlyMap<unknown, readonly (keyof JsonWebKey)[]> = new Map([
  * The JWK SHA-256 thumbprint of a key, base64url (RFC 7638 section 3).
  * @throws {@link Refusal} `key_invalid`
  */
-export function thumbprintOf(jwk: JsonWebKey): string {
+export function thumbprintOf(jwk: PublicJwk): string {
   const members = MEMBERS.get(jwk.kty)
   if (members === undefined) throw new Refusal('key_invalid', 'expected kty OKP, EC or RSA')
   if (members.some((name) => typeof jwk[name] !== 'string')) {
