@@ -81,7 +81,7 @@ function importPrivateKey(material: PrivateKeyMaterial): KeyObject {
     return createPrivateKey({ key: { ...material }, format: 'jwk' })
   } catch {
     // The original error may quote the material.
-    throw new Misconfigured('ERR_KEY_MATERIAL', 'key must be a private key: PEM, JWK or KeyObject')
+    throw new Misconfigured('ERR_KEY_MATERIAL', 'key must be a private key: PEM text, JWK or KeyObject')
   }
 }
 

@@ -1,6 +1,7 @@
-import { createPublicKey, type JsonWebKey, KeyObject } from 'node:crypto'
+import { createPublicKey, type JsonWebKeyInput, KeyObject } from 'node:crypto'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
 import { decodeBase64, decodeBase64url } from './base64.ts'
+import type { PublicJwk } from './public-jwk.ts'
 import { isRefusal, Refusal } from './refusal.ts'
 
 /** A public key as people have it: a JWK, a PEM block, 32 raw Ed25519 bytes in base64 or base64url, or Node's own object. */
@@ -10,7 +11,7 @@ export type KeyMaterial = Readonly<Record<string, unknown>> | string | KeyObject
 export interface ReadKey {
   readonly publicKey: KeyObject
   /** Only the members that make up the key, as Node writes them. */
-  readonly jwk: JsonWebKey
+  readonly jwk: PublicJwk
   /** The algorithm that a JWK states. */
   readonly algorithm: SignatureAlgorithm | undefined
 }
@@ -46,6 +47,7 @@ export function readKeyMaterial(material: KeyMaterial): ReadKey {
 
 function toKeyObject(material: KeyMaterial): Omit<ReadKey, 'jwk'> {
   if (typeof material === 'string') return { publicKey: fromText(material), algorithm: undefined }
+  if (material instanceof Uint8Array) throw invalid('expected text or a JWK, not bytes: read files as utf8')
   if (!(material instanceof KeyObject)) return fromJwk(material)
   if (material.type !== 'public') throw invalid('expected the public half of a key pair')
   return { publicKey: material, algorithm: undefined }
@@ -54,13 +56,21 @@ function toKeyObject(material: KeyMaterial): Omit<ReadKey, 'jwk'> {
 function fromText(text: string): KeyObject {
   const trimmed = text.trim()
   if (trimmed.startsWith('-----BEGIN ')) {
-    if (!PUBLIC_PEM.test(trimmed)) throw invalid('expected a PEM block named PUBLIC KEY')
+    if (!PUBLIC_PEM.test(trimmed)) throw invalid(expectedPublic(trimmed))
     if (trimmed.lastIndexOf('-----BEGIN ') > 0) throw invalid('expected one PEM block')
+    if (!trimmed.includes('\n')) throw invalid('expected a PEM block with its line breaks')
     return createPublicKey(trimmed)
   }
   const raw = decodeBase64(trimmed) ?? decodeBase64url(trimmed)
   if (raw?.length !== 32) throw invalid('expected a JWK, a PEM block or 32 bytes in base64')
   return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') }, format: 'jwk' })
+}
+
+function expectedPublic(pem: string): string {
+  const expected = 'expected a PEM block named PUBLIC KEY'
+  return /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)
+    ? `${expected}, not the private half, which only the agent may have: openssl pkey -in FILE -pubout`
+    : expected
 }
 
 function fromJwk(material: Readonly<Record<string, unknown>>): Omit<ReadKey, 'jwk'> {
@@ -77,7 +87,7 @@ function fromJwk(material: Readonly<Record<string, unknown>>): Omit<ReadKey, 'jw
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
     throw invalid('the JWK is not meant for verification')
   }
-  const publicKey = createPublicKey({ key: { kty, crv, x, y, n, e } as JsonWebKey, format: 'jwk' })
+  const publicKey = createPublicKey({ key: { kty, crv, x, y, n, e } as JsonWebKeyInput['key'], format: 'jwk' })
   return { publicKey, algorithm: alg === undefined ? undefined : toAlgorithm(alg) }
 }
 

@@ -118,6 +118,14 @@ describe('a key that states something else', () => {
     expect(codeFor(text)).toBe('key_invalid')
   })
 
+  it.each([
+    ['a private key', String(ED25519.privateKey.export({ format: 'pem', type: 'pkcs8' })), /openssl pkey .* -pubout/],
+    ['lost line breaks', pemOf(P256).replaceAll('\n', '\\n'), /line breaks/],
+    ['a file read as bytes', Buffer.from(pemOf(P256)), /read files as utf8/],
+  ] as const)('is refused with the remedy: %s', (_name, material, remedy) => {
+    expect(() => importPublicKey(material as KeyMaterial)).toThrow(remedy)
+  })
+
   it.each([null, undefined, 5, true, [], () => ({})])('is refused as %p', (material) => {
     expect(codeFor(material as never)).toBe('key_invalid')
   })
