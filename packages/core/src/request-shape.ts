@@ -57,8 +57,11 @@ export function checkRequestShape(request: AgentRequest, maxHeaderFields: number
   }
   if (authority !== '') return
   // HTTP/2 names the host in `:authority` instead (RFC 9113 section 8.3.1).
-  if (!headers.has('host')) throw new Refusal('request_malformed', 'Host is required')
-  throw new Refusal('authority_mismatch', 'Host names none of the configured authorities')
+  if (!headers.has('host'))
+    throw new Refusal('request_malformed', 'Host is required; in HTTP/2 a configured :authority does as well')
+  throw new Refusal('authority_mismatch', 'Host must be one of the configured authorities, port included', {
+    diagnosis: { received: headers.lines('host') },
+  })
 }
 
 function checkNames(headers: HeaderFields): void {

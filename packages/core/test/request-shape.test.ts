@@ -1,4 +1,4 @@
-import { aGuard, aRequest, atOnce, codeOf, nameAgent, type RequestInput } from './guarding.ts'
+import { aGuard, aRequest, atOnce, codeOf, nameAgent, problemOf, type RequestInput } from './guarding.ts'
 
 const HOST = ['Host', 'api.example.com']
 const guard = aGuard([nameAgent()])
@@ -95,6 +95,13 @@ describe('the number of header fields', () => {
 describe('a host', () => {
   it('that is none of ours is refused', () => {
     expect(judge({ authority: '' })).toBe('authority_mismatch')
+  })
+
+  it('that is none of ours is told to a developer, and to nobody else', () => {
+    const input = { authority: '', rawHeaders: ['Host', 'localhost:3000'] }
+    const told = aGuard([nameAgent()], { development: true })
+    expect(problemOf(atOnce(told(aRequest(input))))).toMatchObject({ diagnosis: { received: ['localhost:3000'] } })
+    expect(JSON.stringify(problemOf(atOnce(guard(aRequest(input)))))).not.toContain('localhost')
   })
 
   it('that is missing is refused', () => {
