@@ -25,6 +25,7 @@ const LAYERS: Readonly<Record<string, number>> = {
 const AMBIENT: Readonly<Record<string, readonly string[]>> = {
   'packages/core/src/clock.ts': ['Date.now', 'performance.now'],
   'packages/core/src/guard-options.ts': ['process.env'],
+  'packages/core/src/node/node-guard.ts': ['process.env'],
   'packages/replay/src/single-process.ts': ['process.env'],
   'packages/testing/src/find-program.ts': ['process.env'],
   'packages/testing/src/start-program.ts': ['process.env'],

@@ -35,8 +35,8 @@ export interface ExpressGuardOptions extends GuardOptions {
  * @throws Misconfigured
  */
 export function createGuard(options: ExpressGuardOptions): GuardFactory<RequestHandler> {
-  const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'next'])
   const node = createNodeGuard(options, ['respond'])
+  const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'next'])
   return createGuardFactory(node.compose, (guard: Guard) => {
     return function agentGuardMiddleware(req: Request, res: Response, next: NextFunction): void {
       const request = node.toAgentRequest({ message: req, originalUrl: req.originalUrl, route: () => routeOf(req) })

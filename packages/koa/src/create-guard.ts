@@ -32,8 +32,8 @@ export interface KoaGuardOptions extends GuardOptions {
  * @throws Misconfigured
  */
 export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> {
-  const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'throw'])
   const { compose, toAgentRequest, warn } = createNodeGuard(options, ['respond'])
+  const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'throw'])
   return createGuardFactory(compose, (guard: Guard) => {
     return async function agentGuardMiddleware(ctx: Context, next: Next): Promise<void> {
       const { req, res, originalUrl } = ctx

@@ -18,16 +18,21 @@ export interface NodeGuard {
  * @throws {@link Misconfigured}
  */
 export function createNodeGuard(options: GuardOptions, foreign: readonly string[] = []): NodeGuard {
-  if (process.execArgv.includes('--insecure-http-parser')) {
-    throw new Misconfigured(
-      'ERR_INSECURE_HTTP_PARSER',
-      'start Node without --insecure-http-parser: it lets requests be smuggled',
-    )
-  }
+  refuseInsecureParser()
   const settings = createGuardSettings(options, foreign)
   return {
     compose: createGuardComposer(settings),
     toAgentRequest: createNodeRequests(settings),
     warn: createConfigWarning(),
   }
+}
+
+/** Node takes its flags from two places, with `-` or `_` between the words. */
+function refuseInsecureParser(): void {
+  const flags = [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)]
+  if (!flags.some((flag) => /^--insecure[-_]http[-_]parser\b/.test(flag))) return
+  throw new Misconfigured(
+    'ERR_INSECURE_HTTP_PARSER',
+    'start Node without --insecure-http-parser, in NODE_OPTIONS too: it lets requests be smuggled',
+  )
 }
