@@ -38,7 +38,8 @@ export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptio
   readonly coverageFor: ReturnType<typeof createCoverage>
 }
 
-const OPTIONS = [
+/** The names of {@link HttpSignaturesOptions}. */
+export const HTTP_SIGNATURES_OPTIONS: readonly string[] = [
   'toleranceSeconds',
   'futureSkewSeconds',
   'expires',
@@ -52,7 +53,7 @@ const OPTIONS = [
 
 /** Validates what was chosen. @throws Misconfigured */
 export function httpSignatureSettings(options: HttpSignaturesOptions): HttpSignatureSettings {
-  requireKnownOptions('httpSignatures', options, OPTIONS)
+  requireKnownOptions('httpSignatures', options, HTTP_SIGNATURES_OPTIONS)
   const { toleranceSeconds = 300, futureSkewSeconds = 30, maxLifetimeSeconds, identifiedSeconds = 86_400 } = options
   const { tags = ['agent-auth', 'web-bot-auth'], algorithms = DEFAULT_ALGORITHMS, coverage = {} } = options
   return {

@@ -12,7 +12,7 @@ import {
   requireKnownOptions,
   type SignatureAlgorithm,
 } from '@countermark/core'
-import { requireAlgorithms } from './http-signature-settings.ts'
+import { HTTP_SIGNATURES_OPTIONS, requireAlgorithms } from './http-signature-settings.ts'
 import { httpSignatures } from './http-signatures.ts'
 import { type Case, judgeCandidate } from './judge-candidate.ts'
 import type { SignatureFacts } from './signature-facts.ts'
@@ -110,8 +110,11 @@ interface Settings {
   readonly queue: VerificationQueue
 }
 
+const OPTIONS = ['keys', 'accept', 'algorithms', 'replay', 'queue']
+
 function validOptions(options: VerifySignatureOptions): Settings {
-  requireKnownOptions('verifySignature', options, ['keys', 'accept', 'algorithms', 'replay', 'queue'])
+  refuseOptionsOfForms(options)
+  requireKnownOptions('verifySignature', options, OPTIONS)
   const { keys, accept = [httpSignatures(), simpleHeaders({ version: 1 })], algorithms, replay, queue } = options
   if (typeof keys?.findKeys !== 'function') {
     throw new Misconfigured('ERR_OPTION_MISSING', 'keys must be a source of keys, such as staticKeys([…])')
@@ -129,4 +132,13 @@ function validOptions(options: VerifySignatureOptions): Settings {
     replay,
     queue: queue ?? createVerificationQueue(),
   }
+}
+
+/** What a form decides, written where the check is made: the names are right, so the remedy is known. */
+function refuseOptionsOfForms(options: VerifySignatureOptions): void {
+  if (typeof options !== 'object' || options === null) return
+  const stray = Object.keys(options).find((name) => !OPTIONS.includes(name) && HTTP_SIGNATURES_OPTIONS.includes(name))
+  if (stray === undefined) return
+  const fix = `write accept: [httpSignatures({ ${stray} })]`
+  throw new Misconfigured('ERR_OPTION_UNKNOWN', `verifySignature has no option ${stray}; ${fix}`)
 }

@@ -359,6 +359,11 @@ describe('verifySignature at start-up', () => {
   ])('does not start with %j', (options, code) => {
     expect(() => verifySignature(options as VerifySignatureOptions)).toThrow(expect.objectContaining({ code }))
   })
+
+  it('says where an option of a form belongs', () => {
+    const options = { keys, toleranceSeconds: 60 } as VerifySignatureOptions
+    expect(() => verifySignature(options)).toThrow('accept: [httpSignatures({ toleranceSeconds })]')
+  })
 })
 
 /** One request with two signatures, the first by `first` under label a, the second by `second` under label b. */
