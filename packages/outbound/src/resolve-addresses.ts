@@ -29,7 +29,10 @@ export interface ResolveRules {
 export async function resolveChecked(hostname: string, rules: ResolveRules): Promise<readonly ResolvedAddress[]> {
   const addresses = await findAddresses(hostname, rules.resolve)
   if (!rules.allowPrivateAddresses && !addresses.every(({ address }) => isGlobalAddress(address))) {
-    throw new OutboundError('address_refused', 'the host is not on the public Internet')
+    throw new OutboundError(
+      'address_refused',
+      'the host is not on the public Internet; allowPrivateAddresses: true accepts it',
+    )
   }
   return addresses
 }
