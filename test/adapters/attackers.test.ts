@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import type { HeaderField } from '@countermark/core'
 import {
   type AdapterExchange,
@@ -67,6 +68,18 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       })
       const response = await app.send({ method: 'POST', body: '{"amount":4200}' })
       expect([response.status, app.runs.length]).toEqual([413, 0])
+    })
+
+    it.each([
+      ['unpacked what was signed packed', 'Content-Encoding', 'gzip'],
+      ['done what was not asked', 'X-HTTP-Method-Override', 'DELETE'],
+      ['done what was not asked, in an older spelling', 'X-HTTP-Method', 'DELETE'],
+      ['done what was not asked, in a third spelling', 'X-Method-Override', 'DELETE'],
+    ])('cannot have %s: %s added on the way', async (_what, name, value) => {
+      const app = await start()
+      const tamper = { headerLines: (lines: readonly HeaderField[]) => [...lines, [name, value] as const] }
+      const response = await app.send({ method: 'POST', body: gzipSync('{"amount":4200}'), tamper })
+      expect([problemOf(response)['code'], app.runs.length]).toEqual(['coverage_insufficient', 0])
     })
 
     it('cannot hide the framing of a body behind fields that Node drops', async () => {

@@ -2,10 +2,7 @@ import { SECURITY_FIELDS } from '@countermark/signature'
 import { CREDENTIAL_FIELDS } from './credential-fields.ts'
 
 /** Fields that decide what a request does, covered whenever they are sent. Of `Signature-Agent` our own member is. */
-const FIELDS_TO_COVER: readonly string[] = [
-  ...SECURITY_FIELDS.filter((name) => name !== 'signature-agent'),
-  'content-encoding',
-]
+const FIELDS_TO_COVER: readonly string[] = SECURITY_FIELDS.filter((name) => name !== 'signature-agent')
 
 /** What a request is made of, as far as it matters to what its signature covers. */
 export interface CoverageInput {

@@ -1,4 +1,4 @@
-import { type AgentRequest, isRefusal, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { type AgentRequest, isRefusal, Misconfigured, requireKnownOptions, requireWord } from '@countermark/core'
 import { normaliseComponent, writeComponentList } from './component-identifier.ts'
 import { type ComponentList, compileComponentList } from './component-list.ts'
 
@@ -23,9 +23,13 @@ export interface Coverage {
   readonly componentsFor: (request: AgentRequest) => readonly string[]
 }
 
-/** Fields that decide who calls, for whom, and what is done: covered whenever they are sent (profile section 16.1). */
+/**
+ * Fields that decide who calls, for whom, and what is done: covered whenever they are sent (profile section 16.1, and what
+ * parsers and method overriding behind the guard read).
+ */
 export const SECURITY_FIELDS: readonly string[] = [
   'content-type',
+  'content-encoding',
   'authorization',
   'dpop',
   'txn-token',
@@ -36,7 +40,13 @@ export const SECURITY_FIELDS: readonly string[] = [
   'mcp-method',
   'mcp-name',
   'signature-agent',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
 ]
+
+/** What says how to read content, and nothing without it. */
+const ABOUT_CONTENT: ReadonlySet<string> = new Set(['content-type', 'content-encoding'])
 
 const NOTHING: readonly string[] = []
 
@@ -60,9 +70,7 @@ export function createCoverage(policy: CoveragePolicy): (request: AgentRequest, 
 function compileRule(rule: CoverageRule): Coverage {
   requireKnownOptions('coverage', rule, ['also', 'whenPresent', 'content'])
   const { also = NOTHING, whenPresent = SECURITY_FIELDS, content = 'required' } = rule
-  if (content !== 'required' && content !== 'optional') {
-    throw new Misconfigured('ERR_OPTION_INVALID', "coverage.content must be 'required' or 'optional'")
-  }
+  requireWord('coverage.content', content, ['required', 'optional'])
   const always = also.map(requireComponent)
   const fields = whenPresent.map(requireFieldName)
   const isContentRequired = content === 'required'
@@ -100,9 +108,8 @@ function targetOf(request: AgentRequest): readonly string[] {
   return request.query === undefined ? parts : [...parts, '@query']
 }
 
-/** The type of content says nothing without content. */
 function isExpected(request: AgentRequest, field: string): boolean {
-  return request.headers.has(field) && (field !== 'content-type' || request.hasBody)
+  return request.headers.has(field) && (request.hasBody || !ABOUT_CONTENT.has(field))
 }
 
 /** A signature vouches for its own member of `Signature-Agent`; other signatures have theirs (Web Bot Auth). */

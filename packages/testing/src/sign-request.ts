@@ -32,6 +32,7 @@ const FORMS: Readonly<Record<SigningForm, Form>> = {
 const COVERED_WHEN_PRESENT = [
   'content-digest',
   'content-type',
+  'content-encoding',
   'authorization',
   'dpop',
   'txn-token',
