@@ -1,4 +1,4 @@
-import { refusalOf, startFlight } from './refresh-flight.ts'
+import { outageOfUnknown, refusalOf, startFlight } from './refresh-flight.ts'
 import type { RefreshTimes } from './refresh-rules.ts'
 import { createRefreshState, type Entry, type RefreshState } from './refresh-state.ts'
 import type { SecondLevel } from './second-level.ts'
@@ -36,7 +36,7 @@ export interface LoadRequest<Value, Context> {
 /** An answer of the origin. */
 export interface Loaded<Value> {
   readonly value: Value
-  /** The document for the second level; without it none is written. */
+  /** The document for the second level; without it none is written, and one that stands there is forgotten. */
   readonly text?: string | undefined
   /** How long the origin calls it fresh. Shortens `refreshAfterMs`, down to 30 s; never lengthens it. */
   readonly freshForSeconds?: number | undefined
@@ -48,15 +48,16 @@ export interface Loaded<Value> {
 export interface RefreshCacheOptions<Value extends object, Context extends CacheContext> {
   /** Asks the origin; ends by a deadline of its own. `undefined`: there is no such thing. Rejects when it cannot tell. */
   readonly load: (request: LoadRequest<Value, Context>) => Promise<Loaded<Value> | undefined>
+  /** When answers age. @default renewed after 5 minutes, used for an hour, and for a day while renewals fail */
   readonly times?: RefreshTimes
-  /** A cache shared with other processes. `revive` makes a value from a document that came from there, or throws. */
+  /** A cache shared with other processes. `revive` makes a value from a document that came from there, or throws. @default none */
   readonly secondLevel?: {
     readonly store: SecondLevel
     /** Sets apart what different sources call by the same key. */
     readonly namespace: string
     readonly revive: (text: string, request: LoadRequest<Value, Context>) => Value
   }
-  /** Sees everything that happens; must not throw. */
+  /** Sees everything that happens; must not throw. @default nobody */
   readonly observe?: (event: CacheEvent, context: Context, error?: unknown) => void
 }
 
@@ -74,6 +75,7 @@ export interface RefreshCache<Value extends object, Context extends CacheContext
  * Makes a cache in front of something slow that fails at times. Callers of one key share one request. An ageing answer is
  * given at once and renewed behind the caller's back; while renewals fail it is given up to a limit. Tries are spaced out,
  * counted from the try and not from its success, and unknown keys spend a budget that known keys do not need.
+ * @throws TypeError
  */
 export function createRefreshCache<Value extends object, Context extends CacheContext>(
   options: RefreshCacheOptions<Value, Context>,
@@ -143,9 +145,10 @@ function readUnknown<Value extends object, Context extends CacheContext>(
     observe?.('over_budget', context)
     return Promise.reject(refusalOf(state.closing))
   }
-  if (state.outage.isClosed(nowMs)) {
+  const closed = outageOfUnknown(state, nowMs)
+  if (closed !== undefined) {
     observe?.('failing', context)
-    return Promise.reject(state.outage.error())
+    return Promise.reject(closed.error())
   }
   return startFlight(state, key, context, 'unknown')
 }

@@ -1,9 +1,10 @@
 import { backoffMs } from './backoff.ts'
+import type { Outage } from './outage.ts'
 import { isOutboundError, OutboundError } from './outbound-error.ts'
 import type { CacheContext, Loaded, LoadRequest } from './refresh-cache.ts'
 import { SHORTEST_FRESH_MS } from './refresh-rules.ts'
 import type { Entry, Intent, RefreshState } from './refresh-state.ts'
-import { recallDocument, rememberDocument } from './second-level-exchange.ts'
+import { forgetDocument, recallDocument, rememberDocument } from './second-level-exchange.ts'
 
 /** When a try began, by both clocks. An answer is at least as old as the question. */
 interface Start {
@@ -37,7 +38,7 @@ async function attemptInTurn<Value extends object, Context extends CacheContext>
   key: string,
   context: Context,
 ): Promise<Value | undefined> {
-  const { unknownGate, unknownBudget, outage } = state
+  const { unknownGate, unknownBudget, unknownOutage } = state
   if (!unknownGate.tryEnter()) {
     const turn = unknownGate.enter()
     if (turn === undefined) throw refused(state, context)
@@ -45,9 +46,10 @@ async function attemptInTurn<Value extends object, Context extends CacheContext>
   }
   try {
     const nowMs = context.clock.monotonicMs()
-    if (outage.isClosed(nowMs)) throw outage.error()
+    const closed = outageOfUnknown(state, nowMs)
+    if (closed !== undefined) throw closed.error()
     if (state.closing.signal.aborted || !unknownBudget.take(nowMs)) throw refused(state, context)
-    outage.mayTry(nowMs)
+    unknownOutage.mayTry(nowMs)
     return await attempt(state, key, context, 'unknown')
   } finally {
     unknownGate.leave()
@@ -60,6 +62,14 @@ function refused<Value extends object, Context extends CacheContext>(
 ): OutboundError {
   state.options.observe?.('over_budget', context)
   return refusalOf(state.closing)
+}
+
+/** The outage because of which nobody is asked about what is not known. */
+export function outageOfUnknown<Value extends object, Context extends CacheContext>(
+  { outage, unknownOutage }: RefreshState<Value, Context>,
+  nowMs: number,
+): Outage | undefined {
+  return [outage, unknownOutage].find((one) => one.isClosed(nowMs))
 }
 
 /** Why nobody is asked. */
@@ -90,7 +100,7 @@ async function attempt<Value extends object, Context extends CacheContext>(
     }
     return settle(state, request, intent, start, await state.options.load(request))
   } catch (error) {
-    fail(state, request, error)
+    fail(state, request, intent, error)
     throw error
   }
 }
@@ -104,10 +114,13 @@ function settle<Value extends object, Context extends CacheContext>(
 ): Value | undefined {
   const { key, context } = request
   state.outage.succeeded()
+  state.unknownOutage.succeeded()
+  // What others would find there is no longer what the origin says.
+  if (loaded?.text === undefined && state.entries.has(key)) forgetDocument(state, request)
   if (loaded === undefined) {
     state.entries.delete(key)
     const untilMs = context.clock.monotonicMs() + state.rules.absentMs
-    state.absences.set(key, { untilMs, failures: 0, error: undefined })
+    state.absences.set(key, { untilMs, failures: 0, error: undefined, goneSinceMs: start.monotonicMs })
     state.options.observe?.('not_found', context)
     return undefined
   }
@@ -151,18 +164,21 @@ function keep<Value extends object, Context extends CacheContext>(
 function fail<Value extends object, Context extends CacheContext>(
   state: RefreshState<Value, Context>,
   request: LoadRequest<Value, Context>,
+  intent: Intent,
   error: unknown,
 ): void {
   const { key, context } = request
   const { backoff, refreshAfterMs } = state.rules
   const nowMs = context.clock.monotonicMs()
   const entry = state.entries.get(key)
-  const failures = (entry ?? state.absences.get(key))?.failures ?? 0
+  const absence = state.absences.get(key)
+  const failures = (entry ?? absence)?.failures ?? 0
   const askedMs = (isOutboundError(error) ? (error.retryAfterSeconds ?? 0) : 0) * 1_000
   const waitMs = Math.max(backoffMs(failures + 1, backoff), Math.min(askedMs, refreshAfterMs))
   const failure = { failures: failures + 1, error: error ?? new Error('failed without a reason') }
-  state.outage.failed(nowMs, failure.error)
+  const outage = intent === 'unknown' ? state.unknownOutage : state.outage
+  outage.failed(nowMs, failure.error)
   if (entry !== undefined) state.entries.set(key, { ...entry, ...failure, retryAtMs: nowMs + waitMs })
-  else state.absences.set(key, { ...failure, untilMs: nowMs + waitMs })
+  else state.absences.set(key, { ...failure, untilMs: nowMs + waitMs, goneSinceMs: absence?.goneSinceMs })
   state.options.observe?.('load_failed', context, failure.error)
 }

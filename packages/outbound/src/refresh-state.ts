@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { LRUCache } from 'lru-cache'
 import { type Budget, createBudget } from './budget.ts'
 import { createGate, type Gate } from './gate.ts'
+import { requireOptions } from './option-checks.ts'
 import { createOutage, type Outage } from './outage.ts'
 import type { CacheContext, RefreshCacheOptions } from './refresh-cache.ts'
 import { type RefreshRules, readRefreshRules } from './refresh-rules.ts'
@@ -28,6 +29,8 @@ export interface Absence {
   readonly untilMs: number
   readonly failures: number
   readonly error: unknown
+  /** When the origin was asked that said there is none: older word of others is worth nothing. */
+  readonly goneSinceMs: number | undefined
 }
 
 /** Why the origin is asked: nothing is known of the key, its answer has aged, or a caller misses something in it. */
@@ -50,7 +53,9 @@ export interface RefreshState<Value extends object, Context extends CacheContext
   readonly unknownGate: Gate
   readonly recheckBudget: Budget
   readonly renewalGate: Gate
+  /** Failures of what is known. Strangers choose what else is asked for, and must not be able to keep this from renewal. */
   readonly outage: Outage
+  readonly unknownOutage: Outage
   readonly secondLevelOutage: Outage
   readonly closing: AbortController
 }
@@ -63,6 +68,7 @@ const MAX_WAITING = 1_024
 export function createRefreshState<Value extends object, Context extends CacheContext>(
   options: RefreshCacheOptions<Value, Context>,
 ): RefreshState<Value, Context> {
+  requireOptions('createRefreshCache', options, ['load', 'times', 'secondLevel', 'observe'])
   const rules = readRefreshRules(options.times ?? {})
   return {
     options,
@@ -75,6 +81,7 @@ export function createRefreshState<Value extends object, Context extends CacheCo
     recheckBudget: createBudget(rules.unknownPerMinute),
     renewalGate: createGate({ concurrent: MAX_CONCURRENT, waiting: 0 }),
     outage: createOutage(rules.backoff),
+    unknownOutage: createOutage(rules.backoff),
     secondLevelOutage: createOutage(rules.backoff),
     closing: createClosing(),
   }

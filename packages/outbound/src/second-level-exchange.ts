@@ -1,6 +1,13 @@
 import type { CacheContext, Loaded, LoadRequest } from './refresh-cache.ts'
 import type { Entry, RefreshState } from './refresh-state.ts'
-import { readStored, type StoredDocument, storedKey, writeStored } from './second-level.ts'
+import {
+  forgetStored,
+  readStored,
+  type SecondLevel,
+  type StoredDocument,
+  storedKey,
+  writeStored,
+} from './second-level.ts'
 
 /** The shared cache is an optimisation: slower than this, the origin is asked instead. */
 const DEADLINE_MS = 100
@@ -21,7 +28,9 @@ export async function recallDocument<Value extends object, Context extends Cache
     state.secondLevelOutage.succeeded()
     const ageMs = stored === undefined ? Number.POSITIVE_INFINITY : Math.max(0, wallMs - stored.fetchedAtMs)
     const fetchedAtMs = clock.monotonicMs() - ageMs
-    const isWorthIt = entry === undefined ? ageMs < state.rules.maxAgeMs : isRenewal(state, entry, fetchedAtMs, ageMs)
+    const goneSinceMs = state.absences.get(request.key)?.goneSinceMs ?? Number.NEGATIVE_INFINITY
+    const isNews = fetchedAtMs > goneSinceMs && ageMs < state.rules.maxAgeMs
+    const isWorthIt = entry === undefined ? isNews : isRenewal(state, entry, fetchedAtMs, ageMs)
     if (stored === undefined || !isWorthIt) return void observe?.('second_level_miss', request.context)
     const value = secondLevel.revive(stored.text, request)
     observe?.('second_level_hit', request.context)
@@ -48,12 +57,27 @@ export function rememberDocument<Value extends object, Context extends CacheCont
   request: LoadRequest<Value, Context>,
   document: StoredDocument,
 ): void {
+  const limits = { deadlineMs: DEADLINE_MS, ttlMs: state.rules.maxAgeMs }
+  write(state, request, (store, key) => writeStored(store, key, document, limits))
+}
+
+/** Takes back what was shared: the origin no longer says so. Nobody waits for it. */
+export function forgetDocument<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  request: LoadRequest<Value, Context>,
+): void {
+  write(state, request, (store, key) => forgetStored(store, key, DEADLINE_MS))
+}
+
+function write<Value extends object, Context extends CacheContext>(
+  state: RefreshState<Value, Context>,
+  request: LoadRequest<Value, Context>,
+  send: (store: SecondLevel, key: string) => Promise<void>,
+): void {
   const { secondLevel, observe } = state.options
   const { clock } = request.context
   if (secondLevel === undefined || !state.secondLevelOutage.mayTry(clock.monotonicMs())) return
-  const key = storedKey(secondLevel.namespace, request.key)
-  const limits = { deadlineMs: DEADLINE_MS, ttlMs: state.rules.maxAgeMs }
-  writeStored(secondLevel.store, key, document, limits).catch((error: unknown) => {
+  send(secondLevel.store, storedKey(secondLevel.namespace, request.key)).catch((error: unknown) => {
     state.secondLevelOutage.failed(clock.monotonicMs(), error)
     observe?.('second_level_failed', request.context, error)
   })

@@ -50,6 +50,11 @@ export async function writeStored(
   await withinDeadline(limits.deadlineMs, undefined, () => store.set(key, value, limits.ttlMs))
 }
 
+/** Puts nothing in the place of a document; rejects when the store fails. It ends at once, where the store keeps to that. */
+export async function forgetStored(store: SecondLevel, key: string, deadlineMs: number): Promise<void> {
+  await withinDeadline(deadlineMs, undefined, () => store.set(key, '', 1))
+}
+
 function parseStored(text: string): StoredDocument | undefined {
   try {
     const { version, fetchedAtMs, freshForSeconds, text: document } = Object(JSON.parse(text))

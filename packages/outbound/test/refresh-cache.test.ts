@@ -420,6 +420,43 @@ describe('a flood of unknown keys', () => {
   })
 })
 
+describe('an attacker who asks for what the origin cannot answer', () => {
+  const flood = async (origin: ScriptedOrigin, from: number): Promise<void> => {
+    for (let key = from; key < from + 6; key++) await expect(read(origin, `bad ${key}`)).rejects.toBeDefined()
+  }
+
+  it('cannot keep a removed answer alive, nor a new one away', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin, 'removed')
+    await warm(origin, 'changed')
+    origin.answer = (key) => {
+      if (key === 'removed') return undefined
+      return key === 'changed' ? { value: { name: 'new' } } : failing()()
+    }
+    await flood(origin, 0)
+    origin.clock.advance(5 * MINUTE)
+    await flood(origin, 10)
+    read(origin, 'removed')
+    expect(await origin.cache.recheck('changed', origin.context)).toEqual({ name: 'new' })
+    await settle()
+    expect(read(origin, 'removed')).toBeUndefined()
+  })
+
+  it('does not make what is down be asked more often for what is known', async () => {
+    const origin = createScriptedOrigin()
+    for (let key = 0; key < 20; key++) await warm(origin, `${key}`)
+    origin.asked.length = 0
+    origin.answer = failing()
+    origin.clock.advance(5 * MINUTE)
+    await flood(origin, 0)
+    for (let key = 0; key < 20; key++) {
+      read(origin, `${key}`)
+      await settle()
+    }
+    expect(origin.asked).toHaveLength(10)
+  })
+})
+
 describe('a recheck', () => {
   async function warmOrigin(): Promise<ScriptedOrigin> {
     const origin = createScriptedOrigin()

@@ -163,3 +163,52 @@ describe('a second level', () => {
     expect(store.content.size).toBe(0)
   })
 })
+
+describe('an attacker whose document was removed from the origin', () => {
+  it('is not brought back by the second level, in this process or another', async () => {
+    const store = createStore()
+    const [first, second, late] = [createProcess(store), createProcess(store), createProcess(store)]
+    await read(first)
+    for (const process of [first, second, late]) {
+      process.answer = () => undefined
+      process.clock.advance(5 * MINUTE)
+    }
+    await read(first)
+    expect(await read(first)).toBeUndefined()
+    first.clock.advance(2 * MINUTE)
+    expect(await read(first)).toBeUndefined()
+    expect(await read(late)).toBeUndefined()
+  })
+
+  it('is not brought back to the process that knows of it, not even when the second level cannot be told', async () => {
+    const store = createStore()
+    const first = createProcess({
+      get: store.get,
+      set: (key, value, ttl) => (value === '' ? Promise.reject(new Error('READONLY')) : store.set(key, value, ttl)),
+    })
+    await read(first)
+    first.answer = () => undefined
+    first.clock.advance(5 * MINUTE)
+    await read(first)
+    first.clock.advance(2 * MINUTE)
+    expect(await read(first)).toBeUndefined()
+    first.answer = failing()
+    first.clock.advance(2 * MINUTE)
+    await expect(read(first)).rejects.toMatchObject({ reason: 'connection_failed' })
+    first.clock.advance(2 * MINUTE)
+    await expect(read(first)).rejects.toMatchObject({ reason: 'connection_failed' })
+  })
+
+  it('is not brought back once the origin gave an answer that is not shared', async () => {
+    const store = createStore()
+    const first = createProcess(store)
+    await read(first)
+    first.answer = () => ({ value: { name: 'none left' } })
+    first.clock.advance(5 * MINUTE)
+    await read(first)
+    const late = createProcess(store)
+    late.clock.advance(5 * MINUTE)
+    late.answer = () => undefined
+    expect(await read(late)).toBeUndefined()
+  })
+})
