@@ -13,7 +13,7 @@ app.use(guard(signature, replay))
 app.use(express.json({ limit: '4mb' }))
 app.get('/healthz', (_req, res) => void res.send('ok'))
 app.get('/orders', (req, res) => void res.json({ agent: req.agent?.id, page: req.query['page'] }))
-app.post('/orders', (req, res) => void res.status(201).json({ agent: req.agent?.id, item: req.body.item }))
+app.post('/orders', (req, res) => void res.status(201).json({ agent: req.agent?.id, item: req.body?.item }))
 app.post(
   '/documents',
   multer().single('file'),

@@ -9,12 +9,16 @@ export function signKoaResponse(key: KeyObject): Middleware {
     await next()
     const { agent } = ctx.state
     if (agent?.proof?.label === undefined) return
-    const content = Buffer.from(JSON.stringify(ctx.body))
+    const { status, method } = ctx
+    // Nobody may have answered, which is a 404 and an answer too. HEAD is answered without content.
+    const content = Buffer.from(JSON.stringify(ctx.body ?? {}))
     ctx.set('Content-Type', 'application/json')
     ctx.body = content
+    ctx.status = status
+    const signing = { key, keyid: 'billing', created: Math.floor(Date.now() / 1000), requestLabel: agent.proof.label }
     const fields = await signResponse(
-      { status: ctx.status, headers: headersOf(ctx), request: requestOf(ctx) },
-      { key, keyid: 'billing', created: Math.floor(Date.now() / 1000), content, requestLabel: agent.proof.label },
+      { status, headers: headersOf(ctx), request: requestOf(ctx) },
+      method === 'HEAD' ? signing : { ...signing, content },
     )
     for (const [name, value] of fields) ctx.set(name, value)
   }
