@@ -2,6 +2,8 @@ import { type AgentRecord, isAgentId } from '@countermark/core'
 import { isJsonObject, isOptionalText, type JsonObject, ownMember } from './own-member.ts'
 
 const MAX_CAPABILITIES = 256
+/** As JSON. Parsed, small members take many times their length, and the cache holds thousands of agents. */
+const MAX_CONSTRAINTS_LENGTH = 8_192
 
 /** Reads an agent out of a registry document, frozen; `undefined` when it is none. Its keys are read elsewhere. */
 export function parseAgentRecord(entry: JsonObject): AgentRecord | undefined {
@@ -12,12 +14,12 @@ export function parseAgentRecord(entry: JsonObject): AgentRecord | undefined {
   const capabilities = ownMember(entry, 'capabilities')
   if (!isOptionalTextList(capabilities)) return undefined
   const constraints = ownMember(entry, 'constraints')
-  if (constraints !== undefined && !isJsonObject(constraints)) return undefined
+  if (!isOptionalConstraints(constraints)) return undefined
   const state = ownMember(entry, 'state') ?? 'active'
-  if (!isAgentState(state)) return undefined
+  if (typeof state !== 'string') return undefined
   return Object.freeze({
     id,
-    state,
+    state: toAgentState(state),
     ...(type === undefined ? {} : { type }),
     ...(version === undefined ? {} : { version }),
     ...(owner === undefined ? {} : { owner }),
@@ -26,8 +28,14 @@ export function parseAgentRecord(entry: JsonObject): AgentRecord | undefined {
   })
 }
 
-function isAgentState(value: unknown): value is AgentRecord['state'] {
-  return value === 'active' || value === 'suspended' || value === 'retired'
+/** Whatever another word means, it says that the agent is not simply active: skipped as damage, it would stay as it was. */
+function toAgentState(state: string): AgentRecord['state'] {
+  return state === 'active' || state === 'retired' ? state : 'suspended'
+}
+
+function isOptionalConstraints(value: unknown): value is JsonObject | undefined {
+  if (value === undefined) return true
+  return isJsonObject(value) && JSON.stringify(value).length <= MAX_CONSTRAINTS_LENGTH
 }
 
 function isOptionalTextList(value: unknown): value is readonly string[] | undefined {

@@ -17,13 +17,19 @@ export function parseKeyEntry(
   const notBefore = ownMember(entry, 'notBefore')
   const notAfter = ownMember(entry, 'notAfter')
   const schemes = ownMember(entry, 'schemes')
-  if (material === undefined || (state !== 'active' && state !== 'revoked')) return 'malformed'
+  if (material === undefined || typeof state !== 'string') return 'malformed'
   if (!isOptionalTime(notBefore) || !isOptionalTime(notAfter)) return 'malformed'
   if (schemes !== undefined && !Array.isArray(schemes)) return 'malformed'
   if (algorithm !== undefined && !(typeof algorithm === 'string' && isSignatureAlgorithm(algorithm))) return 'malformed'
   if (keyId !== undefined && typeof keyId !== 'string') return 'key_id_invalid'
   const known = schemes === undefined ? undefined : Object.freeze(SCHEMES.filter((scheme) => schemes.includes(scheme)))
-  return toAgentKey(agent, { material, keyId, algorithm, state, notBefore, notAfter, schemes: known }, options)
+  const description = { material, keyId, algorithm, state: toKeyState(state), notBefore, notAfter, schemes: known }
+  return toAgentKey(agent, description, options)
+}
+
+/** Whatever another word means, it says that the key is not simply active: skipped as damage, it would live on in the cache. */
+function toKeyState(state: string): AgentKey['state'] {
+  return state === 'active' ? 'active' : 'revoked'
 }
 
 /** Exactly one of `jwk`, `pem` and `raw`: a second one could be another key. */

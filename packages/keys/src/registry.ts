@@ -24,7 +24,7 @@ const BY_KEY = 'k'
  * Agents and their keys from a registry that answers `{url}/{agentId}` and `{url}?keyid={keyId}` with the document of
  * docs/protocol/registry-document.md.
  * @example registry('https://registry.example.com/agent-keys')
- * @throws Misconfigured
+ * @throws {@link Misconfigured}
  */
 export function registry(url: string, options: RegistryOptions = {}): KeySource {
   const rules = readRemoteOptions(KIND, url, options)
@@ -71,7 +71,10 @@ function onlyAskedFor(document: KeyDocument, entry: string): KeyDocument {
   const id = entry.slice(1)
   const { keys, refused } = document
   if (entry.startsWith(BY_KEY)) {
-    return { keys: keys.filter((key) => key.keyId === id || key.thumbprint === id), refused }
+    const named = keys.filter((key) => key.keyId === id || key.thumbprint === id)
+    const thumbprints = new Set(named.map((key) => key.thumbprint))
+    // With its other names: under one of them it may be revoked.
+    return { keys: keys.filter((key) => thumbprints.has(key.thumbprint)), refused }
   }
   const own = keys.filter((key) => key.agent.id === id)
   if (own.length === 0 && keys.length > 0) throw new OutboundError('malformed', 'the document is of another agent')

@@ -65,6 +65,11 @@ describe('a registry document', () => {
     expect(keys[0]).toMatchObject({ state: 'revoked', agent: { state: 'suspended' } })
   })
 
+  it('takes a state it does not know for the strictest', () => {
+    const { keys } = parse({ id: 'agt_a', state: 'staged', keys: [{ jwk: KEY.jwk, state: 'compromised' }] })
+    expect(keys[0]).toMatchObject({ state: 'revoked', agent: { state: 'suspended' } })
+  })
+
   it('drops words of schemes that it does not know, which never widens what a key may do', () => {
     expect(parseKey({ jwk: KEY.jwk, schemes: ['carrier-pigeon', 'action'] }).keys[0]?.schemes).toEqual(['action'])
     expect(parseKey({ jwk: KEY.jwk, schemes: ['carrier-pigeon'] }).keys[0]?.schemes).toEqual([])
@@ -83,7 +88,7 @@ describe('a registry document', () => {
     ['PEM for raw bytes', { raw: KEY.pem }, 'malformed'],
     ['raw bytes for PEM', { pem: KEY.raw }, 'malformed'],
     ['no object', 'k1', 'malformed'],
-    ['an unknown state', { jwk: KEY.jwk, state: 'paused' }, 'malformed'],
+    ['a state that is no text', { jwk: KEY.jwk, state: true }, 'malformed'],
     ['a time as text', { jwk: KEY.jwk, notAfter: '1764633600' }, 'malformed'],
     ['a time before time', { jwk: KEY.jwk, notBefore: -1 }, 'malformed'],
     ['a time that is no integer', { jwk: KEY.jwk, notBefore: 1.5 }, 'malformed'],
@@ -106,12 +111,13 @@ describe('a registry document', () => {
     ['no id', {}],
     ['a bad id', { id: '../agt' }],
     ['an id that is no text', { id: ['agt_a'] }],
-    ['an unknown state', { id: 'agt_a', state: 'staged' }],
+    ['a state that is no text', { id: 'agt_a', state: 1 }],
     ['an owner that is no text', { id: 'agt_a', owner: { name: 'jane' } }],
     ['an endless version', { id: 'agt_a', version: '1'.repeat(257) }],
     ['capabilities that are no list', { id: 'agt_a', capabilities: 'repo:read' }],
     ['capabilities that are no texts', { id: 'agt_a', capabilities: [1] }],
     ['constraints that are no object', { id: 'agt_a', constraints: ['max_amount'] }],
+    ['endless constraints', { id: 'agt_a', constraints: { any: new Array(4_096).fill(0) } }],
     ['too many capabilities', { id: 'agt_a', capabilities: Array.from({ length: 257 }, () => 'a') }],
   ])('has an agent refused that has %s, and keeps the others', (_name, agent) => {
     const good = { id: 'agt_good', keys: [{ jwk: createPublicKey().jwk }] }
