@@ -68,7 +68,9 @@ describe('an option', () => {
   })
 
   it.each(
-    ['/', '//a', '/a?b', '/a#b', '/a\\b', 'healthz', '/a b', '/caf\u00e9', '', '/a\n'].filter((path) => path !== '/'),
+    ['/', '//a', '/a?b', '/a/*', '/a#b', '/a\\b', 'healthz', '/a b', '/caf\u00e9', '', '/a\n'].filter(
+      (path) => path !== '/',
+    ),
   )('open.paths may not have %j', (path) =>
     expect(codeFor({ authorities: AUTHORITIES, open: { paths: [path] } })).toBe('ERR_OPTION_INVALID'),
   )
