@@ -1,0 +1,142 @@
+import {
+  type AgentFact,
+  type AgentRecord,
+  type AgentRequest,
+  type Environment,
+  type KeySource,
+  type Level,
+  Refusal,
+  type Scheme,
+  Unavailable,
+} from '@countermark/core'
+import { after } from './after.ts'
+import { requireKnownHops, requireKnownKey } from './known-hops.ts'
+import { type Possession, type PossessionRules, type PresentedCall, provePossession } from './possession.ts'
+import { revocationKey } from './revocation-event.ts'
+import type { Revocations } from './revocations.ts'
+import { requireWithin } from './token-times.ts'
+import type { DelegationFacts, VerifiedToken } from './verified-token.ts'
+
+/** What a verified token is held against on each request. */
+export interface AcceptanceRules extends PossessionRules {
+  readonly clockSkewSeconds: number
+  readonly agents: KeySource | undefined
+  readonly revocations: Revocations | undefined
+}
+
+/** A request whose token verified. */
+export interface TokenCall extends PresentedCall {
+  /** Who signed the request. */
+  readonly agent: AgentFact | undefined
+}
+
+/**
+ * Holds a token against one request, in the order of profile section 16.4: time, possession, actor, revocation, network.
+ * All of it happens for remembered tokens too.
+ * @throws {@link Refusal}
+ */
+export function acceptToken(
+  token: VerifiedToken,
+  call: TokenCall,
+  rules: AcceptanceRules,
+  environment: Environment,
+): DelegationFacts | Promise<DelegationFacts> {
+  const nowMs = environment.clock.wallMs()
+  for (const times of token.times) requireWithin(times, nowMs, rules.clockSkewSeconds)
+  return after(provePossession(token, call, rules, environment), (possession) =>
+    after(requireActor(token, call, possession, rules, environment), (agent) =>
+      after(requireUnrevoked(token, call, agent, rules, environment), () => {
+        requireNetwork(token, call.request)
+        return { agent, delegation: token.delegation }
+      }),
+    ),
+  )
+}
+
+/** Only the outermost actor decides who acts (RFC 8693 section 4.1). */
+function requireActor(
+  token: VerifiedToken,
+  call: TokenCall,
+  possession: Possession,
+  rules: AcceptanceRules,
+  environment: Environment,
+): AgentFact | Promise<AgentFact> {
+  const { agents } = rules
+  if (call.agent !== undefined) {
+    requireSigner(token, call)
+    const signer = call.agent
+    if (agents === undefined) return signer
+    return after(requireKnownHops(token.hops.slice(1), agents, environment), () => signer)
+  }
+  const { agentId, hops, isHandedOn } = token
+  const [acting] = hops
+  if (agentId === undefined || acting === undefined) {
+    throw new Refusal('actor_unauthorized', 'the token names an agent that has no name here')
+  }
+  // Its name was given by another agent: that name and key belong together, the source of agents must say.
+  const proven = isHandedOn ? requireKnownKey(acting, agents, environment) : undefined
+  const known = agents === undefined ? undefined : requireKnownHops(hops, agents, environment)
+  return after(proven, () => after(known, (record) => toAgent(agentId, possession, record)))
+}
+
+/** The issuer that bound the token to the signer's key has said who it means, whatever it calls them. */
+function requireSigner({ agentId, binding, isHandedOn }: VerifiedToken, { agent, proof }: TokenCall): void {
+  if (agentId !== undefined && agentId === agent?.id) return
+  const isSameKey = 'thumbprint' in binding && binding.thumbprint === proof?.thumbprint
+  if (isSameKey && !isHandedOn) return
+  throw new Refusal('actor_mismatch', 'the token was issued to another agent than the one that signed the request')
+}
+
+const LEVELS: Readonly<Record<Possession, readonly [level: Level, scheme: Scheme]>> = {
+  // Without a signing agent there is no signature to have proven anything.
+  signature: ['bearer', 'bearer'],
+  dpop: ['bound', 'dpop'],
+  mtls: ['bound', 'mtls'],
+  none: ['bearer', 'bearer'],
+}
+
+function toAgent(id: string, possession: Possession, record: AgentRecord | undefined): AgentFact {
+  const [level, scheme] = LEVELS[possession]
+  return { id, level, scheme, record: record ?? { id, state: 'active' } }
+}
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+function requireUnrevoked(
+  token: VerifiedToken,
+  { request, presented, proof }: TokenCall,
+  agent: AgentFact,
+  { revocations }: AcceptanceRules,
+  environment: Environment,
+): void | Promise<void> {
+  if (revocations !== undefined) {
+    if (revocations.isStale() && !SAFE_METHODS.has(request.method)) {
+      throw new Unavailable('revocation_unavailable', 'revocation', 'the feed of revocations is silent')
+    }
+    const isRevoked = revocations.covers(token.revocables) || isCallerRevoked(token, agent, proof, revocations)
+    if (isRevoked) throw new Refusal('token_revoked', 'the token, or somebody in its chain, was revoked')
+  }
+  const { statusLists, introspection } = token.issuer
+  const status = token.status === undefined ? undefined : statusLists?.check(token.status, environment)
+  return after(status, () => introspection?.check(presented.text, environment))
+}
+
+/** What we call the caller, and the key it signed with, may differ from what the token says. */
+function isCallerRevoked(
+  { delegation }: VerifiedToken,
+  { id }: AgentFact,
+  proof: TokenCall['proof'],
+  revocations: Revocations,
+): boolean {
+  if (revocations.size() === 0) return false
+  const keys = [revocationKey({ type: 'agent', agentId: id })]
+  if (proof !== undefined) keys.push(revocationKey({ type: 'key', thumbprint: proof.thumbprint }))
+  return revocations.covers([{ issuedAt: delegation.issuedAt, keys }])
+}
+
+function requireNetwork({ networks }: VerifiedToken, request: AgentRequest): void {
+  if (networks === undefined) return
+  const address = request.remoteAddress
+  if (address !== undefined && networks.contains(address)) return
+  throw new Refusal('constraint_violation', 'the token counts only from certain networks')
+}

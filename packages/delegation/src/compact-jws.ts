@@ -1,0 +1,88 @@
+import { decodeBase64url, isKeyId, Refusal, type RefusalCode } from '@countermark/core'
+import { AmbiguousJson, isJsonObject, type JsonObject, ownMember, parseStrictJson } from './strict-json.ts'
+
+/** A compact JWS (RFC 7515 section 7.1) whose shape is sound. Nothing about it is verified yet. */
+export interface CompactJws {
+  /** The header as sent: equal text means an equal header. */
+  readonly headerText: string
+  readonly header: JsonObject
+  readonly algorithm: string
+  /** The media type, lower case, without `application/`; `undefined` when the header has none. */
+  readonly type: string | undefined
+  readonly keyId: string | undefined
+  readonly claims: JsonObject
+  /** What was signed. */
+  readonly signingInput: string
+  readonly signature: Uint8Array
+}
+
+/** What one kind of JWS may look like. */
+export interface CompactJwsRules {
+  readonly maxLength: number
+  /** The refusal that a JWS of this kind gets. */
+  readonly code: RefusalCode
+  /** Named in messages: `token`, `proof`. */
+  readonly noun: string
+  /** Header members that a key may stand in; only a DPoP proof has one (RFC 9449 section 4.2). */
+  readonly allowedKeyMember?: 'jwk'
+}
+
+/** A key or its address inside the token would let the token say who may sign it (RFC 8725 section 3.10). */
+const FORBIDDEN = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip', 'enc']
+
+/**
+ * Reads a compact JWS strictly: three parts of canonical base64url, UTF-8, JSON that has one reading, no header member
+ * that changes how it is verified. Every token has one spelling, so its bytes may name it in a cache.
+ * @throws {@link Refusal} with the code of the rules
+ */
+export function parseCompactJws(text: string, rules: CompactJwsRules): CompactJws {
+  const fail = (why: string): Refusal => new Refusal(rules.code, `the ${rules.noun} ${why}`)
+  if (text.length > rules.maxLength) throw fail(`must have at most ${rules.maxLength} characters`)
+  const [headerText = '', payloadText = '', signatureText = '', ...more] = text.split('.', 4)
+  if (more.length > 0 || headerText === '' || payloadText === '' || signatureText === '') {
+    throw fail('must have three parts that are not empty')
+  }
+  const header = readPart(headerText, fail)
+  const claims = readPart(payloadText, fail)
+  const signature = decodeBase64url(signatureText)
+  if (signature === undefined) throw fail('must be written in canonical base64url')
+  const forbidden = FORBIDDEN.filter((member) => member !== rules.allowedKeyMember)
+  if (forbidden.some((member) => Object.hasOwn(header, member))) {
+    throw fail(`must not have ${forbidden.join(', ')} in its header`)
+  }
+  const signingInput = `${headerText}.${payloadText}`
+  return { headerText, header, ...readHeader(header, fail), claims, signingInput, signature }
+}
+
+type Fail = (why: string) => Refusal
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function readPart(text: string, fail: Fail): JsonObject {
+  const bytes = decodeBase64url(text)
+  if (bytes === undefined) throw fail('must be written in canonical base64url')
+  try {
+    const value = parseStrictJson(decoder.decode(bytes))
+    if (isJsonObject(value)) return value
+  } catch (error) {
+    // JSON, UTF-8: the caller's fault, and all there is to say about it.
+    if (error instanceof AmbiguousJson) throw fail(`is ambiguous: ${error.message}`)
+    throw fail('must hold JSON')
+  }
+  throw fail('must hold JSON objects')
+}
+
+function readHeader(header: JsonObject, fail: Fail): Pick<CompactJws, 'algorithm' | 'type' | 'keyId'> {
+  const [algorithm, type, keyId] = ['alg', 'typ', 'kid'].map((name) => ownMember(header, name))
+  if (typeof algorithm !== 'string') throw fail('must name its algorithm')
+  if (!(type === undefined || typeof type === 'string')) throw fail('must name its type by a string')
+  if (!(keyId === undefined || (typeof keyId === 'string' && isKeyId(keyId)))) {
+    throw fail('must name its key by at most 256 printable characters')
+  }
+  return { algorithm, type: type === undefined ? undefined : normaliseType(type), keyId }
+}
+
+/** RFC 7515 section 4.1.9: media types compare without case, and `application/` may be left out. */
+export function normaliseType(type: string): string {
+  return type.toLowerCase().replace(/^application\//, '')
+}

@@ -1,0 +1,158 @@
+import {
+  type KeySource,
+  Misconfigured,
+  requireBoolean,
+  requireKnownOptions,
+  requireNumber,
+  requireWord,
+} from '@countermark/core'
+import type { AcceptanceRules } from './accept-token.ts'
+import type { ChallengeRules } from './challenge.ts'
+import { type CertificateSource, createCertificateHashes } from './client-certificate.ts'
+import { createDpop, type Dpop, type DpopOptions } from './dpop.ts'
+import { type IssuerOptions, type IssuerSettings, readIssuerOptions } from './issuer-options.ts'
+import { requireNames } from './option-lists.ts'
+import type { TokenField } from './presented-token.ts'
+import type { Revocations } from './revocations.ts'
+import type { LinkRules } from './verify-links.ts'
+import type { TokenRules } from './verify-token.ts'
+
+/** How links are taken that agents sign themselves: docs/protocol/offline-delegation.md. */
+export interface OfflineDelegationOptions {
+  /** Whether a granted scope covers one that is handed on. @default they are equal */
+  readonly coversScope?: (granted: string, wanted: string) => boolean
+  /** How often a token may be handed on that does not say so by `max_depth`. @default 0 */
+  readonly maxLinksUnlessStated?: number
+}
+
+/** Options of {@link verifyDelegation}. */
+export interface VerifyDelegationOptions {
+  /** Whose tokens count. Required. */
+  readonly issuers: readonly IssuerOptions[]
+  /** Who we are in `aud`. Required. */
+  readonly audience: string | readonly string[]
+  /** Where the token stands; `either`: Agent-Delegation, where Authorization is taken by something else. @default 'either' */
+  readonly tokenFrom?: TokenField | 'either'
+  /** Refuse a token that is bound to no key when the request is not signed. @default true */
+  readonly requirePoP?: boolean
+  /** Let a signature of the request stand for a DPoP proof of the same key. @default false */
+  readonly httpSignatureForJkt?: boolean
+  /** Take DPoP proofs. @default tokens bound by `jkt` are refused */
+  readonly dpop?: DpopOptions
+  /** Where client certificates are seen. @default 'connection' */
+  readonly clientCertificate?: CertificateSource
+  /** Who is known: every agent of a chain must be. @default whomever the issuer names */
+  readonly agents?: KeySource
+  /** What was revoked here. @default nothing */
+  readonly revocations?: Revocations
+  /** Take links that agents sign themselves. @default not taken */
+  readonly offline?: OfflineDelegationOptions
+  /** Most actors in a chain. @default 4 */
+  readonly maxDepth?: number
+  /** How far ahead issuers' clocks may be. Seconds; `exp` gets no grace. @default 30 */
+  readonly clockSkewSeconds?: number
+  /** URL of our RFC 9728 document, for challenges. */
+  readonly resourceMetadata?: string
+  /** How many verified tokens are remembered. @default 10_000 */
+  readonly rememberedTokens?: number
+}
+
+/** Options after validation. */
+export interface DelegationSettings {
+  readonly tokenFrom: TokenField | 'either'
+  readonly tokens: TokenRules
+  readonly acceptance: AcceptanceRules
+  readonly challenge: ChallengeRules
+  readonly rememberedTokens: number
+}
+
+const KNOWN = [
+  ...['issuers', 'audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'dpop', 'clientCertificate'],
+  ...['agents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata', 'rememberedTokens'],
+]
+
+/**
+ * Validates the options of {@link verifyDelegation}.
+ * @throws {@link Misconfigured}
+ */
+export function readDelegationOptions(options: VerifyDelegationOptions): DelegationSettings {
+  requireKnownOptions('verifyDelegation', options, KNOWN)
+  const { tokenFrom = 'either', rememberedTokens = 10_000, maxDepth = 4, resourceMetadata } = options
+  const issuers = readIssuers(options.issuers)
+  const allowTestKeys = [...issuers.values()].some((issuer) => issuer.allowTestKeys)
+  const audiences = readAudiences(options.audience)
+  const agents = readAgents(options.agents)
+  requireNumber('maxDepth', maxDepth, { min: 1, max: 16 })
+  const dpop = options.dpop === undefined ? undefined : createDpop(options.dpop, allowTestKeys)
+  const links = readOffline(options.offline, { audiences, maxDepth, agents, allowTestKeys })
+  return {
+    tokenFrom: requireWord('tokenFrom', tokenFrom, ['either', 'authorization', 'agent-delegation']),
+    tokens: { issuers, audiences, maxDepth, links },
+    acceptance: readAcceptance(options, dpop, agents),
+    challenge: { dpop, resourceMetadata: readUrl(resourceMetadata) },
+    rememberedTokens: requireNumber('rememberedTokens', rememberedTokens, { min: 0, max: 1_000_000 }),
+  }
+}
+
+function readIssuers(issuers: readonly IssuerOptions[]): ReadonlyMap<string, IssuerSettings> {
+  if (!Array.isArray(issuers) || issuers.length === 0) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'issuers must list at least one issuer of tokens')
+  }
+  const settings = issuers.map(readIssuerOptions)
+  const byName = new Map(settings.map((issuer) => [issuer.issuer, issuer]))
+  if (byName.size === settings.length) return byName
+  throw new Misconfigured('ERR_OPTION_INVALID', 'issuers must list each issuer once')
+}
+
+function readAudiences(audience: string | readonly string[]): readonly string[] {
+  if (audience !== undefined) return requireNames('audience', [audience].flat())
+  throw new Misconfigured('ERR_OPTION_MISSING', 'audience must name this service as tokens do')
+}
+
+function readAgents(agents: KeySource | undefined): KeySource | undefined {
+  if (agents === undefined || typeof agents?.findKeys === 'function') return agents
+  throw new Misconfigured('ERR_OPTION_INVALID', 'agents must be a source of keys, such as registry(…)')
+}
+
+function readAcceptance(
+  options: VerifyDelegationOptions,
+  dpop: Dpop | undefined,
+  agents: KeySource | undefined,
+): AcceptanceRules {
+  const { requirePoP = true, httpSignatureForJkt = false, clockSkewSeconds = 30, revocations } = options
+  if (revocations !== undefined && typeof revocations?.covers !== 'function') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'revocations must come from createRevocations()')
+  }
+  return {
+    requirePoP: requireBoolean('requirePoP', requirePoP),
+    httpSignatureForJkt: requireBoolean('httpSignatureForJkt', httpSignatureForJkt),
+    dpop,
+    findCertificateHash: createCertificateHashes(options.clientCertificate ?? 'connection'),
+    clockSkewSeconds: requireNumber('clockSkewSeconds', clockSkewSeconds, { min: 0, max: 300 }),
+    agents,
+    revocations,
+  }
+}
+
+function readOffline(
+  options: OfflineDelegationOptions | undefined,
+  shared: Pick<LinkRules, 'audiences' | 'maxDepth' | 'agents' | 'allowTestKeys'>,
+): LinkRules | undefined {
+  if (options === undefined) return undefined
+  requireKnownOptions('offline', options, ['coversScope', 'maxLinksUnlessStated'])
+  const { coversScope = isEqual, maxLinksUnlessStated = 0 } = options
+  if (typeof coversScope !== 'function') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'offline.coversScope must be a function')
+  }
+  requireNumber('offline.maxLinksUnlessStated', maxLinksUnlessStated, { min: 0, max: 15 })
+  return { coversScope, maxLinksUnlessStated, ...shared }
+}
+
+function isEqual(granted: string, wanted: string): boolean {
+  return granted === wanted
+}
+
+function readUrl(url: string | undefined): string | undefined {
+  if (url === undefined || (URL.canParse(url) && /^https?:[\x21\x23-\x5b\x5d-\x7e]+$/.test(url))) return url
+  throw new Misconfigured('ERR_OPTION_INVALID', 'resourceMetadata must be the URL of a document')
+}

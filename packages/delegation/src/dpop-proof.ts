@@ -1,0 +1,130 @@
+import {
+  type AgentRequest,
+  type Environment,
+  type ImportedKey,
+  importPublicKey,
+  isRefusal,
+  Refusal,
+  thumbprintOf,
+} from '@countermark/core'
+import { LRUCache } from 'lru-cache'
+import { type CompactJws, parseCompactJws } from './compact-jws.ts'
+import { normaliseHttpUrl } from './http-url.ts'
+import { fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'
+import { isJsonObject, ownMember } from './strict-json.ts'
+
+/** What a proof must prove (RFC 9449 section 4.3). */
+export interface DpopExpectation {
+  readonly request: Pick<AgentRequest, 'method' | 'scheme' | 'authority' | 'path'>
+  /** The token's `cnf.jkt`; `undefined`: any key. */
+  readonly thumbprint: string | undefined
+  /** SHA-256 of the token as sent, base64url; `undefined` without a token. */
+  readonly tokenHash: string | undefined
+}
+
+/** A proof that verified. Whether it is fresh and new is another question. */
+export interface DpopProof {
+  readonly thumbprint: string
+  readonly id: string
+  /** Unix seconds. */
+  readonly issuedAt: number
+  readonly nonce: string | undefined
+}
+
+/** Verifies proofs and remembers the keys in their headers, which stay the same from request to request. */
+export interface DpopProofs {
+  /** @throws Refusal `dpop_proof_invalid`, `token_binding_mismatch` */
+  readonly verify: (text: string, expected: DpopExpectation, environment: Environment) => DpopProof
+}
+
+/** Which proofs are taken. */
+export interface DpopProofRules {
+  readonly algorithms: readonly JoseAlgorithm[]
+  readonly allowTestKeys: boolean
+}
+
+interface ProofKey {
+  readonly algorithm: JoseAlgorithm
+  readonly key: ImportedKey
+}
+
+const RULES = { maxLength: 4096, code: 'dpop_proof_invalid', noun: 'DPoP proof', allowedKeyMember: 'jwk' } as const
+const MAX_KEYS = 10_000
+const MAX_TEXT = 256
+
+/** Makes the verifier of DPoP proofs for one guard. */
+export function createDpopProofs(rules: DpopProofRules): DpopProofs {
+  const keys = new LRUCache<string, ProofKey>({ max: MAX_KEYS })
+  return {
+    verify: (text, expected, environment) => {
+      const jws = parseCompactJws(text, RULES)
+      const known = keys.get(jws.headerText)
+      const proofKey = known ?? readHeader(jws, expected, rules)
+      requireKey(proofKey.key.thumbprint, expected)
+      const proof = readClaims(jws, proofKey.key.thumbprint, expected)
+      if (!verifyJwsSignature(proofKey.algorithm, proofKey.key, jws, environment)) throw invalid('does not verify')
+      if (known === undefined) keys.set(jws.headerText, proofKey)
+      return proof
+    },
+  }
+}
+
+function readHeader(jws: CompactJws, expected: DpopExpectation, rules: DpopProofRules): ProofKey {
+  if (jws.type !== 'dpop+jwt') throw invalid('must be of type dpop+jwt')
+  const algorithm = toJoseAlgorithm(jws.algorithm)
+  if (algorithm === undefined || !rules.algorithms.includes(algorithm)) throw invalid('uses another algorithm')
+  const jwk = ownMember(jws.header, 'jwk')
+  if (!isJsonObject(jwk)) throw invalid('must hold its public key as jwk')
+  try {
+    // The hash first: a key that is not the token's is not worth importing.
+    requireKey(thumbprintOf(jwk), expected)
+    const key = importPublicKey(withoutAlgorithm(jwk), { allowTestKeys: rules.allowTestKeys })
+    if (fitsKey(algorithm, key.publicKey)) return { algorithm, key }
+  } catch (error) {
+    if (!isRefusal(error) || error.code !== 'key_invalid') throw error
+    throw new Refusal('dpop_proof_invalid', 'the key in the DPoP proof cannot be used', { cause: error })
+  }
+  throw invalid('has a key that does not fit its algorithm')
+}
+
+/** Which algorithm is used, the header says; a second word on it in the JWK decides nothing. */
+function withoutAlgorithm({ alg: _alg, ...jwk }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return jwk
+}
+
+function requireKey(thumbprint: string, expected: DpopExpectation): void {
+  if (expected.thumbprint === undefined || expected.thumbprint === thumbprint) return
+  throw new Refusal('token_binding_mismatch', 'the DPoP proof is made with another key than the token is bound to')
+}
+
+function readClaims({ claims }: CompactJws, thumbprint: string, expected: DpopExpectation): DpopProof {
+  const [id, method, url, issuedAt, hash, nonce] = ['jti', 'htm', 'htu', 'iat', 'ath', 'nonce'].map((name) =>
+    ownMember(claims, name),
+  )
+  if (!isText(id)) throw invalid(`must have a jti of at most ${MAX_TEXT} characters`)
+  if (method !== expected.request.method) throw invalid('must name the method of the request as htm')
+  if (typeof url !== 'string' || !isSameUrl(url, expected.request)) {
+    throw invalid('must name the URL of the request as htu')
+  }
+  if (typeof issuedAt !== 'number' || !Number.isSafeInteger(Math.floor(issuedAt))) throw invalid('must have an iat')
+  if (!(nonce === undefined || isText(nonce))) throw invalid('must hold its nonce as a string')
+  if (expected.tokenHash !== undefined && hash !== expected.tokenHash) {
+    throw new Refusal('token_binding_mismatch', 'the DPoP proof must hold the hash of this token as ath')
+  }
+  return { thumbprint, id, issuedAt, nonce }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT
+}
+
+function isSameUrl(given: string, { scheme, authority, path }: DpopExpectation['request']): boolean {
+  const requested = `${scheme}://${authority}${path}`
+  if (given === requested) return true
+  const normalised = normaliseHttpUrl(given)
+  return normalised !== undefined && normalised === normaliseHttpUrl(requested)
+}
+
+function invalid(why: string): Refusal {
+  return new Refusal('dpop_proof_invalid', `the DPoP proof ${why}`)
+}

@@ -1,0 +1,181 @@
+import { hash, randomBytes } from 'node:crypto'
+import {
+  type AgentRequest,
+  type ClaimResult,
+  type Environment,
+  isRefusal,
+  isThenable,
+  Misconfigured,
+  Refusal,
+  type ReplayStore,
+  requireKnownOptions,
+  requireNumber,
+  requireWord,
+  Unavailable,
+} from '@countermark/core'
+import { createDpopNonces, type DpopNonces } from './dpop-nonce.ts'
+import { createDpopProofs, type DpopProof } from './dpop-proof.ts'
+import { type JoseAlgorithm, spellingsOf } from './jose-algorithm.ts'
+import { type AlgorithmName, requireAlgorithms } from './option-lists.ts'
+
+/** How DPoP proofs are taken (RFC 9449). */
+export interface DpopOptions {
+  /** Where used proofs are remembered; may be the one that `preventReplay` has. */
+  readonly store: ReplayStore
+  /** @default ['EdDSA', 'ES256'] */
+  readonly algorithms?: readonly AlgorithmName[]
+  /** Oldest proof accepted. Seconds. @default 60 */
+  readonly maxAgeSeconds?: number
+  /** How far ahead of our clock a proof may be dated. Seconds. @default 30 */
+  readonly futureSkewSeconds?: number
+  /** `required`: proofs carry a nonce of ours, and its time counts instead of the caller's clock. @default 'optional' */
+  readonly nonce?: 'optional' | 'required'
+  /** At least 32 bytes that all processes share, so that each knows the others' nonces. @default random, for one process */
+  readonly nonceSecret?: Uint8Array
+  /** How long a nonce may be used. Seconds. @default 300 */
+  readonly nonceSeconds?: number
+}
+
+/** DPoP as one guard takes it. */
+export interface Dpop {
+  /** For challenges: every algorithm by each of its names. */
+  readonly algorithmNames: string
+  /** Checks the proof of a request and uses it up. */
+  readonly prove: (input: DpopInput, environment: Environment) => void | Promise<void>
+  /** The value of `DPoP-Nonce`. */
+  readonly issueNonce: (environment: Environment) => string | undefined
+}
+
+/** A request with a token that is bound to a key. */
+export interface DpopInput {
+  readonly request: AgentRequest
+  readonly token: string
+  readonly thumbprint: string
+}
+
+interface Settings {
+  readonly store: ReplayStore
+  readonly maxAgeSeconds: number
+  readonly futureSkewSeconds: number
+  readonly nonceSeconds: number
+  readonly nonces: DpopNonces | undefined
+}
+
+/**
+ * Prepares DPoP for one guard.
+ * @throws {@link Misconfigured}
+ */
+export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
+  const { algorithms, ...settings } = readOptions(options)
+  const proofs = createDpopProofs({ algorithms, allowTestKeys })
+  return {
+    algorithmNames: algorithms.flatMap(spellingsOf).join(' '),
+    prove: ({ request, token, thumbprint }, environment) => {
+      const text = request.headers.only('dpop')
+      if (text === undefined) {
+        throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
+      }
+      const tokenHash = hash('sha256', token, 'base64url')
+      const proof = proofs.verify(text, { request, thumbprint, tokenHash }, environment)
+      return useUp(settings, proof, environment)
+    },
+    issueNonce: (environment) => {
+      const inner = settings.store.issueNonce(environment)
+      return settings.nonces === undefined ? inner : settings.nonces.issue(environment.clock.wallMs(), inner)
+    },
+  }
+}
+
+/** Claimed only now: a proof that does not hold must not be able to use up somebody's `jti`. */
+function useUp(settings: Settings, proof: DpopProof, environment: Environment): void | Promise<void> {
+  const { created, acceptUntil, nonce } = timeOf(settings, proof, environment.clock.wallMs())
+  // RFC 9449 section 11.1; by key, so that nobody can burn what belongs to another one.
+  const id = hash('sha256', `dpop ${proof.thumbprint} ${proof.id}`, 'buffer')
+  const claim = { id, thumbprint: proof.thumbprint, created, acceptUntil, nonce }
+  try {
+    const result = settings.store.claim(claim, environment)
+    if (!isThenable(result)) return settle(result)
+    return Promise.resolve(result).then(settle, (error: unknown) => {
+      throw toUnavailable(error)
+    })
+  } catch (error) {
+    throw toUnavailable(error)
+  }
+}
+
+interface ProofTime {
+  readonly created: number
+  readonly acceptUntil: number
+  readonly nonce: string | undefined
+}
+
+function timeOf({ nonces, ...window }: Settings, proof: DpopProof, nowMs: number): ProofTime {
+  const read = proof.nonce === undefined ? undefined : nonces?.read(proof.nonce, nowMs)
+  if (nonces !== undefined && read === undefined) {
+    throw new Refusal('dpop_nonce_required', 'the DPoP proof must carry the nonce that the response offers')
+  }
+  // RFC 9449 section 11.1: the time of the nonce, which is ours, may stand for the caller's.
+  if (read !== undefined) {
+    return { created: read.issuedAt, acceptUntil: read.issuedAt + window.nonceSeconds, nonce: read.inner }
+  }
+  const now = nowMs / 1000
+  const acceptUntil = proof.issuedAt + window.maxAgeSeconds
+  if (!(proof.issuedAt <= now + window.futureSkewSeconds && now <= acceptUntil)) {
+    throw new Refusal('dpop_proof_invalid', `the DPoP proof must be at most ${window.maxAgeSeconds} s old`)
+  }
+  return { created: Math.floor(proof.issuedAt), acceptUntil, nonce: proof.nonce }
+}
+
+function settle(result: ClaimResult): void {
+  if (result !== 'claimed')
+    throw ANSWERS[result]?.() ?? toUnavailable(new TypeError('a replay store answers otherwise'))
+}
+
+const QUOTA_RETRY_SECONDS = 10
+
+const ANSWERS: Readonly<Partial<Record<ClaimResult, () => Refusal>>> = {
+  replayed: () => new Refusal('replay_detected', 'this DPoP proof was used before; make a new one', { hints: DPOP }),
+  unproven: () =>
+    new Refusal('dpop_nonce_required', 'made before the server could remember; make it again with the given nonce'),
+  over_quota: () =>
+    new Refusal('rate_limited', 'this key has too many requests inside their time window', {
+      retryAfterSeconds: QUOTA_RETRY_SECONDS,
+    }),
+  full: () => new Unavailable('replay_store_unavailable', 'replay', 'the replay store is full'),
+}
+
+const DPOP = { dpop: true }
+
+function toUnavailable(cause: unknown): unknown {
+  if (isRefusal(cause)) return cause
+  return new Unavailable('replay_store_unavailable', 'replay', 'the replay store cannot answer', { cause })
+}
+
+const KNOWN = [
+  ...['store', 'algorithms', 'maxAgeSeconds', 'futureSkewSeconds'],
+  ...['nonce', 'nonceSecret', 'nonceSeconds'],
+]
+
+function readOptions(options: DpopOptions): Settings & { readonly algorithms: readonly JoseAlgorithm[] } {
+  requireKnownOptions('dpop', options, KNOWN)
+  const { store, algorithms = ['EdDSA', 'ES256'], maxAgeSeconds = 60, futureSkewSeconds = 30 } = options
+  const { nonce = 'optional', nonceSecret, nonceSeconds = 300 } = options
+  if (typeof store?.claim !== 'function' || typeof store.issueNonce !== 'function') {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'dpop.store must be a replay store, such as memoryReplayStore()')
+  }
+  if (nonceSecret !== undefined && !(nonceSecret instanceof Uint8Array && nonceSecret.length >= SECRET_BYTES)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', `dpop.nonceSecret must have at least ${SECRET_BYTES} bytes`)
+  }
+  const isRequired = requireWord('dpop.nonce', nonce, ['optional', 'required']) === 'required'
+  requireNumber('dpop.nonceSeconds', nonceSeconds, { min: 1, max: 3600 })
+  return {
+    store,
+    algorithms: requireAlgorithms('dpop.algorithms', algorithms),
+    maxAgeSeconds: requireNumber('dpop.maxAgeSeconds', maxAgeSeconds, { min: 1, max: 300 }),
+    futureSkewSeconds: requireNumber('dpop.futureSkewSeconds', futureSkewSeconds, { min: 0, max: 300 }),
+    nonceSeconds,
+    nonces: isRequired ? createDpopNonces(nonceSecret ?? randomBytes(SECRET_BYTES), nonceSeconds) : undefined,
+  }
+}
+
+const SECRET_BYTES = 32

@@ -1,0 +1,100 @@
+import { type ImportedKey, importPublicKey, isKeyId, isRefusal } from '@countermark/core'
+import { OutboundError } from '@countermark/outbound'
+import { fitsKey, type JoseAlgorithm, toJoseAlgorithm } from './jose-algorithm.ts'
+import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
+
+/** A key that an issuer publishes, fit for use. */
+export interface IssuerKey extends ImportedKey {
+  readonly keyId: string | undefined
+  /** The one algorithm it is used with (RFC 8725 section 3.1). */
+  readonly joseAlgorithm: JoseAlgorithm
+}
+
+/** Which key is asked for. */
+export interface IssuerKeyQuery {
+  /** Without one, the issuer's only key for the algorithm is meant. */
+  readonly keyId: string | undefined
+  readonly algorithm: JoseAlgorithm
+}
+
+/** The keys of one issuer at one time. */
+export interface IssuerKeySet {
+  /** `undefined` when there is none, or more than one: which of two was meant, nobody may guess. */
+  readonly find: (query: IssuerKeyQuery) => IssuerKey | undefined
+  readonly size: number
+  /** Entries that cannot be used. */
+  readonly refused: number
+  /** Equal for sets that say the same. */
+  readonly fingerprint: string
+}
+
+/** How a set is read. */
+export interface IssuerKeyRules {
+  /** What the issuer may sign with. For an RSA key that does not say, the first one that fits. */
+  readonly algorithms: readonly JoseAlgorithm[]
+  readonly allowTestKeys: boolean
+}
+
+const MAX_KEYS = 50
+
+/**
+ * Reads a JWK Set (RFC 7517 section 5). A key that cannot be used is counted and left out: it must not take its neighbours
+ * along.
+ * @throws OutboundError `malformed`, `too_large`
+ */
+export function readIssuerKeys(value: unknown, rules: IssuerKeyRules): IssuerKeySet {
+  const entries = isJsonObject(value) ? ownMember(value, 'keys') : undefined
+  if (!Array.isArray(entries)) throw new OutboundError('malformed', 'expected { "keys": [ … ] }')
+  if (entries.length > MAX_KEYS) throw new OutboundError('too_large', `the set holds over ${MAX_KEYS} keys`)
+  const keys = entries.flatMap((entry) => readIssuerKey(entry, rules) ?? [])
+  return createIssuerKeySet(keys, entries.length - keys.length)
+}
+
+function createIssuerKeySet(keys: readonly IssuerKey[], refused: number): IssuerKeySet {
+  const index = new Map<string, IssuerKey | undefined>()
+  const add = (name: string, key: IssuerKey): void => {
+    const known = index.get(name)
+    const isSame = known?.thumbprint === key.thumbprint
+    index.set(name, !index.has(name) || isSame ? key : undefined)
+  }
+  for (const key of keys) {
+    add(key.joseAlgorithm, key)
+    if (key.keyId !== undefined) add(`${key.joseAlgorithm} ${key.keyId}`, key)
+  }
+  const stated = keys.map(({ keyId, thumbprint, joseAlgorithm }) => [keyId, thumbprint, joseAlgorithm])
+  return {
+    find: ({ keyId, algorithm }) => index.get(keyId === undefined ? algorithm : `${algorithm} ${keyId}`),
+    size: keys.length,
+    refused,
+    fingerprint: JSON.stringify(stated),
+  }
+}
+
+function readIssuerKey(entry: unknown, rules: IssuerKeyRules): IssuerKey | undefined {
+  if (!isJsonObject(entry)) return undefined
+  const { alg, ...material } = entry
+  const keyId = ownMember(entry, 'kid')
+  if (!(keyId === undefined || (typeof keyId === 'string' && isKeyId(keyId)))) return undefined
+  const imported = importKey(material, rules)
+  if (imported === undefined) return undefined
+  const joseAlgorithm = algorithmOf(imported, alg, rules)
+  return joseAlgorithm === undefined ? undefined : Object.freeze({ ...imported, keyId, joseAlgorithm })
+}
+
+function importKey(material: JsonObject, { allowTestKeys }: IssuerKeyRules): ImportedKey | undefined {
+  try {
+    return importPublicKey(material, { allowTestKeys })
+  } catch (error) {
+    if (isRefusal(error)) return undefined
+    throw error
+  }
+}
+
+/** What the key itself says goes; otherwise the issuer's list decides, never the token (RFC 8725 section 3.1). */
+function algorithmOf(key: ImportedKey, stated: unknown, { algorithms }: IssuerKeyRules): JoseAlgorithm | undefined {
+  // Directories of agents write it as RFC 9421 does.
+  const name = stated === 'ed25519' ? 'EdDSA' : stated
+  const named = name === undefined ? undefined : toJoseAlgorithm(name)
+  if (name !== undefined && (named === undefined || !algorithms.includes(named))) return undefined
+  return [named ?? algorithms].flat().find((algorithm) => fitsKey(algorithm, key.publicKey))
+}

@@ -1,0 +1,144 @@
+import { type Environment, isRefusal, isThenable, Misconfigured, Unavailable } from '@countermark/core'
+import {
+  createRefreshCache,
+  type Fetcher,
+  type FetcherOptions,
+  isOutboundError,
+  type Loaded,
+  OutboundError,
+  type RefreshCache,
+  type RefreshTimes,
+} from '@countermark/outbound'
+import { configured, createIssuerFetcher } from './issuer-fetcher.ts'
+import {
+  type IssuerKey,
+  type IssuerKeyQuery,
+  type IssuerKeyRules,
+  type IssuerKeySet,
+  readIssuerKeys,
+} from './issuer-key.ts'
+import { fetchMetadata, metadataUrlsOf, requireUrlMember } from './issuer-metadata.ts'
+import { createIssuerMeasurements } from './measurements.ts'
+
+/** Where an issuer's keys are: a JWK Set written down, its URL, or whatever its metadata (RFC 8414, OpenID Connect) says. */
+export type IssuerKeyPlace =
+  | { readonly jwks: { readonly keys: readonly object[] } }
+  | { readonly jwksUri: string }
+  | 'discover'
+
+/** The keys of one issuer, kept fresh. */
+export interface IssuerKeys {
+  /** At once while they are known. @throws Unavailable `key_source_unavailable` when nobody can tell */
+  readonly find: (
+    query: IssuerKeyQuery,
+    environment: Environment,
+  ) => IssuerKey | undefined | Promise<IssuerKey | undefined>
+  readonly close: () => void
+}
+
+/** What the keys of an issuer are made of. */
+export interface IssuerKeysInput extends IssuerKeyRules {
+  readonly issuer: string
+  readonly place: IssuerKeyPlace
+  readonly http: FetcherOptions
+  readonly times: RefreshTimes
+}
+
+const CONTENT_TYPES = ['application/json', 'application/jwk-set+json']
+
+/**
+ * Prepares the keys of one issuer.
+ * @throws {@link Misconfigured}
+ */
+export function createIssuerKeys(input: IssuerKeysInput): IssuerKeys {
+  const { place } = input
+  if (typeof place === 'object' && 'jwks' in place) return writtenKeys(input, place.jwks)
+  return fetchedKeys(input)
+}
+
+function writtenKeys(input: IssuerKeysInput, jwks: object): IssuerKeys {
+  const set = configured('issuers', () => {
+    try {
+      return readIssuerKeys(jwks, input)
+    } catch (error) {
+      throw isOutboundError(error) ? new TypeError(error.message) : error
+    }
+  })
+  if (set.size === 0 || set.refused > 0) {
+    throw new Misconfigured('ERR_KEY_MATERIAL', `issuers: each key of ${input.issuer} must fit one of its algorithms`)
+  }
+  return { find: (query) => set.find(query), close: () => undefined }
+}
+
+/** All keys of an issuer are one document. */
+const SET = 'set'
+
+function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
+  const cache = createCache(input)
+  const findLater = async (
+    answer: Promise<IssuerKeySet | undefined>,
+    query: IssuerKeyQuery,
+    environment: Environment,
+  ): Promise<IssuerKey | undefined> => {
+    try {
+      return (await answer)?.find(query) ?? (await cache.recheck(SET, environment))?.find(query)
+    } catch (error) {
+      throw toUnavailable(error)
+    }
+  }
+  return {
+    find: (query, environment) => {
+      const known = cache.read(SET, environment)
+      if (isThenable(known)) return findLater(known, query, environment)
+      const key = known?.find(query)
+      if (key !== undefined) return key
+      const newer = cache.recheck(SET, environment)
+      return isThenable(newer) ? findLater(newer, query, environment) : newer?.find(query)
+    },
+    close: cache.close,
+  }
+}
+
+function createCache(input: IssuerKeysInput): RefreshCache<IssuerKeySet, Environment> {
+  const { times } = input
+  const fetchSet = createSetFetcher(input)
+  return configured('issuers', () =>
+    createRefreshCache<IssuerKeySet, Environment>({
+      times,
+      observe: createIssuerMeasurements('issuer_keys'),
+      load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
+        const { value, freshForSeconds } = await fetchSet(signal)
+        const set = readIssuerKeys(value, input)
+        // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would.
+        if (set.size === 0) throw new OutboundError('malformed', 'the set holds no key that can be used')
+        return { value: set, freshForSeconds, isNews: set.fingerprint !== previous?.fingerprint }
+      },
+    }),
+  )
+}
+
+type FetchSet = (signal: AbortSignal) => ReturnType<Fetcher['fetchJson']>
+
+function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
+  const options = { contentTypes: CONTENT_TYPES, ...http }
+  if (typeof place === 'object' && 'jwksUri' in place) {
+    const fetcher = createIssuerFetcher('issuers', place.jwksUri, options)
+    return (signal) => fetcher.fetchJson(place.jwksUri, signal)
+  }
+  const [url = issuer] = URL.canParse(issuer) ? metadataUrlsOf(issuer) : []
+  const fetcher = createIssuerFetcher('issuers', url, options)
+  return async (signal) => {
+    const metadata = await fetchMetadata(issuer, fetcher, signal)
+    return fetcher.fetchJson(requireUrlMember(metadata, 'jwks_uri'), signal)
+  }
+}
+
+const LONGEST_RETRY_SECONDS = 60
+
+function toUnavailable(cause: unknown): unknown {
+  if (isRefusal(cause)) return cause
+  const asked = isOutboundError(cause) ? (cause.retryAfterSeconds ?? 1) : 1
+  const retryAfterSeconds = Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(asked)))
+  const details = { cause, retryAfterSeconds }
+  return new Unavailable('key_source_unavailable', 'issuer', "the issuer's keys cannot be fetched", details)
+}

@@ -1,0 +1,126 @@
+import { Misconfigured } from '@countermark/core'
+import type { IssuerOptions } from './issuer-options.ts'
+
+/** What an application changes of a preset. */
+export type PresetChanges = Omit<Partial<IssuerOptions>, 'issuer'>
+
+/**
+ * Auth0: access tokens for an API with a custom audience. The calling application is the agent; `act`, which an Action may
+ * add, goes first.
+ * @example auth0('tenant.eu.auth0.com')
+ */
+export function auth0(domain: string, changes: PresetChanges = {}): IssuerOptions {
+  return {
+    issuer: `https://${requireHost('auth0', domain)}/`,
+    // Without the RFC 9068 profile the type is JWT; what an ID token has and an access token has not is refused.
+    types: ['at+jwt', 'JWT'],
+    algorithms: ['RS256', 'PS256'],
+    requiredClaims: [],
+    actorClaims: ['azp', 'client_id'],
+    maxLifetimeSeconds: DAY,
+    ...changes,
+  }
+}
+
+/**
+ * Okta: access tokens of a custom authorization server.
+ * @example okta('example.okta.com', 'default')
+ */
+export function okta(domain: string, authorizationServer: string, changes: PresetChanges = {}): IssuerOptions {
+  return {
+    issuer: `https://${requireHost('okta', domain)}/oauth2/${requireSegment('okta', authorizationServer)}`,
+    types: ['none', 'at+jwt'],
+    algorithms: ['RS256'],
+    requiredClaims: ['jti', 'cid'],
+    actorClaims: ['cid'],
+    scopeClaims: ['scp'],
+    maxLifetimeSeconds: DAY,
+    ...changes,
+  }
+}
+
+/**
+ * Microsoft Entra ID: access tokens of version 2 for one tenant. Delegated permissions come from `scp`; where there is none,
+ * the application's own from `roles`.
+ * @example entra('11111111-2222-3333-4444-555555555555')
+ */
+export function entra(tenantId: string, changes: PresetChanges = {}): IssuerOptions {
+  const tenant = requireSegment('entra', tenantId)
+  return {
+    issuer: `https://login.microsoftonline.com/${tenant}/v2.0`,
+    types: ['JWT'],
+    algorithms: ['RS256'],
+    requiredClaims: ['uti', 'azp'],
+    expectedClaims: { tid: tenant, ver: '2.0' },
+    actorClaims: ['azp'],
+    scopeClaims: ['scp', 'roles'],
+    tokenIdClaim: 'uti',
+    // Between 60 and 90 minutes, chosen at random; continuous access evaluation makes it longer than any limit here.
+    maxLifetimeSeconds: 2 * 3600,
+    ...changes,
+  }
+}
+
+/**
+ * Keycloak: access tokens of one realm, whose payload says `typ: Bearer`.
+ * @example keycloak('https://id.example.com/realms/main')
+ */
+export function keycloak(realmUrl: string, changes: PresetChanges = {}): IssuerOptions {
+  return {
+    issuer: requireUrl('keycloak', realmUrl),
+    types: ['JWT', 'at+jwt'],
+    algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    requiredClaims: ['jti', 'azp'],
+    expectedClaims: { typ: 'Bearer' },
+    actorClaims: ['azp'],
+    ...changes,
+  }
+}
+
+/**
+ * Google: ID tokens of service accounts, the only tokens of Google's that others can verify. The account is the agent and acts
+ * for itself; `audience` is what the account asked for.
+ * @example google({ agentIds: { '1234567890': 'agt_reports' } })
+ */
+export function google(changes: PresetChanges = {}): IssuerOptions {
+  return {
+    issuer: 'https://accounts.google.com',
+    keys: { jwksUri: 'https://www.googleapis.com/oauth2/v3/certs' },
+    types: ['JWT'],
+    algorithms: ['RS256'],
+    requiredClaims: ['azp'],
+    actor: 'optional',
+    idTokens: 'accept',
+    ...changes,
+  }
+}
+
+/**
+ * The authority of this suite: `act` names the agent; a token without it is an agent's own, and says so by `sub_profile`.
+ * @example countermarkAuthority('https://authority.example.com')
+ */
+export function countermarkAuthority(url: string, changes: PresetChanges = {}): IssuerOptions {
+  return {
+    issuer: requireUrl('countermarkAuthority', url),
+    algorithms: ['EdDSA', 'ES256'],
+    actor: 'required-for-users',
+    ...changes,
+  }
+}
+
+const DAY = 86_400
+
+function requireHost(preset: string, domain: string): string {
+  if (typeof domain === 'string' && /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(domain)) return domain
+  throw new Misconfigured('ERR_OPTION_INVALID', `${preset} takes a host name such as tenant.example.com`)
+}
+
+function requireSegment(preset: string, text: string): string {
+  if (typeof text === 'string' && /^[A-Za-z0-9-]+$/.test(text)) return text
+  throw new Misconfigured('ERR_OPTION_INVALID', `${preset} takes an id of letters, digits and hyphens`)
+}
+
+function requireUrl(preset: string, url: string): string {
+  if (typeof url === 'string' && URL.canParse(url)) return url
+  throw new Misconfigured('ERR_OPTION_INVALID', `${preset} takes the URL that tokens name as iss`)
+}

@@ -1,0 +1,57 @@
+import { type AgentKey, type AgentRecord, type Environment, type KeySource, Refusal } from '@countermark/core'
+import { after } from './after.ts'
+import type { Hop } from './verified-token.ts'
+
+/**
+ * Refuses a chain in which somebody is unknown to the source of agents, suspended, or acts with a key that was revoked.
+ * Answers with the record of the first.
+ * @throws {@link Refusal} `actor_unauthorized`, `agent_suspended`, `key_revoked`
+ */
+export function requireKnownHops(
+  hops: readonly Hop[],
+  agents: KeySource,
+  environment: Environment,
+): AgentRecord | undefined | Promise<AgentRecord | undefined> {
+  const [hop, ...others] = hops
+  if (hop === undefined) return undefined
+  return after(findRecord(hop, agents, environment), (record) =>
+    after(requireKnownHops(others, agents, environment), () => record),
+  )
+}
+
+/**
+ * Refuses a key that the source of agents does not know as this agent's.
+ * @throws {@link Refusal} `actor_unauthorized`
+ */
+export function requireKnownKey(
+  { agentId, thumbprint }: Hop,
+  agents: KeySource | undefined,
+  environment: Environment,
+): void | Promise<void> {
+  const query = { agentId: agentId ?? '', keyId: thumbprint ?? '' }
+  return after(agents?.findKeys(query, environment) ?? [], (keys) => {
+    if (keys.some((key) => key.thumbprint === thumbprint && key.state === 'active')) return
+    throw new Refusal('actor_unauthorized', 'nobody here knows this key as the one of the agent that acts')
+  })
+}
+
+function findRecord(
+  { agentId, thumbprint }: Hop,
+  agents: KeySource,
+  environment: Environment,
+): AgentRecord | Promise<AgentRecord> {
+  if (agentId === undefined) throw unknown()
+  return after(agents.findKeys({ agentId }, environment), (keys: readonly AgentKey[]) => {
+    const record = keys[0]?.agent
+    if (record === undefined || record.id !== agentId) throw unknown()
+    if (record.state !== 'active') throw new Refusal('agent_suspended', 'an agent of the chain may not act at present')
+    if (keys.some((key) => key.thumbprint === thumbprint && key.state === 'revoked')) {
+      throw new Refusal('key_revoked', 'a key of the chain was revoked')
+    }
+    return record
+  })
+}
+
+function unknown(): Refusal {
+  return new Refusal('actor_unauthorized', 'an agent of the chain is not known here')
+}

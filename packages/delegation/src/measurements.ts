@@ -1,0 +1,38 @@
+import type { Environment, Measurement } from '@countermark/core'
+import { type CacheEvent, isOutboundError } from '@countermark/outbound'
+
+/** What is fetched from issuers. A closed set, fit for a metric label. */
+export type IssuerDocument = 'issuer_keys' | 'status_list' | 'introspection'
+
+const LOOKUPS: readonly CacheEvent[] = ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget']
+
+/** Reports what a cache of issuers' documents does. Those of a request's path are made once, not per request. */
+export function createIssuerMeasurements(
+  document: IssuerDocument,
+): (event: CacheEvent, environment: Environment, error?: unknown) => void {
+  const lookups = new Map(LOOKUPS.map((result) => [result, count('issuer_cache_total', { document, result })]))
+  return (event, environment, error) => {
+    const lookup = lookups.get(event)
+    environment.report(lookup ?? count('issuer_fetches_total', { document, result: fetchResult(event, error) }))
+  }
+}
+
+/** One counter for each result, made once. */
+export function createCounters<Result extends string>(
+  name: string,
+  label: string,
+  results: readonly Result[],
+): Readonly<Record<Result, Measurement>> {
+  const counters = results.map((result) => [result, count(name, { [label]: result })] as const)
+  return Object.fromEntries(counters) as Record<Result, Measurement>
+}
+
+function fetchResult(event: CacheEvent, error: unknown): string {
+  if (event === 'loaded') return 'ok'
+  if (event === 'not_found') return 'not_found'
+  return isOutboundError(error) ? error.reason : 'failed'
+}
+
+function count(name: string, labels: Readonly<Record<string, string>>): Measurement {
+  return { name, kind: 'counter', value: 1, labels }
+}

@@ -1,0 +1,130 @@
+import {
+  type Clock,
+  Misconfigured,
+  requireKnownOptions,
+  requireNumber,
+  systemClock,
+  Unavailable,
+} from '@countermark/core'
+import { type RevocationEvent, type RevocationName, requireEvent, revocationKey } from './revocation-event.ts'
+
+/** What a token, or a link that was handed on, can be revoked by. */
+export interface Revocable {
+  /** Unix seconds: revocations that end what was issued before a moment look at it. */
+  readonly issuedAt: number
+  /** Made once for each token, by {@link revocableKeys}. */
+  readonly keys: readonly string[]
+}
+
+/** A list of what no longer counts, in this process. Whoever learns of a revocation tells it by `apply`. */
+export interface Revocations {
+  /**
+   * Takes one event over; it counts from the next request on. Any event, `alive` too, shows that the feed works.
+   * @throws TypeError for what is no event
+   */
+  readonly apply: (event: RevocationEvent) => void
+  /** Takes a revocation back, such as the suspension of an agent. */
+  readonly withdraw: (event: RevocationName) => void
+  /** @throws Unavailable `revocation_unavailable` when the list had no room for an event */
+  readonly covers: (revocables: readonly Revocable[]) => boolean
+  /** Whether the feed has been silent for longer than `staleAfterSeconds`. */
+  readonly isStale: () => boolean
+  readonly size: () => number
+}
+
+/** Options of {@link createRevocations}. */
+export interface RevocationsOptions {
+  /** Most revocations that are remembered. One more, and every token is refused with 503. @default 100_000 */
+  readonly maxEntries?: number
+  /** A feed that is silent for longer counts as lost: unsafe methods get 503. @default never */
+  readonly staleAfterSeconds?: number
+  /** @default the machine's clock */
+  readonly clock?: Clock
+}
+
+/** No token lives longer, so a revocation of what was issued before a moment may be forgotten this much later. */
+const LONGEST_LIFE_SECONDS = 86_400 + 60
+
+interface Entry {
+  /** Tokens issued at this second or before are revoked. */
+  readonly issuedBefore: number
+  /** Unix seconds: nothing it covers can be alive after this. */
+  readonly until: number
+}
+
+/**
+ * Creates a deny-list. Revoking a user, an agent, a key or a chain ends every token and every link that it has a part in.
+ * @example
+ * const revocations = createRevocations()
+ * revocations.apply({ type: 'agent', agentId: 'agt_7f2k9x' })
+ */
+export function createRevocations(options: RevocationsOptions = {}): Revocations {
+  const { maxEntries, staleAfterMs, clock } = readOptions(options)
+  const entries = new Map<string, Entry>()
+  let isComplete = true
+  let heardMs = clock.monotonicMs()
+
+  function makeRoom(now: number): boolean {
+    if (entries.size < maxEntries) return true
+    for (const [key, { until }] of entries) if (until < now) entries.delete(key)
+    return entries.size < maxEntries
+  }
+
+  return {
+    apply: (event) => {
+      requireEvent(event)
+      heardMs = clock.monotonicMs()
+      if (event.type === 'alive') return
+      const now = clock.wallMs() / 1000
+      const key = revocationKey(event)
+      const entry = widen(entries.get(key), toEntry(event, now))
+      if (entries.has(key) || makeRoom(now)) entries.set(key, entry)
+      else isComplete = false
+    },
+    withdraw: (event) => void entries.delete(revocationKey(event)),
+    covers: (revocables) => {
+      // What was lost may have been about this token.
+      if (!isComplete) throw new Unavailable('revocation_unavailable', 'revocation', 'the list of revocations is full')
+      return entries.size > 0 && revocables.some((revocable) => isCovered(revocable, entries))
+    },
+    isStale: () => clock.monotonicMs() - heardMs > staleAfterMs,
+    size: () => entries.size,
+  }
+}
+
+function isCovered({ keys, issuedAt }: Revocable, entries: ReadonlyMap<string, Entry>): boolean {
+  return keys.some((key) => issuedAt <= (entries.get(key)?.issuedBefore ?? Number.NEGATIVE_INFINITY))
+}
+
+function toEntry(event: RevocationName, now: number): Entry {
+  if (event.type === 'token' && 'tokenId' in event) {
+    return { issuedBefore: Number.POSITIVE_INFINITY, until: event.expiresAt ?? now + LONGEST_LIFE_SECONDS }
+  }
+  if (event.type === 'token') return { issuedBefore: event.issuedAt, until: event.issuedAt + LONGEST_LIFE_SECONDS }
+  const { issuedBefore = Number.POSITIVE_INFINITY } = event
+  return { issuedBefore, until: issuedBefore + LONGEST_LIFE_SECONDS }
+}
+
+/** A second event about the same thing must not take back what the first one said. */
+function widen(known: Entry | undefined, entry: Entry): Entry {
+  if (known === undefined) return entry
+  const { issuedBefore, until } = known
+  return { issuedBefore: Math.max(issuedBefore, entry.issuedBefore), until: Math.max(until, entry.until) }
+}
+
+interface Settings {
+  readonly maxEntries: number
+  readonly staleAfterMs: number
+  readonly clock: Clock
+}
+
+function readOptions(options: RevocationsOptions): Settings {
+  requireKnownOptions('createRevocations', options, ['maxEntries', 'staleAfterSeconds', 'clock'])
+  const { maxEntries = 100_000, staleAfterSeconds, clock = systemClock } = options
+  if (typeof clock?.wallMs !== 'function' || typeof clock.monotonicMs !== 'function') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'clock must have wallMs and monotonicMs')
+  }
+  requireNumber('maxEntries', maxEntries, { min: 1, max: 10_000_000 })
+  if (staleAfterSeconds === undefined) return { maxEntries, clock, staleAfterMs: Number.POSITIVE_INFINITY }
+  return { maxEntries, clock, staleAfterMs: requireNumber('staleAfterSeconds', staleAfterSeconds, { min: 1 }) * 1000 }
+}

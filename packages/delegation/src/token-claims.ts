@@ -1,0 +1,133 @@
+import { Refusal } from '@countermark/core'
+import { type ActorChain, readActorChain } from './actor-chain.ts'
+import type { IssuerSettings } from './issuer-options.ts'
+import { type KeyBinding, readKeyBinding } from './key-binding.ts'
+import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
+import { isTime, type TokenTimes } from './token-times.ts'
+
+/** What the claims of a token say, in our words. */
+export interface TokenClaims extends ActorChain, TokenTimes {
+  readonly subject: string
+  readonly tokenId: string | undefined
+  readonly audiences: readonly string[]
+  readonly scopes: readonly string[]
+  /** `undefined` when the token carries none (RFC 9396 section 9.1). */
+  readonly authorizationDetails: readonly JsonObject[] | undefined
+  readonly binding: KeyBinding
+  /** What tokens of one chain of exchanges share. */
+  readonly transaction: string | undefined
+}
+
+/** What the verifier asks of every issuer's tokens. */
+export interface ClaimRules {
+  readonly audiences: readonly string[]
+  readonly maxDepth: number
+}
+
+/** Claims that only other kinds of token have: an ID token, a logout or event token, a DPoP proof, a status list. */
+const FOREIGN = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events', 'htm', 'htu', 'ath', 'status_list']
+const MAX_TEXT = 256
+
+/**
+ * Reads the claims of a token whose signature holds (RFC 9068 section 4, RFC 8725). Whether its time has come is asked for
+ * each request, not here.
+ * @throws {@link Refusal} `token_invalid`, `token_expired`, `token_audience`, `chain_invalid`, `token_binding_mismatch`
+ */
+export function readTokenClaims(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): TokenClaims {
+  requireKind(claims, issuer)
+  const subject = requireText(claims, 'sub')
+  const times = readTimes(claims, issuer)
+  const audiences = readAudiences(claims, issuer, rules)
+  const tokenId = readText(claims, issuer.tokenIdClaim)
+  const chain = readActorChain(claims, subject, { ...issuer, maxDepth: rules.maxDepth })
+  return Object.freeze({
+    subject,
+    tokenId,
+    ...times,
+    audiences,
+    ...chain,
+    scopes: readScopes(claims, issuer.scopeClaims),
+    authorizationDetails: readAuthorizationDetails(claims),
+    binding: readKeyBinding(claims, issuer.allowTestKeys),
+    transaction: readText(claims, 'txn'),
+  })
+}
+
+/** RFC 8725 section 3.12: what is another kind of token must not pass for this one. */
+function requireKind(claims: JsonObject, { requiredClaims, expectedClaims, idTokens }: IssuerSettings): void {
+  const missing = requiredClaims.find((name) => !Object.hasOwn(claims, name))
+  if (missing !== undefined) throw invalid(`must have the claim ${missing}`)
+  for (const [name, value] of Object.entries(expectedClaims)) {
+    if (ownMember(claims, name) !== value) throw invalid(`must have another value of ${name}`)
+  }
+  if (idTokens === 'refuse' && FOREIGN.some((name) => Object.hasOwn(claims, name))) {
+    throw invalid('is of another kind than an access token')
+  }
+}
+
+function readTimes(claims: JsonObject, { maxLifetimeSeconds }: IssuerSettings): TokenTimes {
+  const [issuedAt, expiresAt, notBefore] = ['iat', 'exp', 'nbf'].map((name) => ownMember(claims, name))
+  if (!isTime(issuedAt) || !isTime(expiresAt)) throw invalid('must have the times iat and exp')
+  if (!(notBefore === undefined || isTime(notBefore))) throw invalid('has an nbf that is no time')
+  if (!(expiresAt - issuedAt <= maxLifetimeSeconds)) {
+    throw new Refusal('token_expired', `the token must end within ${maxLifetimeSeconds} s after it was issued`)
+  }
+  return { issuedAt, expiresAt, notBefore }
+}
+
+/** RFC 7519 section 4.1.3, and nothing but strings: a list may not hide us between things that compare oddly. */
+function readAudiences(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): readonly string[] {
+  if (!Object.hasOwn(claims, 'aud') && issuer.missingAudience === 'accept') return NOBODY
+  const stated = ownMember(claims, 'aud')
+  const audiences: readonly unknown[] = Array.isArray(stated) ? stated : [stated]
+  const accepted = issuer.audiences ?? rules.audiences
+  if (!audiences.every(isText) || !audiences.some((audience) => accepted.includes(audience))) {
+    throw new Refusal('token_audience', 'the token must be meant for this service')
+  }
+  return Object.freeze([...audiences])
+}
+
+const NOBODY: readonly string[] = Object.freeze([])
+
+/** RFC 8693 section 4.2: words apart by one space; some issuers write a list. What is neither grants nothing. */
+function readScopes(claims: JsonObject, scopeClaims: readonly string[]): readonly string[] {
+  const name = scopeClaims.find((claim) => Object.hasOwn(claims, claim))
+  const stated = name === undefined ? undefined : ownMember(claims, name)
+  const words: readonly unknown[] = typeof stated === 'string' ? stated.split(' ') : Array.isArray(stated) ? stated : []
+  const scopes = words.every((word) => typeof word === 'string') ? words.filter((word) => word !== '') : []
+  return Object.freeze([...new Set(scopes)])
+}
+
+/**
+ * `authorization_details` (RFC 9396 section 9.1).
+ * @throws {@link Refusal} `token_invalid`
+ */
+export function readAuthorizationDetails(claims: JsonObject): readonly JsonObject[] | undefined {
+  if (!Object.hasOwn(claims, 'authorization_details')) return undefined
+  const details = ownMember(claims, 'authorization_details')
+  const isDetail = (detail: unknown): detail is JsonObject => isJsonObject(detail) && isText(ownMember(detail, 'type'))
+  if (Array.isArray(details) && details.every(isDetail)) return details
+  throw invalid('has authorization_details that are no list of objects with a type')
+}
+
+/** A claim that is a string of bearable length, or absent. @throws {@link Refusal} `token_invalid` */
+export function readText(claims: JsonObject, name: string): string | undefined {
+  const value = ownMember(claims, name)
+  if (value === undefined || isText(value)) return value
+  throw invalid(`must hold ${name} as a string`)
+}
+
+/** A claim that must be there. @throws {@link Refusal} `token_invalid` */
+export function requireText(claims: JsonObject, name: string): string {
+  const value = readText(claims, name)
+  if (value !== undefined) return value
+  throw invalid(`must have the claim ${name}`)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT
+}
+
+function invalid(why: string): Refusal {
+  return new Refusal('token_invalid', `the token ${why}`)
+}

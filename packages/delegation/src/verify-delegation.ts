@@ -1,0 +1,66 @@
+import {
+  type AgentRequest,
+  type Check,
+  defineCheck,
+  type Facts,
+  type GuardDescription,
+  Misconfigured,
+  type ProofFact,
+  Refusal,
+} from '@countermark/core'
+import { acceptToken } from './accept-token.ts'
+import { after } from './after.ts'
+import { writeTokenChallenge } from './challenge.ts'
+import { readDelegationOptions, type VerifyDelegationOptions } from './delegation-options.ts'
+import { type PresentedToken, readPresentedToken } from './presented-token.ts'
+import { createRememberedTokens } from './remembered-tokens.ts'
+import type { DelegationFacts } from './verified-token.ts'
+import { verifyToken } from './verify-token.ts'
+
+/**
+ * Checks for whom the agent acts: the token, who issued it, to whom, for how long, and that whoever sends it may. Behind
+ * `verifySignature` the token must name the agent that signed; alone it establishes the agent, by no more than the token
+ * proves. Answers at once when the token is remembered.
+ * @example
+ * guard(verifySignature({ keys }), preventReplay({ store }), verifyDelegation({ issuers: [keycloak(url)], audience }))
+ * @throws {@link Misconfigured}
+ */
+export function verifyDelegation(options: VerifyDelegationOptions): Check<object, DelegationFacts> {
+  const { tokenFrom, tokens, acceptance, challenge, rememberedTokens } = readDelegationOptions(options)
+  const remembered = createRememberedTokens(
+    (text, environment) => verifyToken(text, tokens, environment),
+    rememberedTokens,
+  )
+  return defineCheck<object, DelegationFacts>(
+    {
+      name: 'verifyDelegation',
+      needs: [],
+      adds: ['agent', 'delegation'],
+      challenge: (context) => writeTokenChallenge(context, challenge),
+      inspect: requireSignatureFirst,
+    },
+    (request, facts, environment) => {
+      const { agent, proof }: Partial<Facts> = facts
+      const presented = readPresentedToken(request, tokenFrom)
+      requireCovered(presented, request, proof)
+      const call = { request, presented, proof, agent: proof === undefined ? undefined : agent }
+      return after(remembered.find(presented.text, environment), (token) =>
+        acceptToken(token, call, acceptance, environment),
+      )
+    },
+  )
+}
+
+/** Somebody else's token must not ride on a signature that says nothing about it. */
+function requireCovered({ field }: PresentedToken, { headers }: AgentRequest, proof: ProofFact | undefined): void {
+  if (proof === undefined) return
+  if (proof.covers(field) && (!headers.has('dpop') || proof.covers('dpop'))) return
+  throw new Refusal('coverage_insufficient', `the signature must cover ${field}, and dpop when it is sent`)
+}
+
+/** Behind us a signature would vouch for an agent that the token does not name. */
+function requireSignatureFirst({ checks }: GuardDescription): void {
+  const [own, signing] = ['delegation', 'proof'].map((fact) => checks.findIndex(({ adds }) => adds.includes(fact)))
+  if (own === undefined || signing === undefined || signing < own) return
+  throw new Misconfigured('ERR_CHECK_ORDER', 'verifyDelegation must stand behind the check that verifies signatures')
+}

@@ -1,0 +1,149 @@
+import { hash } from 'node:crypto'
+import { type Environment, type ImportedKey, isThenable, type KeySource, Refusal } from '@countermark/core'
+import { requireNoCircle } from './actor-chain.ts'
+import { type CompactJws, parseCompactJws } from './compact-jws.ts'
+import { fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'
+import { type LinkClaims, readLinkClaims } from './link-claims.ts'
+import { depthOfDetails, requireNarrower, statedDepth } from './narrowing.ts'
+import { MAX_TOKEN_LENGTH } from './presented-token.ts'
+import { revocationKey } from './revocation-event.ts'
+import { bothNetworks } from './token-networks.ts'
+import type { VerifiedToken } from './verified-token.ts'
+
+/** How links that agents sign themselves are judged. */
+export interface LinkRules {
+  /** Whether one granted scope covers one that is handed on. */
+  readonly coversScope: (granted: string, wanted: string) => boolean
+  /** How often a token that does not say so may be handed on. */
+  readonly maxLinksUnlessStated: number
+  readonly audiences: readonly string[]
+  /** Most actors, those of the token and of all links together. */
+  readonly maxDepth: number
+  /** Knows the keys of agents whose token names only the thumbprint. */
+  readonly agents: KeySource | undefined
+  readonly allowTestKeys: boolean
+}
+
+/** The media type of a link. */
+export const LINK_TYPE = 'delegation-link+jwt'
+
+const RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'chain_invalid', noun: 'link' } as const
+
+/** Agents sign with what they sign requests with. */
+const ALGORITHMS: readonly JoseAlgorithm[] = ['EdDSA', 'ES256', 'ES384', 'PS512']
+
+interface Chain {
+  readonly token: VerifiedToken
+  readonly tokenText: string
+  readonly links: readonly string[]
+  readonly rules: LinkRules
+}
+
+/** What one hand holds before it passes it on. */
+export interface Holding {
+  readonly token: VerifiedToken
+  /** How often it may still be passed on. */
+  readonly depthLeft: number
+}
+
+/**
+ * Verifies the links behind a token: each is signed with the key that the piece before it is bound to, commits to everything
+ * before it, and only narrows.
+ * @throws {@link Refusal} `chain_invalid`, `token_audience`
+ */
+export async function verifyLinks(chain: Chain, environment: Environment): Promise<VerifiedToken> {
+  const { rules, links } = chain
+  let holding: Holding = { token: chain.token, depthLeft: statedDepth(chain.token, rules.maxLinksUnlessStated) }
+  let before = chain.tokenText
+  for (const text of links) {
+    const jws = parseCompactJws(text, RULES)
+    await requireSignature(jws, holding.token, rules, environment)
+    const link = readLinkClaims(jws.claims, rules.allowTestKeys)
+    if (link.previousHash !== hash('sha256', before, 'base64url')) throw invalid('belongs to another token')
+    requireNarrower(link, holding, rules)
+    holding = handOn(link, holding, rules)
+    before = `${before}~${text}`
+  }
+  return holding.token
+}
+
+async function requireSignature(
+  jws: CompactJws,
+  { binding, hops }: VerifiedToken,
+  { agents }: LinkRules,
+  environment: Environment,
+): Promise<void> {
+  if (!('thumbprint' in binding)) throw invalid('hands on a token that is bound to no key')
+  const algorithm = toJoseAlgorithm(jws.algorithm)
+  if (jws.type !== LINK_TYPE) throw invalid(`must be of type ${LINK_TYPE}`)
+  if (jws.keyId !== binding.thumbprint)
+    throw invalid('must be signed with the key that the piece before it is bound to')
+  const key = binding.key ?? (await findKey(binding.thumbprint, hops[0]?.agentId, agents, environment))
+  if (algorithm === undefined || !ALGORITHMS.includes(algorithm) || !fitsKey(algorithm, key.publicKey)) {
+    throw invalid('uses an algorithm that does not fit the key')
+  }
+  if (!verifyJwsSignature(algorithm, key, jws, environment)) throw invalid('does not verify')
+}
+
+async function findKey(
+  thumbprint: string,
+  agentId: string | undefined,
+  agents: KeySource | undefined,
+  environment: Environment,
+): Promise<ImportedKey> {
+  const query = agentId === undefined ? { keyId: thumbprint } : { agentId, keyId: thumbprint }
+  const found = agents?.findKeys(query, environment) ?? []
+  const keys = isThenable(found) ? await found : found
+  const key = keys.find((candidate) => candidate.thumbprint === thumbprint && candidate.state === 'active')
+  if (key === undefined) throw invalid('is signed with a key that nobody here knows')
+  return key
+}
+
+function handOn(link: LinkClaims, { token, depthLeft }: Holding, rules: LinkRules): Holding {
+  const { delegation, issuer } = token
+  const actor = Object.freeze({ id: link.to, issuer: undefined })
+  const priorActors = Object.freeze([delegation.actor, ...delegation.priorActors])
+  const actors = [actor, ...priorActors]
+  if (actors.length > rules.maxDepth) throw invalid(`makes more than ${rules.maxDepth} actors`)
+  requireNoCircle(actors, { id: delegation.subject, issuer: undefined }, issuer.issuer)
+  const agentId = issuer.agentIdOf(actor)
+  const { authorizationDetails: details, networks } = link
+  return {
+    depthLeft: Math.min(depthLeft - 1, link.maxDepth, ...depthOfDetails(details ?? [])),
+    token: {
+      ...token,
+      delegation: Object.freeze({
+        ...delegation,
+        actor,
+        priorActors,
+        scopes: link.scopes,
+        authorizationDetails: Object.freeze([...delegation.authorizationDetails, ...(details ? [details] : [])]),
+        audiences: link.audiences ?? delegation.audiences,
+        expiresAt: link.times.expiresAt,
+        binding: link.binding.kind,
+      }),
+      times: [...token.times, link.times],
+      binding: link.binding,
+      agentId,
+      hops: [{ actor, agentId, thumbprint: link.binding.thumbprint }, ...token.hops],
+      isHandedOn: true,
+      revocables: [...token.revocables, toRevocable(link, agentId)],
+      networks: bothNetworks(token.networks, networks),
+    },
+  }
+}
+
+function toRevocable(link: LinkClaims, agentId: string | undefined): VerifiedToken['revocables'][number] {
+  return {
+    issuedAt: link.times.issuedAt,
+    keys: [
+      revocationKey({ type: 'token', issuer: link.from, tokenId: link.id }),
+      revocationKey({ type: 'agent', agentId: agentId ?? link.to }),
+      revocationKey({ type: 'key', thumbprint: link.binding.thumbprint }),
+    ],
+  }
+}
+
+function invalid(why: string): Refusal {
+  return new Refusal('chain_invalid', `the link ${why}`)
+}

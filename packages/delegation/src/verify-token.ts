@@ -1,0 +1,156 @@
+import { type Environment, isThenable, Refusal } from '@countermark/core'
+import type { ActorChain } from './actor-chain.ts'
+import { type CompactJws, parseCompactJws } from './compact-jws.ts'
+import type { IssuerKey } from './issuer-key.ts'
+import type { IssuerSettings } from './issuer-options.ts'
+import { type JoseAlgorithm, toJoseAlgorithm } from './jose-algorithm.ts'
+import type { KeyBinding } from './key-binding.ts'
+import { MAX_TOKEN_LENGTH } from './presented-token.ts'
+import { revocationKey } from './revocation-event.ts'
+import type { Revocable } from './revocations.ts'
+import { readStatusReference, type StatusReference } from './status-lists.ts'
+import { type JsonObject, ownMember } from './strict-json.ts'
+import { readTokenClaims, type TokenClaims } from './token-claims.ts'
+import { readNetworks } from './token-networks.ts'
+import type { Hop, VerifiedToken } from './verified-token.ts'
+import { verifyIssuerSignature } from './verify-jws.ts'
+import { type LinkRules, verifyLinks } from './verify-links.ts'
+
+/** What tokens are judged by. */
+export interface TokenRules {
+  readonly issuers: ReadonlyMap<string, IssuerSettings>
+  readonly audiences: readonly string[]
+  readonly maxDepth: number
+  /** `undefined`: links that agents signed themselves are not taken. */
+  readonly links: LinkRules | undefined
+}
+
+const RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' } as const
+
+/** Sets links that agents signed apart from the token and from each other; base64url has no such character. */
+const SEPARATOR = '~'
+
+/**
+ * Verifies a token, and the links behind it, from nothing (RFC 9068 section 4): shape, type, issuer, algorithm, key,
+ * signature, then claims. Its time is judged by whoever asks.
+ * @throws {@link Refusal} `token_malformed`, `token_invalid`, `token_audience`, `chain_invalid` and those of the claims
+ */
+export async function verifyToken(text: string, rules: TokenRules, environment: Environment): Promise<VerifiedToken> {
+  const [tokenText = '', ...links] = text.split(SEPARATOR)
+  if (links.length > 0 && rules.links === undefined) {
+    throw new Refusal('token_malformed', 'the token must not be handed on by agents themselves')
+  }
+  const jws = parseCompactJws(tokenText, RULES)
+  const issuer = findIssuer(jws, rules)
+  const keyQuery = { keyId: jws.keyId, algorithm: requireHeader(jws, issuer) }
+  const key = await findKey(issuer, keyQuery, environment)
+  await verifyIssuerSignature(tokenText, key, 'token_invalid')
+  const claims = readTokenClaims(jws.claims, issuer, rules)
+  const token = toVerifiedToken({ claims, jws, issuer, key, keyQuery })
+  if (rules.links === undefined || links.length === 0) return token
+  return verifyLinks({ token, tokenText, links, rules: rules.links }, environment)
+}
+
+/** RFC 8725 section 3.8: compared character by character, and the keys are those of this issuer only. */
+function findIssuer({ claims }: CompactJws, { issuers }: TokenRules): IssuerSettings {
+  const name = ownMember(claims, 'iss')
+  const issuer = typeof name === 'string' ? issuers.get(name) : undefined
+  if (issuer === undefined) throw invalid('must come from an issuer that is trusted here')
+  return issuer
+}
+
+function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithms }: IssuerSettings): JoseAlgorithm {
+  if (!types.has(type ?? 'none')) throw invalid('must be of a type that is accepted from this issuer')
+  const algorithm = toJoseAlgorithm(name)
+  if (algorithm !== undefined && algorithms.includes(algorithm)) return algorithm
+  throw invalid('must be signed with an algorithm that is accepted from this issuer')
+}
+
+async function findKey(
+  { keys }: IssuerSettings,
+  query: VerifiedToken['keyQuery'],
+  environment: Environment,
+): Promise<IssuerKey> {
+  const found = keys.find(query, environment)
+  const key = isThenable(found) ? await found : found
+  if (key === undefined) throw invalid('must be signed with a key that its issuer publishes')
+  return key
+}
+
+interface Parts {
+  readonly claims: TokenClaims
+  readonly jws: CompactJws
+  readonly issuer: IssuerSettings
+  readonly key: IssuerKey
+  readonly keyQuery: VerifiedToken['keyQuery']
+}
+
+function toVerifiedToken({ claims, jws, issuer, key, keyQuery }: Parts): VerifiedToken {
+  const { subject, tokenId, actor, priorActors, scopes, audiences, issuedAt, expiresAt, notBefore, binding } = claims
+  const hops = toHops(claims, binding, issuer)
+  return {
+    issuer,
+    key,
+    keyQuery,
+    delegation: Object.freeze({
+      issuer: issuer.issuer,
+      subject,
+      tokenId,
+      actor,
+      priorActors,
+      scopes,
+      authorizationDetails: Object.freeze(
+        claims.authorizationDetails === undefined ? [] : [claims.authorizationDetails],
+      ),
+      audiences,
+      issuedAt,
+      expiresAt,
+      binding: binding.kind,
+      claims: bareCopy(jws.claims),
+    }),
+    times: [{ issuedAt, expiresAt, notBefore }],
+    binding,
+    agentId: hops[0]?.agentId,
+    hops,
+    isHandedOn: false,
+    revocables: [toRevocable(claims, hops, issuer.issuer)],
+    status: readStatus(jws.claims, issuer),
+    networks: readNetworks(jws.claims),
+  }
+}
+
+/** Inherits nothing: what somebody puts on `Object.prototype` is no claim. */
+function bareCopy(claims: JsonObject): JsonObject {
+  return Object.freeze(Object.assign(Object.create(null), claims))
+}
+
+function toHops({ actor, priorActors }: ActorChain, binding: KeyBinding, issuer: IssuerSettings): readonly Hop[] {
+  const thumbprint = 'thumbprint' in binding ? binding.thumbprint : undefined
+  return [actor, ...priorActors].map((hop, index) => {
+    return { actor: hop, agentId: issuer.agentIdOf(hop), thumbprint: index === 0 ? thumbprint : undefined }
+  })
+}
+
+function toRevocable(claims: TokenClaims, hops: readonly Hop[], issuer: string): Revocable {
+  const { subject, tokenId, issuedAt, transaction, binding } = claims
+  const names = [
+    revocationKey({ type: 'user', issuer, subject }),
+    revocationKey({ type: 'token', issuer, subject, issuedAt }),
+    ...(tokenId === undefined ? [] : [revocationKey({ type: 'token', issuer, tokenId })]),
+    ...(transaction === undefined ? [] : [revocationKey({ type: 'chain', issuer, transaction })]),
+    ...('thumbprint' in binding ? [revocationKey({ type: 'key', thumbprint: binding.thumbprint })] : []),
+    ...hops.map(({ actor, agentId }) => revocationKey({ type: 'agent', agentId: agentId ?? actor.id })),
+  ]
+  return { issuedAt, keys: names }
+}
+
+function readStatus(claims: JsonObject, { statusList }: IssuerSettings): StatusReference | undefined {
+  if (statusList === 'ignored') return undefined
+  const reference = readStatusReference(claims)
+  if (reference === undefined && statusList === 'required') throw invalid('must say where its status stands')
+  return reference
+}
+
+function invalid(why: string): Refusal {
+  return new Refusal('token_invalid', `the token ${why}`)
+}
