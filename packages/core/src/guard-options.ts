@@ -69,9 +69,9 @@ export interface GuardOptions {
   readonly observers?: readonly Observer[]
   /** Who writes evidence. @default nobody */
   readonly recorder?: Recorder
-  /** Called for each refusal, observed ones included. */
+  /** Called for each refusal, observed ones included. @default nothing is called */
   readonly onRefusal?: (decision: Decision) => void
-  /** Codes of checks that are not ours. */
+  /** Codes of checks that are not ours. @default {} */
   readonly refusals?: Readonly<Record<string, RefusalRow>>
   /** @default the machine's clock */
   readonly clock?: Clock

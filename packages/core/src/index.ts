@@ -54,6 +54,7 @@ export {
 export type { PublicJwk } from './public-jwk.ts'
 export { isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
 export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
+export { rowOf } from './refusal-rows.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
 export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './reply.ts'
 export { isSafeMethod } from './safe-method.ts'

@@ -5,9 +5,12 @@ import { REFUSAL_CODES, type RefusalRow } from './refusal-codes.ts'
 /** Rows of packages outside this repository, by code. */
 export type ForeignRows = Readonly<Record<string, RefusalRow>>
 
+const OWN_ROWS: ForeignRows = REFUSAL_CODES
+const NO_ROWS: ForeignRows = {}
+
 /** The row of a code, from this repository or registered by `createGuard({ refusals })`; `undefined` for any other. */
-export function rowOf(code: string, foreign: ForeignRows): RefusalRow | undefined {
-  if (Object.hasOwn(REFUSAL_CODES, code)) return REFUSAL_CODES[code as keyof typeof REFUSAL_CODES]
+export function rowOf(code: string, foreign: ForeignRows = NO_ROWS): RefusalRow | undefined {
+  if (Object.hasOwn(OWN_ROWS, code)) return OWN_ROWS[code]
   return Object.hasOwn(foreign, code) ? foreign[code] : undefined
 }
 
