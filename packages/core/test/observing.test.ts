@@ -1,4 +1,4 @@
-import { type Check, defineCheck, type Observer } from '../src/index.ts'
+import { type Check, type Decision, defineCheck, type Observer } from '../src/index.ts'
 import { aFactory, aGuard, aRequest, atOnce, codeOf, nameAgent, refuseWith } from './guarding.ts'
 import { watch } from './watch.ts'
 
