@@ -21,7 +21,7 @@ export interface MemoryReplayStoreOptions extends StoreOptions {
    * @default false: refused in a cluster and with NODE_ENV=production
    */
   readonly allowSingleProcess?: boolean
-  /** Live claims in all, about 25 bytes each; more are refused, never made room for. @default 1_000_000 */
+  /** Live claims in all, 20 to 28 bytes each; more are refused, never made room for. @default 1_000_000 */
   readonly maxClaims?: number
 }
 

@@ -3,22 +3,23 @@ import {
   defineCheck,
   type Environment,
   type FreshnessFact,
+  isSafeMethod,
   Misconfigured,
   type ProofFact,
   Refusal,
   type ReplayStore,
   requireKnownOptions,
+  requireWord,
 } from '@countermark/core'
 import { type Answer, askStore, createAnswerCounters, refusalFor } from './store-answer.ts'
-import { requireOneOf } from './store-options.ts'
 
 /** Options of {@link preventReplay}. */
 export interface PreventReplayOptions {
   /** Where used proofs are remembered. Guards that accept the same signatures must share it. */
   readonly store: ReplayStore
   /**
-   * What happens when the store cannot answer. `allow-safe-methods` lets GET, HEAD, OPTIONS and TRACE pass, and the fact
-   * `freshness` says `unchecked`. @default 'refuse': every method is answered with `replay_store_unavailable`
+   * What happens when the store cannot answer. `allow-safe-methods` lets GET, HEAD and OPTIONS pass, and the fact `freshness`
+   * says `unchecked`. @default 'refuse': every method is answered with `replay_store_unavailable`
    */
   readonly onStoreUnavailable?: 'refuse' | 'allow-safe-methods'
 }
@@ -33,9 +34,6 @@ export interface Fresh {
   readonly freshness: FreshnessFact
 }
 
-/** RFC 9110 section 9.2.1. */
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-
 /**
  * Accepts each proof once. Runs after the check that adds `proof`, so that nobody can use up a nonce without the key.
  * @throws {@link Refusal} `replay_detected`, `freshness_unproven`, `signature_expired`, `rate_limited`
@@ -47,7 +45,7 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
   requireKnownOptions('preventReplay', options, ['store', 'onStoreUnavailable'])
   const { store, onStoreUnavailable = 'refuse' } = options
   requireStore(store)
-  requireOneOf('onStoreUnavailable', onStoreUnavailable, ['refuse', 'allow-safe-methods'])
+  requireWord('onStoreUnavailable', onStoreUnavailable, ['refuse', 'allow-safe-methods'])
   const allowsSafe = onStoreUnavailable === 'allow-safe-methods'
   const counters = createAnswerCounters(store.name)
 
@@ -56,7 +54,7 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
     if (answer.result === 'claimed') {
       return { freshness: { store: store.name, state: 'claimed', claimedUntil: proof.acceptUntil } }
     }
-    if (answer.result === 'unavailable' && allowsSafe && SAFE_METHODS.has(method)) {
+    if (answer.result === 'unavailable' && allowsSafe && isSafeMethod(method)) {
       return { freshness: { store: store.name, state: 'unchecked', claimedUntil: undefined } }
     }
     throw refusalFor(answer)

@@ -1,4 +1,4 @@
-import { type Clock, Misconfigured, requireNumber, systemClock } from '@countermark/core'
+import { type Clock, requireNumber, requireWord, systemClock } from '@countermark/core'
 import type { FenceMode, FenceRule } from './fence.ts'
 import type { NonceRule } from './own-nonce.ts'
 
@@ -56,8 +56,8 @@ export const STORE_OPTIONS: readonly (keyof StoreOptions)[] = [
 export function readStoreOptions(options: StoreOptions): StoreRules {
   const { fence = 'default', clock = systemClock } = options
   const { onClockJump = options.clock === undefined ? 'fence' : 'ignore' } = options
-  requireOneOf('fence', fence, ['default', 'strict'])
-  requireOneOf('onClockJump', onClockJump, ['fence', 'ignore'])
+  requireWord('fence', fence, ['default', 'strict'])
+  requireWord('onClockJump', onClockJump, ['fence', 'ignore'])
   const futureSkewSeconds = requireNumber('futureSkewSeconds', options.futureSkewSeconds ?? 30, { min: 0, max: 3600 })
   return {
     fence,
@@ -69,13 +69,4 @@ export function readStoreOptions(options: StoreOptions): StoreRules {
     startedAt: requireNumber('startedAt', options.startedAt ?? clock.wallMs(), { min: 0 }),
     watchesClock: onClockJump === 'fence',
   }
-}
-
-/**
- * Refuses a word that is none of the known ones.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
- */
-export function requireOneOf(name: string, value: string, known: readonly string[]): void {
-  if (known.includes(value)) return
-  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be one of ${known.join(', ')}`)
 }
