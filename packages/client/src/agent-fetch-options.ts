@@ -23,6 +23,7 @@ export type UnderlyingFetch = (url: string, init: UnderlyingInit) => Promise<Res
 
 /** How an agent calls, whoever keeps its key. */
 export interface AgentFetchSettings {
+  /** Who calls, as the registry knows it: sent and signed as `Agent-ID`. Required. */
   readonly agentId: string
   /** Who may get signatures and credentials, such as `['https://api.example.com']`. Nobody else is asked anything. Required. */
   readonly origins: readonly string[]

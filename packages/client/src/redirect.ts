@@ -1,3 +1,4 @@
+import { isSafeMethod } from '@countermark/core'
 import { AgentFetchError } from './agent-fetch-error.ts'
 import type { IsAllowedOrigin } from './allowed-origins.ts'
 import { CREDENTIAL_FIELDS } from './credential-fields.ts'
@@ -11,7 +12,6 @@ const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'content-location',
   'content-type',
 ])
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 const FOR_ONE_ORIGIN: ReadonlySet<string> = new Set([...CREDENTIAL_FIELDS, 'cookie', 'proxy-authorization'])
 
 /**
@@ -34,7 +34,7 @@ export function redirectedRequest(
   const url = requireUrl(location, isAllowedOrigin, request.url)
   const kept = losesContent(request.method, response.status) ? withoutContent(request) : request
   const sameOrigin = url.origin === request.url.origin
-  if (!sameOrigin && !SAFE_METHODS.has(kept.method)) {
+  if (!sameOrigin && !isSafeMethod(kept.method)) {
     throw new AgentFetchError('redirect_refused', 'only a request that reads is carried on to another origin', {
       response,
     })
