@@ -13,21 +13,21 @@ export interface FetcherOptions {
   readonly allowPrivateAddresses?: boolean
   /** Ports that may be connected to. @default [443], with 80 where `allowHttp` */
   readonly ports?: readonly number[] | 'any'
-  /** Longest content accepted, after decoding. @default 262144 */
+  /** Longest content accepted, after decoding. Bytes. @default 262_144 */
   readonly maxBytes?: number
-  /** Time for everything together: DNS, connection, headers and content. Milliseconds. @default 3000 */
+  /** Time for everything together: DNS, connection, headers and content. Milliseconds. @default 3_000 */
   readonly deadlineMs?: number
   /** Deepest nesting of JSON accepted. @default 8 */
   readonly maxDepth?: number
   /** Media types accepted, without parameters. @default ['application/json'] */
   readonly contentTypes?: readonly string[]
-  /** Further header fields to send, such as `authorization`. */
+  /** Further header fields to send, such as `authorization`. @default none */
   readonly headers?: Readonly<Record<string, string>>
-  /** Certificate authorities to trust instead of the public ones, PEM. */
+  /** Certificate authorities to trust instead of the public ones, PEM. @default the public ones */
   readonly ca?: string | readonly string[]
   /** Finds the addresses of a name. @default the operating system's resolver */
   readonly resolve?: ResolveAddresses
-  /** Takes over connecting, and with it the duty to stay away from private addresses; all other limits hold. */
+  /** Takes over connecting, and with it the duty to stay away from private addresses; all other limits hold. @default node's own https */
   readonly fetch?: FetchFunction
 }
 
@@ -41,9 +41,10 @@ export interface FetcherRules extends UrlRules {
   readonly transport: Transport
 }
 
-const KNOWN = [
-  ...['allowHttp', 'allowPrivateAddresses', 'ports', 'maxBytes', 'deadlineMs', 'maxDepth', 'contentTypes'],
-  ...['headers', 'ca', 'resolve', 'fetch'],
+/** Names of {@link FetcherOptions}, for packages whose options include them. */
+export const FETCHER_OPTIONS: readonly (keyof FetcherOptions)[] = [
+  ...(['allowHttp', 'allowPrivateAddresses', 'ports', 'maxBytes', 'deadlineMs', 'maxDepth', 'contentTypes'] as const),
+  ...(['headers', 'ca', 'resolve', 'fetch'] as const),
 ]
 
 /**
@@ -51,7 +52,7 @@ const KNOWN = [
  * @throws TypeError
  */
 export function readFetcherOptions(options: FetcherOptions): FetcherRules {
-  requireOptions('createFetcher', options, KNOWN)
+  requireOptions('createFetcher', options, FETCHER_OPTIONS)
   const { contentTypes = ['application/json'] } = options
   const allowHttp = readSwitch('allowHttp', options.allowHttp)
   const allowPrivateAddresses = readSwitch('allowPrivateAddresses', options.allowPrivateAddresses)

@@ -1,6 +1,6 @@
 export type { FetchedResponse, FetchFunction } from './fetch-transport.ts'
 export { createFetcher, type Fetcher, type JsonDocument, type TextDocument } from './fetcher.ts'
-export type { FetcherOptions } from './fetcher-options.ts'
+export { FETCHER_OPTIONS, type FetcherOptions } from './fetcher-options.ts'
 export { isGlobalAddress } from './global-address.ts'
 export { isOutboundError, type OutboundDetails, OutboundError, type OutboundReason } from './outbound-error.ts'
 export {
@@ -12,6 +12,6 @@ export {
   type RefreshCache,
   type RefreshCacheOptions,
 } from './refresh-cache.ts'
-export type { RefreshTimes } from './refresh-rules.ts'
+export { REFRESH_TIMES, type RefreshTimes } from './refresh-rules.ts'
 export type { ResolveAddresses, ResolvedAddress } from './resolve-addresses.ts'
 export type { SecondLevel } from './second-level.ts'

@@ -1,21 +1,21 @@
 import type { BackoffRules } from './backoff.ts'
-import { requireBetween } from './option-checks.ts'
+import { requireBetween, requireOptions } from './option-checks.ts'
 
 /** When cached answers age. Milliseconds of the monotonic clock. */
 export interface RefreshTimes {
-  /** Age from which an answer is renewed in the background while it is still given. @default 300000 */
+  /** Age from which an answer is renewed in the background while it is still given. @default 300_000 */
   readonly refreshAfterMs?: number
-  /** Age from which callers wait for a renewal, unless renewals are failing. @default 3600000 */
+  /** Age from which callers wait for a renewal, unless renewals are failing. @default 3_600_000 */
   readonly maxAgeMs?: number
-  /** Age up to which an answer is given while renewals fail; at least `maxAgeMs`. @default 86400000 */
+  /** Age up to which an answer is given while renewals fail; at least `maxAgeMs`. @default 86_400_000 */
   readonly staleIfErrorMs?: number
-  /** Shortest time between two renewals that callers force because they miss something. @default 30000 */
+  /** Shortest time between two renewals that callers force because they miss something. @default 30_000 */
   readonly recheckAfterMs?: number
-  /** How long the absence of something is remembered. @default 60000 */
+  /** How long the absence of something is remembered. @default 60_000 */
   readonly absentMs?: number
   /** Lookups each minute that may come to nothing. @default 20 */
   readonly unknownPerMinute?: number
-  /** Most answers kept. @default 10000 */
+  /** Most answers kept. @default 10_000 */
   readonly maxEntries?: number
   /** Randomness for jitter. @default Math.random */
   readonly random?: () => number
@@ -34,7 +34,7 @@ export interface RefreshRules {
   readonly backoff: BackoffRules
 }
 
-/** The options that {@link readRefreshRules} reads. */
+/** Names of {@link RefreshTimes}, for packages whose options include them. */
 export const REFRESH_TIMES: readonly (keyof RefreshTimes)[] = [
   ...(['refreshAfterMs', 'maxAgeMs', 'staleIfErrorMs', 'recheckAfterMs', 'absentMs'] as const),
   ...(['unknownPerMinute', 'maxEntries', 'random'] as const),
@@ -50,6 +50,7 @@ const YEAR_MS = 31_536_000_000
  * @throws TypeError
  */
 export function readRefreshRules(times: RefreshTimes): RefreshRules {
+  requireOptions('times', times, REFRESH_TIMES)
   const { random = Math.random } = times
   const refreshAfterMs = requireBetween('refreshAfterMs', times.refreshAfterMs ?? 300_000, 1, YEAR_MS)
   const maxAgeMs = requireBetween('maxAgeMs', times.maxAgeMs ?? 3_600_000, refreshAfterMs, YEAR_MS)

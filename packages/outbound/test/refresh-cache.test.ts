@@ -324,6 +324,15 @@ describe('an origin that is down', () => {
   })
 })
 
+describe('options of a refresh cache', () => {
+  it.each([
+    ['times', { times: { refreshAfter: 1 } }, 'times has no option refreshAfter'],
+    ['the cache', { maxEntries: 1 }, 'createRefreshCache has no option maxEntries'],
+  ])('that %s does not have are refused', (_of, options: object, message) => {
+    expect(() => createRefreshCache({ load: async () => undefined, ...options })).toThrow(message)
+  })
+})
+
 describe('a flood of unknown keys', () => {
   it('is remembered as absent for a minute each', async () => {
     const origin = createScriptedOrigin()
