@@ -16,7 +16,7 @@ import { requireSourceName } from './source-name.ts'
 export interface FromFileOptions {
   /** Names the source in metrics: lower case, digits, `_`. @default 'file' */
   readonly name?: string
-  /** How often the file is looked at. @default 1000 */
+  /** How often the file is looked at. Milliseconds. @default 1_000 */
   readonly pollMs?: number
   /** The agents this file may speak for. @default all */
   readonly agents?: (agentId: string) => boolean

@@ -13,7 +13,7 @@ export function ownMember(object: JsonObject, name: string): unknown {
 
 /** Whether a value is absent or a point in time, Unix seconds. */
 export function isOptionalTime(value: unknown): value is number | undefined {
-  return value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)
+  return value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
 }
 
 /** Whether a value is absent or a short text. */

@@ -1,9 +1,11 @@
 import { isMisconfigured, Misconfigured, requireKnownOptions } from '@countermark/core'
 import {
   createFetcher,
+  FETCHER_OPTIONS,
   type Fetcher,
   type FetcherOptions,
   isOutboundError,
+  REFRESH_TIMES,
   type RefreshTimes,
   type SecondLevel,
 } from '@countermark/outbound'
@@ -13,7 +15,11 @@ import { requireSourceName } from './source-name.ts'
 export interface RemoteKeysOptions extends FetcherOptions, RefreshTimes {
   /** Names the source in metrics: lower case, digits, `_`. @default 'jwks' or 'registry' */
   readonly name?: string
-  /** A cache that all processes share, such as `redisSecondLevel(client)`. */
+  /** Ports that may be connected to. @default the port in the URL, or 443 and 80 */
+  readonly ports?: readonly number[] | 'any'
+  /** Media types accepted. @default ['application/json'], and `application/jwk-set+json` for `jwks` */
+  readonly contentTypes?: readonly string[]
+  /** A cache that all processes share, such as `redisSecondLevel(client)`. @default none */
   readonly secondLevel?: SecondLevel
   /** Accept keys printed in public documents. @default false */
   readonly allowTestKeys?: boolean
@@ -34,15 +40,6 @@ export interface RemoteKeysRules {
 /** Keys that one fetched document may hold. */
 export const MAX_DOCUMENT_KEYS = 50
 
-const FETCHER = [
-  ...['allowHttp', 'allowPrivateAddresses', 'ports', 'maxBytes', 'deadlineMs', 'maxDepth', 'contentTypes'],
-  ...['headers', 'ca', 'resolve', 'fetch'],
-]
-const TIMES = [
-  ...['refreshAfterMs', 'maxAgeMs', 'staleIfErrorMs', 'recheckAfterMs', 'absentMs', 'unknownPerMinute'],
-  ...['maxEntries', 'random'],
-]
-
 /** What a kind of source has of its own. */
 export interface RemoteKind {
   readonly name: 'jwks' | 'registry'
@@ -58,14 +55,14 @@ export interface RemoteKind {
 export function readRemoteOptions(kind: RemoteKind, url: string, options: RemoteKeysOptions): RemoteKeysRules {
   requireKnownOptions(kind.name, options, [
     ...['name', 'secondLevel', 'allowTestKeys', ...kind.options],
-    ...[...FETCHER, ...TIMES],
+    ...[...FETCHER_OPTIONS, ...REFRESH_TIMES],
   ])
   const { secondLevel, allowTestKeys = false } = options
   const name = requireSourceName(options.name ?? kind.name)
-  const fetcherOptions = { contentTypes: kind.contentTypes, ports: portsOf(url), ...pick(options, FETCHER) }
+  const fetcherOptions = { contentTypes: kind.contentTypes, ports: portsOf(url), ...pick(options, FETCHER_OPTIONS) }
   const { fetcher, checked } = createCheckedFetcher(kind.name, url, fetcherOptions)
   const namespace = JSON.stringify([kind.name, name, checked.href, Object.entries(options.headers ?? {}).sort()])
-  return { name, url: checked, fetcher, times: pick(options, TIMES), secondLevel, namespace, allowTestKeys }
+  return { name, url: checked, fetcher, times: pick(options, REFRESH_TIMES), secondLevel, namespace, allowTestKeys }
 }
 
 /** A port that the operator wrote into the URL needs no second mention. */
