@@ -3,6 +3,7 @@ import {
   acceptUntil,
   isAgentId,
   isKeyId,
+  isSafeMethod,
   isSignatureAlgorithm,
   isThenable,
   type KeyQuery,
@@ -69,7 +70,7 @@ function levelOf(
 }
 
 function requireTimes(
-  { created, expires }: SignatureParameters,
+  { created, expires, tag }: SignatureParameters,
   settings: HttpSignatureSettings,
   level: Level | undefined,
   nowMs: number,
@@ -83,7 +84,10 @@ function requireTimes(
   }
   const { futureSkewSeconds } = settings
   const toleranceSeconds = level === 'identified' ? settings.identifiedSeconds : settings.toleranceSeconds
-  return { created, acceptUntil: acceptUntil({ created, expires }, { toleranceSeconds, futureSkewSeconds }, nowMs) }
+  const end = acceptUntil({ created, expires }, { toleranceSeconds, futureSkewSeconds }, nowMs)
+  if (tag !== 'web-bot-auth' || expires === undefined) return { created, acceptUntil: end }
+  // With a field added that it does not cover, the same signature would identify its sender later: remembered until then.
+  return { created, acceptUntil: Math.max(end, Math.min(expires, created + settings.identifiedSeconds)) }
 }
 
 function requireNonce(
@@ -96,14 +100,10 @@ function requireNonce(
     if (nonce.length <= MAX_NONCE_LENGTH) return nonce
     throw malformed(`a nonce has at most ${MAX_NONCE_LENGTH} characters`)
   }
-  const isSpared = settings.nonce === 'optional' || (settings.nonce === 'required-unsafe' && isSafe(request.method))
+  const isSpared =
+    settings.nonce === 'optional' || (settings.nonce === 'required-unsafe' && isSafeMethod(request.method))
   if (nonce === undefined && (isSpared || level === 'identified')) return undefined
   throw new Refusal('nonce_missing', 'the signature must state a nonce')
-}
-
-/** RFC 9110 section 9.2.1, without TRACE. */
-function isSafe(method: string): boolean {
-  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 }
 
 function requireQuery(keyId: string | undefined, request: AgentRequest): KeyQuery {

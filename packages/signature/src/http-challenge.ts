@@ -1,4 +1,4 @@
-import { type ChallengeContext, type HeaderField, REFUSAL_CODES, type RefusalRow } from '@countermark/core'
+import { type ChallengeContext, type HeaderField, type RefusalCode, rowOf } from '@countermark/core'
 import { createAcceptSignature } from './accept-signature.ts'
 import { WANT_CONTENT_DIGEST } from './content-digest.ts'
 import type { HttpSignatureSettings } from './http-signature-settings.ts'
@@ -6,12 +6,15 @@ import type { HttpSignatureSettings } from './http-signature-settings.ts'
 /** Tells a refused caller what to sign next time (RFC 9421 section 5, RFC 9530 section 4, draft Signature-Key). */
 export function writeHttpChallenge(context: ChallengeContext, settings: HttpSignatureSettings): readonly HeaderField[] {
   const { refusal, request } = context
-  if (!Object.hasOwn(REFUSAL_CODES, refusal.code)) return []
-  const row: RefusalRow = REFUSAL_CODES[refusal.code as keyof typeof REFUSAL_CODES]
+  // Codes of checks that are not ours say nothing about signatures.
+  const row = rowOf(refusal.code)
+  if (row === undefined) return []
   const components = settings.coverageFor(request, settings.tag).componentsFor(request)
   const fields: HeaderField[] = []
   if (row.status === 401) fields.push(['WWW-Authenticate', `Signature realm="${request.authority}"`])
-  if (row.signatureError !== undefined) fields.push(['Signature-Error', signatureError(context, components, settings)])
+  if (row.signatureError !== undefined) {
+    fields.push(['Signature-Error', signatureError(row.signatureError, refusal.code, components, settings)])
+  }
   if (row.retry === 'resign') fields.push(['Accept-Signature', acceptSignature(context, components, settings)])
   if (request.hasBody && (row.retry === 'resign' || refusal.code === 'digest_mismatch')) {
     fields.push(['Want-Content-Digest', WANT_CONTENT_DIGEST])
@@ -35,13 +38,13 @@ function acceptSignature(
 }
 
 function signatureError(
-  { refusal }: ChallengeContext,
+  error: string,
+  code: RefusalCode,
   components: readonly string[],
   { algorithms }: HttpSignatureSettings,
 ): string {
-  const { signatureError: error } = REFUSAL_CODES[refusal.code as keyof typeof REFUSAL_CODES] as RefusalRow
-  if (refusal.code === 'coverage_insufficient') return `error=${error}, required_input=${strings(components)}`
-  if (refusal.code === 'algorithm_not_allowed') return `error=${error}, supported_algorithms=${strings(algorithms)}`
+  if (code === 'coverage_insufficient') return `error=${error}, required_input=${strings(components)}`
+  if (code === 'algorithm_not_allowed') return `error=${error}, supported_algorithms=${strings(algorithms)}`
   return `error=${error}`
 }
 

@@ -4,6 +4,7 @@ import {
   Misconfigured,
   requireKnownOptions,
   requireNumber,
+  requireWord,
   type SignatureAlgorithm,
 } from '@countermark/core'
 import { type CoveragePolicy, createCoverage } from './coverage.ts'
@@ -85,9 +86,4 @@ function acceptedTags(
     throw new Misconfigured('ERR_OPTION_INVALID', "tags must be 'any' or a list such as ['agent-auth', undefined]")
   }
   return { acceptsTag: (tag) => tags.some((accepted) => accepted === tag), tag: tags[0] }
-}
-
-function requireWord<Word extends string>(name: string, value: Word, words: readonly Word[]): Word {
-  if (words.includes(value)) return value
-  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be one of ${words.join(', ')}`)
 }

@@ -22,8 +22,9 @@ import { createSealedChallenges } from './sealed-challenges.ts'
 
 /** What both ways of keeping challenges let you choose. */
 export interface MessageChallengesBasics {
+  /** Where public keys come from. */
   readonly keys: KeySource
-  /** How long an agent may take to answer. */
+  /** How long an agent may take to answer: whole seconds, up to a day. */
   readonly ttlSeconds: number
   /** @default DEFAULT_ALGORITHMS of core */
   readonly algorithms?: readonly SignatureAlgorithm[]

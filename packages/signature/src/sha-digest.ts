@@ -1,7 +1,6 @@
-import * as crypto from 'node:crypto'
+import { hash } from 'node:crypto'
 
-/** A digest in base64. The one-shot function costs a third of a hash object for small inputs; old runtimes lack it. */
+/** A digest in base64. The one-shot function costs a third of a hash object for small inputs. */
 export function digestBase64(algorithm: 'sha256' | 'sha512', bytes: Uint8Array): string {
-  if (typeof crypto.hash === 'function') return crypto.hash(algorithm, bytes, 'base64')
-  return crypto.createHash(algorithm).update(bytes).digest('base64')
+  return hash(algorithm, bytes, 'base64')
 }

@@ -6,6 +6,7 @@ import { writeSignatureBase } from './signature-base.ts'
 
 /** How to sign a message. */
 export interface SignMessageOptions extends NewSignatureInput {
+  /** Signs: a private key, or a function that has one elsewhere. */
   readonly key: SigningKey
 }
 

@@ -7,18 +7,21 @@ import type { SignableResponse } from './signable-message.ts'
 
 /** How a server signs what it answers. */
 export interface SignResponseOptions {
+  /** Signs: a private key, or a function that has one elsewhere. */
   readonly key: SigningKey
+  /** The name under which agents know the public half. */
   readonly keyid: string
   /** Unix seconds. */
   readonly created: number
-  /** Unix seconds. */
+  /** Unix seconds. @default no end of its own: the verifier's tolerance decides */
   readonly expires?: number
+  /** What the signature is for. @default none */
   readonly tag?: string
   /** @default 'sig1' */
   readonly label?: string
-  /** The label of the request's signature, which this answer is bound to. */
+  /** The label of the request's signature, which this answer is bound to. @default the request without its signature */
   readonly requestLabel?: string
-  /** The content as it will be transferred; leave it out for answers without any, such as to HEAD. */
+  /** The content as it will be transferred; leave it out for answers without any, such as to HEAD. @default none */
   readonly content?: Uint8Array
   /** Components besides the minimum. @default [] */
   readonly also?: readonly string[]

@@ -1,4 +1,4 @@
-import { type ChallengeContext, type HeaderField, REFUSAL_CODES } from '@countermark/core'
+import { type ChallengeContext, type HeaderField, rowOf } from '@countermark/core'
 import { isNonce } from './simple-fields.ts'
 
 /** What a simple form asks for. */
@@ -12,8 +12,7 @@ export interface SimpleChallenge {
 
 /** The challenge of a simple form (RFC 9110 section 11.6.1); nothing when signing again would not help. */
 export function challengeOf({ refusal }: ChallengeContext, asked: SimpleChallenge): readonly HeaderField[] {
-  const mayResign = Object.hasOwn(REFUSAL_CODES, refusal.code) && REFUSAL_CODES[refusal.code].retry === 'resign'
-  if (!mayResign) return []
+  if (rowOf(refusal.code)?.retry !== 'resign') return []
   const { version, fields, nonce } = asked
   const fresh = nonce !== undefined && isNonce(nonce) ? `, nonce="${nonce}"` : ''
   return [['WWW-Authenticate', `Agent-Auth version="${version}", headers="${fields.join(' ')}"${fresh}`]]

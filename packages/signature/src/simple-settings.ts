@@ -3,6 +3,7 @@ import { completeHeaderNames, type SimpleHeaderNames } from './simple-header-nam
 
 /** What both versions of the simple form let you choose. */
 export interface SimpleHeadersLimits {
+  /** Other names for the header fields. @default the standard names */
   readonly headers?: SimpleHeaderNames
   /** Oldest acceptable signature. Seconds. @default 300 */
   readonly toleranceSeconds?: number

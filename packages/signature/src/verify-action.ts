@@ -23,6 +23,7 @@ import { parseSignedAction } from './signed-action.ts'
 
 /** Which actions are accepted. */
 export interface ActionVerifierOptions {
+  /** Where public keys come from. */
   readonly keys: KeySource
   /** Remembers used actions: everybody who executes for this audience shares one. */
   readonly store: ReplayStore

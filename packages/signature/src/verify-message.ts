@@ -38,17 +38,17 @@ export interface VerifyMessageOptions {
   readonly nowMs: number
   /** `bare` is RFC 9421 alone: no age, no coverage. Never enough for a request that does something. */
   readonly policy: MessagePolicy | 'bare'
-  /** Only the signature of this label. */
+  /** Only the signature of this label. @default any */
   readonly label?: string
-  /** Only signatures with this tag. */
+  /** Only signatures with this tag. @default any */
   readonly tag?: string
-  /** The content as transferred: checked against `Content-Digest` when that is covered. */
+  /** The content as transferred: checked against `Content-Digest` when that is covered. @default not checked */
   readonly content?: Uint8Array
   /** @default DEFAULT_ALGORITHMS of core */
   readonly algorithms?: readonly SignatureAlgorithm[]
   /** @default nodeVerifier */
   readonly verifier?: SignatureVerifier
-  /** Types of fields beyond the registered ones, for components marked `sf`. */
+  /** Types of fields beyond the registered ones, for components marked `sf`. @default {} */
   readonly fieldTypes?: Readonly<Record<string, FieldType>>
 }
 

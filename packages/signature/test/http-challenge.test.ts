@@ -79,7 +79,7 @@ describe('the challenge of httpSignatures', () => {
   })
 
   it('says nothing about refusals of other packages', () => {
-    expect(fieldsFor('token_expired' as RefusalCode)).toEqual({})
+    expect(fieldsFor('outside_hours' as RefusalCode)).toEqual({})
   })
 
   it('says which digest it wants when the digest was wrong', () => {
