@@ -154,7 +154,7 @@ function describeWording<Middleware>(start: StartGuardedApp<Middleware>): void {
     ['full', 'key_unknown', true],
     ['minimal', 'signature_invalid', false],
   ] as const)('errorDetail %s', (errorDetail, code, hasDetail) => {
-    it('tells about an unknown key what it should', async () => {
+    it('names an unknown key to observers, and to the caller as far as it is set to', async () => {
       const app = await start({ options: { errorDetail } })
       const problem = problemOf(await app.send({ keyId: 'nobody-knows-me' }))
       expect([problem['code'], 'detail' in problem]).toEqual([code, hasDetail])
