@@ -1,4 +1,4 @@
-import { rawRequest, type SignedRequest, sendRaw, type TestAgent } from '@countermark/testing'
+import { type RequestToSign, rawRequest, type SignedRequest, sendRaw, type TestAgent } from '@countermark/testing'
 import type { BackendProcess } from './processes.ts'
 import { allOf, attack, outcomeOf, rawOutcome, type Scene } from './scene.ts'
 import type { World } from './world.ts'
@@ -12,21 +12,17 @@ const ORDER = {
 const INVOICE = { ...ORDER, target: '/v1/invoices', body: '{"amount":4200}' } as const
 
 /** A victim's request, taken off the wire before it arrived. */
-function capture(
-  backend: BackendProcess,
-  agent: TestAgent,
-  request = ORDER as Parameters<TestAgent['signRequest']>[0],
-): Promise<SignedRequest> {
+function capture(backend: BackendProcess, agent: TestAgent, request: RequestToSign = ORDER): Promise<SignedRequest> {
   return agent.signRequest({ ...request, url: backend.origin + (request.target ?? '/') })
 }
 
-const shopOf = ({ shop }: World): BackendProcess => shop[0] as BackendProcess
+const shopOf = ({ shop }: World): BackendProcess => shop[0]
 
 /** A captured request that arrives with one thing changed, on both backends: they must agree. */
 function changed(
   title: string,
   expected: string,
-  sent: NonNullable<NonNullable<Parameters<TestAgent['signRequest']>[0]['tamper']>['sent']>,
+  sent: NonNullable<NonNullable<RequestToSign['tamper']>['sent']>,
 ): Scene {
   return {
     backend: 'both',

@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { rawRequest, sendRaw } from '@countermark/testing'
-import type { BackendProcess } from './processes.ts'
 import { allOf, outcomeOf, rawOutcome, type Scene } from './scene.ts'
 
 const ORDER = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"item":"kettle"}' }
@@ -16,9 +15,9 @@ export const DAY_SCENES: readonly Scene[] = [
       keys.put(buyer.agentId, { keyId: 'buyer-2', jwk: next.publicKey.export({ format: 'jwk' }) })
       const renewed = buyer.fetchAs(buyer.agentId, next.privateKey, 'buyer-2')
       const outcomes = [
-        await outcomeOf(await renewed(`${shop?.origin}/orders`)),
+        await outcomeOf(await renewed(`${shop.origin}/orders`)),
         await outcomeOf(await renewed(`${billing.origin}/v1/invoices/1`)),
-        await outcomeOf(await buyer.fetch(`${shop?.origin}/orders`)),
+        await outcomeOf(await buyer.fetch(`${shop.origin}/orders`)),
         await outcomeOf(await buyer.fetch(`${billing.origin}/v1/invoices/1`)),
       ]
       return allOf(outcomes, '200')
@@ -32,7 +31,7 @@ export const DAY_SCENES: readonly Scene[] = [
       const past = generateKeyPairSync('ed25519')
       const notAfter = Math.floor(Date.now() / 1000) - 3600
       keys.put('agt_retired', { keyId: 'retired-1', jwk: past.publicKey.export({ format: 'jwk' }), notAfter })
-      return outcomeOf(await buyer.fetchAs('agt_retired', past.privateKey, 'retired-1')(`${shop?.origin}/orders`))
+      return outcomeOf(await buyer.fetchAs('agt_retired', past.privateKey, 'retired-1')(`${shop.origin}/orders`))
     },
   },
   {
@@ -40,8 +39,8 @@ export const DAY_SCENES: readonly Scene[] = [
     title: 'a process restarts: the client proves itself fresh by itself',
     expected: '201',
     play: async ({ shop: [shop], buyer }) => {
-      await (shop as BackendProcess).restart()
-      return outcomeOf(await buyer.fetch(`${shop?.origin}/orders`, ORDER))
+      await shop.restart()
+      return outcomeOf(await buyer.fetch(`${shop.origin}/orders`, ORDER))
     },
   },
   {
@@ -49,12 +48,11 @@ export const DAY_SCENES: readonly Scene[] = [
     title: 'a request captured before the restart is not accepted after it',
     expected: 'refused',
     play: async ({ shop: [shop], victim }) => {
-      const process = shop as BackendProcess
-      const request = rawRequest(await victim.signRequest({ ...ORDER, url: `${process.origin}/orders` }))
-      const first = rawOutcome(await sendRaw(process.port, request))
+      const request = rawRequest(await victim.signRequest({ ...ORDER, url: `${shop.origin}/orders` }))
+      const first = rawOutcome(await sendRaw(shop.port, request))
       if (first !== '201') return `the first answer was ${first}`
-      await process.restart()
-      const second = rawOutcome(await sendRaw(process.port, request))
+      await shop.restart()
+      const second = rawOutcome(await sendRaw(shop.port, request))
       // With Redis the claim is still there; without it, the new process knows that it cannot know.
       return ['401 replay_detected', '401 freshness_unproven'].includes(second) ? 'refused' : second
     },
@@ -64,10 +62,10 @@ export const DAY_SCENES: readonly Scene[] = [
     title: 'the key registry goes down: cached keys carry on',
     expected: '200',
     play: async ({ shop: [shop], billing, buyer, keys }) => {
-      await outcomeOf(await buyer.fetch(`${shop?.origin}/orders`))
+      await outcomeOf(await buyer.fetch(`${shop.origin}/orders`))
       keys.fail(true)
       const outcomes = [
-        await outcomeOf(await buyer.fetch(`${shop?.origin}/orders`)),
+        await outcomeOf(await buyer.fetch(`${shop.origin}/orders`)),
         await outcomeOf(await buyer.fetch(`${billing.origin}/v1/invoices/1`)),
       ]
       keys.fail(false)

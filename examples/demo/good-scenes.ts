@@ -15,7 +15,7 @@ export const GOOD_SCENES: readonly Scene[] = [
     title: 'GET with a query, signed by RFC 9421',
     expected: '200',
     play: async ({ shop: [shop], buyer }) =>
-      expectBody(await buyer.fetch(`${shop?.origin}/orders?page=2`), { agent: 'agt_buyer', page: '2' }),
+      expectBody(await buyer.fetch(`${shop.origin}/orders?page=2`), { agent: 'agt_buyer', page: '2' }),
   },
   {
     backend: 'koa',
@@ -29,7 +29,7 @@ export const GOOD_SCENES: readonly Scene[] = [
     title: 'POST with JSON, digest over the bytes, parser behind the guard',
     expected: '201',
     play: async ({ shop: [shop], buyer }) =>
-      expectBody(await buyer.fetch(`${shop?.origin}/orders`, json({ item: 'kettle' })), {
+      expectBody(await buyer.fetch(`${shop.origin}/orders`, json({ item: 'kettle' })), {
         agent: 'agt_buyer',
         item: 'kettle',
       }),
@@ -49,7 +49,7 @@ export const GOOD_SCENES: readonly Scene[] = [
     title: 'POST in the simple header form',
     expected: '201',
     play: async ({ shop: [shop], buyer }) =>
-      expectBody(await buyer.simpleFetch(`${shop?.origin}/orders`, json({ item: 'cup' })), {
+      expectBody(await buyer.simpleFetch(`${shop.origin}/orders`, json({ item: 'cup' })), {
         agent: 'agt_buyer',
         item: 'cup',
       }),
@@ -71,7 +71,7 @@ export const GOOD_SCENES: readonly Scene[] = [
     play: async ({ shop: [shop], buyer }) => {
       const headers = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' }
       const body = gzipSync(JSON.stringify({ item: 'zipped' }))
-      return expectBody(await buyer.fetch(`${shop?.origin}/orders`, { method: 'POST', headers, body }), {
+      return expectBody(await buyer.fetch(`${shop.origin}/orders`, { method: 'POST', headers, body }), {
         agent: 'agt_buyer',
         item: 'zipped',
       })
@@ -84,7 +84,7 @@ export const GOOD_SCENES: readonly Scene[] = [
     play: async ({ shop: [shop], buyer }) => {
       const form = new FormData()
       form.set('file', new Blob([new Uint8Array(50_000)]), 'scan.pdf')
-      return expectBody(await buyer.fetch(`${shop?.origin}/documents`, { method: 'POST', body: form }), {
+      return expectBody(await buyer.fetch(`${shop.origin}/documents`, { method: 'POST', body: form }), {
         agent: 'agt_buyer',
         bytes: 50_000,
       })
@@ -97,7 +97,7 @@ export const GOOD_SCENES: readonly Scene[] = [
     play: async ({ shop: [shop], buyer }) => {
       const headers = { 'Content-Type': 'application/octet-stream' }
       const body = new Uint8Array(3_000_000)
-      return expectBody(await buyer.fetch(`${shop?.origin}/uploads`, { method: 'POST', headers, body }), {
+      return expectBody(await buyer.fetch(`${shop.origin}/uploads`, { method: 'POST', headers, body }), {
         agent: 'agt_buyer',
         bytes: 3_000_000,
       })
@@ -111,7 +111,7 @@ export const GOOD_SCENES: readonly Scene[] = [
       const body = new Blob(['one ', 'two ', 'three']).stream()
       const headers = { 'Content-Type': 'text/plain' }
       return expectBody(
-        await buyer.fetch(`${shop?.origin}/uploads`, { method: 'POST', headers, body, duplex: 'half' } as RequestInit),
+        await buyer.fetch(`${shop.origin}/uploads`, { method: 'POST', headers, body, duplex: 'half' } as RequestInit),
         { agent: 'agt_buyer', bytes: 13 },
       )
     },
@@ -127,7 +127,7 @@ export const GOOD_SCENES: readonly Scene[] = [
     title: 'health checks are open by name, to everybody',
     expected: '200',
     play: async ({ shop: [shop], billing }) => {
-      const [first, second] = await Promise.all([fetch(`${shop?.origin}/healthz`), fetch(`${billing.origin}/healthz`)])
+      const [first, second] = await Promise.all([fetch(`${shop.origin}/healthz`), fetch(`${billing.origin}/healthz`)])
       return first.ok ? outcomeOf(second) : outcomeOf(first)
     },
   },

@@ -8,7 +8,7 @@ import { say } from './screen.ts'
 /** Everything that plays in the demo. */
 export interface World {
   /** Two processes of one Express service where Redis is there, one otherwise. */
-  readonly shop: readonly BackendProcess[]
+  readonly shop: readonly [BackendProcess, ...BackendProcess[]]
   readonly billing: BackendProcess
   readonly keys: KeyRegistry
   readonly hasRedis: boolean
@@ -49,12 +49,15 @@ export async function createWorld(): Promise<World> {
     redisPort: redis?.port,
     responseKey: responseKeys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
   }
-  const shopPorts = redis === undefined ? [shopPort] : [shopPort, secondPort]
-  const origins = shopPorts.map((port) => `http://127.0.0.1:${port}`)
-  const [billing, ...shop] = await Promise.all([
+  const furtherPorts = redis === undefined ? [] : [secondPort]
+  const origins = [shopPort, ...furtherPorts].map((port) => `http://127.0.0.1:${port}`)
+  const startShop = (port: number) => startBackend('express', { ...shared, port, origins })
+  const [billing, firstShop, ...furtherShops] = await Promise.all([
     startBackend('koa', { ...shared, port: billingPort, origins: [`http://127.0.0.1:${billingPort}`] }),
-    ...shopPorts.map((port) => startBackend('express', { ...shared, port, origins })),
+    startShop(shopPort),
+    ...furtherPorts.map(startShop),
   ])
+  const shop = [firstShop, ...furtherShops] as const
   for (const { origin } of shop) say(`shop    (Express)     ${origin}`)
   say(`billing (Koa)         ${billing.origin}`)
   const agents = await createAgents(keys, [...origins, billing.origin], responseKeys.publicKey)
