@@ -41,7 +41,8 @@ describe('an attacker with a key that was revoked', () => {
     const key = servedKey('k1')
     const remote = await openRemote(KINDS.registry, [key])
     await remote.find(KNOWN)
-    const revoking = registryOf({ id: 'agt_a', keys: [{ ...key, state: 'revoked' }] })
+    const revoked = { ...key, state: 'revoked' }
+    const revoking = registryOf({ id: 'agt_a', keys: [revoked] })
     const failing = text('<html>blocked by the firewall</html>', { 'content-type': 'text/html' }, 403)
     remote.server.answer = (request, response) => {
       const answer = request.url?.endsWith('/agt_a') === true ? revoking : failing
