@@ -4,6 +4,7 @@ import {
   type Environment,
   isRefusal,
   isThenable,
+  isUnavailable,
   type KeySource,
   Refusal,
   type SignatureAlgorithm,
@@ -46,13 +47,27 @@ export function judgeCandidate(given: Case): SignatureFacts | Promise<SignatureF
 
 /**
  * Asks once more by key id alone when the named agent has no such key: only then can a good signature in another's name
- * be called `agent_mismatch` instead of `key_unknown`.
+ * be called `agent_mismatch` instead of `key_unknown`. A source that cannot tell changes nothing: the agent has no such key,
+ * and a flood of invented key ids must not turn that into a fault of ours.
  */
 function judgeKnown(given: Case, keys: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
   const { agentId, keyId } = given.candidate.query
   if (keys.length > 0 || agentId === undefined || keyId === undefined) return judgeWithKeys(given, keys)
-  const others = given.judge.keys.findKeys({ keyId }, given.environment)
+  const others = findByKeyId(given, keyId)
   return isThenable(others) ? others.then((found) => judgeWithKeys(given, found)) : judgeWithKeys(given, others)
+}
+
+function findByKeyId({ judge, environment }: Case, keyId: string): readonly AgentKey[] | Promise<readonly AgentKey[]> {
+  const toNone = (error: unknown): readonly AgentKey[] => {
+    if (isUnavailable(error)) return []
+    throw error
+  }
+  try {
+    const found = judge.keys.findKeys({ keyId }, environment)
+    return isThenable(found) ? found.catch(toNone) : found
+  } catch (error) {
+    return toNone(error)
+  }
 }
 
 function judgeWithKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
