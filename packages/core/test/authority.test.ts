@@ -94,9 +94,12 @@ describe('an authority', () => {
     expect(thrownBy(() => originOf([authority], 'x'))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
   })
 
-  it('cannot be http and https at once', () => {
-    const error = thrownBy(() => originOf(['http://api.example.com', 'https://api.example.com:80'], 'x'))
-    expect(error).toMatchObject({ code: 'ERR_OPTION_INVALID' })
+  it.each([
+    ['http://api.example.com', 'https://api.example.com'],
+    ['http://api.example.com', 'https://api.example.com:80'],
+    ['http://api.example.com:8443', 'https://api.example.com:8443'],
+  ])('cannot be http and https at once: %s and %s', (...authorities) => {
+    expect(thrownBy(() => originOf(authorities, 'x'))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
   })
 
   it('may be repeated', () => {

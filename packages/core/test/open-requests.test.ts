@@ -1,3 +1,4 @@
+import type { Observer } from '../src/index.ts'
 import { aGuard, aRequest, atOnce, codeOf, refuseWith } from './guarding.ts'
 
 describe('requests that are left open', () => {
@@ -22,6 +23,13 @@ describe('requests that are left open', () => {
     ['the path for another host', { target: '/healthz', authority: '' }, 'authority_mismatch'],
   ])('%s', (_name, input, code) => {
     expect(codeOf(atOnce(guard(aRequest(input))))).toBe(code)
+  })
+
+  it('count as anonymous', () => {
+    const anonymous: boolean[] = []
+    const observers: readonly Observer[] = [{ decided: (decision) => void anonymous.push(decision.anonymous) }]
+    atOnce(aGuard([refuseWith('credentials_missing')], { open, observers })(aRequest({ target: '/healthz' })))
+    expect(anonymous).toEqual([true])
   })
 
   it('are none unless they are named', () => {

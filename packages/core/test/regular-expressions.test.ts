@@ -37,6 +37,17 @@ const FILES = readdirSync(PACKAGES)
   })
 const EXPRESSIONS = FILES.flatMap(expressionsOf)
 
+/** Quadratic on text that cannot come: each with the reason why it cannot. */
+const UNREACHED: Readonly<Record<string, string>> = {
+  '"(?:[^"\\\\]|\\\\.)*"|[{}[\\]]':
+    'delegation/src/strict-json.ts: the text was accepted by JSON.parse, which leaves no string open',
+}
+
+/** Made while the server starts: each with who chooses it. */
+const MADE: Readonly<Record<string, string>> = {
+  'capability/src/scope-aliases.ts': 'from the aliases of the configuration, with one wildcard each',
+}
+
 describe('a regular expression', () => {
   it('is found wherever one is written', () => {
     expect(EXPRESSIONS.length).toBeGreaterThan(20)
@@ -46,7 +57,7 @@ describe('a regular expression', () => {
     expect(checkSync('^(?:a+)+$', '').status).toBe('vulnerable')
   })
 
-  it.each(EXPRESSIONS)(
+  it.each(EXPRESSIONS.filter(({ source }) => !Object.hasOwn(UNREACHED, source)))(
     'of $where takes time linear in what an attacker sends: /$source/',
     ({ source, flags }) => {
       const diagnostics = checkSync(source, flags, { timeout: 20_000 })
@@ -60,9 +71,9 @@ describe('a regular expression', () => {
   )
 })
 
-describe('a regular expression that is made while the server runs', () => {
-  it('does not exist: nobody else chooses one', () => {
+describe('a regular expression that is made and not written', () => {
+  it('is known, and chosen by nobody who sends requests', () => {
     const made = FILES.filter((file) => /\bRegExp\(/.test(readFileSync(file, 'utf8')))
-    expect(made.map((file) => relative(PACKAGES, file))).toEqual([])
+    expect(made.map((file) => relative(PACKAGES, file)).sort()).toEqual(Object.keys(MADE).sort())
   })
 })
