@@ -4,6 +4,7 @@ import type { HeaderField } from '@countermark/core'
 import {
   type AdapterExchange,
   type AdapterUnderTest,
+  createFakeClock,
   type GuardedApp,
   problemOf,
   type RawResponse,
@@ -80,6 +81,22 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       const tamper = { headerLines: (lines: readonly HeaderField[]) => [...lines, [name, value] as const] }
       const response = await app.send({ method: 'POST', body: gzipSync('{"amount":4200}'), tamper })
       expect([problemOf(response)['code'], app.runs.length]).toEqual(['coverage_insufficient', 0])
+    })
+
+    it.each<[string, Partial<RequestToSign>]>([
+      ['as it was', {}],
+      ['with a field added', { tamper: { headerLines: (lines) => [...lines, ['Idempotency-Key', '1']] } }],
+      ['with a query added', { tamper: { sent: { target: '/orders?all' } } }],
+      ['with a body added', { tamper: { sent: { body: Buffer.from('{}') } } }],
+    ])('cannot replay a Web Bot Auth request once it is too old to count as signed: %s', async (_how, change) => {
+      const clock = createFakeClock()
+      const app = await start({ options: { clock } })
+      const created = clock.seconds()
+      const once = { target: '/orders', tag: 'web-bot-auth', created, expires: created + 3600, nonce: 'only-once' }
+      const first = await app.send(once)
+      clock.advance(600_000)
+      const second = await app.send({ ...once, ...change })
+      expect([first.status, second.status, app.runs.length]).toEqual([200, 401, 1])
     })
 
     it('cannot hide the framing of a body behind fields that Node drops', async () => {
