@@ -26,6 +26,11 @@ interface Tally {
 }
 
 const BUCKET_SECONDS = 8
+/**
+ * A key may hold this many times what is still free: the less there is, the less for those who hold most. So no number of
+ * greedy keys fills everything, and there is always room for one that holds little.
+ */
+const MOST_OF_FREE = 4
 
 /** Claims are counted in buckets by their end, so nothing is kept for each claim and a bucket is forgotten whole. */
 export function createClaimQuota({ maxClaims, maxClaimsPerKey }: QuotaLimits): ClaimQuota {
@@ -50,8 +55,10 @@ export function createClaimQuota({ maxClaims, maxClaimsPerKey }: QuotaLimits): C
   return {
     exceeded: (thumbprint, nowSecond) => {
       forgetEnded(nowSecond)
-      if ((keys.get(thumbprint)?.live ?? 0) >= maxClaimsPerKey) return 'over_quota'
-      return live >= maxClaims ? 'full' : undefined
+      const held = keys.get(thumbprint)?.live ?? 0
+      if (held >= maxClaimsPerKey) return 'over_quota'
+      if (live >= maxClaims) return 'full'
+      return held >= (maxClaims - live) * MOST_OF_FREE ? 'over_quota' : undefined
     },
     count: (thumbprint, lastSecond) => {
       const key = keys.get(thumbprint) ?? { thumbprint, live: 0, latest: undefined }

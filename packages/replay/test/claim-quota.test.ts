@@ -25,11 +25,38 @@ describe('the quota', () => {
     )
   })
 
+  it('gives all of it but a fifth to a single key', () => {
+    const quota = createClaimQuota({ maxClaims: 100, maxClaimsPerKey: 1000 })
+    let held = 0
+    while (quota.exceeded('a', 1000) === undefined) {
+      quota.count('a', 1008)
+      held++
+    }
+    expect([held, quota.exceeded('a', 1000)]).toEqual([80, 'over_quota'])
+  })
+
   it('limits all keys together', () => {
     const quota = createClaimQuota({ maxClaims: 2, maxClaimsPerKey: 2 })
     quota.count('a', 1008)
     quota.count('b', 1016)
     expect(quota.exceeded('c', 1000)).toBe('full')
     expect(quota.exceeded('c', 1016)).toBeUndefined()
+  })
+})
+
+describe('an attacker with many keys', () => {
+  it('cannot take all the room there is from those who hold little', () => {
+    const quota = createClaimQuota({ maxClaims: 10_000, maxClaimsPerKey: 1_000 })
+    for (let round = 0; round < 1_000; round++) {
+      for (let key = 0; key < 20; key++) {
+        if (quota.exceeded(`greedy ${key}`, 1_000) === undefined) quota.count(`greedy ${key}`, 87_400)
+      }
+    }
+    for (let claim = 0; claim < 50; claim++) {
+      expect(quota.exceeded('modest', 1_000)).toBeUndefined()
+      quota.count('modest', 1_300)
+    }
+    expect(quota.exceeded('newcomer', 1_000)).toBeUndefined()
+    expect(quota.exceeded('greedy 1', 1_000)).toBe('over_quota')
   })
 })
