@@ -5,6 +5,7 @@ import { type KeyMaterial, readKeyMaterial } from './key-material.ts'
 import type { PublicJwk } from './public-jwk.ts'
 import { PUBLISHED_TEST_KEYS } from './published-test-keys.ts'
 import { Refusal } from './refusal.ts'
+import { isRocaModulus } from './roca.ts'
 import { thumbprintOf } from './thumbprint.ts'
 
 /** A public key fit for use. */
@@ -41,7 +42,7 @@ export function importPublicKey(material: KeyMaterial, options: ImportOptions = 
   const { publicKey, jwk, algorithm: stated } = readKeyMaterial(material)
   const algorithm = chooseAlgorithm(jwk, stated, options.algorithm)
   const rawPublicKey = jwk.kty === 'OKP' ? checkedPoint(jwk) : undefined
-  if (jwk.kty === 'RSA') checkRsa(publicKey)
+  if (jwk.kty === 'RSA') checkRsa(publicKey, jwk)
   const thumbprint = thumbprintOf(jwk)
   if (PUBLISHED_TEST_KEYS.has(thumbprint) && options.allowTestKeys !== true) {
     throw invalid('the private half of this key is public; allowTestKeys accepts it in tests')
@@ -74,12 +75,15 @@ function checkedPoint(jwk: PublicJwk): Uint8Array {
   return point
 }
 
-function checkRsa(publicKey: KeyObject): void {
+function checkRsa(publicKey: KeyObject, { n = '' }: JsonWebKey): void {
   const { modulusLength = 0, publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {}
   if (!(modulusLength >= 2048 && modulusLength <= 4096)) throw invalid('an RSA key has 2048 to 4096 bits')
   // A larger exponent would make each verification as dear as a signature.
   if (publicExponent < 65_537n || publicExponent >= 2n ** 32n || publicExponent % 2n === 0n) {
     throw invalid('an RSA exponent is odd, at least 65537 and below 2^32')
+  }
+  if (isRocaModulus(BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`))) {
+    throw invalid('the RSA key can be factored (ROCA, CVE-2017-15361)')
   }
 }
 
