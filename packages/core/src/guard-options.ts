@@ -200,7 +200,10 @@ function readOpenRequests(open: OpenRequests): Pick<GuardSettings, 'openPaths' |
 
 function requirePath(path: string): string {
   if (/^\/(?!\/)[\x21\x22\x24-\x29\x2b-\x3e\x40-\x5b\x5d-\x7e]*$/.test(path)) return path
-  throw new Misconfigured('ERR_OPTION_INVALID', 'each of open.paths must be one exact path such as /healthz, no pattern')
+  throw new Misconfigured(
+    'ERR_OPTION_INVALID',
+    'each of open.paths must be one exact path such as /healthz, no pattern',
+  )
 }
 
 function readListeners(
