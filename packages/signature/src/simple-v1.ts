@@ -34,19 +34,15 @@ function readCandidate(
   settings: SimpleSettings,
   covered: ReadonlySet<string>,
 ): Candidate {
-  const { names, maxBodyBytes } = settings
-  const { headers, method, authority, target } = request
-  requireVersion(headers, names.version)
-  const agentId = readAgentId(headers, names.agentId)
-  const timestamp = readTimestamp(headers, names.timestamp)
-  const nonce = readNonce(headers, names.nonce)
-  const keyId = readKeyId(headers, names.keyId)
-  const signature = readSignature(headers, names.signature, isSignatureLength)
+  const { headers } = request
+  const { agentId, timestamp, nonce, keyId, signature, tokenHeader, token } = readFields(headers, settings)
   const created = Number(timestamp)
   const end = acceptUntil({ created, expires: undefined }, settings, environment.clock.wallMs())
-  checkLength(request.contentLength, maxBodyBytes)
-  const tokenHeader = headers.has('agent-delegation') ? 'agent-delegation' : 'authorization'
-  const token = readOnce(headers, tokenHeader)
+  checkLength(request.contentLength, settings.maxBodyBytes)
+  const base = (body: Uint8Array): Uint8Array => {
+    const { method, authority, target } = request
+    return buildSimpleV1({ method, authority, target, agentId, timestamp, nonce, body, token })
+  }
   return {
     scheme: 'simple-v1',
     level: 'signed',
@@ -59,12 +55,34 @@ function readCandidate(
     label: undefined,
     tag: undefined,
     signature,
-    base: () =>
-      withBody(request, maxBodyBytes, (body) =>
-        buildSimpleV1({ method, authority, target, agentId, timestamp, nonce, body, token }),
-      ),
+    base: () => withBody(request, settings.maxBodyBytes, base),
     checkContent: () => undefined,
     covers: (component) => component === tokenHeader || covered.has(component),
+  }
+}
+
+interface Fields {
+  readonly agentId: string
+  readonly timestamp: string
+  readonly nonce: string
+  readonly keyId: string | undefined
+  readonly signature: Uint8Array
+  /** The field whose value is signed as the token. */
+  readonly tokenHeader: string
+  readonly token: string | undefined
+}
+
+function readFields(headers: HeaderFields, { names }: SimpleSettings): Fields {
+  requireVersion(headers, names.version)
+  const tokenHeader = headers.has('agent-delegation') ? 'agent-delegation' : 'authorization'
+  return {
+    agentId: readAgentId(headers, names.agentId),
+    timestamp: readTimestamp(headers, names.timestamp),
+    nonce: readNonce(headers, names.nonce),
+    keyId: readKeyId(headers, names.keyId),
+    signature: readSignature(headers, names.signature, isSignatureLength),
+    tokenHeader,
+    token: readOnce(headers, tokenHeader),
   }
 }
 

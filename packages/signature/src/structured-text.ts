@@ -14,78 +14,22 @@ export interface StructuredText {
 
 /** Starts reading a field value. @throws Refusal `signature_malformed` from each of its functions */
 export function readStructuredText(text: string): StructuredText {
-  const pattern = createPatterns()
-  let at = 0
-  const peek = (): string => text.charAt(at)
-  const take = (expected: RegExp): string => {
-    expected.lastIndex = at
-    if (!expected.test(text)) throw malformed()
-    const taken = text.slice(at, expected.lastIndex)
-    at = expected.lastIndex
-    return taken
-  }
-  const key = (): string => take(pattern.key)
-  const bareItem = (): string => canonicalValue(take(pattern[kindOf(peek())]))
-  const parameters = (): string => {
-    const written = new Map<string, string>()
-    while (peek() === ';') {
-      take(pattern.semicolon)
-      const name = key()
-      if (written.has(name)) throw malformed()
-      written.set(name, member())
-    }
-    return [...written].map(([name, value]) => `;${name}${value}`).join('')
-  }
-  const member = (): string => {
-    if (peek() !== '=') return ''
-    at++
-    const value = bareItem()
-    return value === '?1' ? '' : `=${value}`
-  }
-  const item = (): string => bareItem() + parameters()
-  const innerList = (): string => {
-    take(pattern.open)
-    const items: string[] = []
-    while (peek() !== ')') {
-      items.push(item())
-      if (peek() !== ')') take(pattern.spaces)
-    }
-    at++
-    return `(${items.join(' ')})${parameters()}`
-  }
-  const itemOrInnerList = (): string => (peek() === '(' ? innerList() : item())
-  const dictionaryMember = (): string => {
-    if (peek() !== '=') return parameters()
-    at++
-    const value = itemOrInnerList()
-    return value.startsWith('?1') ? value.slice(2) : `=${value}`
-  }
-  const each = (read: () => void): void => {
-    take(pattern.leading)
-    while (at < text.length) {
-      read()
-      take(pattern.separator)
-    }
-  }
+  const cursor = createCursor(text)
   return {
     dictionary: () => {
       const members = new Map<string, string>()
-      each(() => {
-        const name = key()
-        if (members.has(name)) throw malformed()
-        members.set(name, dictionaryMember())
-      })
+      readEach(cursor, () => addMember(members, cursor.take('key'), () => readDictionaryMember(cursor)))
       return members
     },
     list: () => {
       const members: string[] = []
-      each(() => members.push(itemOrInnerList()))
+      readEach(cursor, () => members.push(readItemOrInnerList(cursor)))
       return members.join(', ')
     },
     item: () => {
-      take(pattern.leading)
-      const value = item()
-      take(pattern.end)
+      cursor.take('leading')
+      const value = readItem(cursor)
+      cursor.take('end')
       return value
     },
   }
@@ -101,6 +45,93 @@ export function writeMember(value: string): string {
   return value.startsWith('=') ? value.slice(1) : `?1${value}`
 }
 
+/** A place in a text. */
+interface Cursor {
+  /** The next character; '' at the end. */
+  readonly peek: () => string
+  readonly skip: () => void
+  /** Goes past what a pattern matches here. @throws Refusal when it does not */
+  readonly take: (expected: keyof Patterns) => string
+}
+
+function createCursor(text: string): Cursor {
+  const patterns = createPatterns()
+  let at = 0
+  return {
+    peek: () => text.charAt(at),
+    skip: () => {
+      at++
+    },
+    take: (expected) => {
+      const pattern = patterns[expected]
+      pattern.lastIndex = at
+      if (!pattern.test(text)) throw malformed()
+      const taken = text.slice(at, pattern.lastIndex)
+      at = pattern.lastIndex
+      return taken
+    },
+  }
+}
+
+function readEach(cursor: Cursor, read: () => void): void {
+  cursor.take('leading')
+  while (cursor.peek() !== '') {
+    read()
+    cursor.take('separator')
+  }
+}
+
+function addMember(members: Map<string, string>, name: string, read: () => string): void {
+  if (members.has(name)) throw malformed()
+  members.set(name, read())
+}
+
+function readDictionaryMember(cursor: Cursor): string {
+  if (cursor.peek() !== '=') return readParameters(cursor)
+  cursor.skip()
+  const value = readItemOrInnerList(cursor)
+  return value.startsWith('?1') ? value.slice(2) : `=${value}`
+}
+
+function readItemOrInnerList(cursor: Cursor): string {
+  return cursor.peek() === '(' ? readInnerList(cursor) : readItem(cursor)
+}
+
+function readInnerList(cursor: Cursor): string {
+  cursor.take('open')
+  const items: string[] = []
+  while (cursor.peek() !== ')') {
+    items.push(readItem(cursor))
+    if (cursor.peek() !== ')') cursor.take('spaces')
+  }
+  cursor.skip()
+  return `(${items.join(' ')})${readParameters(cursor)}`
+}
+
+function readItem(cursor: Cursor): string {
+  return readBareItem(cursor) + readParameters(cursor)
+}
+
+function readParameters(cursor: Cursor): string {
+  const written = new Map<string, string>()
+  while (cursor.peek() === ';') {
+    cursor.take('semicolon')
+    addMember(written, cursor.take('key'), () => readParameterValue(cursor))
+  }
+  return [...written].map(([name, value]) => `;${name}${value}`).join('')
+}
+
+function readParameterValue(cursor: Cursor): string {
+  if (cursor.peek() !== '=') return ''
+  cursor.skip()
+  const value = readBareItem(cursor)
+  return value === '?1' ? '' : `=${value}`
+}
+
+function readBareItem(cursor: Cursor): string {
+  return canonicalValue(cursor.take(kindOf(cursor.peek())))
+}
+
 type Kind = 'number' | 'string' | 'bytes' | 'boolean' | 'date' | 'display' | 'token'
 
 const KIND_BY_FIRST: Readonly<Record<string, Kind>> = {
@@ -111,8 +142,12 @@ const KIND_BY_FIRST: Readonly<Record<string, Kind>> = {
   '%': 'display',
 }
 
+type Patterns = Readonly<
+  Record<Kind | 'key' | 'semicolon' | 'open' | 'spaces' | 'separator' | 'leading' | 'end', RegExp>
+>
+
 /** Sticky patterns carry a position: every reader has its own. */
-function createPatterns() {
+function createPatterns(): Patterns {
   return {
     key: /[a-z*][a-z0-9_.*-]*/y,
     semicolon: /; */y,
@@ -128,7 +163,7 @@ function createPatterns() {
     date: /@-?[0-9]{1,15}(?![0-9.])/y,
     display: /%"(?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*"/y,
     token: /[A-Za-z*][!#$%&'*+.^_`|~:/0-9A-Za-z-]*/y,
-  } satisfies Readonly<Record<Kind | 'key' | 'semicolon' | 'open' | 'spaces' | 'separator' | 'leading' | 'end', RegExp>>
+  }
 }
 
 function kindOf(first: string): Kind {
