@@ -20,7 +20,7 @@ const id = Buffer.alloc(ID_BYTES)
 const rows: Record<string, number>[] = []
 
 const before = usedBytes()
-const store = memoryReplayStore({ clock, maxClaims: CLAIMS, maxClaimsPerKey: CLAIMS, allowSingleProcess: true })
+const store = memoryReplayStore({ clock, maxClaims: CLAIMS * 2, maxClaimsPerKey: CLAIMS, allowSingleProcess: true })
 for (let window = 1; window <= WINDOWS; window++) {
   for (let live = STEP; live <= CLAIMS; live += STEP) rows.push({ window, live, ...measureStep() })
   nowMs += 400_000
