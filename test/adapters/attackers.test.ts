@@ -10,6 +10,7 @@ import {
   type RawResponse,
   type RequestToSign,
   rawRequest,
+  type SignedRequest,
   sendRaw,
   useGuardedApps,
 } from '@countermark/testing'
@@ -99,6 +100,33 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       expect([first.status, second.status, app.runs.length]).toEqual([200, 401, 1])
     })
 
+    describe('with a copy of a request that carries several signatures', () => {
+      const order = { method: 'POST', target: '/orders', body: '{"amount":4200}' }
+
+      it.each<[string, Partial<RequestToSign>, string]>([
+        ['the first alone', {}, 'a'],
+        ['the second alone', {}, 'b'],
+        ['the second alone, which has the nonce of the first', { nonce: 'of-both' }, 'b'],
+        ['the second alone, which only says who sends', { tag: 'web-bot-auth', components: ['@authority'] }, 'b'],
+      ])('cannot present %s', async (_which, other, kept) => {
+        const app = await start({ options: { minimumLevel: { unsafe: 'identified' } } })
+        const signed = [
+          await app.agent.signRequest({ ...order, nonce: other.nonce ?? 'of-the-first', label: 'a' }),
+          await app.agent.signRequest({ ...order, ...other, label: 'b' }),
+        ]
+        const first = await sendSigned(app, signed)
+        const second = await sendSigned(app, signed, kept)
+        expect([first.status, problemOf(second)['code'], app.runs.length]).toEqual([200, 'replay_detected', 1])
+      })
+
+      it('cannot add so many that one of them goes unnoticed', async () => {
+        const app = await start()
+        const signed = await Promise.all(['a', 'b', 'c'].map((label) => app.agent.signRequest({ ...order, label })))
+        const response = await sendSigned(app, signed)
+        expect([problemOf(response)['code'], app.runs.length]).toEqual(['signature_malformed', 0])
+      })
+    })
+
     it('cannot hide the framing of a body behind fields that Node drops', async () => {
       const bodies: string[] = []
       const app = await start({
@@ -136,6 +164,18 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       expect([honest.status, codes.slice(0, 2)]).toEqual([200, [1, 2].map(() => [503, 'overloaded'])])
     })
   })
+}
+
+/** Sends one request with the signatures of all, or with the one of this label alone. */
+function sendSigned(app: GuardedApp, signed: readonly SignedRequest[], label = ''): Promise<RawResponse> {
+  const request = signed[0] as SignedRequest
+  const isSignature = ([name]: HeaderField): boolean => name.startsWith('Signature')
+  const signatures = signed.flatMap(({ headerLines }) => headerLines.filter(isSignature))
+  const headerLines = [
+    ...request.headerLines.filter((line) => !isSignature(line)),
+    ...signatures.filter(([, value]) => value.startsWith(label)),
+  ]
+  return sendRaw(app.port, rawRequest({ ...request, headerLines }))
 }
 
 /** Sends all of a request but its last byte, and notes what comes back; nothing does while the server waits. */

@@ -43,6 +43,8 @@ export interface ProofFact {
   readonly signed: { readonly base: Uint8Array; readonly signature: Uint8Array }
   /** Whether the signature covers a component, such as `content-type` or `@query`. */
   readonly covers: (component: string) => boolean
+  /** Proofs of other signatures on the same request that hold too: each could be presented alone, so each is used up. */
+  readonly further?: readonly ProofFact[]
 }
 
 /** Whether the proof was claimed, once, by a replay store. */
@@ -96,7 +98,16 @@ export interface CapabilityFact {
   /** Gives back what this request took from budgets, for a handler that did not do the work after all. Counts once. */
   readonly release?: (() => void | Promise<void>) | undefined
   /** What later decisions about the same request need: see `can` of @countermark/capability. */
-  readonly context?: { readonly method: string; readonly remoteAddress: string | undefined } | undefined
+  readonly context?: CapabilityContext | undefined
+}
+
+/** The request behind a capability, as far as limits are about it. */
+export interface CapabilityContext {
+  readonly method: string
+  readonly remoteAddress: string | undefined
+  /** Scheme and authority. */
+  readonly origin: string
+  readonly path: string
 }
 
 /** All facts that checks of this repository establish. Other packages augment it. */

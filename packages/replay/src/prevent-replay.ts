@@ -11,6 +11,7 @@ import {
   requireKnownOptions,
   requireWord,
 } from '@countermark/core'
+import { claimId } from './claim-id.ts'
 import { type Answer, askStore, createAnswerCounters, refusalFor } from './store-answer.ts'
 
 /** Options of {@link preventReplay}. */
@@ -60,6 +61,22 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
     throw refusalFor(answer)
   }
 
+  function claim(proof: ProofFact, method: string, environment: Environment): Fresh | Promise<Fresh> {
+    const answer = askStore(store, proof, environment)
+    if (!('then' in answer)) return settle(answer, proof, method, environment)
+    return answer.then((settled) => settle(settled, proof, method, environment))
+  }
+
+  /** The other signatures of the request first: who copied one of them and was faster has used the request up. */
+  async function claimAll(proof: ProofFact, method: string, environment: Environment): Promise<Fresh> {
+    for (const other of distinct(proof, proof.further ?? [])) {
+      const answer = await askStore(store, other, environment)
+      // Whatever is unproven is refused alone as well.
+      if (answer.result !== 'unproven') settle(answer, other, method, environment)
+    }
+    return claim(proof, method, environment)
+  }
+
   return defineCheck<Proven, Fresh>(
     {
       name: 'preventReplay',
@@ -67,13 +84,18 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
       adds: ['freshness'],
       issueNonce: (environment) => store.issueNonce(environment),
     },
-    (request, { proof }, environment) => {
+    ({ method }, { proof }, environment) => {
       requireUnended(proof, environment)
-      const answer = askStore(store, proof, environment)
-      if (!('then' in answer)) return settle(answer, proof, request.method, environment)
-      return answer.then((settled) => settle(settled, proof, request.method, environment))
+      return proof.further === undefined ? claim(proof, method, environment) : claimAll(proof, method, environment)
     },
   )
+}
+
+/** Signatures with one key and one nonce are one claim: they cannot be used up one after the other. */
+function distinct(proof: ProofFact, further: readonly ProofFact[]): Iterable<ProofFact> {
+  const byClaim = new Map(further.map((other) => [claimId(other).toString('hex'), other]))
+  byClaim.delete(claimId(proof).toString('hex'))
+  return byClaim.values()
 }
 
 /** Time went by since the signature was checked, for one that the body took. A claim past its end would be forgotten at once. */

@@ -6,7 +6,7 @@ import { type HttpSignaturesOptions, httpSignatureSettings } from './http-signat
 import { openSignature, readPresentedSignatures } from './presented-signature.ts'
 import type { Candidate, SignatureScheme } from './signature-scheme.ts'
 
-/** More signatures worth verifying would only cost time: a caller needs one. */
+/** All of them are verified, since each is worth as much alone: more would only cost time. */
 const MAX_CANDIDATES = 2
 
 /**
@@ -31,7 +31,9 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
         if (!isRefusal(error)) throw error
         first ??= error
       }
-      if (candidates.length === MAX_CANDIDATES) break
+    }
+    if (candidates.length > MAX_CANDIDATES) {
+      throw new Refusal('signature_malformed', `at most ${MAX_CANDIDATES} signatures with an accepted tag are accepted`)
     }
     if (candidates.length > 0) return candidates
     throw first ?? new Refusal('scheme_not_allowed', 'no signature has an accepted tag')

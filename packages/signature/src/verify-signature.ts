@@ -6,8 +6,10 @@ import {
   type HeaderField,
   isRefusal,
   isThenable,
+  isUnavailable,
   type KeySource,
   Misconfigured,
+  type ProofFact,
   Refusal,
   requireKnownOptions,
   type SignatureAlgorithm,
@@ -72,21 +74,40 @@ function selectScheme(accept: readonly SignatureScheme[], request: AgentRequest)
   throw new Refusal('credentials_missing', 'the request is not signed')
 }
 
-/** The first candidate that holds decides; when none does, the first one's refusal is what the caller learns. */
+/**
+ * The first candidate that holds decides, and those behind it are used up with it; when none holds, the first one's refusal
+ * is what the caller learns.
+ */
 function judgeFrom(cases: readonly Case[], first: unknown): SignatureFacts | Promise<SignatureFacts> {
   const [next, ...others] = cases
   if (next === undefined) throw first
   if (others.length === 0 && first === undefined) return judgeCandidate(next)
+  const settle = (facts: SignatureFacts): Promise<SignatureFacts> => withFurtherProofs(facts, others)
   const goOn = (error: unknown): SignatureFacts | Promise<SignatureFacts> => {
     if (!isRefusal(error)) throw error
     return judgeFrom(others, first ?? error)
   }
   try {
     const outcome = judgeCandidate(next)
-    return isThenable(outcome) ? outcome.catch(goOn) : outcome
+    return isThenable(outcome) ? outcome.then(settle, goOn) : settle(outcome)
   } catch (error) {
     return goOn(error)
   }
+}
+
+/** Whoever copied the request could take the deciding signature away and present another one alone. */
+async function withFurtherProofs(facts: SignatureFacts, others: readonly Case[]): Promise<SignatureFacts> {
+  const further: ProofFact[] = []
+  for (const other of others) {
+    try {
+      const { proof } = await judgeCandidate(other)
+      further.push(proof)
+    } catch (error) {
+      // What does not hold is worth nothing alone either; where nobody can tell now, it may be later.
+      if (!isRefusal(error) || isUnavailable(error)) throw error
+    }
+  }
+  return further.length === 0 ? facts : { ...facts, proof: { ...facts.proof, further } }
 }
 
 function requireReplayCheck({ checks }: GuardDescription, replay: 'elsewhere' | undefined): void {
