@@ -35,8 +35,9 @@ export function isOnCurve(point: Uint8Array): boolean {
   const ySquared = (y * y) % FIELD_PRIME
   const numerator = (ySquared - 1n + FIELD_PRIME) % FIELD_PRIME
   const denominator = (D * ySquared + 1n) % FIELD_PRIME
-  const ratio = (numerator * power(denominator, FIELD_PRIME - 2n)) % FIELD_PRIME
-  return ratio === 0n || power(ratio, (FIELD_PRIME - 1n) / 2n) === 1n
+  // A product is a square where the ratio is, and needs no inversion. The denominator is never 0, because -1/d is no square.
+  const product = (numerator * denominator) % FIELD_PRIME
+  return product === 0n || power(product, (FIELD_PRIME - 1n) / 2n) === 1n
 }
 
 function power(base: bigint, exponent: bigint): bigint {
