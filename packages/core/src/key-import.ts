@@ -75,7 +75,7 @@ function checkedPoint(jwk: PublicJwk): Uint8Array {
   return point
 }
 
-function checkRsa(publicKey: KeyObject, { n = '' }: JsonWebKey): void {
+function checkRsa(publicKey: KeyObject, { n = '' }: PublicJwk): void {
   const { modulusLength = 0, publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {}
   if (!(modulusLength >= 2048 && modulusLength <= 4096)) throw invalid('an RSA key has 2048 to 4096 bits')
   // A larger exponent would make each verification as dear as a signature.
