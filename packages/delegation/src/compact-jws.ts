@@ -2,7 +2,7 @@ import { decodeBase64url, isKeyId, Refusal, type RefusalCode } from '@countermar
 import { AmbiguousJson, isJsonObject, type JsonObject, ownMember, parseStrictJson } from './strict-json.ts'
 
 /** A compact JWS (RFC 7515 section 7.1) whose shape is sound. Nothing about it is verified yet. */
-export interface CompactJws {
+export interface OpenedJws {
   /** The header as sent: equal text means an equal header. */
   readonly headerText: string
   readonly header: JsonObject
@@ -10,10 +10,15 @@ export interface CompactJws {
   /** The media type, lower case, without `application/`; `undefined` when the header has none. */
   readonly type: string | undefined
   readonly keyId: string | undefined
-  readonly claims: JsonObject
+  readonly payload: Uint8Array
   /** What was signed. */
   readonly signingInput: string
   readonly signature: Uint8Array
+}
+
+/** The same with a payload that is a JSON object: a JWT (RFC 7519 section 7.2). */
+export interface CompactJws extends OpenedJws {
+  readonly claims: JsonObject
 }
 
 /** What one kind of JWS may look like. */
@@ -31,36 +36,48 @@ export interface CompactJwsRules {
 const FORBIDDEN = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip', 'enc']
 
 /**
- * Reads a compact JWS strictly: three parts of canonical base64url, UTF-8, JSON that has one reading, no header member
- * that changes how it is verified. Every token has one spelling, so its bytes may name it in a cache.
+ * Reads a JWT strictly: three parts of canonical base64url, UTF-8, JSON that has one reading, no header member that changes
+ * how it is verified. Every token has one spelling, so its bytes may name it in a cache.
  * @throws {@link Refusal} with the code of the rules
  */
 export function parseCompactJws(text: string, rules: CompactJwsRules): CompactJws {
-  const fail = (why: string): Refusal => new Refusal(rules.code, `the ${rules.noun} ${why}`)
+  const opened = openCompactJws(text, rules)
+  return { ...opened, claims: readObject(opened.payload, failing(rules)) }
+}
+
+/**
+ * The same, whatever the payload is.
+ * @throws {@link Refusal} with the code of the rules
+ */
+export function openCompactJws(text: string, rules: CompactJwsRules): OpenedJws {
+  const fail = failing(rules)
   if (text.length > rules.maxLength) throw fail(`must have at most ${rules.maxLength} characters`)
   const [headerText = '', payloadText = '', signatureText = '', ...more] = text.split('.', 4)
-  if (more.length > 0 || headerText === '' || payloadText === '' || signatureText === '') {
-    throw fail('must have three parts that are not empty')
+  if (more.length > 0 || headerText === '' || signatureText === '') {
+    throw fail('must have three parts, header and signature not empty')
   }
-  const header = readPart(headerText, fail)
-  const claims = readPart(payloadText, fail)
-  const signature = decodeBase64url(signatureText)
-  if (signature === undefined) throw fail('must be written in canonical base64url')
+  const [headerBytes, payload, signature] = [headerText, payloadText, signatureText].map(decodeBase64url)
+  if (headerBytes === undefined || payload === undefined || signature === undefined) {
+    throw fail('must be written in canonical base64url')
+  }
+  const header = readObject(headerBytes, fail)
   const forbidden = FORBIDDEN.filter((member) => member !== rules.allowedKeyMember)
   if (forbidden.some((member) => Object.hasOwn(header, member))) {
     throw fail(`must not have ${forbidden.join(', ')} in its header`)
   }
   const signingInput = `${headerText}.${payloadText}`
-  return { headerText, header, ...readHeader(header, fail), claims, signingInput, signature }
+  return { headerText, header, ...readHeader(header, fail), payload, signingInput, signature }
 }
 
 type Fail = (why: string) => Refusal
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function readPart(text: string, fail: Fail): JsonObject {
-  const bytes = decodeBase64url(text)
-  if (bytes === undefined) throw fail('must be written in canonical base64url')
+function failing({ code, noun }: CompactJwsRules): Fail {
+  return (why) => new Refusal(code, `the ${noun} ${why}`)
+}
+
+function readObject(bytes: Uint8Array, fail: Fail): JsonObject {
   try {
     const value = parseStrictJson(decoder.decode(bytes))
     if (isJsonObject(value)) return value
@@ -72,7 +89,7 @@ function readPart(text: string, fail: Fail): JsonObject {
   throw fail('must hold JSON objects')
 }
 
-function readHeader(header: JsonObject, fail: Fail): Pick<CompactJws, 'algorithm' | 'type' | 'keyId'> {
+function readHeader(header: JsonObject, fail: Fail): Pick<OpenedJws, 'algorithm' | 'type' | 'keyId'> {
   const [algorithm, type, keyId] = ['alg', 'typ', 'kid'].map((name) => ownMember(header, name))
   if (typeof algorithm !== 'string') throw fail('must name its algorithm')
   if (!(type === undefined || typeof type === 'string')) throw fail('must name its type by a string')

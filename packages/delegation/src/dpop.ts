@@ -13,6 +13,7 @@ import {
   requireWord,
   Unavailable,
 } from '@countermark/core'
+import { after } from './after.ts'
 import { createDpopNonces, type DpopNonces } from './dpop-nonce.ts'
 import { createDpopProofs, type DpopProof } from './dpop-proof.ts'
 import { type JoseAlgorithm, spellingsOf } from './jose-algorithm.ts'
@@ -40,17 +41,19 @@ export interface DpopOptions {
 export interface Dpop {
   /** For challenges: every algorithm by each of its names. */
   readonly algorithmNames: string
-  /** Checks the proof of a request and uses it up. */
-  readonly prove: (input: DpopInput, environment: Environment) => void | Promise<void>
+  /** Checks the proof of a request, uses it up, and answers with the thumbprint of its key. */
+  readonly prove: (input: DpopInput, environment: Environment) => string | Promise<string>
   /** The value of `DPoP-Nonce`. */
   readonly issueNonce: (environment: Environment) => string | undefined
 }
 
-/** A request with a token that is bound to a key. */
+/** A request with a proof. */
 export interface DpopInput {
   readonly request: AgentRequest
-  readonly token: string
-  readonly thumbprint: string
+  /** `undefined` where tokens are only being asked for (RFC 9449 section 5). */
+  readonly token: string | undefined
+  /** What the token is bound to; `undefined`: any key. */
+  readonly thumbprint: string | undefined
 }
 
 interface Settings {
@@ -75,9 +78,9 @@ export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
       if (text === undefined) {
         throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
       }
-      const tokenHash = hash('sha256', token, 'base64url')
+      const tokenHash = token === undefined ? undefined : hash('sha256', token, 'base64url')
       const proof = proofs.verify(text, { request, thumbprint, tokenHash }, environment)
-      return useUp(settings, proof, environment)
+      return after(useUp(settings, proof, environment), () => proof.thumbprint)
     },
     issueNonce: (environment) => {
       const inner = settings.store.issueNonce(environment)

@@ -1,4 +1,5 @@
 export type { CertificateSource } from './client-certificate.ts'
+export { type DelegateOfflineOptions, delegateOffline, type LinkSigner } from './delegate-offline.ts'
 export type { OfflineDelegationOptions, VerifyDelegationOptions } from './delegation-options.ts'
 export type { DpopOptions } from './dpop.ts'
 export type { IntrospectionOptions } from './introspection.ts'
@@ -14,7 +15,9 @@ export {
   type PresetChanges,
 } from './issuer-presets.ts'
 export type { JoseAlgorithm } from './jose-algorithm.ts'
+export { permitsActor } from './permits-actor.ts'
 export type { RevocationEvent, RevocationName } from './revocation-event.ts'
 export { createRevocations, type Revocable, type Revocations, type RevocationsOptions } from './revocations.ts'
+export type { JsonObject } from './strict-json.ts'
 export type { DelegationFacts } from './verified-token.ts'
 export { verifyDelegation } from './verify-delegation.ts'

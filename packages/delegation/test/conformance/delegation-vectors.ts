@@ -1,0 +1,28 @@
+import { decodeBase64url } from '@countermark/core'
+import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
+import { readActorChain } from '../../src/actor-chain.ts'
+import { permitsActor } from '../../src/permits-actor.ts'
+import { isJsonObject, type JsonObject, parseStrictJson } from '../../src/strict-json.ts'
+
+const RULES = { actor: 'optional', actorClaims: [], maxDepth: 4 } as const
+
+/** The tokens that RFC 8693 prints: nobody published their keys, so only what they say is judged. */
+export const judgeActors: JudgeVector = ({ input, expected }): Verdict => {
+  if (input.subject_token !== undefined) {
+    const [subject, actor] = [payloadOf(input.subject_token), payloadOf(input.actor_token)]
+    const named = { id: String(actor['sub']), issuer: String(actor['iss']) }
+    const permitted = [permitsActor(subject, named), permitsActor(subject, { ...named, id: 'somebody@else.example' })]
+    return compare([expected.allowed, false], permitted)
+  }
+  const claims: JsonObject = input.payload ?? payloadOf(input.jwt)
+  const subject = String(claims['sub'])
+  const { actor, priorActors } = readActorChain(claims, subject, RULES)
+  const acting = Object.hasOwn(claims, 'act') ? [actor, ...priorActors].map(({ id }) => id) : []
+  const wanted = expected.actors ?? [expected.current_actor, ...expected.prior_actors]
+  return compare([expected.subject ?? expected.payload.sub, wanted], [subject, acting])
+}
+
+function payloadOf(jwt: string): JsonObject {
+  const payload = parseStrictJson(decodeBase64url(jwt.split('.')[1] ?? '')?.toString() ?? '')
+  return isJsonObject(payload) ? payload : {}
+}

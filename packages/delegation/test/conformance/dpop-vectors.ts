@@ -1,0 +1,41 @@
+import { type AgentRequest, isRefusal } from '@countermark/core'
+import { memoryReplayStore } from '@countermark/replay'
+import { aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
+import { compare, type JudgeVector, type Vector, type Verdict } from '../../../signature/test/conformance/vector.ts'
+import { createDpop } from '../../src/dpop.ts'
+import { normaliseHttpUrl } from '../../src/http-url.ts'
+
+/** DPoP proofs as RFC 9449 prints them, and what is changed about them. */
+export const judgeDpop: JudgeVector = async ({ input, expected }): Promise<Verdict> => {
+  if (input.access_token_jwt !== undefined) return { skip: 'a token that nobody signed' }
+  const clock = createFakeClock(input.clock * 1000)
+  const dpop = createDpop({ store: memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true }) }, true)
+  const presented = { request: toRequest(input), token: input.access_token, thumbprint: undefined }
+  try {
+    const thumbprint = await dpop.prove(presented, createTestEnvironment({ clock }))
+    return compare([expected.valid, expected.jkt ?? thumbprint], [true, thumbprint])
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    return compare(expected.valid, false)
+  }
+}
+
+/** How `htu` and the URL of a request are brought into one form. */
+export const judgeUrl: JudgeVector = ({ input, expected }): Verdict => {
+  // Two slashes at the start of a target never come as far: the guard refuses the request.
+  const isRefused = input.side === 'request' && /^https?:\/\/[^/?#]*\/\//.test(input.url)
+  const normalised = isRefused ? undefined : normaliseHttpUrl(input.url)
+  return compare(expected.error === true ? undefined : expected.normalised, normalised)
+}
+
+/** The request that a URL stands for, as a guard of that authority sees it. */
+function toRequest({ method, url, proof }: Vector['input']): AgentRequest {
+  const [, scheme = '', authority = '', target = ''] = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url) ?? []
+  return aRequest({
+    method,
+    scheme: scheme.toLowerCase() === 'http' ? 'http' : 'https',
+    authority: authority.toLowerCase().replace(/:443$/, ''),
+    target,
+    headerLines: [['DPoP', proof]],
+  })
+}
