@@ -1,12 +1,14 @@
 import { coversSegments } from './covers-scope.ts'
 import { findNetwork, type IpNetwork } from './ip-network.ts'
-import { findScope, isRestriction } from './scope.ts'
+import { findScope, isRestriction, type Scope } from './scope.ts'
 import type { RenameScope } from './scope-aliases.ts'
 import type { WantedScope } from './scope-template.ts'
 
 /** A list of scopes, read: what it grants, and what restricts whoever holds it. */
 export interface GrantedScopes {
   readonly covers: (wanted: WantedScope) => boolean
+  /** The same without what has a duration: where there is no token, nothing could end it. */
+  readonly coversUnbounded: (wanted: WantedScope) => boolean
   /** The shortest of all durations, used or not: it bounds the whole token. `undefined` without one. */
   readonly shortestSeconds: number | undefined
   /** The caller's address must lie in every one of them. */
@@ -21,13 +23,19 @@ export type ReadScopes = (scopes: readonly string[]) => GrantedScopes
 const MAX_SCOPES = 1024
 const IP_RESTRICTION = /^restrict:ip:/
 
-/** Makes a reader that remembers, for as long as somebody holds the list. */
-export function createScopeReader(rename: RenameScope): ReadScopes {
+/** Makes a reader that remembers, for as long as somebody holds the list. Roles stand for lists, which hold no roles. */
+export function createScopeReader(
+  rename: RenameScope,
+  roles: ReadonlyMap<string, readonly string[]> = new Map(),
+): ReadScopes {
   const known = new WeakMap<readonly string[], GrantedScopes>()
   return (scopes) => {
     const before = known.get(scopes)
     if (before !== undefined) return before
-    const read = readScopes(scopes, rename)
+    const read = readScopes(
+      scopes.flatMap((text) => roles.get(text) ?? text),
+      rename,
+    )
     // Only what cannot change may be remembered.
     if (Object.isFrozen(scopes)) known.set(scopes, read)
     return read
@@ -35,22 +43,24 @@ export function createScopeReader(rename: RenameScope): ReadScopes {
 }
 
 function readScopes(scopes: readonly string[], rename: RenameScope): GrantedScopes {
-  const exact = new Set<string>()
-  const patterns: (readonly string[])[] = []
-  const durations: number[] = []
-  for (const text of scopes.slice(0, MAX_SCOPES)) {
-    const scope = findScope(text, rename)
-    if (scope?.durationSeconds !== undefined) durations.push(scope.durationSeconds)
-    if (scope?.segments.includes('*')) patterns.push(scope.segments)
-    else if (scope !== undefined) exact.add(scope.segments.join(':'))
-  }
+  const found = scopes.slice(0, MAX_SCOPES).map((text) => findScope(text, rename))
+  const read = found.filter((scope) => scope !== undefined)
+  const unbounded = read.filter(({ durationSeconds }) => durationSeconds === undefined)
+  const durations = read.map(({ durationSeconds }) => durationSeconds).filter((seconds) => seconds !== undefined)
   const restrictions = scopes.filter(isRestriction).map(findRestriction)
   return {
-    covers: ({ text, segments }) => exact.has(text) || patterns.some((pattern) => coversSegments(pattern, segments)),
+    covers: compileCover(read),
+    coversUnbounded: compileCover(unbounded),
     shortestSeconds: durations.length === 0 ? undefined : Math.min(...durations),
     networks: restrictions.filter((network) => network !== undefined),
     isUnclear: restrictions.includes(undefined) || scopes.length > MAX_SCOPES,
   }
+}
+
+function compileCover(scopes: readonly Scope[]): (wanted: WantedScope) => boolean {
+  const patterns = scopes.map(({ segments }) => segments).filter((segments) => segments.includes('*'))
+  const exact = new Set(scopes.map(({ segments }) => segments.join(':')))
+  return ({ text, segments }) => exact.has(text) || patterns.some((pattern) => coversSegments(pattern, segments))
 }
 
 /** The only restriction there is: `restrict:ip:` with an address or a network. */

@@ -1,5 +1,5 @@
 import { Misconfigured } from '@countermark/core'
-import { findScope, isRestriction, isSegmentName } from './scope.ts'
+import { findScope, isRestriction, isSegmentName, MAX_SEGMENTS } from './scope.ts'
 import type { RenameScope } from './scope-aliases.ts'
 
 /** A scope as a route asks for it: `dns:{zone}:write` takes `zone` from the route's parameters. */
@@ -31,6 +31,14 @@ export function parseScopeTemplate(text: string, rename: RenameScope): ScopeTemp
     return { text, parameters, fill: () => wanted }
   }
   return { text, parameters, fill: (values) => fillSegments(segments, values) }
+}
+
+/** A scope that a program puts together; `undefined` for what is none. It has no duration: `dns:1h` is about a zone `1h`. */
+export function findWanted(text: string, rename: RenameScope): WantedScope | undefined {
+  const segments = rename(text).split(':')
+  const isScope =
+    segments.length <= MAX_SEGMENTS && segments.every((segment) => segment === '*' || isSegmentName(segment))
+  return isScope && !isRestriction(text) ? { text: segments.join(':'), segments } : undefined
 }
 
 function readSegments(text: string, rename: RenameScope): readonly string[] {

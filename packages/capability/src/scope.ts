@@ -9,7 +9,8 @@ export interface Scope {
 }
 
 const MAX_LENGTH = 256
-const MAX_SEGMENTS = 16
+/** Most segments of a scope. */
+export const MAX_SEGMENTS = 16
 const NAME = /^[A-Za-z0-9_.~@/+=-]{1,128}$/
 const DURATION = /^(0|[1-9][0-9]{0,5})([smhd])$/
 const RESTRICTION = /^restrict(?::|$)/i

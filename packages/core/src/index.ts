@@ -19,6 +19,7 @@ export {
   type Actor,
   type AgentFact,
   type AgentView,
+  type CapabilityContext,
   type CapabilityFact,
   type DelegationFact,
   type Facts,

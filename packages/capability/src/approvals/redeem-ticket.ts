@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import {
+  type AgentKey,
+  type AgentRequest,
+  type CapabilityFact,
+  type ClaimResult,
+  type Environment,
+  isThenable,
+  Refusal,
+  Unavailable,
+} from '@countermark/core'
+import type { Holder } from '../holdings.ts'
+import { approvalDigest } from './approval-digest.ts'
+import type { ApprovalRules } from './approval-rules.ts'
+import { findTicket, type PresentedTicket } from './approval-ticket.ts'
+
+/** A ticket that holds, and has not been used up yet. */
+export interface ValidTicket {
+  readonly approval: NonNullable<CapabilityFact['approval']>
+  /**
+   * Uses it up.
+   * @throws {@link Refusal} `approval_required`, `rate_limited`
+   * @throws {@link Unavailable} `replay_store_unavailable`
+   */
+  readonly claim: () => void | Promise<void>
+}
+
+const HEADER = 'approval-ticket'
+const FUTURE_SKEW_SECONDS = 30
+
+/**
+ * Finds the ticket of a request and checks that it is for exactly this request. Whatever is wrong with it, the answer is the
+ * same: what to approve, and where.
+ * @throws {@link Refusal} `approval_required`
+ * @throws {@link Unavailable} `key_source_unavailable`
+ */
+export function verifyTicket(
+  request: AgentRequest,
+  holder: Holder,
+  rules: ApprovalRules,
+  environment: Environment,
+): ValidTicket | Promise<ValidTicket> {
+  const continueWith = (body: Uint8Array): ValidTicket | Promise<ValidTicket> => {
+    const digest = digestOf(request, holder, body)
+    const refuse: Refuse = (why) => approvalRequired(rules, digest, why)
+    const ticket = presentedTicket(request, refuse)
+    requireFor(ticket, { digest, agentId: holder.agent.id, rules, nowMs: environment.clock.wallMs(), refuse })
+    const keys = rules.keys.findKeys({ agentId: rules.issuer, keyId: ticket.keyId }, environment)
+    const settle = (found: readonly AgentKey[]): ValidTicket => {
+      const key = found.find((each) => isUsable(each, environment) && verifies(each, ticket, environment))
+      if (key === undefined) throw refuse('the approver has not signed it')
+      const approval = { issuer: ticket.issuer, ticketId: ticket.ticketId }
+      return { approval, claim: () => claimTicket(ticket, key, rules, environment, refuse) }
+    }
+    return isThenable(keys) ? keys.then(settle) : settle(keys)
+  }
+  const body = request.body()
+  return isThenable(body) ? body.then(continueWith) : continueWith(body)
+}
+
+type Refuse = (why: string) => Refusal
+
+function digestOf(request: AgentRequest, { agent, delegation }: Holder, body: Uint8Array): string {
+  const { scheme, authority, target, method, headers } = request
+  return approvalDigest({
+    agentId: agent.id,
+    subject: delegation && { issuer: delegation.issuer, id: delegation.subject },
+    method,
+    url: `${scheme}://${authority}${target}`,
+    contentType: headers.only('content-type'),
+    body,
+  })
+}
+
+function approvalRequired({ url }: ApprovalRules, digest: string, why: string): Refusal {
+  return new Refusal('approval_required', 'a human has to approve exactly this request first', {
+    members: { approval_url: url, approval_digest: digest },
+    diagnosis: { ticket: why },
+  })
+}
+
+function presentedTicket({ headers }: AgentRequest, refuse: Refuse): PresentedTicket {
+  const text = headers.only(HEADER)
+  if (text === undefined) throw refuse(headers.has(HEADER) ? 'there are several' : 'there is none')
+  const ticket = findTicket(text)
+  if (ticket === undefined) throw refuse('it is malformed')
+  return ticket
+}
+
+interface Expected {
+  readonly digest: string
+  readonly agentId: string
+  readonly rules: ApprovalRules
+  readonly nowMs: number
+  readonly refuse: Refuse
+}
+
+function requireFor(ticket: PresentedTicket, { digest, agentId, rules, nowMs, refuse }: Expected): void {
+  const { issuedAt, expiresAt } = ticket
+  const now = nowMs / 1000
+  if (ticket.issuer !== rules.issuer || ticket.audience !== rules.audience)
+    throw refuse('it is of another approver or service')
+  if (ticket.agentId !== agentId) throw refuse('it is for another agent')
+  if (ticket.digest !== digest) throw refuse('it is for another request')
+  if (!(issuedAt <= now + FUTURE_SKEW_SECONDS && now < expiresAt)) throw refuse('it is outside its time')
+  if (!(expiresAt - issuedAt <= rules.maxLifetimeSeconds)) throw refuse('it lives too long')
+}
+
+/** A key that is limited to schemes signs requests, no tickets. */
+function isUsable(key: AgentKey, { clock }: Environment): boolean {
+  const now = clock.wallMs() / 1000
+  const { notBefore = Number.NEGATIVE_INFINITY, notAfter = Number.POSITIVE_INFINITY } = key
+  const isActive = key.state === 'active' && key.agent.state === 'active' && notBefore <= now && now <= notAfter
+  return isActive && key.algorithm === 'ed25519' && key.schemes === undefined
+}
+
+function verifies(key: AgentKey, { signed, signature }: PresentedTicket, { verifier }: Environment): boolean {
+  return verifier.verify(key, signed, signature)
+}
+
+function claimTicket(
+  { issuer, ticketId, issuedAt, expiresAt }: PresentedTicket,
+  { thumbprint }: AgentKey,
+  { store }: ApprovalRules,
+  environment: Environment,
+  refuse: Refuse,
+): void | Promise<void> {
+  const id = createHash('sha256')
+    .update(JSON.stringify(['approval-ticket', issuer, ticketId]))
+    .digest()
+  const claim = { id, thumbprint, created: issuedAt, acceptUntil: expiresAt, nonce: undefined }
+  const settle = (result: ClaimResult): void => {
+    if (result === 'claimed') return
+    if (result === 'over_quota') throw new Refusal('rate_limited', 'too many tickets of this approver are in use')
+    if (result === 'full') throw new Unavailable('replay_store_unavailable', 'replay', 'the replay store has no room')
+    throw refuse(result === 'replayed' ? 'it was used before' : 'it is older than the memory of what was used')
+  }
+  const result = store.claim(claim, environment)
+  return isThenable(result) ? result.then(settle) : settle(result)
+}

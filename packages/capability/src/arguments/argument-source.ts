@@ -1,0 +1,118 @@
+import { type AgentRequest, Misconfigured, type ProofFact, Refusal } from '@countermark/core'
+import { isSegmentName } from '../scope.ts'
+import { findByPointer, parsePointer } from './json-pointer.ts'
+import { findQueryValue } from './query-value.ts'
+
+/**
+ * A value as a limit meets it. `undeclared`: the route says nothing of it. `not-used`: the route says that it has none.
+ * `absent`: the route has it, and this request does not, or not readably.
+ */
+export type Argument =
+  | { readonly state: 'present'; readonly value: unknown; readonly isText: boolean }
+  | { readonly state: 'absent' | 'undeclared' | 'not-used' }
+
+/** What values are read from. */
+export interface ArgumentInput {
+  readonly request: AgentRequest
+  readonly proof: ProofFact | undefined
+  /** The body as JSON; `undefined` when it is none that everybody reads alike. */
+  readonly document: () => { readonly root: unknown } | undefined
+}
+
+/** Where a value that a grant may limit stands in a request. Never in a header field. */
+export interface ArgumentSource {
+  readonly needsBody: boolean
+  readonly read: (input: ArgumentInput) => Argument
+}
+
+const PARAMETER = /\{([A-Za-z_][A-Za-z0-9_]{0,63})\}/g
+
+/** A value of the JSON body, by JSON pointer: of the bytes that the digest covered, not of what a parser made of them. */
+export function body(pointer: string): ArgumentSource {
+  const tokens = parsePointer(pointer)
+  return {
+    needsBody: true,
+    read: ({ proof, document }) => {
+      requireCovered(proof, 'content-digest')
+      const read = document()
+      const value = read && findByPointer(read.root, tokens)
+      return value === undefined ? { state: 'absent' } : { state: 'present', value, isText: false }
+    },
+  }
+}
+
+/** A parameter of the query, where it stands exactly once. */
+export function query(name: string): ArgumentSource {
+  requireName('query', name)
+  return {
+    needsBody: false,
+    read: ({ request, proof }) => {
+      requireCovered(proof, '@query', '@target-uri')
+      return textArgument(findQueryValue(request.query, name))
+    },
+  }
+}
+
+/** A parameter of the route's path, as the framework decodes it. */
+export function param(name: string): ArgumentSource {
+  requireName('param', name)
+  return {
+    needsBody: false,
+    read: ({ request, proof }) => {
+      requireCovered(proof, '@path', '@target-uri')
+      return textArgument(parameterOf(request, name))
+    },
+  }
+}
+
+/**
+ * Says that a route has no such value, so that a limit of everything the agent does, such as `max_amount`, is not about
+ * this route. It takes nothing from a grant for this very action.
+ */
+export function notUsed(): ArgumentSource {
+  return { needsBody: false, read: () => ({ state: 'not-used' }) }
+}
+
+/** What a value always is on a route; `order:{order}` takes a parameter of the route, in so far as it is a plain name. */
+export function fixedText(text: string): ArgumentSource {
+  const isConstant = text.search(PARAMETER) < 0
+  return {
+    needsBody: false,
+    read: ({ request, proof }) => {
+      if (isConstant) return textArgument(text)
+      requireCovered(proof, '@path', '@target-uri')
+      return textArgument(fillText(text, request))
+    },
+  }
+}
+
+/** A value that could hold the separators of the text around it makes the whole text none. */
+function fillText(text: string, request: AgentRequest): string | undefined {
+  let isReadable = true
+  const filled = text.replace(PARAMETER, (_, name: string) => {
+    const value = parameterOf(request, name)
+    if (value === undefined || !isSegmentName(value)) isReadable = false
+    return value ?? ''
+  })
+  return isReadable ? filled : undefined
+}
+
+function parameterOf(request: AgentRequest, name: string): string | undefined {
+  const { parameters } = request.route()
+  return Object.hasOwn(parameters, name) ? parameters[name] : undefined
+}
+
+/** RFC 9421 section 7.2.1: what the caller's signature does not cover is not what the caller said. */
+function requireCovered(proof: ProofFact | undefined, ...components: readonly string[]): void {
+  if (proof === undefined || components.some((component) => proof.covers(component))) return
+  throw new Refusal('coverage_insufficient', `the signature must also cover ${components[0]}`)
+}
+
+function textArgument(value: string | undefined): Argument {
+  return value === undefined ? { state: 'absent' } : { state: 'present', value, isText: true }
+}
+
+function requireName(source: string, name: string): void {
+  if (typeof name === 'string' && name !== '') return
+  throw new Misconfigured('ERR_OPTION_INVALID', `${source}(…) takes the name of a parameter`)
+}

@@ -1,0 +1,31 @@
+import type { Environment } from '@countermark/core'
+
+/** So much of a budget. */
+export interface BudgetClaim {
+  /** Names the counter: the same for all who share the budget. */
+  readonly key: string
+  readonly windowSeconds: number
+  /** The most in any stretch of `windowSeconds`. */
+  readonly limit: number
+  readonly cost: number
+  /** `requests`, or the currency of an amount. */
+  readonly unit: string
+}
+
+/** `reserved`: all claims fit and are counted. `exceeded`: none is counted. `full`: there is no room for another counter. */
+export type Reservation =
+  | {
+      readonly outcome: 'reserved'
+      /** Gives everything back, once. */
+      readonly release: () => void | Promise<void>
+    }
+  | { readonly outcome: 'exceeded'; readonly retryAfterSeconds: number }
+  | { readonly outcome: 'full' }
+
+/** Counts what is used up. All claims of a request, each with a key of its own, in one atomic step. */
+export interface BudgetStore {
+  /** A closed word for metrics, such as `memory` or `redis`. */
+  readonly name: string
+  /** @throws Unavailable `budget_store_unavailable` */
+  readonly reserve: (claims: readonly BudgetClaim[], environment: Environment) => Reservation | Promise<Reservation>
+}

@@ -1,0 +1,87 @@
+import { requireKnownOptions, requireNumber } from '@countermark/core'
+import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
+import { countTaken, secondsUntilFree, sliceOf, type WindowCounter } from './window-counter.ts'
+
+/** Options of {@link memoryBudgets}. */
+export interface MemoryBudgetsOptions {
+  /** Counters in all; one is needed for each budget in use. With more in use than that, requests are refused. @default 100_000 */
+  readonly maxCounters?: number
+}
+
+/** A store that answers at once. */
+export interface MemoryBudgets extends BudgetStore {
+  readonly reserve: (...asked: Parameters<BudgetStore['reserve']>) => Reservation
+}
+
+/** Looking through all counters takes a while: a store that is full must not do so for each request. */
+const SWEEP_EVERY_MS = 1000
+
+interface Charge {
+  readonly counter: WindowCounter
+  readonly slice: number
+  readonly cost: number
+}
+
+/**
+ * Counts budgets in this process, so each process has the whole budget, and a restart forgets what was used.
+ * @example
+ * const rules = capabilityRules({ budgets: memoryBudgets() })
+ */
+export function memoryBudgets(options: MemoryBudgetsOptions = {}): MemoryBudgets {
+  requireKnownOptions('memoryBudgets', options, ['maxCounters'])
+  const maxCounters = requireNumber('maxCounters', options.maxCounters ?? 100_000, { min: 1 })
+  const counters = new Map<string, WindowCounter>()
+  let sweptMs = Number.NEGATIVE_INFINITY
+  return {
+    name: 'memory',
+    reserve: (claims, { clock }) => {
+      const nowMs = clock.monotonicMs()
+      if (counters.size + claims.length > maxCounters && nowMs - sweptMs >= SWEEP_EVERY_MS) {
+        forgetIdle(counters, nowMs)
+        sweptMs = nowMs
+      }
+      const found = claims.map(({ key, windowSeconds }) => counters.get(key) ?? { windowSeconds, slices: new Map() })
+      const waits = claims.map((claim, index) => secondsToWait(claim, found[index] as WindowCounter, nowMs))
+      const retryAfterSeconds = Math.max(0, ...waits)
+      if (retryAfterSeconds > 0) return { outcome: 'exceeded', retryAfterSeconds }
+      const added = claims.filter(({ key }) => !counters.has(key)).length
+      if (counters.size + added > maxCounters) return { outcome: 'full' }
+      const charges = claims.map(({ key, windowSeconds, cost }, index): Charge => {
+        const counter = found[index] as WindowCounter
+        counters.set(key, counter)
+        return { counter, slice: sliceOf(nowMs, windowSeconds), cost }
+      })
+      for (const charge of charges) add(charge, charge.cost)
+      return { outcome: 'reserved', release: releaseOnce(charges) }
+    },
+  }
+}
+
+/** 0 when the claim fits. */
+function secondsToWait({ cost, limit, windowSeconds }: BudgetClaim, counter: WindowCounter, nowMs: number): number {
+  const taken = countTaken(counter, sliceOf(nowMs, windowSeconds))
+  return taken + cost <= limit ? 0 : secondsUntilFree(counter, taken + cost - limit, nowMs)
+}
+
+function add({ counter, slice }: Charge, cost: number): void {
+  const taken = (counter.slices.get(slice) ?? 0) + cost
+  if (taken > 0) counter.slices.set(slice, taken)
+  else counter.slices.delete(slice)
+}
+
+function releaseOnce(charges: readonly Charge[]): () => void {
+  let isHeld = true
+  return () => {
+    if (!isHeld) return
+    isHeld = false
+    // A slice that was forgotten meanwhile is not counted any more.
+    for (const charge of charges) if (charge.counter.slices.has(charge.slice)) add(charge, -charge.cost)
+  }
+}
+
+/** Only what counts nothing may go. */
+function forgetIdle(counters: Map<string, WindowCounter>, nowMs: number): void {
+  for (const [key, counter] of counters) {
+    if (countTaken(counter, sliceOf(nowMs, counter.windowSeconds)) === 0) counters.delete(key)
+  }
+}

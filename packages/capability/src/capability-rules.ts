@@ -1,0 +1,165 @@
+import {
+  type AgentFact,
+  type AgentRequest,
+  type Clock,
+  type DelegationFact,
+  Misconfigured,
+  requireKnownOptions,
+  requireMethods,
+  requireObject,
+  requireStrings,
+  requireWord,
+  systemClock,
+} from '@countermark/core'
+import { type ApprovalOptions, type ApprovalRules, readApprovalOptions } from './approvals/approval-rules.ts'
+import type { CapabilityBlock } from './blocks/capability-block.ts'
+import type { BudgetStore } from './budgets/budget-store.ts'
+import { CONSTRAINTS } from './constraints/constraint-table.ts'
+import { createZoneClock, type ZoneClock } from './constraints/zone-clock.ts'
+import { createScopeReader, type GrantedScopes, type ReadScopes } from './granted-scopes.ts'
+import { ACTION_FIRST, compileAliases, type RenameScope, type ScopeAliases } from './scope-aliases.ts'
+
+/** What a limit of the host's own is judged by. */
+export interface HostConstraintInput {
+  /** What the grant says, such as `true` for `assigned_tickets_only`. */
+  readonly limit: unknown
+  /** The scope that is wanted, parameters filled in. */
+  readonly wanted: string
+  readonly agent: AgentFact
+  readonly delegation: DelegationFact | undefined
+  /** `undefined` when a handler asks by `can`. */
+  readonly request: AgentRequest | undefined
+  /** A value that the route declares; `undefined` when it, or this request, has none. */
+  readonly argument: (name: string) => unknown
+}
+
+/** Judges a limit that only the application understands. Only `true` lets pass. */
+export type HostConstraint = (input: HostConstraintInput) => boolean | Promise<boolean>
+
+/** Options of {@link capabilityRules}. */
+export interface CapabilityRulesOptions {
+  /** Other names of scopes. @default {@link ACTION_FIRST} */
+  readonly aliases?: ScopeAliases
+  /**
+   * Whether a token is cut to what registry and blocks say of the agent. `stated`: where they say something; `required`:
+   * an agent of which they say nothing may do nothing; `off`: only without a token. @default 'stated'
+   */
+  readonly ceiling?: 'stated' | 'required' | 'off'
+  /** What the registry's `role:NAME` stands for. @default no roles */
+  readonly roles?: Readonly<Record<string, readonly string[]>>
+  /** What owners wrote down of their agents: see `loadCapabilityBlock`. @default none */
+  readonly blocks?: readonly CapabilityBlock[]
+  /** Limits that the application judges, by name. @default none */
+  readonly constraints?: Readonly<Record<string, HostConstraint>>
+  /** Types of `authorization_details` that are not about this service. Every other unknown one refuses. @default none */
+  readonly ignoredDetailTypes?: readonly string[]
+  /** Counts budgets. Without it, a grant with a budget is refused with `config_error`. */
+  readonly budgets?: BudgetStore
+  /** Who approves, and how tickets are judged. Without it, what needs approval is refused. */
+  readonly approvals?: ApprovalOptions
+  /** URL of the RFC 9728 metadata; says that tokens are taken here, also where no guard before has seen one. */
+  readonly resourceMetadata?: string
+  /** For `can`; checks use the guard's. @default the machine's clock */
+  readonly clock?: Clock
+}
+
+/** A block and the scopes it grants. */
+export interface CompiledBlock {
+  readonly block: CapabilityBlock
+  readonly granted: GrantedScopes
+}
+
+/** What all routes of a service share. */
+export interface CapabilityRules {
+  readonly rename: RenameScope
+  readonly readScopes: ReadScopes
+  /** The same for what a registry says, which knows roles. */
+  readonly readRegistered: ReadScopes
+  readonly ceiling: 'stated' | 'required' | 'off'
+  readonly blocks: ReadonlyMap<string, CompiledBlock>
+  readonly hostConstraints: ReadonlyMap<string, HostConstraint>
+  readonly hostNames: ReadonlySet<string>
+  readonly ignoredDetailTypes: ReadonlySet<string>
+  readonly budgets: BudgetStore | undefined
+  readonly approvals: ApprovalRules | undefined
+  readonly resourceMetadata: string | undefined
+  readonly clock: Clock
+  readonly zoneClock: ZoneClock
+}
+
+const KNOWN: readonly (keyof CapabilityRulesOptions)[] = [
+  'aliases',
+  'ceiling',
+  'roles',
+  'blocks',
+  'constraints',
+  'ignoredDetailTypes',
+  'budgets',
+  'approvals',
+  'resourceMetadata',
+  'clock',
+]
+
+/**
+ * Says once what all routes share.
+ * @throws {@link Misconfigured}
+ * @example
+ * const rules = capabilityRules({ budgets: memoryBudgets(), constraints: { own_tickets: ({ argument }) => … } })
+ */
+export function capabilityRules(options: CapabilityRulesOptions = {}): CapabilityRules {
+  requireKnownOptions('capabilityRules', options, KNOWN)
+  const { aliases = ACTION_FIRST, ceiling = 'stated', roles = {}, blocks = [], clock = systemClock } = options
+  const rename = compileAliases(aliases)
+  const readRegistered = createScopeReader(rename, readRoles(roles))
+  const hostConstraints = readHostConstraints(options.constraints ?? {})
+  return {
+    rename,
+    readScopes: createScopeReader(rename),
+    readRegistered,
+    ceiling: requireWord('ceiling', ceiling, ['stated', 'required', 'off']),
+    blocks: readBlocks(blocks, readRegistered),
+    hostConstraints,
+    hostNames: new Set(hostConstraints.keys()),
+    ignoredDetailTypes: new Set(requireStrings('ignoredDetailTypes', options.ignoredDetailTypes ?? [])),
+    budgets: options.budgets && requireMethods('budgets', options.budgets, ['reserve']),
+    approvals: options.approvals && readApprovalOptions(options.approvals),
+    resourceMetadata: options.resourceMetadata === undefined ? undefined : requireUrl(options.resourceMetadata),
+    clock: requireMethods('clock', clock, ['wallMs']),
+    zoneClock: createZoneClock(),
+  }
+}
+
+function readRoles(roles: NonNullable<CapabilityRulesOptions['roles']>): ReadonlyMap<string, readonly string[]> {
+  requireObject('roles', roles)
+  return new Map(
+    Object.entries(roles).map(([name, scopes]) => [`role:${name}`, requireStrings(`roles.${name}`, scopes)]),
+  )
+}
+
+function readBlocks(
+  blocks: readonly CapabilityBlock[],
+  readRegistered: ReadScopes,
+): ReadonlyMap<string, CompiledBlock> {
+  const compiled = blocks.map((block): [string, CompiledBlock] => {
+    return [block.agentId, { block, granted: readRegistered(block.capabilities.map(({ scope }) => scope)) }]
+  })
+  const byAgent = new Map(compiled)
+  if (byAgent.size === blocks.length) return byAgent
+  throw new Misconfigured('ERR_OPTION_INVALID', 'blocks has one block for each agent at most')
+}
+
+function readHostConstraints(given: Readonly<Record<string, HostConstraint>>): ReadonlyMap<string, HostConstraint> {
+  requireObject('constraints', given)
+  for (const [name, check] of Object.entries(given)) {
+    if (CONSTRAINTS.has(name)) throw new Misconfigured('ERR_OPTION_INVALID', `constraints must not redefine ${name}`)
+    if (typeof check === 'function' && /^[a-z][a-z0-9_]{0,63}$/.test(name)) continue
+    throw new Misconfigured('ERR_OPTION_INVALID', 'constraints maps names in snake_case to functions')
+  }
+  return new Map(Object.entries(given))
+}
+
+/** It stands between quotes in a header field. */
+function requireUrl(text: string): string {
+  if (typeof text === 'string' && /^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/.test(text)) return text
+  throw new Misconfigured('ERR_OPTION_INVALID', 'resourceMetadata must be an absolute URL')
+}

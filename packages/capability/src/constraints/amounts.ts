@@ -1,0 +1,64 @@
+import type { ConstraintCheck, Facing, Finding } from './constraint-check.ts'
+
+/** An amount: whole minor units of a currency. */
+export interface Money {
+  readonly value: number
+  readonly currency: string
+}
+
+const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
+const WHOLE_NUMBER = /^(?:0|[1-9][0-9]{0,15})$/
+
+/** The amount that a limit states; `undefined` when it is not exactly `{ value, currency }`. */
+export function findMoney(limit: unknown): Money | undefined {
+  if (typeof limit !== 'object' || limit === null || Object.keys(limit).sort().join() !== 'currency,value')
+    return undefined
+  const { value, currency } = limit as Readonly<Record<string, unknown>>
+  if (typeof currency !== 'string' || !CURRENCY.test(currency) || !isCount(value)) return undefined
+  return { value, currency }
+}
+
+/** Whether something is a whole number, not negative, that a double holds exactly. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** The request's amount is at most the limit, in the limit's currency. */
+export function amountAtMost(...names: readonly string[]): ConstraintCheck {
+  return (limit, facing) => compareAmount(limit, facing, names, (amount, most) => (amount <= most ? 'met' : 'violated'))
+}
+
+/** Above the limit a human has to agree. */
+export const approvalAbove: ConstraintCheck = (limit, facing) =>
+  compareAmount(limit, facing, ['amount'], (amount, most) => (amount <= most ? 'met' : 'approval'))
+
+/** All amounts of a time together are at most the limit. */
+export function amountsAtMost(windowSeconds: number): ConstraintCheck {
+  return (limit, facing) =>
+    compareAmount(limit, facing, ['amount'], (cost, most, unit) =>
+      cost <= most ? { budget: { windowSeconds, limit: most, cost, unit } } : 'violated',
+    )
+}
+
+type Compare = (amount: number, most: number, currency: string) => Finding
+
+function compareAmount(limit: unknown, facing: Facing, names: readonly string[], compare: Compare): Finding {
+  const most = findMoney(limit)
+  if (most === undefined) return 'unknown'
+  const amount = findAmount(facing, names)
+  if (typeof amount === 'string') return amount
+  const currency = facing.argument('currency')
+  if (currency.state !== 'present' || currency.value !== most.currency) return 'violated'
+  return compare(amount, most.value, most.currency)
+}
+
+/** The first of the names that the route declares. Numbers are numbers in JSON; digits where only text can be. */
+function findAmount({ argument }: Facing, names: readonly string[]): number | 'violated' | 'undeclared' | 'not-used' {
+  const found = names.map((name) => argument(name)).find(({ state }) => state !== 'undeclared')
+  if (found === undefined) return 'undeclared'
+  if (found.state === 'not-used') return 'not-used'
+  if (found.state !== 'present') return 'violated'
+  const { value, isText } = found
+  const amount = isText && typeof value === 'string' && WHOLE_NUMBER.test(value) ? Number(value) : value
+  return isCount(amount) ? amount : 'violated'
+}

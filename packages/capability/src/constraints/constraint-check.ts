@@ -1,0 +1,45 @@
+import type { FindArgument } from '../arguments/read-arguments.ts'
+import type { RenameScope } from '../scope-aliases.ts'
+import type { WantedScope } from '../scope-template.ts'
+import type { ZoneClock } from './zone-clock.ts'
+
+/** What a limit is held against. */
+export interface Facing {
+  readonly wanted: WantedScope
+  readonly method: string
+  readonly remoteAddress: string | undefined
+  /** `https://api.example.com`. */
+  readonly origin: string | undefined
+  readonly path: string | undefined
+  readonly nowMs: number
+  /** Through how many hands the rights came: 1 for an agent that was given them by the user itself. */
+  readonly hands: number
+  readonly argument: FindArgument
+  readonly rename: RenameScope
+  readonly zoneClock: ZoneClock
+}
+
+/** Something to be counted, once all limits hold. */
+export interface BudgetDuty {
+  readonly windowSeconds: number
+  readonly limit: number
+  readonly cost: number
+  /** `requests`, or the currency of an amount. */
+  readonly unit: string
+}
+
+/**
+ * `violated`: the request is outside, or lacks the value. `unknown`: the limit itself is not understood. `undeclared`,
+ * `not-used`: the route says nothing of such a value, or that it has none. `approval`: a human has to agree first.
+ */
+export type Finding =
+  | 'met'
+  | 'violated'
+  | 'unknown'
+  | 'undeclared'
+  | 'not-used'
+  | 'approval'
+  | { readonly budget: BudgetDuty }
+
+/** Holds a request against one limit. Never throws at what a grant says: that is `unknown`. */
+export type ConstraintCheck = (limit: unknown, facing: Facing) => Finding

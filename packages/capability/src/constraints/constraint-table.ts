@@ -1,0 +1,62 @@
+import { amountAtMost, amountsAtMost, approvalAbove, isCount } from './amounts.ts'
+import { approvalFor } from './approvals.ts'
+import type { ConstraintCheck } from './constraint-check.ts'
+import { exactly, methodOneOf, noneOf, oneOf } from './lists.ts'
+import { addressInside, addressOutside } from './networks.ts'
+import { withinHours } from './operating-hours.ts'
+import { atLocation, sameIdentifier } from './resources.ts'
+import { withinWindow } from './time-window.ts'
+
+const MINUTE = 60
+const HOUR = 3600
+const DAY = 86_400
+
+/** The limits that are understood, by name. Documented in docs/protocol/constraints.md; a new one is a new row. */
+export const CONSTRAINTS: ReadonlyMap<string, ConstraintCheck> = new Map<string, ConstraintCheck>([
+  ['max_amount', amountAtMost('amount')],
+  ['max_refund_amount', amountAtMost('refund_amount', 'amount')],
+  ['max_payment_amount', amountAtMost('payment_amount', 'amount')],
+  ['max_transfer_amount', amountAtMost('transfer_amount', 'amount')],
+  ['max_amount_per_hour', amountsAtMost(HOUR)],
+  ['max_amount_per_day', amountsAtMost(DAY)],
+  ['currency', exactly('currency')],
+  ['max_requests_per_minute', requestsAtMost(MINUTE)],
+  ['max_requests_per_hour', requestsAtMost(HOUR)],
+  ['max_requests_per_day', requestsAtMost(DAY)],
+  ['ip_ranges_allowed', addressInside],
+  ['ip_ranges_blocked', addressOutside],
+  ['time_window', withinWindow],
+  ['operating_hours', withinHours],
+  ['allowed_methods', methodOneOf],
+  ['require_approval_for', approvalFor],
+  ['require_approval_above', approvalAbove],
+  ['max_depth', handsAtMost],
+  ['identifier', sameIdentifier],
+  ['locations', atLocation],
+  ['datatypes', oneOf('datatype')],
+  ['privileges', oneOf('privilege')],
+])
+
+const LIST = /^([a-z][a-z0-9_]{0,63})_(allowed|blocked)$/
+
+/** The check of a limit; `undefined` when nobody here understands it. `zones_allowed` is about the argument `zones`. */
+export function findConstraint(name: string): ConstraintCheck | undefined {
+  const known = CONSTRAINTS.get(name)
+  if (known !== undefined) return known
+  const [, argument, rule] = LIST.exec(name) ?? []
+  if (argument === undefined) return undefined
+  return rule === 'allowed' ? oneOf(argument) : noneOf(argument)
+}
+
+function requestsAtMost(windowSeconds: number): ConstraintCheck {
+  return (limit) => {
+    if (!isCount(limit)) return 'unknown'
+    return limit === 0 ? 'violated' : { budget: { windowSeconds, limit, cost: 1, unit: 'requests' } }
+  }
+}
+
+/** Rights may go through so many hands. */
+function handsAtMost(...[limit, { hands }]: Parameters<ConstraintCheck>): ReturnType<ConstraintCheck> {
+  if (!isCount(limit)) return 'unknown'
+  return hands <= limit ? 'met' : 'violated'
+}

@@ -1,0 +1,26 @@
+import { containsAddress, findNetwork, type IpNetwork } from '../ip-network.ts'
+import type { ConstraintCheck } from './constraint-check.ts'
+import { findTexts } from './lists.ts'
+
+/** The caller's address lies in one of the networks. */
+export const addressInside: ConstraintCheck = (limit, { remoteAddress }) => {
+  const networks = findNetworks(limit)
+  if (networks === undefined) return 'unknown'
+  return isInside(networks, remoteAddress) ? 'met' : 'violated'
+}
+
+/** The caller's address is known and lies in none of the networks. */
+export const addressOutside: ConstraintCheck = (limit, { remoteAddress }) => {
+  const networks = findNetworks(limit)
+  if (networks === undefined) return 'unknown'
+  return remoteAddress !== undefined && !isInside(networks, remoteAddress) ? 'met' : 'violated'
+}
+
+function findNetworks(limit: unknown): readonly IpNetwork[] | undefined {
+  const networks = findTexts(limit)?.map(findNetwork)
+  return networks?.every((network) => network !== undefined) === true ? networks : undefined
+}
+
+function isInside(networks: readonly IpNetwork[], address: string | undefined): boolean {
+  return address !== undefined && networks.some((network) => containsAddress(network, address))
+}

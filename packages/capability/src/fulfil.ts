@@ -1,0 +1,80 @@
+import { type AgentRequest, type CapabilityFact, type Environment, isThenable, Refusal } from '@countermark/core'
+import { type ValidTicket, verifyTicket } from './approvals/redeem-ticket.ts'
+import type { Asking, LimitedScope } from './asking.ts'
+import { reserveBudgets } from './budgets/reserve-budgets.ts'
+import type { Examination } from './constraints/examine-groups.ts'
+import type { Caller, Capable } from './require-capability.ts'
+
+/** What was decided; without an examination there was no limit. */
+export interface Decided {
+  readonly scopes: readonly LimitedScope[]
+  readonly examination: Examination | undefined
+}
+
+/** For which request. */
+export interface DecidedFor {
+  readonly asking: Asking
+  readonly caller: Caller
+  readonly request: AgentRequest
+  readonly environment: Environment
+}
+
+type Release = NonNullable<CapabilityFact['release']>
+
+/**
+ * Does what limits ask for, in an order in which nothing is used up in vain: the ticket is judged, budgets are counted, the
+ * ticket is used up, and if that fails the budgets are given back.
+ */
+export function fulfil({ scopes, examination }: Decided, context: DecidedFor): Capable | Promise<Capable> {
+  const { caller } = context
+  const finish = (ticket: ValidTicket | undefined, release: Release | undefined): Capable => {
+    return { capability: createFact(scopes, context, { approval: ticket?.approval, release }) }
+  }
+  const useUp = (ticket: ValidTicket | undefined, release: Release | undefined): Capable | Promise<Capable> => {
+    const giveBack = (error: unknown): Promise<never> => Promise.resolve(release?.()).then(() => Promise.reject(error))
+    try {
+      const claimed = ticket?.claim()
+      return isThenable(claimed) ? claimed.then(() => finish(ticket, release), giveBack) : finish(ticket, release)
+    } catch (error) {
+      return giveBack(error)
+    }
+  }
+  const count = (ticket: ValidTicket | undefined): Capable | Promise<Capable> => {
+    const release = reserveBudgets(examination?.budgets ?? [], context.asking.rules.budgets, context.environment)
+    return isThenable(release) ? release.then((given) => useUp(ticket, given)) : useUp(ticket, release)
+  }
+  // One ticket stands for the whole request, whichever check asks.
+  const needsTicket = examination?.needsApproval === true && caller.capability?.approval === undefined
+  const ticket = needsTicket ? judgeTicket(context) : undefined
+  return isThenable(ticket) ? ticket.then(count) : count(ticket)
+}
+
+function judgeTicket({ asking, request, environment }: DecidedFor): ValidTicket | Promise<ValidTicket> {
+  const { approvals } = asking.rules
+  if (approvals !== undefined) return verifyTicket(request, asking, approvals, environment)
+  throw new Refusal('approval_required', 'a human has to approve this, and nobody here takes approvals')
+}
+
+/** A second check of one request adds to what the first one established. */
+function createFact(
+  scopes: readonly LimitedScope[],
+  { asking, caller }: DecidedFor,
+  done: Pick<CapabilityFact, 'approval' | 'release'>,
+): CapabilityFact {
+  const before = caller.capability
+  const release = bothReleases(before?.release, done.release)
+  return Object.freeze({
+    used: Object.freeze([...(before?.used ?? []), ...scopes.map(({ wanted }) => wanted.text)]),
+    approval: done.approval ?? before?.approval,
+    release,
+    context: asking.context,
+  })
+}
+
+function bothReleases(first: Release | undefined, second: Release | undefined): Release | undefined {
+  if (first === undefined || second === undefined) return first ?? second
+  return async () => {
+    await first()
+    await second()
+  }
+}

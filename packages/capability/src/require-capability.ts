@@ -1,0 +1,136 @@
+import {
+  type AgentFact,
+  type AgentRequest,
+  type CapabilityContext,
+  type CapabilityFact,
+  type Check,
+  type DelegationFact,
+  defineCheck,
+  type Environment,
+  isThenable,
+  type ProofFact,
+  Refusal,
+} from '@countermark/core'
+import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
+import { type Asking, limitScopes } from './asking.ts'
+import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
+import { chooseAlternative } from './choose-alternative.ts'
+import { fulfil } from './fulfil.ts'
+import { collectHoldings, type Holdings, holdsScope, requireUnrestricted } from './holdings.ts'
+import { challengeOf, type FilledScope, insufficientScope } from './insufficient-scope.ts'
+import type { ScopeTemplate, WantedScope } from './scope-template.ts'
+import { compileWanted, type WantedScopes } from './wanted-scopes.ts'
+
+/** What must be known before; all but the agent is used where it is known. */
+export interface Caller {
+  readonly agent: AgentFact
+  readonly delegation?: DelegationFact | undefined
+  readonly proof?: ProofFact | undefined
+  readonly capability?: CapabilityFact | undefined
+}
+
+/** What is known after. */
+export interface Capable {
+  readonly capability: CapabilityFact
+}
+
+/**
+ * Lets a request pass if what its caller was granted covers the scope and every limit of the grant holds. `sources` says
+ * where the values stand that a grant may limit.
+ * @throws {@link Refusal} `insufficient_scope`, `constraint_violation`, `constraint_unknown`, `approval_required`,
+ *   `rate_limited`, `token_expired`, `coverage_insufficient`
+ * @throws {@link Unavailable} `budget_store_unavailable`
+ * @example
+ * guard(requireCapability('refunds:create', { amount: body('/amount'), currency: body('/currency') }, rules))
+ */
+export function requireCapability(
+  wanted: WantedScopes,
+  sources: ArgumentSources = {},
+  rules: CapabilityRules = capabilityRules(),
+): Check<Caller, Capable> {
+  const route = { alternatives: compileWanted(wanted, rules.rename), arguments: compileArguments(sources) }
+  const owner = {}
+  let takesTokens = rules.resourceMetadata !== undefined
+  return defineCheck<Caller, Capable>(
+    {
+      name: 'requireCapability',
+      needs: ['agent'],
+      adds: ['capability'],
+      challenge: (context) => challengeOf(owner, context),
+      inspect: ({ checks }) => {
+        takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))
+      },
+    },
+    (request, caller, environment) => {
+      const asking = createAsking(request, caller, rules, environment)
+      const holdings = collectHoldings(asking, rules)
+      requireUnrestricted(holdings, asking)
+      const filled = route.alternatives.map((scopes) => fillScopes(scopes, request))
+      const covered = filled.filter((scopes) => scopes.every((scope) => isHeld(scope, holdings)))
+      const [scopes = []] = filled
+      const isTokenUsed = takesTokens || caller.delegation !== undefined
+      if (covered.length === 0) throw insufficientScope({ holdings, scopes, takesTokens: isTokenUsed, rules, owner })
+      return decide(covered, { asking, caller, request, environment, route })
+    },
+  )
+}
+
+interface Exchange {
+  readonly asking: Asking
+  readonly caller: Caller
+  readonly request: AgentRequest
+  readonly environment: Environment
+  readonly route: { readonly arguments: RouteArguments }
+}
+
+/** Nothing of the request is read before a limit asks for it. */
+function decide(covered: readonly (readonly FilledScope[])[], exchange: Exchange): Capable | Promise<Capable> {
+  const { asking, request, route } = exchange
+  const alternatives = covered.map((scopes) => limitScopes(scopes.map(wantedOf), asking))
+  const free = alternatives.find((scopes) => scopes.every(({ groups }) => groups.length === 0))
+  if (free !== undefined) return fulfil({ scopes: free, examination: undefined }, exchange)
+  const continueWith = (body: Uint8Array | undefined): Capable | Promise<Capable> => {
+    const argument = route.arguments.read({ request, proof: exchange.caller.proof, body })
+    const chosen = chooseAlternative(alternatives, asking, argument)
+    return isThenable(chosen) ? chosen.then((choice) => fulfil(choice, exchange)) : fulfil(chosen, exchange)
+  }
+  const body = route.arguments.needsBody ? request.body() : undefined
+  return isThenable(body) ? body.then(continueWith) : continueWith(body)
+}
+
+function createAsking(
+  request: AgentRequest,
+  { agent, delegation }: Caller,
+  rules: CapabilityRules,
+  { clock }: Environment,
+): Asking {
+  const { method, scheme, authority, path } = request
+  const context: CapabilityContext = {
+    method,
+    get remoteAddress() {
+      return request.remoteAddress
+    },
+    origin: `${scheme}://${authority}`,
+    path,
+  }
+  return { agent, delegation, rules, request, context, nowMs: clock.wallMs() }
+}
+
+function fillScopes(scopes: readonly ScopeTemplate[], request: AgentRequest): readonly FilledScope[] {
+  return scopes.map((template) => {
+    if (template.parameters.length === 0) return { template, wanted: template.fill({}) }
+    const { parameters } = request.route()
+    const missing = template.parameters.find((name) => !Object.hasOwn(parameters, name))
+    if (missing === undefined) return { template, wanted: template.fill(parameters) }
+    throw new Refusal('config_error', `${template.text} needs a route with :${missing}: mount the guard on the route`)
+  })
+}
+
+function isHeld({ wanted }: FilledScope, holdings: Holdings): boolean {
+  return wanted !== undefined && holdsScope(holdings, wanted)
+}
+
+function wantedOf({ wanted }: FilledScope): WantedScope {
+  if (wanted === undefined) throw new TypeError('a scope that cannot be filled in is covered by nothing')
+  return wanted
+}
