@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Clock, ReplayStore } from '@countermark/core'
+import type { AgentView, Check, Clock, ComposeGuard, ReplayStore } from '@countermark/core'
 import { createGuard as createExpressGuard } from '@countermark/express'
 import { type StaticKey, staticKeys } from '@countermark/keys'
 import { createGuard as createKoaGuard } from '@countermark/koa'
@@ -9,6 +9,7 @@ import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { httpSignatures, type SignatureScheme, simpleHeaders, verifySignature } from '@countermark/signature'
 import express from 'express'
 import Koa from 'koa'
+import { createTokenChecks } from '../../packages/delegation/test/conformance/token-policies.ts'
 
 // Answers the contract of the shared attack suites (README.md beside them): SETUP, PROFILE and FRAMEWORK come from the
 // environment, `PORT <n>` is printed, and POST /__conformance/… sets the clock and empties the replay store.
@@ -22,6 +23,7 @@ interface Setup {
   readonly clock: number
   readonly scheme: string
   readonly authority: string
+  readonly scope_needed?: string
   readonly agents: readonly { readonly agent_id: string; readonly keys: readonly Jwk[] }[]
   readonly retired_keys: readonly { readonly agent_id: string; readonly key: Jwk; readonly not_after: number }[]
 }
@@ -53,7 +55,6 @@ const PROFILES: Readonly<Record<string, Profile>> = {
 
 const setup: Setup = JSON.parse(readFileSync(process.env['SETUP'] ?? '', 'utf8'))
 const profile = PROFILES[process.env['PROFILE'] ?? '']
-if (profile === undefined) throw new Error(`PROFILE must be one of ${Object.keys(PROFILES).join(', ')}`)
 
 let nowSeconds = setup.clock
 const clock: Clock = { wallMs: () => nowSeconds * 1000, monotonicMs: () => performance.now() }
@@ -63,8 +64,27 @@ const store: ReplayStore = {
   claim: (claim, environment) => memory.claim(claim, environment),
   issueNonce: (environment) => memory.issueNonce(environment),
 }
-const checks = [verifySignature({ keys: createKeys(), accept: profile.accept }), preventReplay({ store })] as const
 const options = { authorities: [`${setup.scheme}://${setup.authority}`], clock }
+const checks = createChecks()
+
+/** The suites about tokens have their policies beside the vectors. */
+function createChecks(): readonly Check[] {
+  const name = process.env['PROFILE'] ?? ''
+  if (name === 'delegation' || name === 'dpop' || name === 'both') return createTokenChecks(name, setup, store)
+  if (profile === undefined) throw new Error(`there is no PROFILE ${name}`)
+  return [verifySignature({ keys: createKeys(), accept: profile.accept }), preventReplay({ store }) as Check]
+}
+
+/** What the contract wants to know of an accepted request; a scope that is too small is not accepted. */
+function answerTo(agent: AgentView | undefined): { readonly status: number; readonly body: object } {
+  const { delegation } = agent ?? {}
+  const { scope_needed: needed } = setup
+  if (delegation !== undefined && needed !== undefined && !delegation.scopes.includes(needed)) {
+    return { status: 403, body: { error: 'insufficient_scope' } }
+  }
+  const actors = delegation && [delegation.actor, ...delegation.priorActors].map(({ id }) => id)
+  return { status: 200, body: { agent: agent?.id, subject: delegation?.subject, actors } }
+}
 
 function createMemory(): ReplayStore {
   return memoryReplayStore({ clock, startedAt: 0, futureSkewSeconds: 60, allowSingleProcess: true })
@@ -89,6 +109,11 @@ function control(what: unknown, body: unknown): void {
   if (what === 'reset') memory = createMemory()
 }
 
+/** The compiler knows guards of so many checks, not of a list. */
+function composeAll<Handler>(guard: ComposeGuard<Handler>): Handler {
+  return (guard as (...all: readonly Check[]) => Handler)(...checks)
+}
+
 const CONTROL = '/__conformance'
 
 function expressListener(): RequestListener {
@@ -97,8 +122,11 @@ function expressListener(): RequestListener {
     control(req.params['what'], req.body)
     res.json({})
   })
-  app.use(createExpressGuard(options)(...checks))
-  app.use((req, res) => void res.json({ agent: req.agent?.id }))
+  app.use(composeAll(createExpressGuard(options)))
+  app.use((req, res) => {
+    const { status, body } = answerTo(req.agent)
+    res.status(status).json(body)
+  })
   return app
 }
 
@@ -109,9 +137,11 @@ function koaListener(): RequestListener {
     control(ctx.path.split('/')[2], JSON.parse(Buffer.concat(await ctx.req.toArray()).toString()))
     ctx.body = {}
   })
-  app.use(createKoaGuard(options)(...checks))
+  app.use(composeAll(createKoaGuard(options)))
   app.use((ctx) => {
-    ctx.body = { agent: ctx.state.agent?.id }
+    const { status, body } = answerTo(ctx.state.agent)
+    ctx.status = status
+    ctx.body = body
   })
   return app.callback()
 }

@@ -9,6 +9,9 @@ const START = 'node --import tsx --conditions=@countermark/source test/adapters/
 const SUITES = [
   ['attacks/http-signature.json', 'http-signature'],
   ['attacks/simple-headers.json', 'simple'],
+  ['attacks/delegation-jwt.json', 'delegation'],
+  ['attacks/dpop.json', 'dpop'],
+  ['attacks/signed-and-delegated.json', 'both'],
 ] as const
 
 const isHere = existsSync(join(SHARED, 'run-http.mjs'))

@@ -1,20 +1,14 @@
 import {
   type AgentRequest,
-  type Check,
   createGuardComposer,
   createGuardSettings,
   createHeaderFields,
   type Verdict as Decision,
 } from '@countermark/core'
-import { type StaticKey, staticKeys } from '@countermark/keys'
-import { memoryReplayStore, preventReplay } from '@countermark/replay'
-import { httpSignatures, verifySignature } from '@countermark/signature'
-import { createFakeClock, type FakeClock } from '@countermark/testing'
+import { memoryReplayStore } from '@countermark/replay'
+import { createFakeClock } from '@countermark/testing'
 import type { JudgeVector, Suite, Verdict } from '../../../signature/test/conformance/vector.ts'
-import { type VerifyDelegationOptions, verifyDelegation } from '../../src/index.ts'
-
-/** What a suite of attacks asks for: the checks that make up its policy. */
-export type TokenProfile = 'delegation' | 'dpop' | 'both'
+import { createTokenChecks, type TokenProfile } from './token-policies.ts'
 
 interface Step {
   readonly method: string
@@ -28,7 +22,8 @@ export function judgeTokenAttack(profile: TokenProfile): JudgeVector {
   return async ({ input, expected }, suite) => {
     const clock = createFakeClock((input.clock ?? suite.setup.clock) * 1000)
     const settings = createGuardSettings({ authorities: [suite.setup.authority], clock })
-    const guard = createGuardComposer(settings)({}, checksOf(profile, suite, clock))
+    const store = memoryReplayStore({ clock, startedAt: 0, futureSkewSeconds: 60, allowSingleProcess: true })
+    const guard = createGuardComposer(settings)({}, createTokenChecks(profile, suite.setup, store))
     const failures: string[] = []
     for (const [index, step] of (input.steps as readonly Step[]).entries()) {
       if (step.clock !== undefined) clock.adjustWall(step.clock * 1000 - clock.wallMs())
@@ -37,44 +32,6 @@ export function judgeTokenAttack(profile: TokenProfile): JudgeVector {
     }
     return failures.length === 0 ? 'pass' : ({ fail: failures.join('; ') } satisfies Verdict)
   }
-}
-
-/** The policies that the suites state for themselves. */
-export function checksOf(profile: TokenProfile, { setup }: Suite, clock: FakeClock): readonly Check[] {
-  const agents = staticKeys(keysOf(setup))
-  const store = memoryReplayStore({ clock, startedAt: 0, futureSkewSeconds: 60, allowSingleProcess: true })
-  const issuers = setup.issuers.map(({ iss, jwks }: { iss: string; jwks: { keys: [] } }) => ({
-    issuer: iss,
-    keys: { jwks },
-    types: ['at+jwt', 'delegation+jwt', 'JWT'],
-    algorithms: ['EdDSA', 'ES256', 'RS256'],
-    requiredClaims: [],
-    maxLifetimeSeconds: 86_400,
-  }))
-  const shared: VerifyDelegationOptions = { issuers, audience: setup.audience, agents }
-  if (profile === 'delegation') return [verifyDelegation({ ...shared, requirePoP: false }) as Check]
-  if (profile === 'dpop') return [verifyDelegation({ ...shared, dpop: { store } }) as Check]
-  const accept = [httpSignatures({ tags: 'any', expires: 'optional', futureSkewSeconds: 60 })]
-  return [
-    verifySignature({ keys: agents, accept }),
-    preventReplay({ store }) as Check,
-    verifyDelegation({ ...shared, httpSignatureForJkt: true }) as Check,
-  ]
-}
-
-function keysOf(setup: Suite['setup']): readonly StaticKey[] {
-  const active = setup.agents.flatMap(({ agent_id, keys }: { agent_id: string; keys: { kid: string }[] }) =>
-    keys.map((key) => ({ agentId: agent_id, keyId: key.kid, key: { ...key } })),
-  )
-  const retired = (setup.retired_keys ?? []).map(
-    ({ agent_id, key, not_after }: { agent_id: string; key: { kid: string }; not_after: number }) => ({
-      agentId: agent_id,
-      keyId: key.kid,
-      key: { ...key },
-      notAfter: not_after,
-    }),
-  )
-  return [...active, ...retired]
 }
 
 function toRequest({ method, target, headers: lines }: Step, authorityOf: (host: string) => string): AgentRequest {
