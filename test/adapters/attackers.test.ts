@@ -127,6 +127,24 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       })
     })
 
+    it.each([
+      ['If-Unmodified-Since', 'Sat, 29 Oct 1994 19:43:31 GMT'],
+      ['If-Modified-Since', 'Sat, 29 Oct 1994 19:43:31 GMT'],
+      ['Referer', 'https://shop.example/?of=a, b'],
+      ['User-Agent', 'agent/1.0 (buys, returns)'],
+      ['From', 'a@shop.example, b@shop.example'],
+      ['Proxy-Authorization', 'Digest a="b", c="d"'],
+    ])('cannot cut a signed %s short by sending it in two lines', async (name, value) => {
+      const app = await start()
+      const components = ['@method', '@authority', '@path', 'agent-id', name.toLowerCase()]
+      const inTwo = ([field, whole]: HeaderField): HeaderField[] =>
+        field === name ? whole.split(', ').map((part) => [field, part] as const) : [[field, whole]]
+      const tamper = { headerLines: (lines: readonly HeaderField[]) => lines.flatMap(inTwo) }
+      const whole = await app.send({ headers: { [name]: value }, components })
+      const cut = await app.send({ headers: { [name]: value }, components, tamper })
+      expect([whole.status, cut.status, app.runs.length]).toEqual([200, 400, 1])
+    })
+
     it('cannot hide the framing of a body behind fields that Node drops', async () => {
       const bodies: string[] = []
       const app = await start({

@@ -20,6 +20,27 @@ const AT_MOST_ONCE: ReadonlySet<string> = new Set([
   'workload-identity-token',
 ])
 
+/**
+ * Fields of which Node gives handlers the first line only, while a signature is over all lines joined by commas: a signed
+ * value cut in two at a comma would be a signed value cut short.
+ */
+const KEPT_ONCE: ReadonlySet<string> = new Set([
+  'age',
+  'etag',
+  'expires',
+  'from',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+])
+
 /** Fields that somebody behind us might find under `_` as well (CVE-2025-64484). */
 const WITHOUT_ALIAS: ReadonlySet<string> = new Set([
   ...AT_MOST_ONCE,
@@ -66,7 +87,7 @@ export function checkRequestShape(request: AgentRequest, maxHeaderFields: number
 
 function checkNames(headers: HeaderFields): void {
   for (const name of headers.names()) {
-    if (AT_MOST_ONCE.has(name)) {
+    if (AT_MOST_ONCE.has(name) || KEPT_ONCE.has(name)) {
       if (headers.only(name) === undefined) throw new Refusal('request_malformed', `${name} must occur once`)
     } else if (name.includes('_') && WITHOUT_ALIAS.has(name.replaceAll('_', '-'))) {
       throw new Refusal('request_malformed', 'a security header is spelt with an underscore')
