@@ -26,7 +26,8 @@ function builds({ name, folder, manifest }: WorkspacePackage): readonly UserConf
       ...shared,
       format: 'cjs',
       deps: { alwaysBundle: onlyBundle, onlyBundle },
-      outputOptions: { strict: true },
+      // Otherwise the helpers for default imports land in whichever entry needs them, and the others load that entry.
+      outputOptions: { strict: true, codeSplitting: { groups: [{ name: 'runtime', test: /rolldown.runtime/ }] } },
       clean: false,
     },
   ]
