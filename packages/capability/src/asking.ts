@@ -46,7 +46,7 @@ export function limitScopes(scopes: readonly WantedScope[], asking: Asking): rea
       agentId: agent.id,
       delegation,
       recordConstraints: agent.record.constraints,
-      block: rules.blocks.get(agent.id)?.block,
+      block: rules.blocks.get(agent.id),
       ignoredDetailTypes: rules.ignoredDetailTypes,
       rename: rules.rename,
       origin: context?.origin,

@@ -13,10 +13,11 @@ import {
 } from '@countermark/core'
 import { type ApprovalOptions, type ApprovalRules, readApprovalOptions } from './approvals/approval-rules.ts'
 import type { CapabilityBlock } from './blocks/capability-block.ts'
+import { type CompiledBlock, compileBlocks } from './blocks/compile-block.ts'
 import type { BudgetStore } from './budgets/budget-store.ts'
 import { CONSTRAINTS } from './constraints/constraint-table.ts'
 import { createZoneClock, type ZoneClock } from './constraints/zone-clock.ts'
-import { createScopeReader, type GrantedScopes, type ReadScopes } from './granted-scopes.ts'
+import { createScopeReader, type ReadScopes } from './granted-scopes.ts'
 import { ACTION_FIRST, compileAliases, type RenameScope, type ScopeAliases } from './scope-aliases.ts'
 
 /** What a limit of the host's own is judged by. */
@@ -63,12 +64,6 @@ export interface CapabilityRulesOptions {
   readonly clock?: Clock
 }
 
-/** A block and the scopes it grants. */
-export interface CompiledBlock {
-  readonly block: CapabilityBlock
-  readonly granted: GrantedScopes
-}
-
 /** What all routes of a service share. */
 export interface CapabilityRules {
   readonly rename: RenameScope
@@ -112,14 +107,15 @@ export function capabilityRules(options: CapabilityRulesOptions = {}): Capabilit
   const rename = compileAliases(aliases)
   const readRegistered = createScopeReader(rename, readRoles(roles))
   const hostConstraints = readHostConstraints(options.constraints ?? {})
+  const hostNames = new Set(hostConstraints.keys())
   return {
     rename,
     readScopes: createScopeReader(rename),
     readRegistered,
     ceiling: requireWord('ceiling', ceiling, ['stated', 'required', 'off']),
-    blocks: readBlocks(blocks, readRegistered),
+    blocks: compileBlocks(blocks, { rename, readRegistered, hostNames }),
     hostConstraints,
-    hostNames: new Set(hostConstraints.keys()),
+    hostNames,
     ignoredDetailTypes: new Set(requireStrings('ignoredDetailTypes', options.ignoredDetailTypes ?? [])),
     budgets: options.budgets && requireMethods('budgets', options.budgets, ['reserve']),
     approvals: options.approvals && readApprovalOptions(options.approvals),
@@ -134,18 +130,6 @@ function readRoles(roles: NonNullable<CapabilityRulesOptions['roles']>): Readonl
   return new Map(
     Object.entries(roles).map(([name, scopes]) => [`role:${name}`, requireStrings(`roles.${name}`, scopes)]),
   )
-}
-
-function readBlocks(
-  blocks: readonly CapabilityBlock[],
-  readRegistered: ReadScopes,
-): ReadonlyMap<string, CompiledBlock> {
-  const compiled = blocks.map((block): [string, CompiledBlock] => {
-    return [block.agentId, { block, granted: readRegistered(block.capabilities.map(({ scope }) => scope)) }]
-  })
-  const byAgent = new Map(compiled)
-  if (byAgent.size === blocks.length) return byAgent
-  throw new Misconfigured('ERR_OPTION_INVALID', 'blocks has one block for each agent at most')
 }
 
 function readHostConstraints(given: Readonly<Record<string, HostConstraint>>): ReadonlyMap<string, HostConstraint> {

@@ -1,7 +1,6 @@
 /** A capability of a block: a scope and what limits it. */
 export interface BlockCapability {
   readonly scope: string
-  readonly segments: readonly string[]
   readonly constraints: Readonly<Record<string, unknown>>
 }
 

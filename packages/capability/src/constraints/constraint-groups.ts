@@ -1,5 +1,5 @@
 import type { DelegationFact } from '@countermark/core'
-import type { CapabilityBlock } from '../blocks/capability-block.ts'
+import type { CompiledBlock } from '../blocks/compile-block.ts'
 import { coversSegments, overlapsSegments } from '../covers-scope.ts'
 import { findScope } from '../scope.ts'
 import type { RenameScope } from '../scope-aliases.ts'
@@ -31,7 +31,7 @@ export interface ConstraintSources {
   readonly agentId: string
   readonly delegation: DelegationFact | undefined
   readonly recordConstraints: Readonly<Record<string, unknown>> | undefined
-  readonly block: CapabilityBlock | undefined
+  readonly block: CompiledBlock | undefined
   readonly ignoredDetailTypes: ReadonlySet<string>
   readonly rename: RenameScope
   readonly origin: string | undefined
@@ -108,10 +108,10 @@ function unknownAlternative({ type }: Detail): Alternative {
   return { limits: [['type', type]], budgetOwner: () => '' }
 }
 
-function groupsOfBlock(block: CapabilityBlock, { wanted }: ConstraintSources): readonly ConstraintGroup[] {
-  const { agentId, capabilities, constraints } = block
-  const rows = capabilities.filter(({ segments }) => coversSegments(segments, wanted.segments))
-  const alternatives = rows.map((row) => ({
+function groupsOfBlock(block: CompiledBlock, { wanted }: ConstraintSources): readonly ConstraintGroup[] {
+  const { agentId, rows, constraints } = block
+  const covering = rows.filter(({ segments }) => coversSegments(segments, wanted.segments))
+  const alternatives = covering.map((row) => ({
     limits: Object.entries(row.constraints),
     budgetOwner: () => `block ${agentId} ${row.scope}`,
   }))

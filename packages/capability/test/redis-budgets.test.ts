@@ -1,0 +1,96 @@
+import { isUnavailable } from '@countermark/core'
+import { createFakeClock, createTestEnvironment, startRedis } from '@countermark/testing'
+import { Redis } from 'ioredis'
+import { redisBudgets } from '../src/budgets/redis-budgets.ts'
+import { describeBudgetStore } from './describe-budget-store.ts'
+import { CLIENTS, describeWithRedis, useRedis } from './redis-clients.ts'
+
+const CLAIM = { key: 'k', windowSeconds: 60, limit: 2, cost: 1, unit: 'requests' }
+
+describeWithRedis('redisBudgets', (command) => {
+  for (const [name, open] of CLIENTS) {
+    describeBudgetStore(name, async () => {
+      const server = await startRedis({ command })
+      const { client, close } = await open(server.url)
+      let stores = 0
+      return {
+        createStore: (clock) => redisBudgets({ client, clock, prefix: `${stores++}:` }),
+        close: async () => {
+          await close()
+          await server.stop()
+        },
+      }
+    })
+  }
+
+  describe('with a server', () => {
+    const server = useRedis(command)
+
+    it('counts over processes: stores that share a server share the budgets', async () => {
+      const clients = [new Redis(server().url), new Redis(server().url)]
+      const environment = createTestEnvironment()
+      const stores = clients.map((client) => redisBudgets({ client, prefix: 'shared:' }))
+      const asked = Array.from({ length: 50 }, (_, index) => stores[index % 2]?.reserve([CLAIM], environment))
+      const outcomes = (await Promise.all(asked)).map((each) => each?.outcome)
+      expect(outcomes.filter((outcome) => outcome === 'reserved')).toHaveLength(2)
+      for (const client of clients) client.disconnect()
+    })
+
+    it('goes by the clock of the server, and lets counters end by themselves', async () => {
+      const client = new Redis(server().url)
+      const store = redisBudgets({ client, prefix: 'own:' })
+      const clock = createFakeClock(0)
+      await store.reserve([CLAIM], createTestEnvironment({ clock }))
+      const slices = Object.keys(await client.hgetall('own:k')).map(Number)
+      expect(Math.abs((slices[0] ?? 0) - Date.now() / 1000)).toBeLessThan(60)
+      const ttl = await client.pttl('own:k')
+      expect(ttl).toBeGreaterThan(59_000)
+      expect(ttl).toBeLessThanOrEqual(62_000)
+      client.disconnect()
+    })
+  })
+
+  describe('with a server that does not answer', () => {
+    it('refuses, soon, and after five times at once; and takes up again', async () => {
+      const server = await startRedis({ command })
+      const client = new Redis(server.url)
+      client.on('error', () => undefined)
+      const clock = createFakeClock()
+      const environment = createTestEnvironment({ clock })
+      const store = redisBudgets({ client, deadlineMs: 30 })
+      const outcome = () =>
+        Promise.resolve(store.reserve([{ ...CLAIM, limit: 100 }], environment)).then(
+          (each) => each.outcome,
+          (error: unknown) => (isUnavailable(error) ? error.code : error),
+        )
+      expect(await outcome()).toBe('reserved')
+      server.signal('SIGSTOP')
+      const outcomes = [await outcome(), await outcome(), await outcome(), await outcome(), await outcome()]
+      expect(new Set(outcomes)).toEqual(new Set(['budget_store_unavailable']))
+      const begun = performance.now()
+      expect([await outcome(), performance.now() - begun < 25]).toEqual(['budget_store_unavailable', true])
+      expect(environment.observer.total('degraded', { dependency: 'budgets' })).toBe(1)
+      server.signal('SIGCONT')
+      await client.ping()
+      expect(await outcome()).toBe('budget_store_unavailable')
+      clock.advance(1000)
+      expect(await outcome()).toBe('reserved')
+      client.disconnect()
+      await server.stop()
+    })
+  })
+})
+
+describe('redisBudgets that cannot work', () => {
+  it.each([
+    [{}],
+    [{ client: {} }],
+    [{ client: { isCluster: true, call: () => undefined } }],
+    [{ client: { slots: [], sendCommand: () => undefined } }],
+    [{ client: { call: () => undefined }, deadlineMs: 0 }],
+    [{ client: { call: () => undefined }, clock: {} }],
+    [{ client: { call: () => undefined }, deadline: 5 }],
+  ])('does not start: %j', (options) => {
+    expect(() => redisBudgets(options as never)).toThrow(expect.objectContaining({ name: 'Misconfigured' }))
+  })
+})

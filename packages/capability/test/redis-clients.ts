@@ -1,0 +1,50 @@
+import { requireProgram, type StartedRedis, startRedis } from '@countermark/testing'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import type { RedisClient } from '../src/redis/redis-client.ts'
+
+/** A client of some kind, and how to end it. */
+export interface OpenedClient {
+  readonly client: RedisClient
+  readonly close: () => Promise<void>
+}
+
+/** Both kinds of client that are taken. */
+export const CLIENTS: readonly (readonly [name: string, open: (url: string) => Promise<OpenedClient>])[] = [
+  [
+    'ioredis',
+    async (url) => {
+      const client = new Redis(url, { maxRetriesPerRequest: null })
+      client.on('error', () => undefined)
+      return { client, close: async () => client.disconnect() }
+    },
+  ],
+  [
+    'node-redis',
+    async (url) => {
+      const client = createClient({ url })
+      client.on('error', () => undefined)
+      await client.connect()
+      return { client, close: async () => client.destroy() }
+    },
+  ],
+]
+
+/** Describes what needs a Redis server; says so and passes over where there is none, and fails in CI. */
+export function describeWithRedis(name: string, tests: (command: string) => void): void {
+  const command = requireProgram('redis-server')
+  if (command !== undefined) describe(name, () => tests(command))
+}
+
+/** Starts a server for all tests of a `describe`. */
+export function useRedis(command: string): () => StartedRedis {
+  let server: StartedRedis | undefined
+  beforeAll(async () => {
+    server = await startRedis({ command })
+  })
+  afterAll(async () => server?.stop())
+  return () => {
+    if (server === undefined) throw new Error('the server starts before the first test')
+    return server
+  }
+}
