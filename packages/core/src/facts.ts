@@ -63,6 +63,13 @@ export interface Actor {
   readonly issuer: string | undefined
 }
 
+/** One piece of a chain of delegation. */
+export interface DelegationLink {
+  readonly scopes: readonly string[]
+  /** Unix seconds. */
+  readonly issuedAt: number
+}
+
 /** For whom the caller acts, through which hands, and what that allows. Established by a check of tokens. */
 export interface DelegationFact {
   readonly issuer: string
@@ -76,6 +83,11 @@ export interface DelegationFact {
   readonly priorActors: readonly Actor[]
   /** What every link of the chain allows. */
   readonly scopes: readonly string[]
+  /**
+   * What each piece of a chain grants on its own, the first first: durations and restrictions among its scopes bind whoever
+   * the rights are handed on to. `undefined` when nobody handed on: then {@link DelegationFact.scopes} are all there is.
+   */
+  readonly links?: readonly DelegationLink[] | undefined
   /** `authorization_details` of every link that carries some (RFC 9396), the first link first: all of them must allow. */
   readonly authorizationDetails: readonly (readonly Readonly<Record<string, unknown>>[])[]
   readonly audiences: readonly string[]

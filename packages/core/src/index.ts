@@ -22,6 +22,7 @@ export {
   type CapabilityContext,
   type CapabilityFact,
   type DelegationFact,
+  type DelegationLink,
   type Facts,
   type FreshnessFact,
   type Level,

@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto'
-import { type Environment, type ImportedKey, isThenable, type KeySource, Refusal } from '@countermark/core'
+import {
+  type DelegationFact,
+  type DelegationLink,
+  type Environment,
+  type ImportedKey,
+  isThenable,
+  type KeySource,
+  Refusal,
+} from '@countermark/core'
 import { requireNoCircle } from './actor-chain.ts'
 import { type CompactJws, parseCompactJws } from './compact-jws.ts'
 import { fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'
@@ -117,6 +125,7 @@ function handOn(link: LinkClaims, { token, depthLeft }: Holding, rules: LinkRule
         actor,
         priorActors,
         scopes: link.scopes,
+        links: Object.freeze([...linksOf(delegation), { scopes: link.scopes, issuedAt: link.times.issuedAt }]),
         authorizationDetails: Object.freeze([...delegation.authorizationDetails, ...(details ? [details] : [])]),
         audiences: link.audiences ?? delegation.audiences,
         expiresAt: link.times.expiresAt,
@@ -131,6 +140,10 @@ function handOn(link: LinkClaims, { token, depthLeft }: Holding, rules: LinkRule
       networks: bothNetworks(token.networks, networks),
     },
   }
+}
+
+function linksOf({ links, scopes, issuedAt }: DelegationFact): readonly DelegationLink[] {
+  return links ?? [{ scopes, issuedAt }]
 }
 
 function toRevocable(link: LinkClaims, agentId: string | undefined): VerifiedToken['revocables'][number] {
