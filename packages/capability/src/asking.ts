@@ -89,7 +89,7 @@ export function askHost(question: HostQuestion, asking: Asking, argument: FindAr
 }
 
 function createFacing(wanted: WantedScope, asking: Asking, argument: FindArgument): Facing {
-  const { delegation, rules, context, nowMs } = asking
+  const { rules, context, nowMs } = asking
   return {
     wanted,
     method: context?.method ?? '',
@@ -99,7 +99,6 @@ function createFacing(wanted: WantedScope, asking: Asking, argument: FindArgumen
     origin: context?.origin,
     path: context?.path,
     nowMs,
-    hands: delegation === undefined ? 1 : delegation.priorActors.length + 1,
     argument,
     rename: rules.rename,
     zoneClock: rules.zoneClock,

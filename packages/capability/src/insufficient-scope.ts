@@ -1,6 +1,6 @@
-import { type ChallengeContext, type HeaderField, Refusal } from '@countermark/core'
+import { type ChallengeContext, type DelegationFact, type HeaderField, Refusal } from '@countermark/core'
 import type { CapabilityRules } from './capability-rules.ts'
-import { type Holdings, holdsScope } from './holdings.ts'
+import { type Holdings, holdsScope, tokenCovers } from './holdings.ts'
 import type { ScopeTemplate, WantedScope } from './scope-template.ts'
 
 /** A scope of a route, and what it is for this request; `undefined` when nothing can cover it. */
@@ -12,6 +12,7 @@ export interface FilledScope {
 /** What a refusal for want of a scope is made of. */
 export interface InsufficientInput {
   readonly holdings: Holdings
+  readonly delegation: DelegationFact | undefined
   /** Of several alternatives the first: it is the one that the route's owner would rather see. */
   readonly scopes: readonly FilledScope[]
   readonly takesTokens: boolean
@@ -38,10 +39,10 @@ export function challengeOf(owner: object, { refusal }: ChallengeContext): reado
 }
 
 /** `undefined` where another token would not help: this one has it all, or nothing can cover what is wanted. */
-function writeChallenge({ holdings, scopes, rules }: InsufficientInput): string | undefined {
-  const { token, delegation } = holdings
+function writeChallenge({ holdings, delegation, scopes, rules }: InsufficientInput): string | undefined {
+  const { pieces } = holdings
   const wanted = scopes.map((scope) => scope.wanted).filter((scope) => scope !== undefined)
-  const missing = wanted.filter((scope) => token?.covers(scope) !== true)
+  const missing = wanted.filter((scope) => pieces.length === 0 || !tokenCovers(pieces, scope))
   if (missing.length === 0) return undefined
   const scope = missing.map(({ text }) => text).join(' ')
   const scheme = delegation?.binding === 'jkt' ? 'DPoP' : 'Bearer'

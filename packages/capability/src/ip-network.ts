@@ -10,8 +10,8 @@ export interface IpNetwork {
 const PREFIX = /^(?:0|[1-9][0-9]{0,2})$/
 
 /**
- * Reads `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`; `undefined` for anything else, bits behind the prefix included:
- * whoever writes `192.0.2.1/24` may mean either. A network of mapped addresses is the IPv4 network.
+ * Reads `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`; `undefined` for anything else. Bits behind the prefix do
+ * not count. A network of mapped addresses is the IPv4 network.
  */
 export function findNetwork(text: string): IpNetwork | undefined {
   const [given = '', prefix, ...rest] = text.split('/')
@@ -21,7 +21,7 @@ export function findNetwork(text: string): IpNetwork | undefined {
   const bits = bytes.length * 8
   const mappedBits = isIP(given) === 6 && bits === 32 ? 96 : 0
   const prefixLength = prefix === undefined ? bits : Number(prefix) - mappedBits
-  if (!(prefixLength >= 0 && prefixLength <= bits) || hasBitsBehind(bytes, prefixLength)) return undefined
+  if (!(prefixLength >= 0 && prefixLength <= bits)) return undefined
   return { bytes, prefixLength }
 }
 
@@ -38,13 +38,6 @@ function sharesPrefix({ bytes, prefixLength }: IpNetwork, other: Uint8Array): bo
   for (let index = 0; index < whole; index++) if (bytes[index] !== other[index]) return false
   const rest = prefixLength & 7
   return rest === 0 || (byteAt(bytes, whole) ^ byteAt(other, whole)) >> (8 - rest) === 0
-}
-
-function hasBitsBehind(bytes: Uint8Array, prefixLength: number): boolean {
-  return bytes.some((byte, index) => {
-    const kept = Math.min(8, Math.max(0, prefixLength - index * 8))
-    return (byte & (0xff >> kept)) !== 0
-  })
 }
 
 function byteAt(bytes: Uint8Array, index: number): number {

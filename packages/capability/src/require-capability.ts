@@ -68,8 +68,11 @@ export function requireCapability(
       const filled = route.alternatives.map((scopes) => fillScopes(scopes, request))
       const covered = filled.filter((scopes) => scopes.every((scope) => isHeld(scope, holdings)))
       const [scopes = []] = filled
-      const isTokenUsed = takesTokens || caller.delegation !== undefined
-      if (covered.length === 0) throw insufficientScope({ holdings, scopes, takesTokens: isTokenUsed, rules, owner })
+      if (covered.length === 0) {
+        const { delegation } = caller
+        const offersTokens = takesTokens || delegation !== undefined
+        throw insufficientScope({ holdings, delegation, scopes, takesTokens: offersTokens, rules, owner })
+      }
       return decide(covered, { asking, caller, request, environment, route })
     },
   )

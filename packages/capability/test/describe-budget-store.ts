@@ -1,6 +1,6 @@
 import type { Clock } from '@countermark/core'
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
-import type { BudgetClaim, BudgetStore } from '../src/budgets/budget-store.ts'
+import type { BudgetClaim, BudgetStore, Reservation } from '../src/budgets/budget-store.ts'
 
 /** Stores of one kind, and what they need. */
 export interface BudgetStoreUnderTest {
@@ -22,16 +22,14 @@ export function describeBudgetStore(name: string, open: () => Promise<BudgetStor
       const clock = createFakeClock()
       const environment = createTestEnvironment({ clock })
       const store = opened.createStore(clock)
-      const reserve = async (...claims: readonly Partial<BudgetClaim>[]) =>
+      const reserve = async (...claims: readonly Partial<BudgetClaim>[]): Promise<Reservation> =>
         store.reserve(
           claims.map((claim) => ({ key: 'k', windowSeconds: 60, limit: 2, cost: 1, unit: 'requests', ...claim })),
           environment,
         )
-      return {
-        clock,
-        reserve,
-        outcome: async (...claims: Parameters<typeof reserve>) => (await reserve(...claims)).outcome,
-      }
+      const outcome = async (...claims: readonly Partial<BudgetClaim>[]): Promise<Reservation['outcome']> =>
+        (await reserve(...claims)).outcome
+      return { clock, reserve, outcome }
     }
 
     it('lets pass as much as the limit', async () => {

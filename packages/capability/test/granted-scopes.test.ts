@@ -24,7 +24,7 @@ describe('a list of scopes', () => {
     'restrict:ip',
     'restrict',
     'restrict:country:DE',
-    'restrict:ip:192.0.2.1/24',
+    'restrict:ip:192.0.2.1/33',
     'restrict:ip:192.0.2.1:1h',
     'restrict:ip:example.com',
     'Restrict:ip:192.0.2.1',

@@ -82,14 +82,16 @@ describeWithRedis('redisBudgets', (command) => {
 })
 
 describe('redisBudgets that cannot work', () => {
-  it.each([
+  const call = async (): Promise<undefined> => undefined
+
+  it.each<[object]>([
     [{}],
     [{ client: {} }],
-    [{ client: { isCluster: true, call: () => undefined } }],
-    [{ client: { slots: [], sendCommand: () => undefined } }],
-    [{ client: { call: () => undefined }, deadlineMs: 0 }],
-    [{ client: { call: () => undefined }, clock: {} }],
-    [{ client: { call: () => undefined }, deadline: 5 }],
+    [{ client: { isCluster: true, call } }],
+    [{ client: { slots: [], sendCommand: call } }],
+    [{ client: { call }, deadlineMs: 0 }],
+    [{ client: { call }, clock: {} }],
+    [{ client: { call }, deadline: 5 }],
   ])('does not start: %j', (options) => {
     expect(() => redisBudgets(options as never)).toThrow(expect.objectContaining({ name: 'Misconfigured' }))
   })

@@ -68,6 +68,30 @@ describe('requireCapability', () => {
       expect(await outcomeOf({ caller: { agent: anAgent(), delegation: younger } })).toBe('allowed')
     })
 
+    it('that was handed on is bound by every piece of its chain', async () => {
+      const answer = (scopes: readonly string[], issuedAt = START): Promise<string> => {
+        const links = [
+          { scopes, issuedAt },
+          { scopes: ['refunds:create'], issuedAt: START },
+        ]
+        return outcomeOf({ caller: { agent: anAgent(), delegation: aDelegation({ links, issuedAt }) } })
+      }
+      expect(await answer(['refunds:*'])).toBe('allowed')
+      expect(await answer(['orders:read'])).toBe('insufficient_scope')
+      expect(await answer(['refunds:create:1h'], START - 3600)).toBe('token_expired')
+      expect(await answer(['refunds:create', 'restrict:ip:203.0.113.1'])).toBe('constraint_violation')
+      expect(await answer(['refunds:create', 'restrict:country:DE'])).toBe('constraint_unknown')
+    })
+
+    it('counts the duration of a piece from when that piece was issued', async () => {
+      const links = [
+        { scopes: ['refunds:create'], issuedAt: START - 7200 },
+        { scopes: ['refunds:create:1h'], issuedAt: START - 60 },
+      ]
+      const delegation = aDelegation({ links, issuedAt: START - 7200 })
+      expect(await outcomeOf({ caller: { agent: anAgent(), delegation } })).toBe('allowed')
+    })
+
     it('ends with a duration that the registry states', async () => {
       const agent = anAgent({ capabilities: ['refunds:create:30m'] })
       const delegation = aDelegation({ issuedAt: START - 1800 })

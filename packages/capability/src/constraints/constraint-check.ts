@@ -12,8 +12,6 @@ export interface Facing {
   readonly origin: string | undefined
   readonly path: string | undefined
   readonly nowMs: number
-  /** Through how many hands the rights came: 1 for an agent that was given them by the user itself. */
-  readonly hands: number
   readonly argument: FindArgument
   readonly rename: RenameScope
   readonly zoneClock: ZoneClock

@@ -1,6 +1,6 @@
 import { amountAtMost, amountsAtMost, approvalAbove, isCount } from './amounts.ts'
 import { approvalFor } from './approvals.ts'
-import type { ConstraintCheck } from './constraint-check.ts'
+import type { ConstraintCheck, Finding } from './constraint-check.ts'
 import { exactly, methodOneOf, noneOf, oneOf } from './lists.ts'
 import { addressInside, addressOutside } from './networks.ts'
 import { withinHours } from './operating-hours.ts'
@@ -30,7 +30,7 @@ export const CONSTRAINTS: ReadonlyMap<string, ConstraintCheck> = new Map<string,
   ['allowed_methods', methodOneOf],
   ['require_approval_for', approvalFor],
   ['require_approval_above', approvalAbove],
-  ['max_depth', handsAtMost],
+  ['max_depth', judgedWithLinks],
   ['identifier', sameIdentifier],
   ['locations', atLocation],
   ['datatypes', oneOf('datatype')],
@@ -55,8 +55,7 @@ function requestsAtMost(windowSeconds: number): ConstraintCheck {
   }
 }
 
-/** Rights may go through so many hands. */
-function handsAtMost(...[limit, { hands }]: Parameters<ConstraintCheck>): ReturnType<ConstraintCheck> {
-  if (!isCount(limit)) return 'unknown'
-  return hands <= limit ? 'met' : 'violated'
+/** How often rights may be handed on is judged where the links of a chain are: by the check of tokens. */
+function judgedWithLinks(limit: unknown): Finding {
+  return isCount(limit) ? 'met' : 'unknown'
 }
