@@ -4,7 +4,7 @@ import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { createNodeGuard } from '@countermark/core/node'
 import { createRequests } from './requests.ts'
-import { createChecks, createOptions } from './servers/countermark.ts'
+import { createChecks, GUARD_OPTIONS } from './servers/countermark.ts'
 
 const keys = generateKeyPairSync('ed25519')
 const publicJwk = keys.publicKey.export({ format: 'jwk' }) as Record<string, string>
@@ -21,12 +21,11 @@ const identity = {
   token: '',
   unit: { base: '', signature: '' },
 }
-const origin = 'http://127.0.0.1:3000'
-const { compose, toAgentRequest } = createNodeGuard(createOptions(() => origin))
+const { compose, toAgentRequest } = createNodeGuard(GUARD_OPTIONS)
 const guard = compose({}, createChecks(identity))
 const count = Number(process.argv[2] ?? 20000)
 const kind = process.argv[3] === 'refused' ? 'refused' : 'httpsig'
-const raws = createRequests(kind, count, identity, '127.0.0.1:3000')
+const raws = createRequests(kind, count, identity)
 const messages = raws.map((raw) => {
   const [head = ''] = raw.split('\r\n\r\n')
   const [, ...lines] = head.split('\r\n')

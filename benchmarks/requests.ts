@@ -13,22 +13,20 @@ export interface BenchIdentity {
   readonly unit: { readonly base: string; readonly signature: string }
 }
 
+/** Who the servers are; the load names it in `Host`. */
+export const AUTHORITY = 'api.example.com'
+
 /** What a request carries. */
 export type RequestKind = 'plain' | 'httpsig' | 'httpsig-body' | 'simple-v1' | 'web-bot-auth' | 'bearer' | 'refused'
 
 const BODY = JSON.stringify({ order: 'ord_12345', amount: 4200, currency: 'EUR', note: 'x'.repeat(340) })
 
 /** Raw HTTP/1.1 requests, each good for one use, as wrk sends them. */
-export function createRequests(
-  kind: RequestKind,
-  count: number,
-  identity: BenchIdentity,
-  authority: string,
-): readonly string[] {
+export function createRequests(kind: RequestKind, count: number, identity: BenchIdentity): readonly string[] {
   const create = CREATORS[kind]
   const key = createPrivateKey({ key: identity.privateJwk, format: 'jwk' })
   const created = Math.floor(Date.now() / 1000)
-  return Array.from({ length: count }, () => create({ identity, authority, key, created }))
+  return Array.from({ length: count }, () => create({ identity, authority: AUTHORITY, key, created }))
 }
 
 interface Input {

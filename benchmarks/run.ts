@@ -40,7 +40,7 @@ try {
       // The compiler needs some ten thousand requests until it has finished.
       const slot = round === 0 ? 3 * seconds : seconds
       const count = ['plain', 'bearer'].includes(variant.requests) ? 64 : Math.ceil(slot * 9000)
-      const requests = createRequests(variant.requests, count, identity, `127.0.0.1:${port}`)
+      const requests = createRequests(variant.requests, count, identity)
       const measured = await measure({ pid, port, requests, status: variant.status, seconds: slot, folder })
       if (measured.unexpected > 0)
         throw new Error(`${variant.name}: ${measured.unexpected} of ${measured.requests} answers unexpected`)

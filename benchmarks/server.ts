@@ -6,8 +6,8 @@ import { EXPRESS_SERVERS } from './servers/express.ts'
 import { KOA_SERVERS } from './servers/koa.ts'
 import { NODE_SERVERS } from './servers/node.ts'
 
-/** Makes the listener of one variant; the origin is known once the server listens. */
-export type CreateListener = (identity: BenchIdentity, origin: () => string) => RequestListener
+/** Makes the listener of one variant. */
+export type CreateListener = (identity: BenchIdentity) => RequestListener
 
 const name = process.argv[2] ?? ''
 const identity: BenchIdentity = JSON.parse(readFileSync(process.env['BENCH_IDENTITY'] ?? '', 'utf8'))
@@ -18,3 +18,5 @@ const server: Server = createServer(
 )
 server.keepAliveTimeout = 600_000
 server.listen(0, '127.0.0.1', () => console.log(`PORT ${(server.address() as AddressInfo).port}`))
+// A clean end lets `node --cpu-prof` write what it saw.
+process.once('SIGTERM', () => process.exit())

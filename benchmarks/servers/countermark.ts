@@ -2,7 +2,7 @@ import type { Check, GuardOptions } from '@countermark/core'
 import { staticKeys } from '@countermark/keys'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { type VerifySignatureOptions, verifySignature } from '@countermark/signature'
-import type { BenchIdentity } from '../requests.ts'
+import { AUTHORITY, type BenchIdentity } from '../requests.ts'
 
 /** What all guarded variants share: signature, digest and replay, as the README sets them up. */
 export function createChecks(
@@ -20,6 +20,4 @@ export function createChecks(
 }
 
 /** Options that all guarded variants share. */
-export function createOptions(origin: () => string): GuardOptions {
-  return { authorities: () => [origin()] }
-}
+export const GUARD_OPTIONS: GuardOptions = { authorities: [AUTHORITY] }

@@ -6,7 +6,7 @@ import express, { type Express, type RequestHandler } from 'express'
 import { expressjwt } from 'express-jwt'
 import { auth } from 'express-oauth2-jwt-bearer'
 import type { CreateListener } from '../server.ts'
-import { createChecks, createOptions } from './countermark.ts'
+import { createChecks, GUARD_OPTIONS } from './countermark.ts'
 
 function app(...handlers: readonly RequestHandler[]): Express {
   const application = express()
@@ -43,7 +43,7 @@ const byOauth2JwtBearer: CreateListener = (identity) => {
 /** Servers on Express 5. */
 export const EXPRESS_SERVERS: Readonly<Record<string, CreateListener>> = {
   express5: () => app(),
-  'express5+countermark': (identity, origin) => app(createGuard(createOptions(origin))(...createChecks(identity))),
+  'express5+countermark': (identity) => app(createGuard(GUARD_OPTIONS)(...createChecks(identity))),
   'express5+express-jwt': ({ rsaPublicPem }) =>
     app(expressjwt({ secret: createPublicKey(rsaPublicPem) as never, algorithms: ['RS256'] })),
   'express5+express-oauth2-jwt-bearer': byOauth2JwtBearer,

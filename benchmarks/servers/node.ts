@@ -8,8 +8,11 @@ import { verifySignature as verifyByHttpMessageSig } from 'http-message-sig'
 import { createVerifier, httpbis } from 'http-message-signatures'
 import { verify as verifyWebBotAuth } from 'web-bot-auth'
 import { verifierFromJWK } from 'web-bot-auth/crypto'
+import { AUTHORITY } from '../requests.ts'
 import type { CreateListener } from '../server.ts'
-import { createChecks, createOptions } from './countermark.ts'
+import { createChecks, GUARD_OPTIONS } from './countermark.ts'
+
+const ORIGIN = `https://${AUTHORITY}`
 
 const ok: RequestListener = (_request, response) => {
   response.end('{"ok":true}')
@@ -17,8 +20,8 @@ const ok: RequestListener = (_request, response) => {
 
 /** Guarded node:http: what every adapter is made of, without a framework. */
 function guarded(options: Partial<GuardOptions> = {}, signature: Partial<VerifySignatureOptions> = {}): CreateListener {
-  return (identity, origin) => {
-    const { compose, toAgentRequest } = createNodeGuard({ ...createOptions(origin), ...options })
+  return (identity) => {
+    const { compose, toAgentRequest } = createNodeGuard({ ...GUARD_OPTIONS, ...options })
     const guard: Guard = compose({}, createChecks(identity, signature))
     return (message, response) => {
       const apply = (verdict: Verdict): void => {
@@ -45,7 +48,7 @@ const rawVerify: CreateListener = ({ publicJwk, unit }) => {
   }
 }
 
-const byHttpMessageSignatures: CreateListener = (identity, origin) => {
+const byHttpMessageSignatures: CreateListener = (identity) => {
   const key = createPublicKey({ key: identity.publicJwk, format: 'jwk' })
   const verifier = { id: identity.keyId, algs: ['ed25519' as const], verify: createVerifier(key, 'ed25519') }
   const config = {
@@ -56,13 +59,13 @@ const byHttpMessageSignatures: CreateListener = (identity, origin) => {
   }
   return async (request, response) => {
     const { method = '', url = '', headers } = request
-    const message = { method, url: origin() + url, headers: headers as Record<string, string> }
+    const message = { method, url: ORIGIN + url, headers: headers as Record<string, string> }
     response.statusCode = (await httpbis.verifyMessage(config, message)) === true ? 200 : 401
     ok(request, response)
   }
 }
 
-const byHttpMessageSig: CreateListener = (identity, origin) => {
+const byHttpMessageSig: CreateListener = (identity) => {
   const key = createPublicKey({ key: identity.publicJwk, format: 'jwk' })
   const verifier = {
     algorithm: 'ed25519',
@@ -83,7 +86,7 @@ const byHttpMessageSig: CreateListener = (identity, origin) => {
     const message = {
       kind: 'request',
       method: request.method ?? '',
-      targetUri: origin() + request.url,
+      targetUri: ORIGIN + request.url,
       fields,
     } as const
     await verifyByHttpMessageSig(message, { policy, resolveVerifier: () => verifier })
@@ -91,10 +94,10 @@ const byHttpMessageSig: CreateListener = (identity, origin) => {
   }
 }
 
-const byWebBotAuth: CreateListener = (identity, origin) => {
+const byWebBotAuth: CreateListener = (identity) => {
   const pending = verifierFromJWK(identity.publicJwk)
   return async (request, response) => {
-    const url = origin() + request.url
+    const url = ORIGIN + request.url
     const headers = request.headers as Record<string, string>
     await verifyWebBotAuth({ method: request.method ?? '', url, headers } as never, await pending)
     ok(request, response)
@@ -109,9 +112,9 @@ export const NODE_SERVERS: Readonly<Record<string, CreateListener>> = {
   'node+countermark body': guarded(),
   'node+countermark simple-v1': guarded(),
   'node+countermark refused early': guarded(),
-  'node+countermark sodium': (identity, origin) => guarded({ verifier: sodiumVerifier() })(identity, origin),
-  'node+countermark thread pool': (identity, origin) =>
-    guarded({}, { queue: createVerificationQueue({ syncPerTurn: 0 }) })(identity, origin),
+  'node+countermark sodium': (identity) => guarded({ verifier: sodiumVerifier() })(identity),
+  'node+countermark thread pool': (identity) =>
+    guarded({}, { queue: createVerificationQueue({ syncPerTurn: 0 }) })(identity),
   'node+http-message-signatures': byHttpMessageSignatures,
   'node+http-message-sig': byHttpMessageSig,
   'node+web-bot-auth': byWebBotAuth,
