@@ -13,9 +13,7 @@ const name = process.argv[2] ?? ''
 const identity: BenchIdentity = JSON.parse(readFileSync(process.env['BENCH_IDENTITY'] ?? '', 'utf8'))
 const create = { ...NODE_SERVERS, ...EXPRESS_SERVERS, ...KOA_SERVERS }[name]
 if (create === undefined) throw new Error(`no server called ${name}`)
-const server: Server = createServer(
-  create(identity, () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-)
+const server: Server = createServer(create(identity))
 server.keepAliveTimeout = 600_000
 server.listen(0, '127.0.0.1', () => console.log(`PORT ${(server.address() as AddressInfo).port}`))
 // A clean end lets `node --cpu-prof` write what it saw.
