@@ -26,6 +26,15 @@ export interface TokenCaller {
   readonly call: (call: CallInput) => Promise<DelegationFacts | string>
   /** The code of the refusal; `accepted` when there is none. */
   readonly codeOf: (call: CallInput) => Promise<string>
+  /** What a refused caller is told. */
+  readonly refuse: (call: CallInput) => Promise<Told>
+}
+
+/** The challenges of a refusal. */
+export interface Told {
+  readonly challenges: readonly string[]
+  /** `DPoP-Nonce`. */
+  readonly nonce: string | undefined
 }
 
 /** One request with a token. */
@@ -58,9 +67,22 @@ export function createTokenCaller(
       return error.code
     }
   }
+  const refuse = async (input: CallInput): Promise<Told> => {
+    try {
+      await answer(input)
+    } catch (refusal) {
+      if (!isRefusal(refusal)) throw refusal
+      const context = { refusal, request: toRequest(input), environment, nonce: undefined }
+      const fields = check.description?.challenge?.(context) ?? []
+      const challenges = fields.filter(([name]) => name === 'WWW-Authenticate').map(([, value]) => value)
+      return { challenges, nonce: fields.find(([name]) => name === 'DPoP-Nonce')?.[1] }
+    }
+    throw new Error('nobody was refused')
+  }
   return {
     clock,
     environment,
+    refuse,
     answer,
     call,
     codeOf: async (input) => {
