@@ -74,9 +74,11 @@ function startServer(variant: Variant): Promise<Started> {
     join(import.meta.dirname, 'server.ts'),
     variant.name,
   ]
-  const child = spawn('taskset', args, { env: { ...process.env, BENCH_IDENTITY: join(folder, 'identity.json') } })
+  const child = spawn('taskset', args, {
+    env: { ...process.env, BENCH_IDENTITY: join(folder, 'identity.json') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   servers.push(child)
-  child.stderr.pipe(process.stderr)
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`${variant.name} ended with ${code}`)))
     child.stdout.on('data', (chunk: Buffer) => {
