@@ -26,7 +26,7 @@ const AMBIENT: Readonly<Record<string, readonly string[]>> = {
   'packages/core/src/clock.ts': ['Date.now', 'performance.now'],
   'packages/core/src/guard-options.ts': ['process.env'],
   'packages/core/src/node/node-guard.ts': ['process.env'],
-  'packages/replay/src/single-process.ts': ['process.env'],
+  'packages/core/src/node/single-process.ts': ['process.env'],
   'packages/testing/src/find-program.ts': ['process.env'],
   'packages/testing/src/start-program.ts': ['process.env'],
 }

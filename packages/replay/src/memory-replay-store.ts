@@ -6,12 +6,13 @@ import {
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
+import { readSurroundings } from '@countermark/core/node'
 import { createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
 import { createNonce } from './own-nonce.ts'
-import { readSurroundings, requireSingleProcess } from './single-process.ts'
+import { requireSingleProcess } from './single-process.ts'
 import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from './store-options.ts'
 
 /** Options of {@link memoryReplayStore}. */

@@ -1,6 +1,7 @@
 import { isMisconfigured } from '@countermark/core'
+import type { ProcessSurroundings } from '@countermark/core/node'
 import { memoryReplayStore } from '../src/index.ts'
-import { type ProcessSurroundings, requireSingleProcess } from '../src/single-process.ts'
+import { requireSingleProcess } from '../src/single-process.ts'
 
 function refusalIn(surroundings: Partial<ProcessSurroundings>): unknown {
   try {

@@ -2,6 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Reply } from '../reply.ts'
 import { shouldClose } from './unread-body.ts'
 
+// Kept on the message itself, so that two copies of this package (ESM and CommonJS) share it.
+const REFUSED = Symbol.for('countermark.refused')
+
+type RefusableMessage = IncomingMessage & { [REFUSED]?: true }
+
 // A list that CORS middleware may have begun for the whole application.
 const SHARED = 'access-control-expose-headers'
 
@@ -10,6 +15,8 @@ const SHARED = 'access-control-expose-headers'
  * and Koa's take it.
  */
 export function replyFields(reply: Reply, message: IncomingMessage): Readonly<Record<string, string | string[]>> {
+  const refused: RefusableMessage = message
+  refused[REFUSED] = true
   const fields: Record<string, string | string[]> = {}
   for (const [name, value] of reply.headers) {
     const known = fields[name]
@@ -17,6 +24,12 @@ export function replyFields(reply: Reply, message: IncomingMessage): Readonly<Re
   }
   if (shouldClose(message)) fields['Connection'] = 'close'
   return fields
+}
+
+/** Whether a guard refused this request, so that no handler behind it ran. */
+export function wasRefused(message: IncomingMessage): boolean {
+  const refusable: RefusableMessage = message
+  return refusable[REFUSED] === true
 }
 
 /** Writes the header fields of a refusal. What the application had set for its own answer gives way. */

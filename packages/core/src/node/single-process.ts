@@ -1,0 +1,22 @@
+import cluster from 'node:cluster'
+
+/** What tells of several processes. */
+export interface ProcessSurroundings {
+  readonly isClusterWorker: boolean
+  readonly variables: Readonly<Record<string, string | undefined>>
+}
+
+/** What this process was started with. */
+export function readSurroundings(): ProcessSurroundings {
+  return { isClusterWorker: cluster.isWorker, variables: process.env }
+}
+
+/** What makes it likely that other processes do the same work; `undefined` when nothing does. */
+export function findSignOfOthers({ isClusterWorker, variables }: ProcessSurroundings): string | undefined {
+  if (isClusterWorker) return 'this is a worker of a cluster'
+  // Set by pm2 for each instance it starts.
+  if (variables['NODE_APP_INSTANCE'] !== undefined) return 'NODE_APP_INSTANCE is set'
+  if (Number(variables['WEB_CONCURRENCY'] ?? 1) > 1) return 'WEB_CONCURRENCY is above 1'
+  if (variables['NODE_ENV'] === 'production') return 'NODE_ENV is production'
+  return undefined
+}
