@@ -1,9 +1,15 @@
 import { requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireSingleProcess } from '../single-process.ts'
 import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
 import { countTaken, secondsUntilFree, sliceOf, type WindowCounter } from './window-counter.ts'
 
 /** Options of {@link memoryBudgets}. */
 export interface MemoryBudgetsOptions {
+  /**
+   * Says that no other process serves the same agents.
+   * @default false: refused in a cluster and with NODE_ENV=production
+   */
+  readonly allowSingleProcess?: boolean
   /** Counters in all; one is needed for each budget in use. With more in use than that, requests are refused. @default 100_000 */
   readonly maxCounters?: number
 }
@@ -23,12 +29,15 @@ interface Charge {
 }
 
 /**
- * Counts budgets in this process, so each process has the whole budget, and a restart forgets what was used.
+ * Counts budgets in this process; a restart forgets what was used.
+ * @throws {@link Misconfigured} `ERR_STORE_SINGLE_PROCESS`
  * @example
  * const rules = capabilityRules({ budgets: memoryBudgets() })
  */
 export function memoryBudgets(options: MemoryBudgetsOptions = {}): MemoryBudgets {
-  requireKnownOptions('memoryBudgets', options, ['maxCounters'])
+  requireKnownOptions('memoryBudgets', options, ['maxCounters', 'allowSingleProcess'])
+  const { allowSingleProcess } = options
+  requireSingleProcess({ name: 'memoryBudgets', instead: 'redisBudgets', allowSingleProcess })
   const maxCounters = requireNumber('maxCounters', options.maxCounters ?? 100_000, { min: 1 })
   const counters = new Map<string, WindowCounter>()
   let sweptMs = Number.NEGATIVE_INFINITY

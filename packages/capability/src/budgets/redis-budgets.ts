@@ -36,12 +36,12 @@ export function redisBudgets(options: RedisBudgetsOptions): BudgetStore {
     reserve: async (claims, environment) => {
       const keys = claims.map(({ key }) => prefix + key)
       const numbers = claims.flatMap(({ windowSeconds, limit, cost }) => [windowSeconds, limit, cost].map(String))
-      const command = [RESERVE_SCRIPT, String(keys.length), ...keys, now(), String(SLICES), ...numbers]
-      const answer = await askRedis(environment, 'EVAL', ...command)
-      const [isReserved, ...more] = Array.isArray(answer) ? answer.map(Number) : []
-      if (isReserved === 0) return { outcome: 'exceeded', retryAfterSeconds: more[0] ?? 1 }
-      const charges = claims.map(({ cost }, index) => ({ key: keys[index] ?? '', slice: more[index] ?? 0, cost }))
-      return reserved(() => release(charges, (...asked) => askRedis(environment, ...asked)))
+      const more = [String(keys.length), ...keys, now(), String(SLICES), ...numbers]
+      const answer = await askRedis(environment, ['EVAL', RESERVE_SCRIPT, ...more])
+      const [isReserved, ...rest] = Array.isArray(answer) ? answer.map(Number) : []
+      if (isReserved === 0) return { outcome: 'exceeded', retryAfterSeconds: rest[0] ?? 1 }
+      const charges = claims.map(({ cost }, index) => ({ key: keys[index] ?? '', slice: rest[index] ?? 0, cost }))
+      return reserved(() => release(charges, (command) => askRedis(environment, command)))
     },
   }
 }
@@ -66,12 +66,12 @@ function reserved(giveBack: () => Promise<void>): Reservation {
 
 async function release(
   charges: readonly Charge[],
-  askRedis: (...command: readonly [string, ...string[]]) => Promise<unknown>,
+  send: (command: readonly [string, ...string[]]) => Promise<unknown>,
 ): Promise<void> {
   const keys = charges.map(({ key }) => key)
   const numbers = charges.flatMap(({ slice, cost }) => [String(slice), String(cost)])
   try {
-    await askRedis('EVAL', RELEASE_SCRIPT, String(keys.length), ...keys, ...numbers)
+    await send(['EVAL', RELEASE_SCRIPT, String(keys.length), ...keys, ...numbers])
   } catch {
     // Silence is right: what cannot be given back comes free with its window, and the request has its answer.
   }

@@ -11,10 +11,14 @@ export interface AskRedisOptions {
 }
 
 /**
- * Sends a command and waits for its answer, but not for long.
+ * Sends a command and waits for its answer, but not for long. What comes later goes to `onLate`.
  * @throws {@link Unavailable} the store's code
  */
-export type AskRedis = (environment: Environment, ...command: readonly [string, ...string[]]) => Promise<unknown>
+export type AskRedis = (
+  environment: Environment,
+  command: readonly [string, ...string[]],
+  onLate?: (answer: unknown) => void,
+) => Promise<unknown>
 
 const FAILURES_TO_OPEN = 5
 const PROBE_EVERY_MS = 1000
@@ -28,13 +32,13 @@ export function createAskRedis({ send, deadlineMs, code, dependency }: AskRedisO
   const unavailable = (cause: unknown): Unavailable =>
     new Unavailable(code, dependency, `the store of ${dependency} does not answer`, { cause })
 
-  return async (environment, ...command) => {
+  return async (environment, command, onLate) => {
     const nowMs = environment.clock.monotonicMs()
     const isOpen = failures >= FAILURES_TO_OPEN
     if (isOpen && nowMs < nextProbeMs) throw unavailable(new Error('Redis did not answer lately'))
     nextProbeMs = nowMs + PROBE_EVERY_MS
     try {
-      const answer = await withDeadline(send(...command), deadlineMs)
+      const answer = await withDeadline(send(...command), deadlineMs, onLate)
       if (failures >= FAILURES_TO_OPEN) report(environment, 0)
       failures = 0
       return answer
@@ -46,12 +50,26 @@ export function createAskRedis({ send, deadlineMs, code, dependency }: AskRedisO
   }
 }
 
-/** The work goes on; what comes of it later is left unheard. */
-function withDeadline<Value>(work: Promise<Value>, deadlineMs: number): Promise<Value> {
-  return new Promise<Value>((resolve, reject) => {
-    const expire = (): void => reject(new Error(`no answer within ${deadlineMs} ms`))
+function withDeadline(
+  work: Promise<unknown>,
+  deadlineMs: number,
+  onLate: (answer: unknown) => void = () => undefined,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let isOver = false
+    const expire = (): void => {
+      isOver = true
+      reject(new Error(`no answer within ${deadlineMs} ms`))
+    }
     // Timers run before input is read: an answer that already lies in the socket still counts.
     const timer = setTimeout(() => setImmediate(expire), deadlineMs)
-    work.then(resolve, reject).finally(() => clearTimeout(timer))
+    const settle = (tell: () => void): void => {
+      clearTimeout(timer)
+      tell()
+    }
+    work.then(
+      (answer) => settle(() => (isOver ? onLate(answer) : resolve(answer))),
+      (error: unknown) => settle(() => reject(error)),
+    )
   })
 }

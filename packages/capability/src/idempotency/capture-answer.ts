@@ -1,0 +1,100 @@
+import type { ServerResponse } from 'node:http'
+import { isThenable } from '@countermark/core'
+import type { KeptAnswer } from './answer-store.ts'
+
+/** What is done with an answer before its last byte goes out; `undefined` for one that is too large to keep. */
+export type KeepAnswer = (answer: KeptAnswer | undefined) => void | Promise<void>
+
+/** Fields that belong to one connection, one moment or one visitor, and are not given to whoever asks again. */
+const NOT_KEPT: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'date',
+  'keep-alive',
+  'proxy-authenticate',
+  'set-cookie',
+  'signature',
+  'signature-input',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/**
+ * Takes down what a handler answers, at the one place through which Express and Koa both answer. The end waits until the
+ * answer is kept, so that whoever has it can have it again.
+ */
+export function captureAnswer(response: ServerResponse, maxBytes: number, keep: KeepAnswer): void {
+  const { write, end, writeHead } = response
+  const chunks: Buffer[] = []
+  let length = 0
+  const take = (chunk: unknown, encoding: unknown): void => {
+    const bytes = bytesOf(chunk, encoding)
+    length += bytes.length
+    if (length <= maxBytes) chunks.push(bytes)
+    else chunks.length = 0
+  }
+  response.writeHead = (...given: readonly unknown[]) => {
+    setHeaders(response, given.at(-1))
+    const [status, message] = given
+    return Reflect.apply(writeHead, response, typeof message === 'string' ? [status, message] : [status])
+  }
+  response.write = (...given: readonly unknown[]) => {
+    take(given[0], given[1])
+    return Reflect.apply(write, response, given)
+  }
+  response.end = (...given: readonly unknown[]) => {
+    Object.assign(response, { write, end, writeHead })
+    take(given[0], given[1])
+    const kept = keepQuietly(keep, length <= maxBytes ? answerOf(response, Buffer.concat(chunks)) : undefined)
+    if (!isThenable(kept)) return Reflect.apply(end, response, given)
+    void kept.then(() => Reflect.apply(end, response, given))
+    return response
+  }
+}
+
+/** What cannot be kept goes out all the same. Its key stays taken, so that the work is not done twice. */
+function keepQuietly(keep: KeepAnswer, answer: KeptAnswer | undefined): void | Promise<void> {
+  const ignore = (): void => undefined
+  try {
+    const kept = keep(answer)
+    return isThenable(kept) ? kept.then(ignore, ignore) : undefined
+  } catch {
+    return undefined // see above
+  }
+}
+
+/** Answers once more what was answered before. */
+export function repeatAnswer(response: ServerResponse, { status, headers, body }: KeptAnswer): void {
+  for (const [name, value] of headers) response.setHeader(name, value)
+  response.setHeader('Idempotent-Replayed', 'true')
+  response.statusCode = status
+  if (body.length > 0) response.setHeader('Content-Length', body.length)
+  response.end(body)
+}
+
+function answerOf(response: ServerResponse, body: Buffer): KeptAnswer {
+  const fields = Object.entries(response.getHeaders()).filter(([name]) => !NOT_KEPT.has(name))
+  const headers = fields.map(([name, value]) => [name, Array.isArray(value) ? value : String(value)] as const)
+  return { status: response.statusCode, headers, body }
+}
+
+/** Fields handed to `writeHead` go out without being remembered, so they are set first. */
+function setHeaders(response: ServerResponse, headers: unknown): void {
+  if (typeof headers !== 'object' || headers === null) return
+  const pairs = Array.isArray(headers) ? pairsOf(headers) : Object.entries(headers)
+  for (const [name, value] of pairs) if (value !== undefined) response.setHeader(name, value)
+}
+
+/** `[name, value, name, value]`, or `[[name, value]]`. */
+function pairsOf(list: readonly unknown[]): readonly (readonly [string, string])[] {
+  const flat = list.flat().map(String)
+  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ''] as const] : []))
+}
+
+/** A copy: whoever writes may use its buffer again. */
+function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+  if (chunk instanceof Uint8Array) return Buffer.from(chunk)
+  if (typeof chunk !== 'string') return Buffer.alloc(0)
+  return Buffer.from(chunk, typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8')
+}

@@ -1,0 +1,96 @@
+import {
+  type Check,
+  defineCheck,
+  type Environment,
+  isThenable,
+  Refusal,
+  requireKnownOptions,
+  requireMethods,
+  requireNumber,
+  requireWord,
+  Unavailable,
+} from '@countermark/core'
+import type { AnswerStore, KeyState } from './answer-store.ts'
+import type { ExpressHandler, ExpressStep, GuardWith, KoaMiddleware, KoaStep } from './framework-steps.ts'
+import { describeKeyedRequest, type KeyHolder, readKey } from './keyed-request.ts'
+import { type Begun, createExpressStep, createKoaStep } from './replay-step.ts'
+
+/** Options of {@link idempotency}. */
+export interface IdempotencyOptions {
+  /** Where keys and answers are kept; processes that serve the same agents share it. */
+  readonly store: AnswerStore
+  /** Whether requests that change something must have a key. @default 'optional' */
+  readonly key?: 'optional' | 'required'
+  /** Largest answer that is kept; of a larger one, only that there was one. Bytes. @default 262_144 */
+  readonly maxAnswerBytes?: number
+}
+
+/** The step that answers repeated requests, for either framework. */
+export interface Idempotency {
+  readonly express: (guard: GuardWith<ExpressHandler>) => ExpressStep
+  readonly koa: (guard: GuardWith<KoaMiddleware>) => KoaStep
+}
+
+/**
+ * Executes a request with an `Idempotency-Key` once, and gives its answer to whoever asks again: the same agent, for the same
+ * user, on the same route, with the same content. Mount it behind the guard that knows the agent and before the one that
+ * counts budgets and uses up tickets.
+ * @example
+ * app.post('/refunds', idempotent.express(guard), guard(requireCapability('refunds:create')), handler)
+ */
+export function idempotency(options: IdempotencyOptions): Idempotency {
+  requireKnownOptions('idempotency', options, ['store', 'key', 'maxAnswerBytes'])
+  const { store, key = 'optional' } = options
+  requireMethods('store', store, ['begin'])
+  requireWord('key', key, ['optional', 'required'])
+  const maxBytes = requireNumber('maxAnswerBytes', options.maxAnswerBytes ?? 262_144, { min: 0 })
+  const begun = new WeakMap<object, Begun>()
+  const check = createCheck(store, key === 'required', begun)
+  return {
+    express: (guard) => createExpressStep(guard(check), { begun, maxBytes }),
+    koa: (guard) => createKoaStep(guard(check), { begun, maxBytes }),
+  }
+}
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+function createCheck(store: AnswerStore, isRequired: boolean, begun: WeakMap<object, Begun>): Check<KeyHolder, object> {
+  return defineCheck<KeyHolder, object>(
+    { name: 'idempotency', needs: ['agent'], adds: [] },
+    (request, holder, environment) => {
+      if (SAFE_METHODS.has(request.method)) return {}
+      const key = readKey(request, holder.proof)
+      if (key === undefined && isRequired) throw new Refusal('request_malformed', 'Idempotency-Key is required')
+      if (key === undefined) return {}
+      const settle = (state: KeyState): object => {
+        environment.report(counterOf(store, state))
+        begun.set(request.raw, requireBegun(state))
+        return {}
+      }
+      const beginWith = (body: Uint8Array): object | Promise<object> => {
+        const state = store.begin(describeKeyedRequest(request, holder, { key, body }), environment)
+        return isThenable(state) ? state.then(settle) : settle(state)
+      }
+      const body = request.body()
+      return isThenable(body) ? body.then(beginWith) : beginWith(body)
+    },
+  )
+}
+
+function requireBegun(state: KeyState): Begun {
+  if (state.state === 'first' || state.state === 'answered') return state
+  throw REFUSALS[state.state]()
+}
+
+const REFUSALS: Readonly<Record<Exclude<KeyState['state'], 'first' | 'answered'>, () => Refusal>> = {
+  running: () => new Refusal('idempotency_in_progress', 'the first request with this key has no answer yet'),
+  unkept: () => new Refusal('idempotency_in_progress', 'this was executed, and its answer was too large to keep'),
+  reused: () => new Refusal('idempotency_key_reused', 'this key was used for another request'),
+  over_quota: () => new Refusal('rate_limited', 'this agent has too many idempotency keys', { retryAfterSeconds: 60 }),
+  full: () =>
+    new Unavailable('idempotency_store_unavailable', 'idempotency', 'there is no room for another idempotency key'),
+}
+
+function counterOf({ name }: AnswerStore, { state }: KeyState): Parameters<Environment['report']>[0] {
+  return { name: 'idempotent_requests_total', kind: 'counter', value: 1, labels: { store: name, result: state } }
+}

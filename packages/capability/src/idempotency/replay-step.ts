@@ -1,0 +1,85 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { wasRefused } from '@countermark/core/node'
+import type { KeyState } from './answer-store.ts'
+import { captureAnswer, repeatAnswer } from './capture-answer.ts'
+import type { ExpressHandler, ExpressStep, KoaMiddleware, KoaStep } from './framework-steps.ts'
+
+/** A request that may go on: as the first with its key, or to the answer that the first one got. */
+export type Begun = Extract<KeyState, { state: 'first' | 'answered' }>
+
+/** What steps share with the check that runs before them. */
+export interface StepContext {
+  /** By the message: no other code can say that a request has a key. */
+  readonly begun: WeakMap<object, Begun>
+  readonly maxBytes: number
+}
+
+/** Answers that mean that nothing was done yet: a retry must not get them again. */
+const NOT_DONE: ReadonlySet<number> = new Set([401, 403, 408, 425, 429, 503])
+
+/** The step for Express: the guard, then the answer or the handlers behind. */
+export function createExpressStep(guarded: ExpressHandler, context: StepContext): ExpressStep {
+  return function idempotencyMiddleware(req, res, next) {
+    const abandon = abandonUnlessReached(req, res, context)
+    guarded(req, res, (error?: unknown) => {
+      if (error !== undefined) return next(error)
+      abandon.reached()
+      if (proceed(req, res, context) === 'answered') return
+      next()
+    })
+  }
+}
+
+/** The step for Koa. */
+export function createKoaStep(guarded: KoaMiddleware, context: StepContext): KoaStep {
+  return async function idempotencyMiddleware(ctx, next) {
+    const { req, res } = ctx
+    const abandon = abandonUnlessReached(req, res, context)
+    await guarded(ctx, async () => {
+      abandon.reached()
+      if (proceed(req, res, context) === 'first') return next()
+      // Answered already: Koa has nothing to write.
+      ctx.respond = false
+    })
+  }
+}
+
+/** A guard that refuses after the key was taken must not leave it taken. */
+function abandonUnlessReached(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { begun }: StepContext,
+): { readonly reached: () => void } {
+  let isReached = false
+  res.once('close', () => {
+    const state = begun.get(req)
+    if (!isReached && state?.state === 'first') free(state)
+  })
+  return {
+    reached: () => {
+      isReached = true
+    },
+  }
+}
+
+function proceed(req: IncomingMessage, res: ServerResponse, { begun, maxBytes }: StepContext): 'first' | 'answered' {
+  const state = begun.get(req)
+  if (state === undefined) return 'first'
+  if (state.state === 'answered') {
+    repeatAnswer(res, state.answer)
+    return 'answered'
+  }
+  captureAnswer(res, maxBytes, (answer) => {
+    // Refused by a guard behind, or by the application before it began.
+    if (wasRefused(req) || NOT_DONE.has(res.statusCode)) return state.abandon()
+    return state.finish(answer)
+  })
+  return 'first'
+}
+
+function free({ abandon }: Extract<Begun, { state: 'first' }>): void {
+  // Nobody waits any more; a key that cannot be freed ends by itself.
+  Promise.resolve()
+    .then(abandon)
+    .catch(() => undefined)
+}
