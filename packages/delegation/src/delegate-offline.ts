@@ -2,7 +2,9 @@ import { createPublicKey, hash, type KeyObject, randomUUID, sign } from 'node:cr
 import {
   type Clock,
   importPublicKey,
+  isRefusal,
   Misconfigured,
+  type Refusal,
   requireKnownOptions,
   requireNumber,
   systemClock,
@@ -59,7 +61,7 @@ const KNOWN = [
  * goes where the token would go, and only the receiver can use it.
  * @example
  * const token = await delegateOffline({ token, key, to: { agentId: 'agt_worker', key: workerJwk }, scopes: ['orders:read'] })
- * @throws {@link Misconfigured} for what services would refuse
+ * @throws {@link Misconfigured} for what services would refuse, {@link Refusal} `token_malformed`
  */
 export async function delegateOffline(options: DelegateOfflineOptions): Promise<string> {
   requireKnownOptions('delegateOffline', options, KNOWN)
@@ -123,7 +125,12 @@ function bindingOf(key: JsonObject | string): JsonObject {
   if (typeof key === 'string') return { kid: key }
   const { kty, crv, x, y, n, e } = key
   const jwk = { kty, crv, x, y, n, e }
-  importPublicKey(jwk, { allowTestKeys: true })
+  try {
+    importPublicKey(jwk, { allowTestKeys: true })
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    throw new Misconfigured('ERR_KEY_MATERIAL', `to.key cannot be used: ${error.message}`)
+  }
   return { jwk }
 }
 
