@@ -1,15 +1,19 @@
 import { decodeBase64url, isKeyId, Refusal, type RefusalCode } from '@countermark/core'
 import { AmbiguousJson, isJsonObject, type JsonObject, ownMember, parseStrictJson } from './strict-json.ts'
 
-/** A compact JWS (RFC 7515 section 7.1) whose shape is sound. Nothing about it is verified yet. */
-export interface OpenedJws {
-  /** The header as sent: equal text means an equal header. */
+/** The header of a JWS (RFC 7515 section 4), read. */
+export interface JwsHeader {
+  /** As sent: equal text means an equal header. */
   readonly headerText: string
   readonly header: JsonObject
   readonly algorithm: string
   /** The media type, lower case, without `application/`; `undefined` when the header has none. */
   readonly type: string | undefined
   readonly keyId: string | undefined
+}
+
+/** A compact JWS (RFC 7515 section 7.1) whose shape is sound. Nothing about it is verified yet. */
+export interface OpenedJws extends JwsHeader {
   readonly payload: Uint8Array
   /** What was signed. */
   readonly signingInput: string
@@ -30,6 +34,8 @@ export interface CompactJwsRules {
   readonly noun: string
   /** Header members that a key may stand in; only a DPoP proof has one (RFC 9449 section 4.2). */
   readonly allowedKeyMember?: 'jwk'
+  /** Headers that were read before by these rules, by their text. */
+  readonly findHeader?: (headerText: string) => JwsHeader | undefined
 }
 
 /** A key or its address inside the token would let the token say who may sign it (RFC 8725 section 3.10). */
@@ -56,18 +62,13 @@ export function openCompactJws(text: string, rules: CompactJwsRules): OpenedJws 
   if (more.length > 0 || headerText === '' || signatureText === '') {
     throw fail('must have three parts, header and signature not empty')
   }
-  const [headerBytes, payload, signature] = [headerText, payloadText, signatureText].map(decodeBase64url)
-  if (headerBytes === undefined || payload === undefined || signature === undefined) {
-    throw fail('must be written in canonical base64url')
-  }
-  const header = readObject(headerBytes, fail)
-  const forbidden = FORBIDDEN.filter((member) => member !== rules.allowedKeyMember)
-  if (forbidden.some((member) => Object.hasOwn(header, member))) {
-    throw fail(`must not have ${forbidden.join(', ')} in its header`)
-  }
-  const signingInput = `${headerText}.${payloadText}`
-  return { headerText, header, ...readHeader(header, fail), payload, signingInput, signature }
+  const [payload, signature] = [payloadText, signatureText].map(decodeBase64url)
+  if (payload === undefined || signature === undefined) throw fail(NOT_CANONICAL)
+  const header = rules.findHeader?.(headerText) ?? readHeader(headerText, rules, fail)
+  return { ...header, payload, signingInput: `${headerText}.${payloadText}`, signature }
 }
+
+const NOT_CANONICAL = 'must be written in canonical base64url'
 
 type Fail = (why: string) => Refusal
 
@@ -89,14 +90,21 @@ function readObject(bytes: Uint8Array, fail: Fail): JsonObject {
   throw fail('must hold JSON objects')
 }
 
-function readHeader(header: JsonObject, fail: Fail): Pick<OpenedJws, 'algorithm' | 'type' | 'keyId'> {
+function readHeader(headerText: string, { allowedKeyMember }: CompactJwsRules, fail: Fail): JwsHeader {
+  const bytes = decodeBase64url(headerText)
+  if (bytes === undefined) throw fail(NOT_CANONICAL)
+  const header = readObject(bytes, fail)
+  const forbidden = FORBIDDEN.filter((member) => member !== allowedKeyMember)
+  if (forbidden.some((member) => Object.hasOwn(header, member))) {
+    throw fail(`must not have ${forbidden.join(', ')} in its header`)
+  }
   const [algorithm, type, keyId] = ['alg', 'typ', 'kid'].map((name) => ownMember(header, name))
   if (typeof algorithm !== 'string') throw fail('must name its algorithm')
   if (!(type === undefined || typeof type === 'string')) throw fail('must name its type by a string')
   if (!(keyId === undefined || (typeof keyId === 'string' && isKeyId(keyId)))) {
     throw fail('must name its key by at most 256 printable characters')
   }
-  return { algorithm, type: type === undefined ? undefined : normaliseType(type), keyId }
+  return { headerText, header, algorithm, type: type === undefined ? undefined : normaliseType(type), keyId }
 }
 
 /** RFC 7515 section 4.1.9: media types compare without case, and `application/` may be left out. */

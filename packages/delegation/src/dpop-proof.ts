@@ -1,16 +1,22 @@
 import {
   type AgentRequest,
   type Environment,
-  type ImportedKey,
   importPublicKey,
   isRefusal,
   Refusal,
   thumbprintOf,
 } from '@countermark/core'
 import { LRUCache } from 'lru-cache'
-import { type CompactJws, parseCompactJws } from './compact-jws.ts'
+import { type CompactJws, type JwsHeader, parseCompactJws } from './compact-jws.ts'
 import { normaliseHttpUrl } from './http-url.ts'
-import { fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'
+import {
+  createJwsKey,
+  fitsKey,
+  type JoseAlgorithm,
+  type JwsKey,
+  toJoseAlgorithm,
+  verifyJwsSignature,
+} from './jose-algorithm.ts'
 import { isJsonObject, ownMember } from './strict-json.ts'
 
 /** What a proof must prove (RFC 9449 section 4.3). */
@@ -43,9 +49,9 @@ export interface DpopProofRules {
   readonly allowTestKeys: boolean
 }
 
-interface ProofKey {
-  readonly algorithm: JoseAlgorithm
-  readonly key: ImportedKey
+interface KnownHeader {
+  readonly header: JwsHeader
+  readonly key: JwsKey
 }
 
 const RULES = { maxLength: 4096, code: 'dpop_proof_invalid', noun: 'DPoP proof', allowedKeyMember: 'jwk' } as const
@@ -54,22 +60,28 @@ const MAX_TEXT = 256
 
 /** Makes the verifier of DPoP proofs for one guard. */
 export function createDpopProofs(rules: DpopProofRules): DpopProofs {
-  const keys = new LRUCache<string, ProofKey>({ max: MAX_KEYS })
+  const headers = new LRUCache<string, KnownHeader>({ max: MAX_KEYS })
+  const reading = { ...RULES, findHeader: (headerText: string) => headers.get(headerText)?.header }
   return {
     verify: (text, expected, environment) => {
-      const jws = parseCompactJws(text, RULES)
-      const known = keys.get(jws.headerText)
-      const proofKey = known ?? readHeader(jws, expected, rules)
-      requireKey(proofKey.key.thumbprint, expected)
-      const proof = readClaims(jws, proofKey.key.thumbprint, expected)
-      if (!verifyJwsSignature(proofKey.algorithm, proofKey.key, jws, environment)) throw invalid('does not verify')
-      if (known === undefined) keys.set(jws.headerText, proofKey)
+      const jws = parseCompactJws(text, reading)
+      const known = headers.get(jws.headerText)
+      const key = known?.key ?? readKey(jws, expected, rules)
+      requireKey(key.thumbprint, expected)
+      const proof = readClaims(jws, key.thumbprint, expected)
+      if (!verifyJwsSignature(key, jws, environment)) throw invalid('does not verify')
+      if (known === undefined) headers.set(jws.headerText, { header: headerOf(jws), key })
       return proof
     },
   }
 }
 
-function readHeader(jws: CompactJws, expected: DpopExpectation, rules: DpopProofRules): ProofKey {
+/** What is remembered holds nothing of the proof itself. */
+function headerOf({ headerText, header, algorithm, type, keyId }: CompactJws): JwsHeader {
+  return { headerText, header, algorithm, type, keyId }
+}
+
+function readKey(jws: CompactJws, expected: DpopExpectation, rules: DpopProofRules): JwsKey {
   if (jws.type !== 'dpop+jwt') throw invalid('must be of type dpop+jwt')
   const algorithm = toJoseAlgorithm(jws.algorithm)
   if (algorithm === undefined || !rules.algorithms.includes(algorithm)) throw invalid('uses another algorithm')
@@ -79,7 +91,7 @@ function readHeader(jws: CompactJws, expected: DpopExpectation, rules: DpopProof
     // The hash first: a key that is not the token's is not worth importing.
     requireKey(thumbprintOf(jwk), expected)
     const key = importPublicKey(withoutAlgorithm(jwk), { allowTestKeys: rules.allowTestKeys })
-    if (fitsKey(algorithm, key.publicKey)) return { algorithm, key }
+    if (fitsKey(algorithm, key.publicKey)) return createJwsKey(algorithm, key)
   } catch (error) {
     if (!isRefusal(error) || error.code !== 'key_invalid') throw error
     throw new Refusal('dpop_proof_invalid', 'the key in the DPoP proof cannot be used', { cause: error })

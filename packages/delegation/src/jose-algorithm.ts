@@ -47,27 +47,40 @@ export function fitsKey(algorithm: JoseAlgorithm, key: KeyObject): boolean {
   return ROWS[algorithm].keyType === (kty === 'RSA' ? 'RSA' : `${kty} ${crv}`)
 }
 
-/** A JWS signature over bytes (RFC 7515 section 5.2), at once. */
-export function verifyJwsSignature(
-  algorithm: JoseAlgorithm,
-  key: ImportedKey,
-  signed: { readonly signingInput: string; readonly signature: Uint8Array },
-  { verifier }: Pick<Environment, 'verifier'>,
-): boolean {
+/** A key made ready for one algorithm. */
+export interface JwsKey {
+  readonly thumbprint: string
+  readonly verify: (data: Uint8Array, signature: Uint8Array, environment: Pick<Environment, 'verifier'>) => boolean
+}
+
+/** Makes a key ready, once: it is asked about each request. */
+export function createJwsKey(algorithm: JoseAlgorithm, key: ImportedKey): JwsKey {
   const { registered, digest, withKey } = ROWS[algorithm]
-  const data = Buffer.from(signed.signingInput, 'latin1')
+  const { thumbprint, publicKey } = key
   if (registered !== undefined) {
-    return verifier.verify(asAgentKey(key, registered), data, signed.signature) === true
+    const agentKey: AgentKey = { ...key, algorithm: registered, ...NOBODY }
+    return {
+      thumbprint,
+      verify: (data, signature, { verifier }) => verifier.verify(agentKey, data, signature) === true,
+    }
   }
-  if (digest === undefined) return false
-  return verify(digest, data, { key: key.publicKey, ...withKey }, signed.signature)
+  return {
+    thumbprint,
+    verify: (data, signature) =>
+      digest !== undefined && verify(digest, data, { key: publicKey, ...withKey }, signature),
+  }
+}
+
+/** A JWS signature (RFC 7515 section 5.2), checked at once. */
+export function verifyJwsSignature(
+  key: JwsKey,
+  { signingInput, signature }: { readonly signingInput: string; readonly signature: Uint8Array },
+  environment: Pick<Environment, 'verifier'>,
+): boolean {
+  return key.verify(Buffer.from(signingInput, 'latin1'), signature, environment)
 }
 
 /** The environment's verifier takes the keys of agents; whose this one is, it does not ask. */
-function asAgentKey(key: ImportedKey, algorithm: SignatureAlgorithm): AgentKey {
-  return { ...key, algorithm, ...NOBODY }
-}
-
 const NOBODY = {
   agent: { id: '', state: 'active' },
   keyId: '',

@@ -10,7 +10,7 @@ import {
 } from '@countermark/core'
 import { requireNoCircle } from './actor-chain.ts'
 import { type CompactJws, parseCompactJws } from './compact-jws.ts'
-import { fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'
+import { createJwsKey, fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'
 import { type LinkClaims, readLinkClaims } from './link-claims.ts'
 import { depthOfDetails, requireNarrower, statedDepth } from './narrowing.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
@@ -90,7 +90,7 @@ async function requireSignature(
   if (algorithm === undefined || !ALGORITHMS.includes(algorithm) || !fitsKey(algorithm, key.publicKey)) {
     throw invalid('uses an algorithm that does not fit the key')
   }
-  if (!verifyJwsSignature(algorithm, key, jws, environment)) throw invalid('does not verify')
+  if (!verifyJwsSignature(createJwsKey(algorithm, key), jws, environment)) throw invalid('does not verify')
 }
 
 async function findKey(

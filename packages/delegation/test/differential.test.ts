@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { compactVerify, errors } from 'jose'
 import { openCompactJws } from '../src/compact-jws.ts'
 import { readIssuerKeys } from '../src/issuer-key.ts'
-import { toJoseAlgorithm, verifyJwsSignature } from '../src/jose-algorithm.ts'
+import { createJwsKey, toJoseAlgorithm, verifyJwsSignature } from '../src/jose-algorithm.ts'
 import { createTestIssuer, type TestIssuer } from './token-issuer.ts'
 
 const ALGORITHMS = ['EdDSA', 'ES256', 'ES384', 'RS256', 'PS256'] as const
@@ -49,7 +49,7 @@ function verifyOurs(issuer: TestIssuer, token: string): boolean {
   const algorithm = toJoseAlgorithm(jws.algorithm)
   const set = readIssuerKeys(issuer.jwks, { algorithms: [...ALGORITHMS], allowTestKeys: false })
   const key = algorithm === undefined ? undefined : set.find({ keyId: jws.keyId, algorithm })
-  return key !== undefined && verifyJwsSignature(key.joseAlgorithm, key, jws, { verifier: nodeVerifier })
+  return key !== undefined && verifyJwsSignature(createJwsKey(key.joseAlgorithm, key), jws, { verifier: nodeVerifier })
 }
 
 async function verifyByJose(issuer: TestIssuer, token: string): Promise<boolean> {

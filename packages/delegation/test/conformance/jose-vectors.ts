@@ -2,7 +2,7 @@ import { isRefusal, nodeVerifier, thumbprintOf } from '@countermark/core'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
 import { openCompactJws } from '../../src/compact-jws.ts'
 import { type IssuerKey, readIssuerKeys } from '../../src/issuer-key.ts'
-import { type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from '../../src/jose-algorithm.ts'
+import { createJwsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from '../../src/jose-algorithm.ts'
 import { verifyIssuerSignature } from '../../src/verify-jws.ts'
 
 const RULES = { maxLength: 16_384, code: 'token_malformed', noun: 'token' } as const
@@ -30,7 +30,7 @@ export const judgeThumbprint: JudgeVector = ({ input, expected }): Verdict => {
 
 async function verifyOurs(text: string, keys: readonly object[]): Promise<boolean> {
   return withKey(text, keys, (key) =>
-    verifyJwsSignature(key.joseAlgorithm, key, openCompactJws(text, RULES), { verifier: nodeVerifier }),
+    verifyJwsSignature(createJwsKey(key.joseAlgorithm, key), openCompactJws(text, RULES), { verifier: nodeVerifier }),
   )
 }
 
