@@ -20,19 +20,33 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** An answer that is being taken down. */
+export interface Capture {
+  /** Ends it early, where nobody is left to answer; `undefined` when the answer is not known. Counts once. */
+  readonly settle: (body: Uint8Array | undefined) => void | Promise<void>
+}
+
 /**
  * Takes down what a handler answers, at the one place through which Express and Koa both answer. The end waits until the
  * answer is kept, so that whoever has it can have it again.
  */
-export function captureAnswer(response: ServerResponse, maxBytes: number, keep: KeepAnswer): void {
+export function captureAnswer(response: ServerResponse, maxBytes: number, keep: KeepAnswer): Capture {
   const { write, end, writeHead } = response
   const chunks: Buffer[] = []
   let length = 0
+  let isSettled = false
   const take = (chunk: unknown, encoding: unknown): void => {
     const bytes = bytesOf(chunk, encoding)
     length += bytes.length
     if (length <= maxBytes) chunks.push(bytes)
     else chunks.length = 0
+  }
+  const settle: Capture['settle'] = (body) => {
+    if (isSettled) return
+    isSettled = true
+    Object.assign(response, { write, end, writeHead })
+    const fits = body !== undefined && body.length <= maxBytes
+    return keepQuietly(keep, fits ? answerOf(response, body) : undefined)
   }
   response.writeHead = (...given: readonly unknown[]) => {
     setHeaders(response, given.at(-1))
@@ -44,13 +58,13 @@ export function captureAnswer(response: ServerResponse, maxBytes: number, keep: 
     return Reflect.apply(write, response, given)
   }
   response.end = (...given: readonly unknown[]) => {
-    Object.assign(response, { write, end, writeHead })
     take(given[0], given[1])
-    const kept = keepQuietly(keep, length <= maxBytes ? answerOf(response, Buffer.concat(chunks)) : undefined)
+    const kept = settle(length <= maxBytes ? Buffer.concat(chunks) : undefined)
     if (!isThenable(kept)) return Reflect.apply(end, response, given)
     void kept.then(() => Reflect.apply(end, response, given))
     return response
   }
+  return { settle }
 }
 
 /** What cannot be kept goes out all the same. Its key stays taken, so that the work is not done twice. */
@@ -73,7 +87,7 @@ export function repeatAnswer(response: ServerResponse, { status, headers, body }
   response.end(body)
 }
 
-function answerOf(response: ServerResponse, body: Buffer): KeptAnswer {
+function answerOf(response: ServerResponse, body: Uint8Array): KeptAnswer {
   const fields = Object.entries(response.getHeaders()).filter(([name]) => !NOT_KEPT.has(name))
   const headers = fields.map(([name, value]) => [name, Array.isArray(value) ? value : String(value)] as const)
   return { status: response.statusCode, headers, body }

@@ -18,6 +18,9 @@ export type ExpressHandler = { handle(req: IncomingMessage, res: ServerResponse,
 export interface KoaExchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** Whether somebody is left to answer. */
+  readonly writable: boolean
+  readonly body?: unknown
   respond?: boolean | undefined
 }
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { wasRefused } from '@countermark/core/node'
 import type { KeyState } from './answer-store.ts'
-import { captureAnswer, repeatAnswer } from './capture-answer.ts'
-import type { ExpressHandler, ExpressStep, KoaMiddleware, KoaStep } from './framework-steps.ts'
+import { type Capture, captureAnswer, repeatAnswer } from './capture-answer.ts'
+import type { ExpressHandler, ExpressStep, KoaExchange, KoaMiddleware, KoaStep } from './framework-steps.ts'
 
 /** A request that may go on: as the first with its key, or to the answer that the first one got. */
 export type Begun = Extract<KeyState, { state: 'first' | 'answered' }>
@@ -37,11 +37,36 @@ export function createKoaStep(guarded: KoaMiddleware, context: StepContext): Koa
     const abandon = abandonUnlessReached(req, res, context)
     await guarded(ctx, async () => {
       abandon.reached()
-      if (proceed(req, res, context) === 'first') return next()
-      // Answered already: Koa has nothing to write.
+      const proceeding = proceed(req, res, context)
+      if (proceeding !== 'answered') return settleWhenGone(ctx, proceeding, next)
+      // Koa has nothing left to write.
       ctx.respond = false
     })
   }
+}
+
+/** Koa answers nothing, or an empty body, when the caller went away while it worked. The answer is kept all the same. */
+async function settleWhenGone(
+  ctx: KoaExchange,
+  capture: Capture | undefined,
+  next: () => Promise<unknown>,
+): Promise<void> {
+  let body: Uint8Array | undefined
+  try {
+    await next()
+    body = bytesOfKoa(ctx.body)
+  } finally {
+    if (!ctx.writable) await capture?.settle(body)
+  }
+}
+
+/** As Koa writes it; `undefined` for a stream, which nobody reads any more. */
+function bytesOfKoa(body: unknown): Uint8Array | undefined {
+  if (body === undefined || body === null) return Buffer.alloc(0)
+  if (typeof body === 'string') return Buffer.from(body)
+  if (body instanceof Uint8Array) return body
+  const isPlain = typeof body === 'object' && !('pipe' in body) && !(body instanceof Blob)
+  return isPlain ? Buffer.from(JSON.stringify(body)) : undefined
 }
 
 /** A guard that refuses after the key was taken must not leave it taken. */
@@ -62,19 +87,23 @@ function abandonUnlessReached(
   }
 }
 
-function proceed(req: IncomingMessage, res: ServerResponse, { begun, maxBytes }: StepContext): 'first' | 'answered' {
+/** Answers what was answered before, or takes down what will be. */
+function proceed(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { begun, maxBytes }: StepContext,
+): Capture | undefined | 'answered' {
   const state = begun.get(req)
-  if (state === undefined) return 'first'
+  if (state === undefined) return undefined
   if (state.state === 'answered') {
     repeatAnswer(res, state.answer)
     return 'answered'
   }
-  captureAnswer(res, maxBytes, (answer) => {
+  return captureAnswer(res, maxBytes, (answer) => {
     // Refused by a guard behind, or by the application before it began.
     if (wasRefused(req) || NOT_DONE.has(res.statusCode)) return state.abandon()
     return state.finish(answer)
   })
-  return 'first'
 }
 
 function free({ abandon }: Extract<Begun, { state: 'first' }>): void {
