@@ -122,9 +122,12 @@ function createAsking(
 function fillScopes(scopes: readonly ScopeTemplate[], request: AgentRequest): readonly FilledScope[] {
   return scopes.map((template) => {
     if (template.parameters.length === 0) return { template, wanted: template.fill({}) }
-    const { parameters } = request.route()
-    const missing = template.parameters.find((name) => !Object.hasOwn(parameters, name))
-    if (missing === undefined) return { template, wanted: template.fill(parameters) }
+    const route = request.route()
+    // One that the route has and this request leaves out is covered by nothing; one that it has not is our mistake.
+    const missing = template.parameters.find((name) => !Object.hasOwn(route.parameters, name))
+    if (missing === undefined || route.template?.includes(missing) === true) {
+      return { template, wanted: template.fill(route.parameters) }
+    }
     throw new Refusal('config_error', `${template.text} needs a route with :${missing}: mount the guard on the route`)
   })
 }
