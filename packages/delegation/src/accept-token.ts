@@ -16,6 +16,7 @@ import { revocationKey } from './revocation-event.ts'
 import type { Revocations } from './revocations.ts'
 import { requireWithin } from './token-times.ts'
 import type { DelegationFacts, VerifiedToken } from './verified-token.ts'
+import { SEPARATOR } from './verify-links.ts'
 
 /** What a verified token is held against on each request. */
 export interface AcceptanceRules extends PossessionRules {
@@ -75,8 +76,10 @@ function requireActor(
   }
   // Its name was given by another agent: that name and key belong together, the source of agents must say.
   const proven = isHandedOn ? requireKnownKey(acting, agents, environment) : undefined
-  const known = agents === undefined ? undefined : requireKnownHops(hops, agents, environment)
-  return after(proven, () => after(known, (record) => toAgent(agentId, possession, record)))
+  return after(proven, () => {
+    if (agents === undefined) return toAgent(agentId, possession, undefined)
+    return after(requireKnownHops(hops, agents, environment), (record) => toAgent(agentId, possession, record))
+  })
 }
 
 /** The issuer that bound the token to the signer's key has said who it means, whatever it calls them. */
@@ -118,7 +121,8 @@ function requireUnrevoked(
   }
   const { statusLists, introspection } = token.issuer
   const status = token.status === undefined ? undefined : statusLists?.check(token.status, environment)
-  return after(status, () => introspection?.check(presented.text, environment))
+  // The issuer knows what it issued, not what agents put behind it.
+  return after(status, () => introspection?.check(tokenOf(presented.text), environment))
 }
 
 /** What we call the caller, and the key it signed with, may differ from what the token says. */
@@ -132,6 +136,11 @@ function isCallerRevoked(
   const keys = [revocationKey({ type: 'agent', agentId: id })]
   if (proof !== undefined) keys.push(revocationKey({ type: 'key', thumbprint: proof.thumbprint }))
   return revocations.covers([{ issuedAt: delegation.issuedAt, keys }])
+}
+
+function tokenOf(text: string): string {
+  const end = text.indexOf(SEPARATOR)
+  return end < 0 ? text : text.slice(0, end)
 }
 
 function requireNetwork({ networks }: VerifiedToken, request: AgentRequest): void {

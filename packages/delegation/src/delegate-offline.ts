@@ -16,7 +16,7 @@ import { requireNames, requireTexts } from './option-lists.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
 import { type JsonObject, ownMember } from './strict-json.ts'
 import { isTime } from './token-times.ts'
-import { LINK_TYPE } from './verify-links.ts'
+import { LINK_TYPE, SEPARATOR } from './verify-links.ts'
 
 /** Signs elsewhere, such as in a KMS or an HSM. */
 export interface LinkSigner {
@@ -72,7 +72,7 @@ export async function delegateOffline(options: DelegateOfflineOptions): Promise<
   const signingInput = `${encode(header)}.${encode(createClaims(options, before))}`
   const signature = await signer.sign(Buffer.from(signingInput, 'latin1'))
   const link = `${signingInput}.${Buffer.from(signature).toString('base64url')}`
-  const handedOn = `${options.token}~${link}`
+  const handedOn = `${options.token}${SEPARATOR}${link}`
   if (handedOn.length > MAX_TOKEN_LENGTH) throw invalid('token with its links has grown too long')
   return handedOn
 }
@@ -85,7 +85,7 @@ interface LastPiece {
 }
 
 function readLast(token: string): LastPiece {
-  const last = token.split('~').at(-1) ?? ''
+  const last = token.split(SEPARATOR).at(-1) ?? ''
   const { claims, type } = parseCompactJws(last, {
     maxLength: MAX_TOKEN_LENGTH,
     code: 'token_malformed',

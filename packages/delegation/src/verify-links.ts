@@ -32,6 +32,9 @@ export interface LinkRules {
   readonly allowTestKeys: boolean
 }
 
+/** Sets links apart from the token and from each other; base64url has no such character. */
+export const SEPARATOR = '~'
+
 /** The media type of a link. */
 export const LINK_TYPE = 'delegation-link+jwt'
 
@@ -70,7 +73,7 @@ export async function verifyLinks(chain: Chain, environment: Environment): Promi
     if (link.previousHash !== hash('sha256', before, 'base64url')) throw invalid('belongs to another token')
     requireNarrower(link, holding, rules)
     holding = handOn(link, holding, rules)
-    before = `${before}~${text}`
+    before = `${before}${SEPARATOR}${text}`
   }
   return holding.token
 }

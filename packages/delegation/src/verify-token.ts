@@ -14,7 +14,7 @@ import { readTokenClaims, type TokenClaims } from './token-claims.ts'
 import { readNetworks } from './token-networks.ts'
 import type { Hop, VerifiedToken } from './verified-token.ts'
 import { verifyIssuerSignature } from './verify-jws.ts'
-import { type LinkRules, verifyLinks } from './verify-links.ts'
+import { type LinkRules, SEPARATOR, verifyLinks } from './verify-links.ts'
 
 /** What tokens are judged by. */
 export interface TokenRules {
@@ -26,9 +26,6 @@ export interface TokenRules {
 }
 
 const RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' } as const
-
-/** Sets links that agents signed apart from the token and from each other; base64url has no such character. */
-const SEPARATOR = '~'
 
 /**
  * Verifies a token, and the links behind it, from nothing (RFC 9068 section 4): shape, type, issuer, algorithm, key,
@@ -60,7 +57,9 @@ function findIssuer({ claims }: CompactJws, { issuers }: TokenRules): IssuerSett
 }
 
 function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithms }: IssuerSettings): JoseAlgorithm {
-  if (!types.has(type ?? 'none')) throw invalid('must be of a type that is accepted from this issuer')
+  // `none` stands for a header without a type, not for a type of that name.
+  if (type === 'none' || !types.has(type ?? 'none'))
+    throw invalid('must be of a type that is accepted from this issuer')
   const algorithm = toJoseAlgorithm(name)
   if (algorithm !== undefined && algorithms.includes(algorithm)) return algorithm
   throw invalid('must be signed with an algorithm that is accepted from this issuer')

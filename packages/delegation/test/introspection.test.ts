@@ -1,6 +1,8 @@
-import type { IntrospectionOptions } from '../src/index.ts'
+import { createFakeClock } from '@countermark/testing'
+import { delegateOffline, type IntrospectionOptions } from '../src/index.ts'
+import { createDpopProver } from './dpop-prover.ts'
 import { type IssuerServer, LOOPBACK, useIssuerServers } from './issuer-server.ts'
-import { createTokenCaller, type TokenCaller } from './token-call.ts'
+import { createTokenCaller, signedBy, type TokenCaller } from './token-call.ts'
 import { createTestIssuer, type TestIssuer } from './token-issuer.ts'
 
 const startIssuerServer = useIssuerServers()
@@ -44,6 +46,20 @@ describe('a token that its issuer is asked about', () => {
 
   it.each([undefined, {}, { active: 'true' }, []])('cannot be told: %j', async (answer) => {
     expect(await (await createBench(answer)).ask()).toBe('revocation_unavailable')
+  })
+
+  it('is asked about without the links that agents put behind it', async () => {
+    const { server, issuer } = await createBench({ active: true })
+    const [buyer, worker] = [createDpopProver(), createDpopProver()]
+    const received = await issuer.mint({ cnf: { jwk: buyer.jwk }, max_depth: 1 })
+    const to = { agentId: 'agt_worker', key: worker.jwk }
+    const clock = createFakeClock()
+    const token = await delegateOffline({ token: received, key: buyer.privateKey, to, scopes: [], clock })
+    const introspection = { endpoint: `${server.origin}/introspect`, clientId: 'a', clientSecret: 'b' }
+    const issuers = [issuer.options({ introspection, http: LOOPBACK })]
+    const caller = createTokenCaller([], { issuers, offline: {} })
+    expect(await caller.codeOf({ token, facts: signedBy('agt_worker', worker.thumbprint) })).toBe('accepted')
+    expect(new URLSearchParams(server.asked[0]?.body).get('token')).toBe(received)
   })
 
   it('is asked about again after ten seconds, and revoked then', async () => {

@@ -1,4 +1,4 @@
-import type { AgentKey, AgentRecord } from '@countermark/core'
+import { type AgentKey, type AgentRecord, Unavailable } from '@countermark/core'
 import { agentKeyOf, createTestAgent, type TestAgent } from '@countermark/testing'
 import { useOneIssuer } from './one-issuer.ts'
 import { createTokenCaller, signedBy } from './token-call.ts'
@@ -62,6 +62,18 @@ describe('where agents must be known', () => {
     const facts = signedBy('agt_buyer', 'k'.repeat(43))
     expect(await ask({}, [], { facts })).toMatchObject({ id: 'agt_buyer' })
     expect(await ask(CHAIN, [], { facts })).toBe('actor_unauthorized')
+  })
+
+  it('a source that fails fails the request, and nothing else', async () => {
+    const unhandled: unknown[] = []
+    const listen = (error: unknown): void => void unhandled.push(error)
+    process.on('unhandledRejection', listen)
+    const down = (): Promise<never> => Promise.reject(new Unavailable('key_source_unavailable', 'keys', 'down'))
+    const caller = createTokenCaller([issuer()], { agents: { name: 'test', findKeys: down } })
+    expect(await caller.codeOf({ token: await issuer().mint(CHAIN) })).toBe('key_source_unavailable')
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', listen)
+    expect(unhandled).toEqual([])
   })
 
   it('a source that answers later is waited for', async () => {

@@ -117,6 +117,7 @@ describe('the header', () => {
 
   it('may leave the type out where an issuer is configured so', async () => {
     expect(await codeOf(await issuer().mint({}, { typ: undefined }), { types: ['none'] })).toBe('accepted')
+    expect(await codeOf(await issuer().mint({}, { typ: 'none' }), { types: ['none'] })).toBe('token_invalid')
   })
 
   it('may leave the key id out where the issuer has one key for the algorithm', async () => {
