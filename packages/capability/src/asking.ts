@@ -1,10 +1,9 @@
 import type { CapabilityContext } from '@countermark/core'
 import type { FindArgument } from './arguments/read-arguments.ts'
 import type { CapabilityRules, HostConstraintInput } from './capability-rules.ts'
-import type { Facing } from './constraints/constraint-check.ts'
-import { type ConstraintGroup, gatherGroups } from './constraints/constraint-groups.ts'
-import { type Answer, type Examination, examineGroups, type Question } from './constraints/examine-groups.ts'
-import type { Holder } from './holdings.ts'
+import type { ConstraintGroup } from './constraints/constraint-groups.ts'
+import { type Answer, type Examination, examineGroups, join, type Question } from './constraints/examine-groups.ts'
+import type { Holder, Holdings } from './holdings.ts'
 import type { WantedScope } from './scope-template.ts'
 
 /** A decision to be made: who asks, from where, when. */
@@ -38,22 +37,8 @@ export interface ScopesExamination extends Examination {
 }
 
 /** Finds the limits of scopes that are all wanted. */
-export function limitScopes(scopes: readonly WantedScope[], asking: Asking): readonly LimitedScope[] {
-  const { agent, delegation, rules, context } = asking
-  return scopes.map((wanted) => {
-    const groups = gatherGroups({
-      wanted,
-      agentId: agent.id,
-      delegation,
-      recordConstraints: agent.record.constraints,
-      block: rules.blocks.get(agent.id),
-      ignoredDetailTypes: rules.ignoredDetailTypes,
-      rename: rules.rename,
-      origin: context?.origin,
-      path: context?.path,
-    })
-    return { wanted, groups }
-  })
+export function limitScopes(scopes: readonly WantedScope[], { groupsFor }: Holdings): readonly LimitedScope[] {
+  return scopes.map((wanted) => ({ wanted, groups: groupsFor(wanted) }))
 }
 
 /** Examines all limits of all scopes together. */
@@ -62,19 +47,18 @@ export function examineScopes(
   asking: Asking,
   { argument, answers }: { readonly argument: FindArgument; readonly answers: readonly HostAnswer[] },
 ): ScopesExamination {
-  const found = scopes.map(({ wanted, groups }) => {
+  const { context, nowMs } = asking
+  const questions: HostQuestion[] = []
+  let all: Examination | undefined
+  for (const { wanted, groups } of scopes) {
     const given = answers.filter((answer) => answer.wanted === wanted.text)
-    const facing = createFacing(wanted, asking, argument)
-    const examination = examineGroups(groups, { facing, hostNames: asking.rules.hostNames, answers: given })
-    return { ...examination, questions: examination.questions.map((each) => ({ ...each, wanted: wanted.text })) }
-  })
-  const breach = found.find((examination) => examination.breach !== undefined)?.breach
-  return {
-    breach,
-    questions: found.flatMap(({ questions }) => questions),
-    budgets: found.flatMap(({ budgets }) => budgets),
-    needsApproval: found.some(({ needsApproval }) => needsApproval),
+    const found = examineGroups(groups, { wanted, context, nowMs, argument }, given)
+    if (found.breach !== undefined) return { ...found, questions: [] }
+    for (const { name, limit } of found.questions) questions.push({ name, limit, wanted: wanted.text })
+    all = all === undefined ? found : join(all, found)
   }
+  const { budgets = [], needsApproval = false } = all ?? {}
+  return { breach: undefined, questions, budgets, needsApproval }
 }
 
 /** Asks the application. */
@@ -86,21 +70,4 @@ export function askHost(question: HostQuestion, asking: Asking, argument: FindAr
     return found.state === 'present' ? found.value : undefined
   }
   return rules.hostConstraints.get(name)?.({ limit, wanted, agent, delegation, request, argument: find }) ?? false
-}
-
-function createFacing(wanted: WantedScope, asking: Asking, argument: FindArgument): Facing {
-  const { rules, context, nowMs } = asking
-  return {
-    wanted,
-    method: context?.method ?? '',
-    get remoteAddress() {
-      return context?.remoteAddress
-    },
-    origin: context?.origin,
-    path: context?.path,
-    nowMs,
-    argument,
-    rename: rules.rename,
-    zoneClock: rules.zoneClock,
-  }
 }

@@ -2,7 +2,7 @@ import { type AgentView, isRefusal, isThenable } from '@countermark/core'
 import type { FindArgument } from './arguments/read-arguments.ts'
 import { type Asking, askHost, examineScopes, limitScopes, type ScopesExamination } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
-import { collectHoldings, holdsScope, requireUnrestricted } from './holdings.ts'
+import { requireUnrestricted } from './holdings.ts'
 import { findWanted } from './scope-template.ts'
 
 /** Values that a handler has in hand: amounts in whole minor units, texts, lists of texts. */
@@ -26,10 +26,10 @@ export function can(
   const { delegation, capability } = agent
   const nowMs = rules.clock.wallMs()
   const asking: Asking = { agent, delegation, rules, request: undefined, context: capability?.context, nowMs }
-  const holdings = collectHoldings(asking, rules)
-  if (!isUnrestricted(holdings, asking) || !holdsScope(holdings, scope)) return false
+  const holdings = rules.findHoldings(asking, rules)
+  if (!isUnrestricted(holdings, asking) || !holdings.covers(scope)) return false
   const argument = findIn(values)
-  const limited = limitScopes([scope], asking)
+  const limited = limitScopes([scope], holdings)
   const before = examineScopes(limited, asking, { argument, answers: [] })
   const answers = before.questions.map((question) => {
     const said = askHost(question, asking, argument)

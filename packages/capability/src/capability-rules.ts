@@ -18,6 +18,7 @@ import type { BudgetStore } from './budgets/budget-store.ts'
 import { CONSTRAINTS } from './constraints/constraint-table.ts'
 import { createZoneClock, type ZoneClock } from './constraints/zone-clock.ts'
 import { createScopeReader, type ReadScopes } from './granted-scopes.ts'
+import { createHoldingsFinder, type FindHoldings } from './holdings.ts'
 import { ACTION_FIRST, compileAliases, type RenameScope, type ScopeAliases } from './scope-aliases.ts'
 
 /** What a limit of the host's own is judged by. */
@@ -80,6 +81,7 @@ export interface CapabilityRules {
   readonly resourceMetadata: string | undefined
   readonly clock: Clock
   readonly zoneClock: ZoneClock
+  readonly findHoldings: FindHoldings
 }
 
 const KNOWN: readonly (keyof CapabilityRulesOptions)[] = [
@@ -122,6 +124,7 @@ export function capabilityRules(options: CapabilityRulesOptions = {}): Capabilit
     resourceMetadata: options.resourceMetadata === undefined ? undefined : requireUrl(options.resourceMetadata),
     clock: requireMethods('clock', clock, ['wallMs']),
     zoneClock: createZoneClock(),
+    findHoldings: createHoldingsFinder(),
   }
 }
 

@@ -19,6 +19,8 @@ export interface DecidedFor {
   readonly environment: Environment
 }
 
+const NOTHING_DONE: Pick<CapabilityFact, 'approval' | 'release'> = { approval: undefined, release: undefined }
+
 type Release = NonNullable<CapabilityFact['release']>
 
 /**
@@ -27,6 +29,8 @@ type Release = NonNullable<CapabilityFact['release']>
  */
 export function fulfil({ scopes, examination }: Decided, context: DecidedFor): Capable | Promise<Capable> {
   const { caller } = context
+  const isFree = examination === undefined || (examination.budgets.length === 0 && !examination.needsApproval)
+  if (isFree) return { capability: createFact(scopes, context, NOTHING_DONE) }
   const finish = (ticket: ValidTicket | undefined, release: Release | undefined): Capable => {
     return { capability: createFact(scopes, context, { approval: ticket?.approval, release }) }
   }
@@ -40,11 +44,11 @@ export function fulfil({ scopes, examination }: Decided, context: DecidedFor): C
     }
   }
   const count = (ticket: ValidTicket | undefined): Capable | Promise<Capable> => {
-    const release = reserveBudgets(examination?.budgets ?? [], context.asking.rules.budgets, context.environment)
+    const release = reserveBudgets(examination.budgets, context.asking.rules.budgets, context.environment)
     return isThenable(release) ? release.then((given) => useUp(ticket, given)) : useUp(ticket, release)
   }
   // One ticket stands for the whole request, whichever check asks.
-  const needsTicket = examination?.needsApproval === true && caller.capability?.approval === undefined
+  const needsTicket = examination.needsApproval && caller.capability?.approval === undefined
   const ticket = needsTicket ? judgeTicket(context) : undefined
   return isThenable(ticket) ? ticket.then(count) : count(ticket)
 }

@@ -1,6 +1,7 @@
-import { type AgentFact, type DelegationFact, Refusal } from '@countermark/core'
+import { type AgentFact, type AgentRecord, type DelegationFact, Refusal } from '@countermark/core'
 import type { Asking } from './asking.ts'
 import type { CapabilityRules } from './capability-rules.ts'
+import { type ConstraintGroup, gatherGroups } from './constraints/constraint-groups.ts'
 import type { GrantedScopes } from './granted-scopes.ts'
 import { containsAddress, type IpNetwork } from './ip-network.ts'
 import type { WantedScope } from './scope-template.ts'
@@ -11,19 +12,42 @@ export interface Holder {
   readonly delegation: DelegationFact | undefined
 }
 
-/** What a caller was granted, by whom; a scope counts when every list covers it. */
+/** What a caller was granted, by whom; the same for all of its requests. */
 export interface Holdings {
-  /** The token, or every piece of a chain: what the first one ends or restricts binds the last one, too. */
-  readonly pieces: readonly Piece[]
-  /** What the service itself says of the agent. */
-  readonly registered: readonly GrantedScopes[]
+  /** Whether all of it covers a scope. */
+  readonly covers: (wanted: WantedScope) => boolean
+  /** Whether the token alone does, with every piece of its chain; `false` without one. */
+  readonly tokenCovers: (wanted: WantedScope) => boolean
+  /** Unix milliseconds: when a duration among the scopes ends the token. */
+  readonly endsAtMs: number
+  /** The caller's address must lie in every one of them. */
+  readonly networks: readonly IpNetwork[]
+  /** A restriction that nobody here understands. */
+  readonly isUnclear: boolean
+  /** The limits that are about a scope. */
+  readonly groupsFor: (wanted: WantedScope) => readonly ConstraintGroup[]
 }
 
-/** A token, or a piece of a chain. */
-export interface Piece {
-  readonly list: GrantedScopes
-  /** Unix seconds. */
-  readonly issuedAt: number
+interface KnownHoldings {
+  readonly record: AgentRecord
+  readonly holdings: Holdings
+}
+
+/** Finds what callers hold; what cannot change is worked out once. */
+export type FindHoldings = (holder: Holder, rules: CapabilityRules) => Holdings
+
+/** Makes a finder that remembers, for as long as somebody holds the token or the agent's record. */
+export function createHoldingsFinder(): FindHoldings {
+  const known = new WeakMap<object, KnownHoldings>()
+  return ({ agent, delegation }, rules) => {
+    const { record } = agent
+    const key = delegation ?? record
+    const before = known.get(key)
+    if (before !== undefined && before.record === record && record.id === agent.id) return before.holdings
+    const holdings = collectHoldings({ agent, delegation }, rules)
+    if (Object.isFrozen(key) && Object.isFrozen(record)) known.set(key, { record, holdings })
+    return holdings
+  }
 }
 
 const NOTHING: GrantedScopes = {
@@ -34,21 +58,40 @@ const NOTHING: GrantedScopes = {
   isUnclear: false,
 }
 
-/** Collects what a caller holds: its token, cut to what registry and blocks say of the agent; without a token these alone. */
-export function collectHoldings({ agent, delegation }: Holder, rules: CapabilityRules): Holdings {
-  if (delegation === undefined) {
-    const registered = findRegistered(agent, rules)
-    return { pieces: [], registered: registered.length === 0 ? [NOTHING] : registered }
+/** A token is cut to what registry and blocks say of the agent; without a token these alone count. */
+function collectHoldings({ agent, delegation }: Holder, rules: CapabilityRules): Holdings {
+  const pieces = readPieces(delegation, rules)
+  const stated = delegation !== undefined && rules.ceiling === 'off' ? [] : readRegistered(agent, rules)
+  const isRequired = delegation === undefined || rules.ceiling === 'required'
+  const registered = stated.length === 0 && isRequired ? [NOTHING] : stated
+  const lists = [...pieces.map(({ list }) => list), ...registered]
+  const ends = pieces.map(({ list, issuedAt }) => issuedAt + shortestOf([list, ...registered]))
+  const tokenCovers = (wanted: WantedScope): boolean =>
+    pieces.length > 0 && pieces.every(({ list }) => list.covers(wanted))
+  return {
+    tokenCovers,
+    covers: (wanted) => {
+      if (delegation === undefined) return registered.every((list) => list.coversUnbounded(wanted))
+      return tokenCovers(wanted) && registered.every((list) => list.covers(wanted))
+    },
+    endsAtMs: Math.min(...ends) * 1000,
+    networks: lists.flatMap(({ networks }) => networks),
+    isUnclear: lists.some(({ isUnclear }) => isUnclear),
+    groupsFor: createGroupFinder({ agent, delegation }, rules),
   }
-  const { scopes, issuedAt, links = [{ scopes, issuedAt }] } = delegation
-  const pieces = links.map((link) => ({ list: rules.readScopes(link.scopes), issuedAt: link.issuedAt }))
-  if (rules.ceiling === 'off') return { pieces, registered: [] }
-  const registered = findRegistered(agent, rules)
-  const isUnstated = rules.ceiling === 'required' && registered.length === 0
-  return { pieces, registered: isUnstated ? [NOTHING] : registered }
 }
 
-function findRegistered({ id, record }: AgentFact, rules: CapabilityRules): readonly GrantedScopes[] {
+/** A token, or every piece of a chain: what the first one ends or restricts binds the last one, too. */
+function readPieces(
+  delegation: DelegationFact | undefined,
+  { readScopes }: CapabilityRules,
+): readonly { readonly list: GrantedScopes; readonly issuedAt: number }[] {
+  if (delegation === undefined) return []
+  const { scopes, issuedAt, links = [{ scopes, issuedAt }] } = delegation
+  return links.map((link) => ({ list: readScopes(link.scopes), issuedAt: link.issuedAt }))
+}
+
+function readRegistered({ id, record }: AgentFact, rules: CapabilityRules): readonly GrantedScopes[] {
   const { capabilities } = record
   const lists = [
     capabilities === undefined ? undefined : rules.readRegistered(capabilities),
@@ -57,15 +100,31 @@ function findRegistered({ id, record }: AgentFact, rules: CapabilityRules): read
   return lists.filter((list) => list !== undefined)
 }
 
-/** Whether all that a caller holds covers a scope. */
-export function holdsScope({ pieces, registered }: Holdings, wanted: WantedScope): boolean {
-  if (pieces.length === 0) return registered.every((list) => list.coversUnbounded(wanted))
-  return tokenCovers(pieces, wanted) && registered.every((list) => list.covers(wanted))
+function shortestOf(lists: readonly GrantedScopes[]): number {
+  return Math.min(...lists.map(({ shortestSeconds = Number.POSITIVE_INFINITY }) => shortestSeconds))
 }
 
-/** Whether a token, with every piece of its chain, covers a scope. */
-export function tokenCovers(pieces: readonly Piece[], wanted: WantedScope): boolean {
-  return pieces.every(({ list }) => list.covers(wanted))
+/** Parameters of routes make ever new scopes. */
+const MAX_REMEMBERED = 32
+
+function createGroupFinder({ agent, delegation }: Holder, rules: CapabilityRules): Holdings['groupsFor'] {
+  const known = new Map<string, readonly ConstraintGroup[]>()
+  const sources = {
+    agentId: agent.id,
+    delegation,
+    recordConstraints: agent.record.constraints,
+    block: rules.blocks.get(agent.id),
+    ignoredDetailTypes: rules.ignoredDetailTypes,
+    compiler: rules,
+  }
+  return (wanted) => {
+    const before = known.get(wanted.text)
+    if (before !== undefined) return before
+    const groups = gatherGroups(wanted, sources)
+    if (known.size >= MAX_REMEMBERED) known.clear()
+    known.set(wanted.text, groups)
+    return groups
+  }
 }
 
 /**
@@ -74,26 +133,14 @@ export function tokenCovers(pieces: readonly Piece[], wanted: WantedScope): bool
  * @throws {@link Refusal} `token_expired`, `constraint_violation`, `constraint_unknown`
  */
 export function requireUnrestricted(holdings: Holdings, { context, nowMs }: Pick<Asking, 'context' | 'nowMs'>): void {
-  const { pieces, registered } = holdings
-  for (const { list, issuedAt } of pieces) {
-    const shortest = shortestOf([list, ...registered])
-    if (!(nowMs < (issuedAt + shortest) * 1000)) {
-      throw new Refusal('token_expired', `a scope of the token ends it ${shortest} s after it was issued`)
-    }
-  }
-  const lists = [...pieces.map(({ list }) => list), ...registered]
-  if (lists.some(({ isUnclear }) => isUnclear)) {
+  const { endsAtMs, isUnclear, networks } = holdings
+  if (!(nowMs < endsAtMs)) throw new Refusal('token_expired', 'a scope with a duration has ended the token')
+  if (isUnclear) {
     throw new Refusal('constraint_unknown', 'what was granted is restricted in a way that is not understood here')
   }
-  const isHere = (network: IpNetwork): boolean => {
-    const remoteAddress = context?.remoteAddress
-    return remoteAddress !== undefined && containsAddress(network, remoteAddress)
-  }
-  if (!lists.every(({ networks }) => networks.every(isHere))) {
-    throw new Refusal('constraint_violation', 'what was granted may not be used from this address')
-  }
-}
-
-function shortestOf(lists: readonly GrantedScopes[]): number {
-  return Math.min(...lists.map(({ shortestSeconds = Number.POSITIVE_INFINITY }) => shortestSeconds))
+  if (networks.length === 0) return
+  const remoteAddress = context?.remoteAddress
+  const isHere = (network: IpNetwork): boolean => remoteAddress !== undefined && containsAddress(network, remoteAddress)
+  if (networks.every(isHere)) return
+  throw new Refusal('constraint_violation', 'what was granted may not be used from this address')
 }

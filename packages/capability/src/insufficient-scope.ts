@@ -1,6 +1,6 @@
 import { type ChallengeContext, type DelegationFact, type HeaderField, Refusal } from '@countermark/core'
 import type { CapabilityRules } from './capability-rules.ts'
-import { type Holdings, holdsScope, tokenCovers } from './holdings.ts'
+import type { Holdings } from './holdings.ts'
 import type { ScopeTemplate, WantedScope } from './scope-template.ts'
 
 /** A scope of a route, and what it is for this request; `undefined` when nothing can cover it. */
@@ -24,7 +24,7 @@ export interface InsufficientInput {
 /** Refuses, naming everything that is missing at once (RFC 6750 section 3.1). */
 export function insufficientScope(input: InsufficientInput): Refusal {
   const { holdings, scopes, takesTokens, owner } = input
-  const isHeld = ({ wanted }: FilledScope): boolean => wanted !== undefined && holdsScope(holdings, wanted)
+  const isHeld = ({ wanted }: FilledScope): boolean => wanted !== undefined && holdings.covers(wanted)
   const missing = scopes.filter((scope) => !isHeld(scope)).map(({ template, wanted }) => wanted?.text ?? template.text)
   const hints = { owner, challenge: takesTokens ? writeChallenge(input) : undefined }
   return new Refusal('insufficient_scope', `this asks for ${missing.join(' ')}`, { hints, diagnosis: { missing } })
@@ -40,9 +40,8 @@ export function challengeOf(owner: object, { refusal }: ChallengeContext): reado
 
 /** `undefined` where another token would not help: this one has it all, or nothing can cover what is wanted. */
 function writeChallenge({ holdings, delegation, scopes, rules }: InsufficientInput): string | undefined {
-  const { pieces } = holdings
   const wanted = scopes.map((scope) => scope.wanted).filter((scope) => scope !== undefined)
-  const missing = wanted.filter((scope) => pieces.length === 0 || !tokenCovers(pieces, scope))
+  const missing = wanted.filter((scope) => !holdings.tokenCovers(scope))
   if (missing.length === 0) return undefined
   const scope = missing.map(({ text }) => text).join(' ')
   const scheme = delegation?.binding === 'jkt' ? 'DPoP' : 'Bearer'

@@ -1,7 +1,6 @@
 import {
   type AgentFact,
   type AgentRequest,
-  type CapabilityContext,
   type CapabilityFact,
   type Check,
   type DelegationFact,
@@ -16,8 +15,9 @@ import { type Asking, limitScopes } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
 import { chooseAlternative } from './choose-alternative.ts'
 import { fulfil } from './fulfil.ts'
-import { collectHoldings, type Holdings, holdsScope, requireUnrestricted } from './holdings.ts'
+import { type Holdings, requireUnrestricted } from './holdings.ts'
 import { challengeOf, type FilledScope, insufficientScope } from './insufficient-scope.ts'
+import { RequestContext } from './request-context.ts'
 import type { ScopeTemplate, WantedScope } from './scope-template.ts'
 import { compileWanted, type WantedScopes } from './wanted-scopes.ts'
 
@@ -48,7 +48,8 @@ export function requireCapability(
   sources: ArgumentSources = {},
   rules: CapabilityRules = capabilityRules(),
 ): Check<Caller, Capable> {
-  const route = { alternatives: compileWanted(wanted, rules.rename), arguments: compileArguments(sources) }
+  const alternatives = compileWanted(wanted, rules.rename)
+  const route = { arguments: compileArguments(sources), fill: createFill(alternatives) }
   const owner = {}
   let takesTokens = rules.resourceMetadata !== undefined
   return defineCheck<Caller, Capable>(
@@ -62,24 +63,26 @@ export function requireCapability(
       },
     },
     (request, caller, environment) => {
-      const asking = createAsking(request, caller, rules, environment)
-      const holdings = collectHoldings(asking, rules)
+      const { agent, delegation } = caller
+      const nowMs = environment.clock.wallMs()
+      const asking: Asking = { agent, delegation, rules, request, context: new RequestContext(request), nowMs }
+      const holdings = rules.findHoldings(asking, rules)
       requireUnrestricted(holdings, asking)
-      const filled = route.alternatives.map((scopes) => fillScopes(scopes, request))
+      const filled = route.fill(request)
       const covered = filled.filter((scopes) => scopes.every((scope) => isHeld(scope, holdings)))
       const [scopes = []] = filled
       if (covered.length === 0) {
-        const { delegation } = caller
         const offersTokens = takesTokens || delegation !== undefined
         throw insufficientScope({ holdings, delegation, scopes, takesTokens: offersTokens, rules, owner })
       }
-      return decide(covered, { asking, caller, request, environment, route })
+      return decide(covered, { asking, holdings, caller, request, environment, route })
     },
   )
 }
 
 interface Exchange {
   readonly asking: Asking
+  readonly holdings: Holdings
   readonly caller: Caller
   readonly request: AgentRequest
   readonly environment: Environment
@@ -88,8 +91,8 @@ interface Exchange {
 
 /** Nothing of the request is read before a limit asks for it. */
 function decide(covered: readonly (readonly FilledScope[])[], exchange: Exchange): Capable | Promise<Capable> {
-  const { asking, request, route } = exchange
-  const alternatives = covered.map((scopes) => limitScopes(scopes.map(wantedOf), asking))
+  const { asking, holdings, request, route } = exchange
+  const alternatives = covered.map((scopes) => limitScopes(scopes.map(wantedOf), holdings))
   const free = alternatives.find((scopes) => scopes.every(({ groups }) => groups.length === 0))
   if (free !== undefined) return fulfil({ scopes: free, examination: undefined }, exchange)
   const continueWith = (body: Uint8Array | undefined): Capable | Promise<Capable> => {
@@ -101,22 +104,15 @@ function decide(covered: readonly (readonly FilledScope[])[], exchange: Exchange
   return isThenable(body) ? body.then(continueWith) : continueWith(body)
 }
 
-function createAsking(
-  request: AgentRequest,
-  { agent, delegation }: Caller,
-  rules: CapabilityRules,
-  { clock }: Environment,
-): Asking {
-  const { method, scheme, authority, path } = request
-  const context: CapabilityContext = {
-    method,
-    get remoteAddress() {
-      return request.remoteAddress
-    },
-    origin: `${scheme}://${authority}`,
-    path,
+type Fill = (request: AgentRequest) => readonly (readonly FilledScope[])[]
+
+/** Without parameters every request asks for the same. */
+function createFill(alternatives: readonly (readonly ScopeTemplate[])[]): Fill {
+  if (alternatives.flat().some(({ parameters }) => parameters.length > 0)) {
+    return (request) => alternatives.map((scopes) => fillScopes(scopes, request))
   }
-  return { agent, delegation, rules, request, context, nowMs: clock.wallMs() }
+  const filled = alternatives.map((scopes) => scopes.map((template) => ({ template, wanted: template.fill({}) })))
+  return () => filled
 }
 
 function fillScopes(scopes: readonly ScopeTemplate[], request: AgentRequest): readonly FilledScope[] {
@@ -133,7 +129,7 @@ function fillScopes(scopes: readonly ScopeTemplate[], request: AgentRequest): re
 }
 
 function isHeld({ wanted }: FilledScope, holdings: Holdings): boolean {
-  return wanted !== undefined && holdsScope(holdings, wanted)
+  return wanted !== undefined && holdings.covers(wanted)
 }
 
 function wantedOf({ wanted }: FilledScope): WantedScope {

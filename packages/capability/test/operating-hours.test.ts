@@ -6,7 +6,8 @@ import { createZoneClock } from '../src/constraints/zone-clock.ts'
 const zoneClock = createZoneClock()
 
 function findingAt(time: string, hours: unknown): unknown {
-  return withinHours(hours, { nowMs: Date.parse(time), zoneClock } as Facing)
+  const judge = withinHours(hours, { zoneClock, rename: (name) => name })
+  return judge?.({ nowMs: Date.parse(time) } as Facing) ?? 'unknown'
 }
 
 const OFFICE = { tz: 'Europe/Berlin', days: [1, 2, 3, 4, 5], from: '09:00', to: '17:00' }

@@ -32,20 +32,14 @@ function countColons(text: string): number {
   return colons
 }
 
-/** Level by level, so that no depth of nesting exhausts the stack. */
-function countMembers(root: unknown): number {
+function countMembers(value: unknown, depth = 0): number {
+  if (typeof value !== 'object' || value === null) return 0
+  if (depth >= MAX_DEPTH) throw new SyntaxError('the body is nested too deep')
   let members = 0
-  let level: readonly unknown[] = [root]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) throw new SyntaxError('the body is nested too deep')
-    const next: unknown[] = []
-    for (const value of level) {
-      if (typeof value !== 'object' || value === null) continue
-      const values = Object.values(value)
-      if (!Array.isArray(value)) members += values.length
-      for (const member of values) if (typeof member === 'object') next.push(member)
-    }
-    level = next
+  if (Array.isArray(value)) {
+    for (const entry of value) members += countMembers(entry, depth + 1)
+    return members
   }
+  for (const member of Object.values(value)) members += 1 + countMembers(member, depth + 1)
   return members
 }

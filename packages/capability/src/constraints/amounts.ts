@@ -1,4 +1,4 @@
-import type { ConstraintCheck, Facing, Finding } from './constraint-check.ts'
+import type { Facing, Finding, Judge, ReadLimit } from './constraint-check.ts'
 
 /** An amount: whole minor units of a currency. */
 export interface Money {
@@ -24,41 +24,46 @@ export function isCount(value: unknown): value is number {
 }
 
 /** The request's amount is at most the limit, in the limit's currency. */
-export function amountAtMost(...names: readonly string[]): ConstraintCheck {
-  return (limit, facing) => compareAmount(limit, facing, names, (amount, most) => (amount <= most ? 'met' : 'violated'))
+export function amountAtMost(...names: readonly string[]): ReadLimit {
+  return (limit) => compareAmount(limit, names, (amount, most) => (amount <= most ? 'met' : 'violated'))
 }
 
 /** Above the limit a human has to agree. */
-export const approvalAbove: ConstraintCheck = (limit, facing) =>
-  compareAmount(limit, facing, ['amount'], (amount, most) => (amount <= most ? 'met' : 'approval'))
+export const approvalAbove: ReadLimit = (limit) =>
+  compareAmount(limit, ['amount'], (amount, most) => (amount <= most ? 'met' : 'approval'))
 
 /** All amounts of a time together are at most the limit. */
-export function amountsAtMost(windowSeconds: number): ConstraintCheck {
-  return (limit, facing) =>
-    compareAmount(limit, facing, ['amount'], (cost, most, unit) =>
+export function amountsAtMost(windowSeconds: number): ReadLimit {
+  return (limit) =>
+    compareAmount(limit, ['amount'], (cost, most, unit) =>
       cost <= most ? { budget: { windowSeconds, limit: most, cost, unit } } : 'violated',
     )
 }
 
 type Compare = (amount: number, most: number, currency: string) => Finding
 
-function compareAmount(limit: unknown, facing: Facing, names: readonly string[], compare: Compare): Finding {
+function compareAmount(limit: unknown, names: readonly string[], compare: Compare): Judge | undefined {
   const most = findMoney(limit)
-  if (most === undefined) return 'unknown'
-  const amount = findAmount(facing, names)
-  if (typeof amount === 'string') return amount
-  const currency = facing.argument('currency')
-  if (currency.state !== 'present' || currency.value !== most.currency) return 'violated'
-  return compare(amount, most.value, most.currency)
+  if (most === undefined) return undefined
+  return (facing) => {
+    const amount = findAmount(facing, names)
+    if (typeof amount === 'string') return amount
+    const currency = facing.argument('currency')
+    if (currency.state !== 'present' || currency.value !== most.currency) return 'violated'
+    return compare(amount, most.value, most.currency)
+  }
 }
 
 /** The first of the names that the route declares. Numbers are numbers in JSON; digits where only text can be. */
 function findAmount({ argument }: Facing, names: readonly string[]): number | 'violated' | 'undeclared' | 'not-used' {
-  const found = names.map((name) => argument(name)).find(({ state }) => state !== 'undeclared')
-  if (found === undefined) return 'undeclared'
-  if (found.state === 'not-used') return 'not-used'
-  if (found.state !== 'present') return 'violated'
-  const { value, isText } = found
-  const amount = isText && typeof value === 'string' && WHOLE_NUMBER.test(value) ? Number(value) : value
-  return isCount(amount) ? amount : 'violated'
+  for (const name of names) {
+    const found = argument(name)
+    if (found.state === 'undeclared') continue
+    if (found.state === 'not-used') return 'not-used'
+    if (found.state !== 'present') return 'violated'
+    const { value, isText } = found
+    const amount = isText && typeof value === 'string' && WHOLE_NUMBER.test(value) ? Number(value) : value
+    return isCount(amount) ? amount : 'violated'
+  }
+  return 'undeclared'
 }

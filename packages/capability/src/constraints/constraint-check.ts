@@ -1,3 +1,4 @@
+import type { CapabilityContext } from '@countermark/core'
 import type { FindArgument } from '../arguments/read-arguments.ts'
 import type { RenameScope } from '../scope-aliases.ts'
 import type { WantedScope } from '../scope-template.ts'
@@ -6,15 +7,10 @@ import type { ZoneClock } from './zone-clock.ts'
 /** What a limit is held against. */
 export interface Facing {
   readonly wanted: WantedScope
-  readonly method: string
-  readonly remoteAddress: string | undefined
-  /** `https://api.example.com`. */
-  readonly origin: string | undefined
-  readonly path: string | undefined
+  /** `undefined` where no request is known: limits on it do not hold then. */
+  readonly context: CapabilityContext | undefined
   readonly nowMs: number
   readonly argument: FindArgument
-  readonly rename: RenameScope
-  readonly zoneClock: ZoneClock
 }
 
 /** Something to be counted, once all limits hold. */
@@ -39,5 +35,14 @@ export type Finding =
   | 'approval'
   | { readonly budget: BudgetDuty }
 
-/** Holds a request against one limit. Never throws at what a grant says: that is `unknown`. */
-export type ConstraintCheck = (limit: unknown, facing: Facing) => Finding
+/** Holds a request against one limit. */
+export type Judge = (facing: Facing) => Finding
+
+/** What limits are read with. */
+export interface LimitTools {
+  readonly rename: RenameScope
+  readonly zoneClock: ZoneClock
+}
+
+/** Reads what a grant says of a limit; `undefined` when it is not understood. Never throws at what a grant says. */
+export type ReadLimit = (limit: unknown, tools: LimitTools) => Judge | undefined

@@ -1,18 +1,16 @@
+import { createHash } from 'node:crypto'
 import type { DelegationFact } from '@countermark/core'
 import type { CompiledBlock } from '../blocks/compile-block.ts'
 import { coversSegments, overlapsSegments } from '../covers-scope.ts'
 import { findScope } from '../scope.ts'
-import type { RenameScope } from '../scope-aliases.ts'
 import type { WantedScope } from '../scope-template.ts'
-import { isHere } from './resources.ts'
-
-/** A limit by its name. */
-export type Limit = readonly [name: string, limit: unknown]
+import { compileLimit, type Limit, type LimitCompiler } from './compile-limit.ts'
+import { elsewhere } from './resources.ts'
 
 /** Limits that must all hold. */
 export interface Alternative {
   readonly limits: readonly Limit[]
-  /** Whose budgets these are: what has the same owner is counted together. */
+  /** Names the owner of its budgets: what has the same owner is counted together. */
   readonly budgetOwner: () => string
 }
 
@@ -27,98 +25,109 @@ export interface ConstraintGroup {
 
 /** Where limits come from. */
 export interface ConstraintSources {
-  readonly wanted: WantedScope
   readonly agentId: string
   readonly delegation: DelegationFact | undefined
   readonly recordConstraints: Readonly<Record<string, unknown>> | undefined
   readonly block: CompiledBlock | undefined
   readonly ignoredDetailTypes: ReadonlySet<string>
-  readonly rename: RenameScope
-  readonly origin: string | undefined
-  readonly path: string | undefined
+  readonly compiler: LimitCompiler
 }
 
 /** The type of `authorization_details` that this profile defines. */
 export const CAPABILITY_TYPE = 'urn:agent-auth:capability:1'
 
 type Detail = Readonly<Record<string, unknown>>
+type Constraints = Readonly<Record<string, unknown>>
 
 const NO_GROUPS: readonly ConstraintGroup[] = []
 
 /** All groups that are about a scope. Each of them must let the request pass: that is how limits merge down a chain. */
-export function gatherGroups(sources: ConstraintSources): readonly ConstraintGroup[] {
+export function gatherGroups(wanted: WantedScope, sources: ConstraintSources): readonly ConstraintGroup[] {
   const { delegation, recordConstraints, block, agentId } = sources
   const links = delegation?.authorizationDetails ?? []
   if (links.length === 0 && recordConstraints === undefined && block === undefined) return NO_GROUPS
-  const groups = links.flatMap((details) => groupsOfLink(details, sources))
-  if (recordConstraints !== undefined) groups.push(agentGroup(recordConstraints, `record ${agentId}`))
-  if (block !== undefined) groups.push(...groupsOfBlock(block, sources))
-  return groups.filter(({ alternatives }) => alternatives.length > 0)
+  const groups = links.flatMap((details) => groupsOfLink(details, wanted, sources))
+  if (recordConstraints !== undefined) groups.push(agentGroup(recordConstraints, `record ${agentId}`, sources))
+  if (block !== undefined) groups.push(...groupsOfBlock(block, wanted, sources))
+  return groups.filter(({ alternatives }) => alternatives.some(({ limits }) => limits.length > 0))
 }
 
 /** RFC 9396: each entry grants on its own, so one that holds is enough. An entry of another type says nothing we know. */
-function groupsOfLink(details: readonly Detail[], sources: ConstraintSources): ConstraintGroup[] {
-  const ours = details.filter(({ type }) => type === CAPABILITY_TYPE).filter((detail) => isAbout(detail, sources))
-  const alternatives = ours.map((detail) => detailAlternative(detail, sources))
-  const unknown = details.filter((detail) => isUnknownType(detail, sources)).map(unknownAlternative)
-  const groups = [{ alternatives }, ...unknown.map((each) => ({ alternatives: [each] }))]
+function groupsOfLink(details: readonly Detail[], wanted: WantedScope, sources: ConstraintSources): ConstraintGroup[] {
+  const ours = details.filter(({ type }) => type === CAPABILITY_TYPE)
+  const alternatives = ours
+    .filter((detail) => isAbout(detail, wanted, sources))
+    .map((detail) => detailAlternative(detail, sources))
+  const foreign = details.filter(
+    ({ type }) => type !== CAPABILITY_TYPE && !sources.ignoredDetailTypes.has(String(type)),
+  )
+  const groups = [
+    { alternatives },
+    ...foreign.map((detail) => ({ alternatives: [foreignAlternative(detail, sources)] })),
+  ]
   return groups.map((group) => ({ ...group, about: 'action', isCallersOwn: true }))
 }
 
 /** Whether an entry is about what is wanted; one whose actions cannot be read may be. */
-function isAbout({ actions }: Detail, { wanted, rename }: ConstraintSources): boolean {
-  const scopes = findActions(actions, rename)
-  return scopes === undefined || scopes.some((segments) => overlapsSegments(segments, wanted.segments))
+function isAbout({ actions }: Detail, { segments }: WantedScope, { compiler }: ConstraintSources): boolean {
+  const scopes = findActions(actions, compiler)
+  return scopes === undefined || scopes.some((scope) => overlapsSegments(scope, segments))
 }
 
 /** The actions of an entry; `undefined` when it states none that can be read. */
-function findActions(actions: unknown, rename: RenameScope): readonly (readonly string[])[] | undefined {
+function findActions(actions: unknown, { rename }: LimitCompiler): readonly (readonly string[])[] | undefined {
   if (!Array.isArray(actions)) return undefined
   const scopes = actions.map((action) => (typeof action === 'string' ? findScope(action, rename)?.segments : undefined))
   return scopes.every((segments) => segments !== undefined) ? scopes : undefined
 }
 
-function detailAlternative(detail: Detail, { delegation, rename }: ConstraintSources): Alternative {
-  const { type: _, actions, constraints = {}, ...limits } = detail
+function detailAlternative(detail: Detail, { delegation, compiler }: ConstraintSources): Alternative {
+  const { type: _, actions, constraints = {}, ...fields } = detail
   const isObject = typeof constraints === 'object' && constraints !== null && !Array.isArray(constraints)
-  const isUnreadable = actions !== undefined && findActions(actions, rename) === undefined
+  const isUnreadable = actions !== undefined && findActions(actions, compiler) === undefined
+  const stated = [
+    ...Object.entries(fields),
+    // What cannot be read stands under a name that no limit has.
+    ...(isObject ? Object.entries(constraints) : [['constraints', constraints] as const]),
+    ...(isUnreadable ? [['actions', actions] as const] : []),
+  ]
+  const { issuer, subject, actor, priorActors } = delegation ?? {}
   return {
-    limits: [
-      ...Object.entries(limits),
-      // What cannot be read stands under a name that no limit has.
-      ...(isObject ? Object.entries(constraints) : [['constraints', constraints] as const]),
-      ...(isUnreadable ? [['actions', actions] as const] : []),
-    ],
+    limits: stated.map(([name, limit]) => compileLimit(name, limit, compiler)),
     // The first hand, not the latest: whoever hands rights on to a hundred others has one budget with them all.
-    budgetOwner: () => {
-      const { issuer, subject, actor, priorActors } = delegation ?? {}
-      return JSON.stringify(['grant', issuer, subject, (priorActors?.at(-1) ?? actor)?.id, detail])
-    },
+    budgetOwner: hashOnce(() => ['grant', issuer, subject, (priorActors?.at(-1) ?? actor)?.id, detail]),
   }
 }
 
-function isUnknownType(detail: Detail, { ignoredDetailTypes, origin, path }: ConstraintSources): boolean {
-  const { type, locations } = detail
-  if (type === CAPABILITY_TYPE || ignoredDetailTypes.has(String(type))) return false
-  if (!Array.isArray(locations)) return true
-  return locations.length === 0 || locations.some((location) => isHere(String(location), origin, path))
+/** An entry of a type that nobody here knows: harmless in so far as it says that it is about other places. */
+function foreignAlternative({ type, locations }: Detail, { compiler }: ConstraintSources): Alternative {
+  const judge = elsewhere(locations, compiler) ?? (() => 'unknown')
+  return { limits: [{ name: 'type', limit: type, judge }], budgetOwner: () => '' }
 }
 
-function unknownAlternative({ type }: Detail): Alternative {
-  return { limits: [['type', type]], budgetOwner: () => '' }
+function groupsOfBlock(
+  { agentId, rows, constraints }: CompiledBlock,
+  { segments }: WantedScope,
+  sources: ConstraintSources,
+): readonly ConstraintGroup[] {
+  const covering = rows.filter((row) => coversSegments(row.segments, segments))
+  const alternatives = covering.map((row) => alternativeOf(row.constraints, `block ${agentId} ${row.scope}`, sources))
+  return [{ alternatives, about: 'action', isCallersOwn: false }, agentGroup(constraints, `block ${agentId}`, sources)]
 }
 
-function groupsOfBlock(block: CompiledBlock, { wanted }: ConstraintSources): readonly ConstraintGroup[] {
-  const { agentId, rows, constraints } = block
-  const covering = rows.filter(({ segments }) => coversSegments(segments, wanted.segments))
-  const alternatives = covering.map((row) => ({
-    limits: Object.entries(row.constraints),
-    budgetOwner: () => `block ${agentId} ${row.scope}`,
-  }))
-  return [{ alternatives, about: 'action', isCallersOwn: false }, agentGroup(constraints, `block ${agentId}`)]
+function agentGroup(constraints: Constraints, owner: string, sources: ConstraintSources): ConstraintGroup {
+  return { alternatives: [alternativeOf(constraints, owner, sources)], about: 'agent', isCallersOwn: false }
 }
 
-function agentGroup(constraints: Readonly<Record<string, unknown>>, owner: string): ConstraintGroup {
-  const alternative = { limits: Object.entries(constraints), budgetOwner: () => owner }
-  return { alternatives: [alternative], about: 'agent', isCallersOwn: false }
+function alternativeOf(constraints: Constraints, owner: string, { compiler }: ConstraintSources): Alternative {
+  const limits = Object.entries(constraints).map(([name, limit]) => compileLimit(name, limit, compiler))
+  return { limits, budgetOwner: hashOnce(() => owner) }
+}
+
+function hashOnce(read: () => unknown): () => string {
+  let hash: string | undefined
+  return () => {
+    hash ??= createHash('sha256').update(JSON.stringify(read())).digest('base64url')
+    return hash
+  }
 }

@@ -1,6 +1,6 @@
 import { amountAtMost, amountsAtMost, approvalAbove, isCount } from './amounts.ts'
 import { approvalFor } from './approvals.ts'
-import type { ConstraintCheck, Finding } from './constraint-check.ts'
+import type { ReadLimit } from './constraint-check.ts'
 import { exactly, methodOneOf, noneOf, oneOf } from './lists.ts'
 import { addressInside, addressOutside } from './networks.ts'
 import { withinHours } from './operating-hours.ts'
@@ -12,7 +12,7 @@ const HOUR = 3600
 const DAY = 86_400
 
 /** The limits that are understood, by name. Documented in docs/protocol/constraints.md; a new one is a new row. */
-export const CONSTRAINTS: ReadonlyMap<string, ConstraintCheck> = new Map<string, ConstraintCheck>([
+export const CONSTRAINTS: ReadonlyMap<string, ReadLimit> = new Map<string, ReadLimit>([
   ['max_amount', amountAtMost('amount')],
   ['max_refund_amount', amountAtMost('refund_amount', 'amount')],
   ['max_payment_amount', amountAtMost('payment_amount', 'amount')],
@@ -39,8 +39,8 @@ export const CONSTRAINTS: ReadonlyMap<string, ConstraintCheck> = new Map<string,
 
 const LIST = /^([a-z][a-z0-9_]{0,63})_(allowed|blocked)$/
 
-/** The check of a limit; `undefined` when nobody here understands it. `zones_allowed` is about the argument `zones`. */
-export function findConstraint(name: string): ConstraintCheck | undefined {
+/** How a limit is read; `undefined` when nobody here understands it. `zones_allowed` is about the argument `zones`. */
+export function findConstraint(name: string): ReadLimit | undefined {
   const known = CONSTRAINTS.get(name)
   if (known !== undefined) return known
   const [, argument, rule] = LIST.exec(name) ?? []
@@ -48,14 +48,14 @@ export function findConstraint(name: string): ConstraintCheck | undefined {
   return rule === 'allowed' ? oneOf(argument) : noneOf(argument)
 }
 
-function requestsAtMost(windowSeconds: number): ConstraintCheck {
+function requestsAtMost(windowSeconds: number): ReadLimit {
   return (limit) => {
-    if (!isCount(limit)) return 'unknown'
-    return limit === 0 ? 'violated' : { budget: { windowSeconds, limit, cost: 1, unit: 'requests' } }
+    if (!isCount(limit)) return undefined
+    return () => (limit === 0 ? 'violated' : { budget: { windowSeconds, limit, cost: 1, unit: 'requests' } })
   }
 }
 
 /** How often rights may be handed on is judged where the links of a chain are: by the check of tokens. */
-function judgedWithLinks(limit: unknown): Finding {
-  return isCount(limit) ? 'met' : 'unknown'
+function judgedWithLinks(...[limit]: Parameters<ReadLimit>): ReturnType<ReadLimit> {
+  return isCount(limit) ? () => 'met' : undefined
 }

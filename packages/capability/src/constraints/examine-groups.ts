@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { BudgetClaim } from '../budgets/budget-store.ts'
+import type { Limit } from './compile-limit.ts'
 import type { BudgetDuty, Facing, Finding } from './constraint-check.ts'
-import type { Alternative, ConstraintGroup, Limit } from './constraint-groups.ts'
-import { findConstraint } from './constraint-table.ts'
+import type { Alternative, ConstraintGroup } from './constraint-groups.ts'
 
 /** A limit that the host judges. */
 export interface Question {
@@ -22,7 +21,7 @@ export interface Breach {
   readonly isCallersOwn: boolean
 }
 
-/** What became of all groups. Without a breach the rest is still to be done. */
+/** What became of groups. Without a breach the rest is still to be done. */
 export interface Examination {
   readonly breach: Breach | undefined
   readonly questions: readonly Question[]
@@ -30,81 +29,93 @@ export interface Examination {
   readonly needsApproval: boolean
 }
 
-/** What groups are examined with. */
-export interface ExamineInput {
-  readonly facing: Facing
-  /** Names of limits that the host judges. */
-  readonly hostNames: ReadonlySet<string>
-  /** What the host has said so far; what it was not asked yet is taken to hold. */
-  readonly answers: readonly Answer[]
-}
-
-/** Examines every group; the first alternative that holds stands for its group. */
-export function examineGroups(groups: readonly ConstraintGroup[], input: ExamineInput): Examination {
-  const chosen: Judged[] = []
-  for (const group of groups) {
-    const judged = judgeGroup(group, input)
-    if (judged.breach !== undefined) return { ...NOTHING, breach: judged.breach }
-    chosen.push(judged)
-  }
-  return {
-    breach: undefined,
-    questions: chosen.flatMap(({ questions }) => questions),
-    budgets: chosen.flatMap(({ budgets }) => budgets),
-    needsApproval: chosen.some(({ needsApproval }) => needsApproval),
-  }
-}
-
-type Judged = Examination
-
 const NOTHING: Examination = { breach: undefined, questions: [], budgets: [], needsApproval: false }
 
+/**
+ * Examines every group; the first alternative that holds stands for its group. What the host was not asked yet is taken to
+ * hold.
+ */
+export function examineGroups(
+  groups: readonly ConstraintGroup[],
+  facing: Facing,
+  answers: readonly Answer[],
+): Examination {
+  let all = NOTHING
+  for (const group of groups) {
+    const judged = judgeGroup(group, facing, answers)
+    if (judged.breach !== undefined) return judged
+    if (judged !== NOTHING) all = all === NOTHING ? judged : join(all, judged)
+  }
+  return all
+}
+
+/** One after the other, without a breach. */
+export function join(one: Examination, other: Examination): Examination {
+  return {
+    breach: undefined,
+    questions: [...one.questions, ...other.questions],
+    budgets: [...one.budgets, ...other.budgets],
+    needsApproval: one.needsApproval || other.needsApproval,
+  }
+}
+
 /** One that needs no human comes before one that does. */
-function judgeGroup(group: ConstraintGroup, input: ExamineInput): Judged {
-  const judged = group.alternatives.map((alternative) => judgeAlternative(alternative, group, input))
-  const holding = judged.filter(({ breach }) => breach === undefined)
-  return holding.find(({ needsApproval }) => !needsApproval) ?? holding[0] ?? judged[0] ?? NOTHING
-}
-
-function judgeAlternative(alternative: Alternative, group: ConstraintGroup, input: ExamineInput): Judged {
-  const questions: Question[] = []
-  const budgets: BudgetClaim[] = []
-  let needsApproval = false
-  for (const limit of alternative.limits) {
-    const finding = judgeLimit(limit, group, input, questions)
-    if (finding === 'violated' || finding === 'unknown') return { ...NOTHING, breach: breachOf(limit, finding, group) }
-    if (finding === 'approval') needsApproval = true
-    else if (typeof finding === 'object') budgets.push(toClaim(finding.budget, alternative))
+function judgeGroup(group: ConstraintGroup, facing: Facing, answers: readonly Answer[]): Examination {
+  let first: Examination | undefined
+  let holding: Examination | undefined
+  for (const alternative of group.alternatives) {
+    const judged = judgeAlternative(alternative, group, facing, answers)
+    first ??= judged
+    if (judged.breach !== undefined) continue
+    if (!judged.needsApproval) return judged
+    holding ??= judged
   }
-  return { breach: undefined, questions, budgets, needsApproval }
+  return holding ?? first ?? NOTHING
 }
 
-/** `undeclared` and `not-used` are settled here; the rest is left. */
-function judgeLimit(
-  [name, limit]: Limit,
+function judgeAlternative(
+  alternative: Alternative,
   group: ConstraintGroup,
-  { facing, hostNames, answers }: ExamineInput,
-  questions: Question[],
-): Exclude<Finding, 'undeclared' | 'not-used'> {
-  if (hostNames.has(name)) {
-    const answer = answers.find((each) => each.name === name && each.limit === limit)
-    if (answer === undefined) questions.push({ name, limit })
-    return answer?.holds === false ? 'violated' : 'met'
+  facing: Facing,
+  answers: readonly Answer[],
+): Examination {
+  let judged = NOTHING
+  for (const limit of alternative.limits) {
+    const finding = limit.judge === undefined ? answerTo(limit, answers) : settle(limit.judge(facing), group, facing)
+    if (finding === 'violated' || finding === 'unknown') return { ...NOTHING, breach: breachOf(limit, finding, group) }
+    if (finding === 'asked') judged = { ...judged, questions: [...judged.questions, limit] }
+    else if (finding === 'approval') judged = { ...judged, needsApproval: true }
+    else if (finding !== 'met')
+      judged = { ...judged, budgets: [...judged.budgets, toClaim(finding.budget, alternative)] }
   }
-  const finding = findConstraint(name)?.(limit, facing) ?? 'unknown'
+  return judged
+}
+
+function answerTo({ name, limit }: Limit, answers: readonly Answer[]): 'met' | 'violated' | 'asked' {
+  const answer = answers.find((each) => each.name === name && each.limit === limit)
+  if (answer === undefined) return 'asked'
+  return answer.holds ? 'met' : 'violated'
+}
+
+/** A limit on a value that the route does not have. */
+function settle(
+  finding: Finding,
+  { about }: ConstraintGroup,
+  { context }: Facing,
+): Exclude<Finding, 'undeclared' | 'not-used'> {
   if (finding !== 'undeclared' && finding !== 'not-used') return finding
-  if (group.about === 'action') return 'violated'
-  return finding === 'not-used' || SAFE_METHODS.has(facing.method) ? 'met' : 'violated'
+  if (about === 'action') return 'violated'
+  return finding === 'not-used' || SAFE_METHODS.has(context?.method ?? '') ? 'met' : 'violated'
 }
 
 /** RFC 9110 section 9.2.1: what only reads moves no money. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-function breachOf([constraint]: Limit, finding: 'violated' | 'unknown', { isCallersOwn }: ConstraintGroup): Breach {
-  return { code: finding === 'violated' ? 'constraint_violation' : 'constraint_unknown', constraint, isCallersOwn }
+function breachOf({ name }: Limit, finding: 'violated' | 'unknown', { isCallersOwn }: ConstraintGroup): Breach {
+  const code = finding === 'violated' ? 'constraint_violation' : 'constraint_unknown'
+  return { code, constraint: name, isCallersOwn }
 }
 
 function toClaim({ windowSeconds, limit, cost, unit }: BudgetDuty, { budgetOwner }: Alternative): BudgetClaim {
-  const owner = createHash('sha256').update(budgetOwner()).digest('base64url')
-  return { key: `${owner}:${unit}:${windowSeconds}`, windowSeconds, limit, cost, unit }
+  return { key: `${budgetOwner()}:${unit}:${windowSeconds}`, windowSeconds, limit, cost, unit }
 }

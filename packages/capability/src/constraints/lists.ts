@@ -1,4 +1,4 @@
-import type { ConstraintCheck, Facing } from './constraint-check.ts'
+import type { Judge, ReadLimit } from './constraint-check.ts'
 
 const MAX_ENTRIES = 256
 
@@ -9,39 +9,39 @@ export function findTexts(limit: unknown): readonly string[] | undefined {
 }
 
 /** The request's value, or each of its values, is one of the list. */
-export function oneOf(name: string): ConstraintCheck {
-  return (limit, facing) => compareValues(limit, facing, name, (list, value) => list.includes(value))
+export function oneOf(name: string): ReadLimit {
+  return (limit) => compareValues(limit, name, (list, value) => list.includes(value))
 }
 
 /** The request's value, or each of its values, is none of the list. */
-export function noneOf(name: string): ConstraintCheck {
-  return (limit, facing) => compareValues(limit, facing, name, (list, value) => !list.includes(value))
+export function noneOf(name: string): ReadLimit {
+  return (limit) => compareValues(limit, name, (list, value) => !list.includes(value))
 }
 
 /** The same as {@link oneOf}, where the limit may be a single text. */
-export function exactly(name: string): ConstraintCheck {
-  const check = oneOf(name)
-  return (limit, facing) => check(typeof limit === 'string' ? [limit] : limit, facing)
+export function exactly(name: string): ReadLimit {
+  const read = oneOf(name)
+  return (limit, tools) => read(typeof limit === 'string' ? [limit] : limit, tools)
 }
 
 /** The method is one of the list; methods are case-sensitive (RFC 9110 section 9.1). */
-export const methodOneOf: ConstraintCheck = (limit, { method }) => {
+export const methodOneOf: ReadLimit = (limit) => {
   const methods = findTexts(limit)
-  if (methods === undefined) return 'unknown'
-  return methods.includes(method) ? 'met' : 'violated'
+  return methods && (({ context }) => (methods.includes(context?.method ?? '') ? 'met' : 'violated'))
 }
 
 function compareValues(
   limit: unknown,
-  { argument }: Facing,
   name: string,
   holds: (list: readonly string[], value: string) => boolean,
-): ReturnType<ConstraintCheck> {
+): Judge | undefined {
   const list = findTexts(limit)
-  if (list === undefined) return 'unknown'
-  const found = argument(name)
-  if (found.state === 'undeclared' || found.state === 'not-used') return found.state
-  if (found.state !== 'present') return 'violated'
-  const values = typeof found.value === 'string' ? [found.value] : findTexts(found.value)
-  return values?.every((value) => holds(list, value)) === true ? 'met' : 'violated'
+  if (list === undefined) return undefined
+  return ({ argument }) => {
+    const found = argument(name)
+    if (found.state === 'undeclared' || found.state === 'not-used') return found.state
+    if (found.state !== 'present') return 'violated'
+    const values = typeof found.value === 'string' ? [found.value] : findTexts(found.value)
+    return values?.every((value) => holds(list, value)) === true ? 'met' : 'violated'
+  }
 }

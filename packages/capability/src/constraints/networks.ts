@@ -1,19 +1,21 @@
 import { containsAddress, findNetwork, type IpNetwork } from '../ip-network.ts'
-import type { ConstraintCheck } from './constraint-check.ts'
+import type { ReadLimit } from './constraint-check.ts'
 import { findTexts } from './lists.ts'
 
 /** The caller's address lies in one of the networks. */
-export const addressInside: ConstraintCheck = (limit, { remoteAddress }) => {
+export const addressInside: ReadLimit = (limit) => {
   const networks = findNetworks(limit)
-  if (networks === undefined) return 'unknown'
-  return isInside(networks, remoteAddress) ? 'met' : 'violated'
+  return networks && (({ context }) => (isInside(networks, context?.remoteAddress) ? 'met' : 'violated'))
 }
 
 /** The caller's address is known and lies in none of the networks. */
-export const addressOutside: ConstraintCheck = (limit, { remoteAddress }) => {
+export const addressOutside: ReadLimit = (limit) => {
   const networks = findNetworks(limit)
-  if (networks === undefined) return 'unknown'
-  return remoteAddress !== undefined && !isInside(networks, remoteAddress) ? 'met' : 'violated'
+  if (networks === undefined) return undefined
+  return ({ context }) => {
+    const address = context?.remoteAddress
+    return address !== undefined && !isInside(networks, address) ? 'met' : 'violated'
+  }
 }
 
 function findNetworks(limit: unknown): readonly IpNetwork[] | undefined {

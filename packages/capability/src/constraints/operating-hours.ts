@@ -1,4 +1,4 @@
-import type { ConstraintCheck } from './constraint-check.ts'
+import type { ReadLimit } from './constraint-check.ts'
 import type { LocalTime } from './zone-clock.ts'
 
 /** Hours of some days of the week by the clocks of a place. From is inside, to is not. */
@@ -19,17 +19,19 @@ const MAX_HOURS = 16
  * The time is inside: `'24/7'`, `{ tz, days?, from, to }`, or a list of such hours of which one must fit. When clocks go
  * back, an hour that comes twice is inside twice; one that is skipped never comes.
  */
-export const withinHours: ConstraintCheck = (limit, { nowMs, zoneClock }) => {
-  if (limit === '24/7') return 'met'
+export const withinHours: ReadLimit = (limit, { zoneClock }) => {
+  if (limit === '24/7') return () => 'met'
   const stated: readonly unknown[] = Array.isArray(limit) ? limit : [limit]
   const hours = stated.map(findHours)
-  if (hours.length === 0 || hours.length > MAX_HOURS || !hours.every((each) => each !== undefined)) return 'unknown'
-  const findings = hours.map((each) => {
-    const time = zoneClock(each.zone, nowMs)
-    return time && isInside(each, time)
-  })
-  if (findings.includes(undefined)) return 'unknown'
-  return findings.includes(true) ? 'met' : 'violated'
+  if (hours.length === 0 || hours.length > MAX_HOURS || !hours.every((each) => each !== undefined)) return undefined
+  if (hours.some(({ zone }) => zoneClock(zone, 0) === undefined)) return undefined
+  return ({ nowMs }) => {
+    const isOpen = hours.some((each) => {
+      const time = zoneClock(each.zone, nowMs)
+      return time !== undefined && isInside(each, time)
+    })
+    return isOpen ? 'met' : 'violated'
+  }
 }
 
 function isInside({ days, fromMinute, toMinute }: Hours, { weekday, minute }: LocalTime): boolean {

@@ -1,27 +1,38 @@
-import type { ConstraintCheck } from './constraint-check.ts'
+import type { CapabilityContext } from '@countermark/core'
+import type { ReadLimit } from './constraint-check.ts'
 import { findTexts } from './lists.ts'
 
 const LOCATION = /^(https?):\/\/([^/?#@\s]+)(\/[^?#\s]*)?$/
 
 /** `identifier` of RFC 9396 section 2.2: the very thing that the route is about. */
-export const sameIdentifier: ConstraintCheck = (limit, { argument }) => {
-  if (typeof limit !== 'string') return 'unknown'
-  const found = argument('identifier')
-  if (found.state === 'undeclared' || found.state === 'not-used') return found.state
-  return found.state === 'present' && found.value === limit ? 'met' : 'violated'
+export const sameIdentifier: ReadLimit = (limit) => {
+  if (typeof limit !== 'string') return undefined
+  return ({ argument }) => {
+    const found = argument('identifier')
+    if (found.state === 'undeclared' || found.state === 'not-used') return found.state
+    return found.state === 'present' && found.value === limit ? 'met' : 'violated'
+  }
 }
 
 /** `locations` of RFC 9396 section 2.2: this service, as far as the path if one is given. */
-export const atLocation: ConstraintCheck = (limit, { origin, path }) => {
+export const atLocation: ReadLimit = (limit) => {
   const locations = findTexts(limit)
-  if (locations === undefined) return 'unknown'
-  return locations.some((location) => isHere(location, origin, path)) ? 'met' : 'violated'
+  if (locations === undefined) return undefined
+  return ({ context }) => (locations.some((location) => isHere(location, context)) ? 'met' : 'violated')
+}
+
+/** What is about other places only is not about this request. About this one, it says something that nobody understands. */
+export const elsewhere: ReadLimit = (limit) => {
+  const locations = findTexts(limit)
+  if (locations === undefined) return undefined
+  return ({ context }) => (locations.some((location) => isHere(location, context)) ? 'unknown' : 'met')
 }
 
 /** Whether a request goes to a location or below it. What is no absolute URL is nowhere. */
-export function isHere(location: string, origin: string | undefined, path: string | undefined): boolean {
+function isHere(location: string, context: CapabilityContext | undefined): boolean {
   const match = LOCATION.exec(location)
-  if (match === null || origin === undefined || path === undefined) return false
+  if (match === null || context === undefined) return false
+  const { origin, path } = context
   const [, scheme = '', authority = '', below = '/'] = match
   const defaultPort = scheme === 'http' ? /:80$/ : /:443$/
   if (`${scheme}://${authority.toLowerCase().replace(defaultPort, '')}` !== origin) return false
