@@ -15,7 +15,7 @@ describeWithRedis('redisAnswers', (command) => {
       const { client, close } = await open(server.url)
       let stores = 0
       return {
-        createStore: () => redisAnswers({ client, prefix: `${stores++}:` }),
+        createStore: () => redisAnswers({ client, prefix: `${stores++}:`, deadlineMs: 2000 }),
         close: async () => {
           await close()
           await server.stop()
@@ -29,7 +29,7 @@ describeWithRedis('redisAnswers', (command) => {
 
     it('keeps keys and answers as long as it was told, in all', async () => {
       const client = new Redis(server().url)
-      const store = redisAnswers({ client, keepSeconds: 100 })
+      const store = redisAnswers({ client, keepSeconds: 100, deadlineMs: 2000 })
       const state = await store.begin(REQUEST, createTestEnvironment())
       await client.pexpire('countermark:answer:k', 50_000)
       if (state.state === 'first') await state.finish(ANSWER)

@@ -14,7 +14,7 @@ describeWithRedis('redisBudgets', (command) => {
       const { client, close } = await open(server.url)
       let stores = 0
       return {
-        createStore: (clock) => redisBudgets({ client, clock, prefix: `${stores++}:` }),
+        createStore: (clock) => redisBudgets({ client, clock, prefix: `${stores++}:`, deadlineMs: 2000 }),
         close: async () => {
           await close()
           await server.stop()
@@ -29,7 +29,7 @@ describeWithRedis('redisBudgets', (command) => {
     it('counts over processes: stores that share a server share the budgets', async () => {
       const clients = [new Redis(server().url), new Redis(server().url)]
       const environment = createTestEnvironment()
-      const stores = clients.map((client) => redisBudgets({ client, prefix: 'shared:' }))
+      const stores = clients.map((client) => redisBudgets({ client, prefix: 'shared:', deadlineMs: 2000 }))
       const asked = Array.from({ length: 50 }, (_, index) => stores[index % 2]?.reserve([CLAIM], environment))
       const outcomes = (await Promise.all(asked)).map((each) => each?.outcome)
       expect(outcomes.filter((outcome) => outcome === 'reserved')).toHaveLength(2)
@@ -38,7 +38,7 @@ describeWithRedis('redisBudgets', (command) => {
 
     it('goes by the clock of the server, and lets counters end by themselves', async () => {
       const client = new Redis(server().url)
-      const store = redisBudgets({ client, prefix: 'own:' })
+      const store = redisBudgets({ client, prefix: 'own:', deadlineMs: 2000 })
       const clock = createFakeClock(0)
       await store.reserve([CLAIM], createTestEnvironment({ clock }))
       const slices = Object.keys(await client.hgetall('own:k')).map(Number)
