@@ -125,6 +125,14 @@ describe('an attacker with a captured proof', () => {
     expect(await ask(claims({ jti: 'shared' }))).toBe('replay_detected')
   })
 
+  it("cannot use a key that is known with somebody else's token", async () => {
+    const { caller, ask } = await createBench()
+    expect(await ask()).toBe('accepted')
+    const token = await issuer().mint({ cnf: { jkt: createDpopProver().thumbprint } })
+    const proof = await prover.prove({ token, at: NOW })
+    expect(await caller.codeOf({ token, scheme: 'DPoP', headers: [['DPoP', proof]] })).toBe('token_binding_mismatch')
+  })
+
   it('cannot burn a jti with a proof that does not hold', async () => {
     const { ask } = await createBench()
     expect(await ask({ claims: { jti: 'a' }, signWith: createDpopProver().privateKey })).toBe('dpop_proof_invalid')

@@ -103,6 +103,8 @@ describe('the keys of an issuer', () => {
     const pair = [doubled.issuer, twin].map(({ jwks }) => ({ ...jwks.keys[0], kid: 'same' }))
     doubled.server.answers.set('/jwks', { keys: pair })
     expect(await doubled.caller.codeOf({ token: await doubled.issuer.mint({}, { kid: 'same' }) })).toBe('token_invalid')
+    const second = await twin.mint({ iss: doubled.issuer.issuer }, { kid: 'same' })
+    expect(await doubled.caller.codeOf({ token: second })).toBe('token_invalid')
   })
 })
 

@@ -148,6 +148,11 @@ describe('the text of a token', () => {
     expect(await codeOf(token)).toBe('accepted')
   })
 
+  it('ends with its third part', async () => {
+    const token = await issuer().mint()
+    for (const more of ['.', '.AAAA', '.AAAA.AAAA']) expect(await codeOf(`${token}${more}`)).toBe('token_malformed')
+  })
+
   it.each(['', '..', '...', '.'.repeat(5000), 'a.b.c', 'a.b.c.d.e', '{"payload":"","signatures":[]}'])(
     'that is no compact JWS: %s',
     async (text) => expect(await codeOf(text)).toBe('token_malformed'),
