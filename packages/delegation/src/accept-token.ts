@@ -6,6 +6,7 @@ import {
   type KeySource,
   type Level,
   Refusal,
+  reachesLevel,
   type Scheme,
   Unavailable,
 } from '@countermark/core'
@@ -27,7 +28,7 @@ export interface AcceptanceRules extends PossessionRules {
 
 /** A request whose token verified. */
 export interface TokenCall extends PresentedCall {
-  /** Who signed the request. */
+  /** Who calls, as far as an earlier check knows: who signed the request, when there is a proof. */
   readonly agent: AgentFact | undefined
 }
 
@@ -63,12 +64,22 @@ function requireActor(
   environment: Environment,
 ): AgentFact | Promise<AgentFact> {
   const { agents } = rules
-  if (call.agent !== undefined) {
+  if (call.agent !== undefined && call.proof !== undefined) {
     requireSigner(token, call)
     const signer = call.agent
     if (agents === undefined) return signer
     return after(requireKnownHops(token.hops.slice(1), agents, environment), () => signer)
   }
+  return after(requireUnsigned(token, possession, rules, environment), (agent) => strongerOf(agent, call.agent))
+}
+
+/** Whom the token itself establishes. */
+function requireUnsigned(
+  token: VerifiedToken,
+  possession: Possession,
+  { agents }: AcceptanceRules,
+  environment: Environment,
+): AgentFact | Promise<AgentFact> {
   const { agentId, hops, isHandedOn } = token
   const [acting] = hops
   if (agentId === undefined || acting === undefined) {
@@ -80,6 +91,14 @@ function requireActor(
     if (agents === undefined) return toAgent(agentId, possession, undefined)
     return after(requireKnownHops(hops, agents, environment), (record) => toAgent(agentId, possession, record))
   })
+}
+
+/** An agent that another check established without a signature must be the same one. */
+function strongerOf(agent: AgentFact, known: AgentFact | undefined): AgentFact {
+  if (known === undefined) return agent
+  if (known.id !== agent.id)
+    throw new Refusal('actor_mismatch', 'the token was issued to another agent than the one that calls')
+  return reachesLevel(agent.level, known.level) ? agent : known
 }
 
 /** The issuer that bound the token to the signer's key has said who it means, whatever it calls them. */

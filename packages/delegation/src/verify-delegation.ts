@@ -43,7 +43,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       const { agent, proof }: Partial<Facts> = facts
       const presented = readPresentedToken(request, tokenFrom)
       requireCovered(presented, request, proof)
-      const call = { request, presented, proof, agent: proof === undefined ? undefined : agent }
+      const call = { request, presented, proof, agent }
       return after(remembered.find(presented.text, environment), (token) =>
         acceptToken(token, call, acceptance, environment),
       )

@@ -1,10 +1,12 @@
-import type { IssuerOptions } from '../src/index.ts'
+import type { Level } from '@countermark/core'
+import { type IssuerOptions, permitsActor } from '../src/index.ts'
 import { useOneIssuer } from './one-issuer.ts'
 import { createTokenCaller, signedBy } from './token-call.ts'
 import { CLAIMS, type Members } from './token-issuer.ts'
 
 const { issuer, codeOfClaims } = useOneIssuer()
 const KEY = 'k'.repeat(43)
+const ISS = 'https://auth.example.com'
 
 /** `a` acts, through whose hands it went before stands behind it. */
 function acts(...ids: readonly string[]): Members | undefined {
@@ -146,6 +148,21 @@ describe('behind a signature', () => {
     )
   })
 
+  it('a token counts for whomever another check established without a signature, and for nobody else', async () => {
+    const caller = createTokenCaller([issuer()])
+    const token = await issuer().mint()
+    const known = (id: string, level: Level) => {
+      return { agent: { id, level, scheme: 'bearer', record: { id, state: 'active' } } } as const
+    }
+    expect(await caller.codeOf({ token, facts: known('agt_other', 'bearer') })).toBe('actor_mismatch')
+    expect(await caller.call({ token, facts: known('agt_buyer', 'bound') })).toMatchObject({
+      agent: { level: 'bound' },
+    })
+    expect(await caller.call({ token, facts: known('agt_buyer', 'identified') })).toMatchObject({
+      agent: { level: 'bearer' },
+    })
+  })
+
   it('a token must be covered, wherever it stands', async () => {
     const caller = createTokenCaller([issuer()])
     const token = await issuer().mint()
@@ -154,5 +171,25 @@ describe('behind a signature', () => {
     expect(await caller.codeOf({ headers: [['Agent-Delegation', token]], facts })).toBe('accepted')
     const [proof] = [['DPoP', 'x']] as const
     expect(await caller.codeOf({ headers: [['Agent-Delegation', token], proof], facts })).toBe('coverage_insufficient')
+  })
+})
+
+describe('may_act', () => {
+  const subject = { iss: ISS, sub: 'user_17', may_act: { sub: 'agt_buyer' } }
+
+  it.each([
+    [subject, { id: 'agt_buyer', issuer: ISS }, true],
+    [subject, { id: 'agt_clerk', issuer: ISS }, false],
+    [subject, { id: 'agt_buyer', issuer: 'https://other.example' }, false],
+    [
+      { ...subject, may_act: { sub: 'x', iss: 'https://other.example' } },
+      { id: 'x', issuer: 'https://other.example' },
+      true,
+    ],
+    [{ ...subject, may_act: { sub: 'x', iss: 'https://other.example' } }, { id: 'x', issuer: ISS }, false],
+    [{ ...subject, may_act: 'agt_buyer' }, { id: 'agt_buyer', issuer: ISS }, false],
+    [{ iss: ISS }, { id: 'agt_buyer', issuer: ISS }, false],
+  ])('of %j permits %j: %s', (claims, actor, expected) => {
+    expect(permitsActor(claims, actor)).toBe(expected)
   })
 })

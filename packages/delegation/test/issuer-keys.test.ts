@@ -52,12 +52,12 @@ describe('the keys of an issuer', () => {
     expect(server.asked).toHaveLength(2)
   })
 
-  it('that are withdrawn take their tokens along', async () => {
+  it.each(['next', 'EdDSA-1'])('that are withdrawn take their tokens along: replaced by %s', async (kid) => {
     const { server, issuer, caller } = await createBench(byUrl, { times: { refreshAfterMs: 30_000, maxAgeMs: 60_000 } })
     const token = await issuer.mint()
     expect(await caller.codeOf({ token })).toBe('accepted')
     const next = await createTestIssuer('EdDSA', issuer.issuer)
-    server.answers.set('/jwks', { keys: [{ ...next.jwks.keys[0], kid: 'next' }] })
+    server.answers.set('/jwks', { keys: [{ ...next.jwks.keys[0], kid }] })
     caller.clock.advance(60_000)
     expect(await caller.codeOf({ token })).toBe('token_invalid')
   })

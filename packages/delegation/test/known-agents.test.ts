@@ -64,6 +64,12 @@ describe('where agents must be known', () => {
     expect(await ask(CHAIN, [], { facts })).toBe('actor_unauthorized')
   })
 
+  it('a source that answers with somebody else knows nobody', async () => {
+    const wrong = { name: 'test', findKeys: () => keys().slice(1) }
+    const caller = createTokenCaller([issuer()], { agents: wrong })
+    expect(await caller.codeOf({ token: await issuer().mint() })).toBe('actor_unauthorized')
+  })
+
   it('a source that fails fails the request, and nothing else', async () => {
     const unhandled: unknown[] = []
     const listen = (error: unknown): void => void unhandled.push(error)

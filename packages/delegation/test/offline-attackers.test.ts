@@ -75,11 +75,16 @@ describe('an attacker in the middle of a chain', () => {
     expect(await codeOf(await handOn({ token: await mint({ aud }), audience: [AUDIENCE] }))).toBe('accepted')
   })
 
+  it('cannot use a token before its time by handing it on', async () => {
+    expect(await codeOf(await handOn({ token: await mint({ nbf: NOW + 60 }) }))).toBe('token_expired')
+  })
+
   it('cannot lift a restriction to networks by handing on', async () => {
     const token = await mint({ restrictip: '198.51.100.0/24' })
     expect(await codeOf(await handOn({ token }))).toBe('constraint_violation')
     expect(await codeOf(await forge({ restrictip: '198.51.100.1' }))).toBe('constraint_violation')
     expect(await codeOf(await forge({ restrictip: '192.0.2.0/24' }))).toBe('accepted')
+    expect(await codeOf(await forge({ restrictip: '192.0.2.0/24' }, {}, buyer, token))).toBe('constraint_violation')
   })
 })
 

@@ -101,6 +101,16 @@ describe('a key that is known by its thumbprint only', () => {
   })
 })
 
+describe('a key in the chain that the source of agents calls revoked', () => {
+  it.each(['active', 'revoked'] as const)('ends it: %s', async (state) => {
+    const agent = await createTestAgent({ agentId: 'agt_buyer' })
+    const key = { ...agentKeyOf(agent), thumbprint: buyer.thumbprint, state }
+    const token = await handOn()
+    const code = state === 'active' ? 'accepted' : 'key_revoked'
+    expect(await codeOf(token, undefined, { agents: keySourceOf(key) })).toBe(code)
+  })
+})
+
 describe('an agent that nobody signs for', () => {
   it('may use DPoP where the source of agents knows its key, so that no agent names another', async () => {
     const prove = createDpopProver()

@@ -155,6 +155,8 @@ describe('restrictip', () => {
     ['2001:db8::/32', '2001:db8::7', 'accepted'],
     ['2001:db8::/32', '192.0.2.1', 'constraint_violation'],
     ['::/0', '192.0.2.1', 'constraint_violation'],
+    ['::ffff:192.0.2.0/120', '192.0.2.255', 'accepted'],
+    ['::ffff:192.0.2.0/120', '192.0.3.0', 'constraint_violation'],
     [[], '192.0.2.1', 'constraint_violation'],
     ['0300.0.2.1', '192.0.2.1', 'token_invalid'],
     ['192.0.2.1:80', '192.0.2.1', 'token_invalid'],
