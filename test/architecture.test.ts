@@ -15,10 +15,13 @@ const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/replay': 1,
   '@countermark/delegation': 1,
   '@countermark/capability': 1,
+  '@countermark/metrics': 1,
+  '@countermark/audit': 1,
   '@countermark/testing': 1,
   '@countermark/express': 2,
   '@countermark/koa': 2,
   '@countermark/client': 3,
+  countermark: 3,
 }
 
 /** Where time and environment enter as defaults; everywhere else they are arguments. */
