@@ -13,6 +13,7 @@ export {
   keycloak,
   okta,
   type PresetChanges,
+  spiffe,
 } from './issuer-presets.ts'
 export type { JoseAlgorithm } from './jose-algorithm.ts'
 export { permitsActor } from './permits-actor.ts'

@@ -1,7 +1,6 @@
 import { type Environment, isRefusal, isThenable, Misconfigured, Unavailable } from '@countermark/core'
 import {
   createRefreshCache,
-  type Fetcher,
   type FetcherOptions,
   isOutboundError,
   type Loaded,
@@ -19,11 +18,17 @@ import {
 } from './issuer-key.ts'
 import { fetchMetadata, metadataUrlsOf, requireUrlMember } from './issuer-metadata.ts'
 import { createIssuerMeasurements } from './measurements.ts'
+import { openSpiffeBundle } from './spiffe-bundle.ts'
 
-/** Where an issuer's keys are: a JWK Set written down, its URL, or whatever its metadata (RFC 8414, OpenID Connect) says. */
+/**
+ * Where an issuer's keys are: a JWK Set written down, its URL, or whatever its metadata (RFC 8414, OpenID Connect) says; for
+ * a trust domain a SPIFFE bundle, written down or its URL.
+ */
 export type IssuerKeyPlace =
   | { readonly jwks: { readonly keys: readonly object[] } }
   | { readonly jwksUri: string }
+  | { readonly bundle: { readonly keys: readonly object[] } }
+  | { readonly bundleUri: string }
   | 'discover'
 
 /** The keys of one issuer, kept fresh. */
@@ -53,10 +58,11 @@ const CONTENT_TYPES = ['application/json', 'application/jwk-set+json']
 export function createIssuerKeys(input: IssuerKeysInput): IssuerKeys {
   const { place } = input
   if (typeof place === 'object' && 'jwks' in place) return writtenKeys(input, place.jwks)
+  if (typeof place === 'object' && 'bundle' in place) return writtenKeys(input, openSpiffeBundle(place.bundle).jwks)
   return fetchedKeys(input)
 }
 
-function writtenKeys(input: IssuerKeysInput, jwks: object): IssuerKeys {
+function writtenKeys(input: IssuerKeysInput, jwks: unknown): IssuerKeys {
   const set = configured('issuers', () => {
     try {
       return readIssuerKeys(jwks, input)
@@ -100,8 +106,9 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
 }
 
 function createCache(input: IssuerKeysInput): RefreshCache<IssuerKeySet, Environment> {
-  const { times } = input
+  const { times, place } = input
   const fetchSet = createSetFetcher(input)
+  const isBundle = typeof place === 'object' && 'bundleUri' in place
   return configured('issuers', () =>
     createRefreshCache<IssuerKeySet, Environment>({
       times,
@@ -109,15 +116,23 @@ function createCache(input: IssuerKeysInput): RefreshCache<IssuerKeySet, Environ
       load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
         const { value, freshForSeconds } = await fetchSet(signal)
         const set = readIssuerKeys(value, input)
-        // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would.
-        if (set.size === 0) throw new OutboundError('malformed', 'the set holds no key that can be used')
+        // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would. A bundle
+        // without keys, though, says that all of them are revoked (SPIFFE Trust Domain and Bundle, section 4.1.3).
+        if (set.size === 0 && !(isBundle && set.refused === 0))
+          throw new OutboundError('malformed', 'the set holds no key that can be used')
         return { value: set, freshForSeconds, isNews: set.fingerprint !== previous?.fingerprint }
       },
     }),
   )
 }
 
-type FetchSet = (signal: AbortSignal) => ReturnType<Fetcher['fetchJson']>
+/** What was fetched, and for how long its publisher says that it is fresh. */
+interface FetchedSet {
+  readonly value: unknown
+  readonly freshForSeconds: number | undefined
+}
+
+type FetchSet = (signal: AbortSignal) => Promise<FetchedSet>
 
 function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
   const options = { contentTypes: CONTENT_TYPES, ...http }
@@ -125,11 +140,21 @@ function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
     const fetcher = createIssuerFetcher('issuers', place.jwksUri, options)
     return (signal) => fetcher.fetchJson(place.jwksUri, signal)
   }
+  if (typeof place === 'object' && 'bundleUri' in place) return createBundleFetcher(place.bundleUri, options)
   const [url = issuer] = URL.canParse(issuer) ? metadataUrlsOf(issuer) : []
   const fetcher = createIssuerFetcher('issuers', url, options)
   return async (signal) => {
     const metadata = await fetchMetadata(issuer, fetcher, signal)
     return fetcher.fetchJson(requireUrlMember(metadata, 'jwks_uri'), signal)
+  }
+}
+
+function createBundleFetcher(url: string, options: FetcherOptions): FetchSet {
+  const fetcher = createIssuerFetcher('issuers', url, options)
+  return async (signal) => {
+    const { value, freshForSeconds } = await fetcher.fetchJson(url, signal)
+    const { jwks, refreshAfterSeconds } = openSpiffeBundle(value)
+    return { value: jwks, freshForSeconds: refreshAfterSeconds ?? freshForSeconds }
   }
 }
 

@@ -14,11 +14,12 @@ import { createIntrospection, type Introspection, type IntrospectionOptions } fr
 import { createIssuerKeys, type IssuerKeyPlace, type IssuerKeys } from './issuer-keys.ts'
 import type { JoseAlgorithm } from './jose-algorithm.ts'
 import { type AlgorithmName, requireAlgorithms, requireNames, requireTexts } from './option-lists.ts'
+import { trustDomainOf } from './spiffe-id.ts'
 import { createStatusLists, type StatusLists } from './status-lists.ts'
 
 /** An issuer whose tokens count, and how far. Every loosening has a name. */
 export interface IssuerOptions {
-  /** Exactly as it stands in `iss`. */
+  /** Exactly as it stands in `iss`; `spiffe://example.org` for a trust domain, which is known by `sub` instead. */
   readonly issuer: string
   /** @default 'discover' */
   readonly keys?: IssuerKeyPlace
@@ -63,6 +64,8 @@ export interface IssuerOptions {
 /** An issuer ready for every request. */
 export interface IssuerSettings extends Omit<ActorRules, 'maxDepth'> {
   readonly issuer: string
+  /** Whose workloads it names, and no others; `undefined` for an issuer that is no SPIFFE trust domain. */
+  readonly trustDomain: string | undefined
   readonly keys: IssuerKeys
   readonly algorithms: readonly JoseAlgorithm[]
   readonly types: ReadonlySet<string>
@@ -100,9 +103,12 @@ export function readIssuerOptions(options: IssuerOptions): IssuerSettings {
   const allowTestKeys = requireBoolean('allowTestKeys', options.allowTestKeys ?? false)
   const algorithms = requireAlgorithms('algorithms', options.algorithms ?? ['EdDSA', 'ES256', 'PS256', 'RS256'])
   const { keys: place = 'discover', http = {}, times = {} } = options
+  const trustDomain = trustDomainOf(issuer)
+  requireFittingPlace(place, trustDomain)
   const keys = createIssuerKeys({ issuer, place, algorithms, allowTestKeys, http, times })
   return {
     issuer,
+    trustDomain,
     keys,
     algorithms,
     types: new Set(requireNames('types', options.types ?? ['at+jwt']).map(normaliseType)),
@@ -120,6 +126,16 @@ export function readIssuerOptions(options: IssuerOptions): IssuerSettings {
 function requireIssuer(issuer: string): string {
   if (typeof issuer === 'string' && issuer !== '' && issuer.length <= 2048) return issuer
   throw new Misconfigured('ERR_OPTION_MISSING', 'each of issuers must name its issuer exactly as tokens do')
+}
+
+/** A bundle holds keys of several uses, a JWK Set of one: neither may be read as the other. */
+function requireFittingPlace(place: IssuerKeyPlace, trustDomain: string | undefined): void {
+  const isBundle = typeof place === 'object' && ('bundle' in place || 'bundleUri' in place)
+  if (isBundle === (trustDomain !== undefined)) return
+  throw new Misconfigured(
+    'ERR_OPTION_INVALID',
+    'issuers: spiffe:// issuers, and only they, take their keys from a bundle',
+  )
 }
 
 type ClaimOptions = Pick<

@@ -1,5 +1,7 @@
 import { Misconfigured } from '@countermark/core'
+import type { IssuerKeyPlace } from './issuer-keys.ts'
 import type { IssuerOptions } from './issuer-options.ts'
+import { trustDomainOf } from './spiffe-id.ts'
 
 /** What an application changes of a preset. */
 export type PresetChanges = Omit<Partial<IssuerOptions>, 'issuer'>
@@ -104,6 +106,31 @@ export function countermarkAuthority(url: string, changes: PresetChanges = {}): 
     issuer: requireUrl('countermarkAuthority', url),
     algorithms: ['EdDSA', 'ES256'],
     actor: 'required-for-users',
+    ...changes,
+  }
+}
+
+/**
+ * A SPIFFE trust domain: JWT-SVIDs of its workloads (JWT-SVID section 3), each of which is an agent and acts for itself. Its
+ * SPIFFE ID is its agent id, unless `agentIds` says otherwise.
+ * @example spiffe('example.org', { bundleUri: 'https://spire.example.org/bundle' })
+ */
+export function spiffe(
+  trustDomain: string,
+  keys: Extract<IssuerKeyPlace, { readonly bundle: object } | { readonly bundleUri: string }>,
+  changes: Omit<PresetChanges, 'keys'> = {},
+): IssuerOptions {
+  const issuer = `spiffe://${trustDomain}`
+  if (trustDomainOf(issuer) === undefined) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'spiffe takes the name of a trust domain such as example.org')
+  }
+  return {
+    issuer,
+    keys,
+    types: ['JWT', 'JOSE', 'none'],
+    algorithms: ['ES256', 'RS256', 'ES384', 'PS256', 'RS384', 'PS384', 'RS512', 'PS512'],
+    requiredClaims: [],
+    actor: 'optional',
     ...changes,
   }
 }

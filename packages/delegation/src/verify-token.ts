@@ -8,6 +8,7 @@ import type { KeyBinding } from './key-binding.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
 import { revocationKey } from './revocation-event.ts'
 import type { Revocable } from './revocations.ts'
+import { parseSpiffeId } from './spiffe-id.ts'
 import { readStatusReference, type StatusReference } from './status-lists.ts'
 import { type JsonObject, ownMember } from './strict-json.ts'
 import { readTokenClaims, type TokenClaims } from './token-claims.ts'
@@ -43,6 +44,7 @@ export async function verifyToken(text: string, rules: TokenRules, environment: 
   const key = await findKey(issuer, keyQuery, environment)
   await verifyIssuerSignature(tokenText, key, 'token_invalid')
   const claims = readTokenClaims(jws.claims, issuer, rules)
+  requireOwnSubject(issuer, claims.subject)
   const token = toVerifiedToken({ claims, jws, issuer, key, keyQuery })
   if (rules.links === undefined || links.length === 0) return token
   return verifyLinks({ token, tokenText, links, rules: rules.links }, environment)
@@ -51,9 +53,22 @@ export async function verifyToken(text: string, rules: TokenRules, environment: 
 /** RFC 8725 section 3.8: compared character by character, and the keys are those of this issuer only. */
 function findIssuer({ claims }: CompactJws, { issuers }: TokenRules): IssuerSettings {
   const name = ownMember(claims, 'iss')
-  const issuer = typeof name === 'string' ? issuers.get(name) : undefined
+  const issuer = (typeof name === 'string' ? issuers.get(name) : undefined) ?? findTrustDomain(claims, issuers)
   if (issuer === undefined) throw invalid('must come from an issuer that is trusted here')
   return issuer
+}
+
+/** A JWT-SVID is verified with the keys of the trust domain in `sub`, whatever else it says (JWT-SVID section 4). */
+function findTrustDomain(claims: JsonObject, issuers: TokenRules['issuers']): IssuerSettings | undefined {
+  const subject = ownMember(claims, 'sub')
+  const [, domain] = typeof subject === 'string' ? (/^(spiffe:\/\/[^/]*)/.exec(subject) ?? []) : []
+  return domain === undefined ? undefined : issuers.get(domain)
+}
+
+/** No trust domain names the workloads of another. */
+function requireOwnSubject({ trustDomain }: IssuerSettings, subject: string): void {
+  if (trustDomain === undefined || parseSpiffeId(subject).trustDomain === trustDomain) return
+  throw invalid('must name a workload of its own trust domain')
 }
 
 function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithms }: IssuerSettings): JoseAlgorithm {

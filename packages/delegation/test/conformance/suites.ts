@@ -5,6 +5,7 @@ import type { JudgeVector } from '../../../signature/test/conformance/vector.ts'
 import { judgeActors } from './delegation-vectors.ts'
 import { judgeDpop, judgeUrl } from './dpop-vectors.ts'
 import { judgeJws, judgeThumbprint } from './jose-vectors.ts'
+import { judgeSpiffeId, judgeSvid } from './spiffe-vectors.ts'
 import { judgeStatus } from './status-vectors.ts'
 import { judgeTokenAttack } from './token-attack-vectors.ts'
 import { judgeExtraction } from './transport-vectors.ts'
@@ -22,6 +23,8 @@ export function readTokenSuites(folder: string): readonly JudgedSuite[] {
     ['dpop/rfc9449.json', judgeDpop],
     ['dpop/htu-normalisation.json', judgeUrl],
     ['delegation/rfc8693.json', judgeActors],
+    ['spiffe/spiffe-id.json', judgeSpiffeId],
+    ['spiffe/jwt-svid.json', judgeSvid],
     ['status-list/token-status-list.json', judgeStatus],
     ['status-list/bitstring.json', () => ({ skip: 'lists of verifiable credentials are not offered' })],
     ['transport/bearer-extraction.json', judgeExtraction],
