@@ -12,6 +12,10 @@ export interface RefusalDocument {
   readonly retry: 'resign' | 'later' | 'no' | undefined
   /** Names the decision in the backend's logs and audit trail. */
   readonly requestId: string | undefined
+  /** The limit that does not hold, when it stands in the agent's own token. */
+  readonly constraint: string | undefined
+  /** Where a human can agree to exactly this request, with `approval_required`. */
+  readonly approval: { readonly url: string; readonly digest: string } | undefined
 }
 
 const MAX_BYTES = 65_536
@@ -34,6 +38,8 @@ export async function readRefusal(response: Response): Promise<RefusalDocument |
     detail: textOf(document['detail']),
     retry: RETRY_WORDS.find((word) => word === document['retry']),
     requestId: textOf(document['request_id']),
+    constraint: textOf(document['constraint']),
+    approval: approvalOf(document),
   }
 }
 
@@ -48,6 +54,11 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   } catch {
     return undefined // whatever it is, it is no problem document
   }
+}
+
+function approvalOf(document: Readonly<Record<string, unknown>>): RefusalDocument['approval'] {
+  const [url, digest] = [textOf(document['approval_url']), textOf(document['approval_digest'])]
+  return url === undefined || digest === undefined ? undefined : { url, digest }
 }
 
 function textOf(value: unknown): string | undefined {

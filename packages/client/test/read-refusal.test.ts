@@ -38,6 +38,20 @@ describe('readRefusal', () => {
     expect(response.bodyUsed).toBe(false)
   })
 
+  it('reads which limit does not hold, and where to ask for approval', async () => {
+    const approval = { url: 'https://approve.example.com/requests', digest: 'd'.repeat(43) }
+    const members = { approval_url: approval.url, approval_digest: approval.digest, constraint: 'max_amount' }
+    const refusal = await readRefusal(problem(JSON.stringify({ code: 'approval_required', ...members }), 403))
+    expect(refusal).toMatchObject({ approval, constraint: 'max_amount' })
+  })
+
+  it('reads no approval that lacks its digest', async () => {
+    const refusal = await readRefusal(
+      problem('{"code":"approval_required","approval_url":"https://approve.example.com"}'),
+    )
+    expect(refusal).toMatchObject({ code: 'approval_required', approval: undefined })
+  })
+
   it('leaves out what has the wrong type', async () => {
     expect(await readRefusal(problem('{"code":"x","retry":"at once","title":1,"request_id":{}}'))).toMatchObject({
       retry: undefined,
