@@ -9,6 +9,7 @@ import {
   isThenable,
   type ProofFact,
   Refusal,
+  stateSettings,
 } from '@countermark/core'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
 import { type Asking, limitScopes } from './asking.ts'
@@ -57,6 +58,10 @@ export function requireCapability(
       name: 'requireCapability',
       needs: ['agent'],
       adds: ['capability'],
+      settings: {
+        ...stateSettings({ wanted, ceiling: rules.ceiling }, ['wanted', 'ceiling']),
+        arguments: Object.keys(sources).sort(),
+      },
       challenge: (context) => challengeOf(owner, context),
       inspect: ({ checks }) => {
         takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))

@@ -1,4 +1,5 @@
 import type { AgentRequest } from './agent-request.ts'
+import type { JsonValue } from './canonical-json.ts'
 import type { Environment } from './environment.ts'
 import { Misconfigured } from './misconfigured.ts'
 import type { Refusal } from './refusal.ts'
@@ -23,6 +24,8 @@ export interface CheckDescription {
   readonly needs: readonly string[]
   /** Names of facts that exist after. */
   readonly adds: readonly string[]
+  /** How it was set up, as far as that is no secret: part of the guard's `configuration` hash. */
+  readonly settings?: Readonly<Record<string, JsonValue>>
   /** Header fields for a refusal of this guard, whichever check refused. */
   readonly challenge?: (context: ChallengeContext) => readonly HeaderField[]
   /** A nonce that this check will recognise. */

@@ -28,6 +28,7 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
     agent: createAgentView(facts, state.requestId),
     facts,
     timings,
+    configuration: context.configuration,
     anonymous: state.anonymous && facts.agent === undefined,
   })
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { AgentRecord, Scheme } from './agent-key.ts'
 import type { SignatureAlgorithm } from './algorithms.ts'
 
@@ -41,6 +42,8 @@ export interface ProofFact {
   readonly tag: string | undefined
   /** The signed bytes and the signature: evidence for the audit trail. */
   readonly signed: { readonly base: Uint8Array; readonly signature: Uint8Array }
+  /** The key that verified: with it the evidence stands alone. */
+  readonly publicKey?: KeyObject | undefined
   /** Whether the signature covers a component, such as `content-type` or `@query`. */
   readonly covers: (component: string) => boolean
   /** Proofs of other signatures on the same request that hold too: each could be presented alone, so each is used up. */

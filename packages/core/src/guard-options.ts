@@ -84,6 +84,8 @@ export interface GuardOptions {
 /** Options after validation, ready for every request. */
 export interface GuardSettings extends ReplyOptions {
   readonly originOf: FindOrigin
+  /** As configured; `undefined` where they are found out later. */
+  readonly authorities: readonly string[] | undefined
   readonly trustedProxies: readonly string[]
   readonly maxBodyBytes: number
   readonly maxHeldBytes: number
@@ -132,6 +134,7 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
   const { minimumLevel = {}, open = {}, refusals = {}, clock = systemClock, verifier = nodeVerifier } = own
   return {
     originOf: originFinder(authorities),
+    authorities: Array.isArray(authorities) ? [...authorities] : undefined,
     trustedProxies: requireStrings('trustedProxies', trustedProxies),
     ...readBodyLimits(own),
     maxHeaderFields: requireNumber('maxHeaderFields', maxHeaderFields, { min: 1, max: 1000 }),

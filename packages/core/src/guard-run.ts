@@ -14,6 +14,8 @@ export interface GuardContext extends OrderedChecks {
     readonly mode: 'enforce' | 'observe'
     readonly minimumLevel: Level | undefined
   }
+  /** Hash of how this guard is configured. */
+  readonly configuration: string
   /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for nobody else. */
   readonly listens: boolean
 }

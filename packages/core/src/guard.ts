@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
 import { bareCopy } from './bare-object.ts'
 import type { Check } from './check.ts'
+import { hashConfiguration } from './configuration-hash.ts'
 import { createEnvironment } from './environment.ts'
 import { type GuardSettings, type RouteOptions, readRouteOptions } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
@@ -29,7 +30,9 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
   const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
   return (options, checks) => {
     const route = readRouteOptions(options, settings)
-    const context: GuardContext = { settings, environment, listens, route, ...orderChecks(checks) }
+    const order = orderChecks(checks)
+    const configuration = hashConfiguration(settings, route, order.descriptions)
+    const context: GuardContext = { settings, environment, listens, route, configuration, ...order }
     const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
     return (request) => {
       try {

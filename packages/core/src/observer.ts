@@ -33,6 +33,8 @@ export interface Decision {
   readonly agent: AgentView | undefined
   readonly facts: Readonly<Partial<Facts>>
   readonly timings: readonly CheckTiming[]
+  /** SHA-256, base64url, of how the guard and its checks are configured: the same for the same code and options. */
+  readonly configuration: string
   /** The caller proved no identity because the guard is optional or the route is left open. */
   readonly anonymous: boolean
 }
@@ -53,7 +55,10 @@ export interface Observer {
   readonly measured?: (measurement: Measurement) => void
 }
 
-/** Writes evidence. A decision on an unsafe request is answered only after it was recorded; otherwise `audit_unavailable`. */
+/**
+ * Writes evidence. A decision on an unsafe request is answered only after it was recorded; otherwise `audit_unavailable`.
+ * A safe one passes all the same, unless the recorder throws `Unavailable`: then it cannot even keep the record for later.
+ */
 export interface Recorder {
   readonly record: (decision: Decision) => void | Promise<void>
   readonly finish?: (decision: Decision, outcome: Outcome) => void

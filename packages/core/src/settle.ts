@@ -2,7 +2,7 @@ import { createAgentView } from './agent-view.ts'
 import { createDecision, createFinish, notify } from './decision.ts'
 import type { Run } from './guard-run.ts'
 import type { Decision } from './observer.ts'
-import { type Refusal, Unavailable } from './refusal.ts'
+import { isUnavailable, type Refusal, Unavailable } from './refusal.ts'
 import { statusOf } from './reply.ts'
 import { isSafeMethod } from './safe-method.ts'
 import { isThenable } from './thenable.ts'
@@ -37,7 +37,7 @@ function record(run: Run, decision: Decision): Verdict | Promise<Verdict> {
 function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
   const { context, state } = run
   context.environment.report({ name: 'audit_failures_total', kind: 'counter', value: 1 })
-  if (decision.refusal !== undefined || isSafeMethod(state.request.method)) {
+  if (decision.refusal !== undefined || (isSafeMethod(state.request.method) && !isUnavailable(cause))) {
     return conclude(run, decision, createFinish(decision, run, { recorded: false }))
   }
   const refusal = new Unavailable('audit_unavailable', 'audit', 'the decision could not be recorded', { cause })

@@ -1,4 +1,12 @@
-import type { Check, Decision, Observer, Outcome, Recorder, Verdict } from '../src/index.ts'
+import {
+  type Check,
+  type Decision,
+  type Observer,
+  type Outcome,
+  type Recorder,
+  Unavailable,
+  type Verdict,
+} from '../src/index.ts'
 import { aFactory, aGuard, aRequest, codeOf, nameAgent, problemOf, refuseWith, thenableOf } from './guarding.ts'
 import { type Watch, watch } from './watch.ts'
 
@@ -49,6 +57,14 @@ describe('a recorder', () => {
   it.each(['throws', 'rejects'] as const)('that %s lets a safe request pass', async (kind) => {
     const [verdict, { decisions }] = await decide({ record: record(kind) }, 'GET')
     expect([verdict.outcome, decisions.map(({ outcome }) => outcome)]).toEqual(['allow', ['allow']])
+  })
+
+  it('that cannot even keep the record for later keeps safe requests out too', async () => {
+    const record = (): never => {
+      throw new Unavailable('audit_unavailable', 'audit', 'the buffer is full')
+    }
+    const [verdict] = await decide({ record }, 'GET')
+    expect(problemOf(verdict)).toMatchObject({ status: 503, code: 'audit_unavailable' })
   })
 
   it.each(['throws', 'rejects'] as const)('that %s changes no refusal', async (kind) => {

@@ -71,6 +71,12 @@ const KNOWN = [
   ...['agents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata', 'rememberedTokens'],
 ]
 
+/** Options that the configuration hash is made of: nothing that may hold a secret, such as `dpop.nonceSecret`. */
+export const STATED_OPTIONS: readonly (keyof VerifyDelegationOptions)[] = [
+  ...(['audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'clientCertificate', 'agents'] as const),
+  ...(['offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata'] as const),
+]
+
 /**
  * Validates the options of {@link verifyDelegation}.
  * @throws {@link Misconfigured}

@@ -1,11 +1,13 @@
 import {
   type Actor,
   isAgentId,
+  type JsonValue,
   Misconfigured,
   requireBoolean,
   requireKnownOptions,
   requireNumber,
   requireWord,
+  stateSettings,
 } from '@countermark/core'
 import type { FetcherOptions, RefreshTimes } from '@countermark/outbound'
 import type { ActorRules } from './actor-chain.ts'
@@ -60,6 +62,24 @@ export interface IssuerOptions {
   /** How its keys are kept fresh. */
   readonly times?: RefreshTimes
 }
+
+/** What the configuration hash says of an issuer: how it is asked, with which credentials, stays out. */
+export function stateIssuer(options: IssuerOptions): Readonly<Record<string, JsonValue>> {
+  return stateSettings(options, STATED)
+}
+
+const STATED: readonly (keyof IssuerOptions)[] = [
+  ...([
+    'issuer',
+    'algorithms',
+    'types',
+    'audience',
+    'missingAudience',
+    'requiredClaims',
+    'maxLifetimeSeconds',
+  ] as const),
+  ...(['actor', 'actorClaims', 'scopeClaims', 'tokenIdClaim', 'idTokens', 'statusList', 'allowTestKeys'] as const),
+]
 
 /** An issuer ready for every request. */
 export interface IssuerSettings extends Omit<ActorRules, 'maxDepth'> {

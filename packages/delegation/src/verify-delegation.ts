@@ -7,11 +7,13 @@ import {
   Misconfigured,
   type ProofFact,
   Refusal,
+  stateSettings,
 } from '@countermark/core'
 import { acceptToken } from './accept-token.ts'
 import { after } from './after.ts'
 import { writeTokenChallenge } from './challenge.ts'
-import { readDelegationOptions, type VerifyDelegationOptions } from './delegation-options.ts'
+import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } from './delegation-options.ts'
+import { stateIssuer } from './issuer-options.ts'
 import { type PresentedToken, readPresentedToken } from './presented-token.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
 import type { DelegationFacts } from './verified-token.ts'
@@ -36,6 +38,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       name: 'verifyDelegation',
       needs: [],
       adds: ['agent', 'delegation'],
+      settings: { ...stateSettings(options, STATED_OPTIONS), issuers: options.issuers.map(stateIssuer) },
       challenge: (context) => writeTokenChallenge(context, challenge),
       inspect: requireSignatureFirst,
     },

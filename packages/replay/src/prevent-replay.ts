@@ -10,6 +10,7 @@ import {
   type ReplayStore,
   requireKnownOptions,
   requireWord,
+  stateSettings,
 } from '@countermark/core'
 import { claimId } from './claim-id.ts'
 import { type Answer, askStore, createAnswerCounters, refusalFor } from './store-answer.ts'
@@ -82,6 +83,7 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
       name: 'preventReplay',
       needs: ['proof'],
       adds: ['freshness'],
+      settings: stateSettings({ store, onStoreUnavailable }, ['store', 'onStoreUnavailable']),
       issueNonce: (environment) => store.issueNonce(environment),
     },
     ({ method }, { proof }, environment) => {

@@ -40,7 +40,7 @@ export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptio
 }
 
 /** The names of {@link HttpSignaturesOptions}. */
-export const HTTP_SIGNATURES_OPTIONS: readonly string[] = [
+export const HTTP_SIGNATURES_OPTIONS: readonly (keyof HttpSignaturesOptions)[] = [
   'toleranceSeconds',
   'futureSkewSeconds',
   'expires',

@@ -1,8 +1,12 @@
-import { type AgentRequest, type Environment, isRefusal, Refusal } from '@countermark/core'
+import { type AgentRequest, type Environment, isRefusal, Refusal, stateSettings } from '@countermark/core'
 import { createComponentLists } from './component-lists.ts'
 import { readHttpCandidate } from './http-candidate.ts'
 import { writeHttpChallenge } from './http-challenge.ts'
-import { type HttpSignaturesOptions, httpSignatureSettings } from './http-signature-settings.ts'
+import {
+  HTTP_SIGNATURES_OPTIONS,
+  type HttpSignaturesOptions,
+  httpSignatureSettings,
+} from './http-signature-settings.ts'
 import { openSignature, readPresentedSignatures } from './presented-signature.ts'
 import type { Candidate, SignatureScheme } from './signature-scheme.ts'
 
@@ -41,6 +45,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
 
   return {
     name: 'httpsig',
+    settings: stateSettings(options, HTTP_SIGNATURES_OPTIONS),
     // A lone Signature belongs to the simple forms only when it comes with their Timestamp (protocol trap 9).
     isPresented: ({ headers }) =>
       headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),

@@ -148,6 +148,7 @@ function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): Signatu
       label,
       tag,
       signed: { base, signature },
+      publicKey: key.publicKey,
       covers,
     },
   }

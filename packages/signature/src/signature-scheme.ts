@@ -3,6 +3,7 @@ import type {
   ChallengeContext,
   Environment,
   HeaderField,
+  JsonValue,
   KeyQuery,
   Level,
   Scheme,
@@ -12,6 +13,8 @@ import type {
 /** One accepted way to sign a request. */
 export interface SignatureScheme {
   readonly name: Scheme
+  /** How it was set up: part of the guard's configuration hash. */
+  readonly settings?: Readonly<Record<string, JsonValue>>
   /** Whether the request presents this form, judged by the presence of header fields alone. */
   readonly isPresented: (request: AgentRequest) => boolean
   /**

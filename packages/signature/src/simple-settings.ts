@@ -23,6 +23,15 @@ export interface SimpleSettings {
   readonly algorithms: readonly SignatureAlgorithm[]
 }
 
+/** The names of {@link SimpleSettings}. */
+export const SIMPLE_SETTINGS: readonly (keyof SimpleSettings)[] = [
+  'names',
+  'toleranceSeconds',
+  'futureSkewSeconds',
+  'maxBodyBytes',
+  'algorithms',
+]
+
 /** Validates what was chosen. @throws Misconfigured */
 export function simpleSettings(given: SimpleHeadersLimits, algorithms: readonly SignatureAlgorithm[]): SimpleSettings {
   const { headers, toleranceSeconds = 300, futureSkewSeconds = 30, maxBodyBytes = 1_048_576 } = given

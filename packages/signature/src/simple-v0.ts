@@ -5,12 +5,13 @@ import {
   type Measurement,
   Misconfigured,
   Refusal,
+  stateSettings,
 } from '@countermark/core'
 import type { Candidate, SignatureScheme } from './signature-scheme.ts'
 import { challengeOf } from './simple-challenge.ts'
 import { checkLength, readAgentId, readSignature, readTimestamp, withBody } from './simple-fields.ts'
 import { buildSimpleV0 } from './simple-message.ts'
-import type { SimpleSettings } from './simple-settings.ts'
+import { SIMPLE_SETTINGS, type SimpleSettings } from './simple-settings.ts'
 
 const ROUTE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \/[\x21-\x7e]*$/
 
@@ -32,6 +33,7 @@ export function createSimpleV0(settings: SimpleSettings, routes: readonly string
   const isListed = ({ method, target }: AgentRequest): boolean => listed.has(`${method} ${target}`)
   return {
     name: 'simple-v0',
+    settings: { ...stateSettings(settings, SIMPLE_SETTINGS), routes },
     isPresented: ({ headers }) =>
       !headers.has(names.version) &&
       headers.has(names.signature) &&

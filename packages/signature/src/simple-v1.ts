@@ -5,12 +5,13 @@ import {
   type HeaderFields,
   isKeyId,
   Refusal,
+  stateSettings,
 } from '@countermark/core'
 import type { Candidate, SignatureScheme } from './signature-scheme.ts'
 import { challengeOf } from './simple-challenge.ts'
 import { checkLength, isNonce, readAgentId, readOnce, readSignature, readTimestamp, withBody } from './simple-fields.ts'
 import { buildSimpleV1 } from './simple-message.ts'
-import type { SimpleSettings } from './simple-settings.ts'
+import { SIMPLE_SETTINGS, type SimpleSettings } from './simple-settings.ts'
 
 const COVERED = ['@method', '@authority', '@path', '@query', '@request-target', 'content-digest']
 
@@ -21,6 +22,7 @@ export function createSimpleV1(settings: SimpleSettings): SignatureScheme {
   const fields = [names.agentId, names.version, names.timestamp, names.nonce, names.signature]
   return {
     name: 'simple-v1',
+    settings: stateSettings(settings, SIMPLE_SETTINGS),
     isPresented: ({ headers }) =>
       headers.has(names.version) && headers.has(names.signature) && !headers.has('signature-input'),
     readCandidates: (request, environment) => [readCandidate(request, environment, settings, covered)],

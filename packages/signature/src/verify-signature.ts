@@ -7,12 +7,14 @@ import {
   isRefusal,
   isThenable,
   isUnavailable,
+  type JsonValue,
   type KeySource,
   Misconfigured,
   type ProofFact,
   Refusal,
   requireKnownOptions,
   type SignatureAlgorithm,
+  stateSettings,
 } from '@countermark/core'
 import { HTTP_SIGNATURES_OPTIONS, requireAlgorithms } from './http-signature-settings.ts'
 import { httpSignatures } from './http-signatures.ts'
@@ -49,6 +51,7 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       name: 'verifySignature',
       needs: [],
       adds: ['agent', 'proof'],
+      settings: stateSignatureSettings(accept, options),
       challenge: (context) => withoutRepetition(accept.flatMap((scheme) => scheme.challenge(context))),
       inspect: (guard) => requireReplayCheck(guard, replay),
     },
@@ -60,6 +63,14 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       )
     },
   )
+}
+
+function stateSignatureSettings(
+  accept: readonly SignatureScheme[],
+  options: VerifySignatureOptions,
+): Readonly<Record<string, JsonValue>> {
+  const forms = accept.map(({ name, settings = {} }) => ({ name, settings }))
+  return { ...stateSettings(options, ['keys', 'algorithms', 'replay']), accept: forms }
 }
 
 /** The form is chosen by what is present, never by what would succeed: no falling back to a weaker one. */
@@ -158,7 +169,9 @@ function validOptions(options: VerifySignatureOptions): Settings {
 /** What a form decides, written where the check is made: the names are right, so the remedy is known. */
 function refuseOptionsOfForms(options: VerifySignatureOptions): void {
   if (typeof options !== 'object' || options === null) return
-  const stray = Object.keys(options).find((name) => !OPTIONS.includes(name) && HTTP_SIGNATURES_OPTIONS.includes(name))
+  const stray = Object.keys(options).find(
+    (name) => !OPTIONS.includes(name) && (HTTP_SIGNATURES_OPTIONS as readonly string[]).includes(name),
+  )
   if (stray === undefined) return
   const fix = `write accept: [httpSignatures({ ${stray} })]`
   throw new Misconfigured('ERR_OPTION_UNKNOWN', `verifySignature has no option ${stray}; ${fix}`)

@@ -56,7 +56,7 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TR
 
 function createCheck(store: AnswerStore, isRequired: boolean, begun: WeakMap<object, Begun>): Check<KeyHolder, object> {
   return defineCheck<KeyHolder, object>(
-    { name: 'idempotency', needs: ['agent'], adds: [] },
+    { name: 'idempotency', needs: ['agent'], adds: [], settings: { required: isRequired, store: store.name } },
     (request, holder, environment) => {
       if (SAFE_METHODS.has(request.method)) return {}
       const key = readKey(request, holder.proof)
