@@ -1,15 +1,109 @@
+import {
+  body,
+  type CapabilityRules,
+  capabilityRules,
+  coversScope,
+  type Idempotency,
+  idempotency,
+  memoryAnswers,
+  memoryBudgets,
+  redisAnswers,
+  redisBudgets,
+  requireCapability,
+} from '@countermark/capability'
+import type { GuardOptions, KeySource, ReplayStore } from '@countermark/core'
+import {
+  countermarkAuthority,
+  createRevocations,
+  type IssuerOptions,
+  type Revocations,
+  verifyDelegation,
+} from '@countermark/delegation'
 import { registry } from '@countermark/keys'
 import { memoryReplayStore, preventReplay, redisReplayStore } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'
 import { Redis } from 'ioredis'
 import type { BackendConfig } from './backend-config.ts'
 
-/** The two checks that both backends share: whose signature it is, and that it is used once. */
+/** What both backends know of themselves; each adds what is its own. */
+export function createGuardOptions({ origins }: BackendConfig): GuardOptions {
+  return { authorities: origins, open: { paths: ['/healthz'] } }
+}
+
+/** Everything that guards, the same for both backends: who calls, for whom, how far. Routes choose from it. */
 export function createChecks(config: BackendConfig) {
-  const keys = registry(config.registryUrl, { allowHttp: true, allowPrivateAddresses: true })
-  const store =
-    config.redisPort === undefined
-      ? memoryReplayStore()
-      : redisReplayStore({ client: new Redis(config.redisPort, '127.0.0.1') })
-  return [verifySignature({ keys }), preventReplay({ store })] as const
+  const { registryUrl } = config
+  const keys = registry(registryUrl, LOOPBACK)
+  const redis = config.redisPort === undefined ? undefined : new Redis(config.redisPort, '127.0.0.1')
+  const store = redis === undefined ? memoryReplayStore() : redisReplayStore({ client: redis })
+  const revocations = createRevocations({ staleAfterSeconds: 5 })
+  const rules = createRules(config, { keys, store, redis })
+  return {
+    revocations,
+    signature: verifySignature({ keys }),
+    replay: preventReplay({ store }),
+    ...createTokenChecks(config, { store, revocations }),
+    ...createRouteChecks(rules),
+    idempotent: createIdempotency(config, redis),
+  }
+}
+
+interface Memory {
+  readonly keys: KeySource
+  readonly store: ReplayStore
+  readonly revocations: Revocations
+  readonly redis: Redis | undefined
+}
+
+/** Everything of the demo is on this machine. */
+const LOOPBACK = { allowHttp: true, allowPrivateAddresses: true }
+
+function createTokenChecks(config: BackendConfig, { store, revocations }: Pick<Memory, 'store' | 'revocations'>) {
+  const { audience } = config
+  const shared = { issuers: createIssuers(config), audience, revocations }
+  const nonceSecret = Buffer.from(config.nonceSecret, 'base64url')
+  return {
+    /** Behind a signature: the token must be the signer's. */
+    token: verifyDelegation({ ...shared, offline: { coversScope } }),
+    /** Without a signature: a bearer's, or bound to a key that a DPoP proof shows. */
+    unsignedToken: verifyDelegation({ ...shared, requirePoP: false, dpop: { store, nonce: 'required', nonceSecret } }),
+  }
+}
+
+function createIssuers({ issuer }: BackendConfig): readonly IssuerOptions[] {
+  const http = { ...LOOPBACK, ports: 'any' } as const
+  const plain = { types: ['JWT'], actor: 'optional', missingAudience: 'accept', requiredClaims: [] } as const
+  return [countermarkAuthority(issuer.url, { http }), { issuer: issuer.plainUrl, http, ...plain }]
+}
+
+function createRules(
+  { service, approver, audience }: BackendConfig,
+  { keys, store, redis }: Omit<Memory, 'revocations'>,
+): CapabilityRules {
+  const url = 'https://approvals.example.com/requests'
+  return capabilityRules({
+    budgets: redis === undefined ? memoryBudgets() : redisBudgets({ client: redis, prefix: `${service}:budgets:` }),
+    approvals: { issuer: approver, keys, audience, store, url },
+  })
+}
+
+/** What routes ask for, and where the values stand that a grant may limit. */
+function createRouteChecks(rules: CapabilityRules) {
+  const refund = { amount: body('/amount'), currency: body('/currency') }
+  return {
+    readCatalogue: requireCapability('catalogue:read', {}, rules),
+    writeReview: requireCapability('reviews:write', {}, rules),
+    readCustomer: requireCapability('customers:{customer}:read', {}, rules),
+    createRefund: requireCapability('refunds:create', refund, rules),
+    closeAccount: requireCapability(
+      { allOf: ['accounts:close', 'refunds:create', 'customers:{customer}:read'] },
+      {},
+      rules,
+    ),
+  }
+}
+
+function createIdempotency({ service }: BackendConfig, redis: Redis | undefined): Idempotency {
+  const store = redis === undefined ? memoryAnswers() : redisAnswers({ client: redis, prefix: `${service}:answers:` })
+  return idempotency({ store })
 }

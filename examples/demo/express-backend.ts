@@ -2,14 +2,29 @@ import { createGuard } from '@countermark/express'
 import express from 'express'
 import multer from 'multer'
 import { readBackendConfig } from './backend-config.ts'
-import { createChecks } from './checks.ts'
+import { callerOf } from './caller.ts'
+import { createChecks, createGuardOptions } from './checks.ts'
+import { followRevocations } from './revocation-feed.ts'
 
 const config = readBackendConfig()
-const [signature, replay] = createChecks(config)
-const guard = createGuard({ authorities: config.origins, maxBodyBytes: 4_000_000, open: { paths: ['/healthz'] } })
+const checks = createChecks(config)
+const guard = createGuard({ ...createGuardOptions(config), maxBodyBytes: 4_000_000 })
 
 const app = express()
-app.use(guard(signature, replay))
+
+// A token alone will do here: to read, anybody's that has one; to write, one that a key was shown for.
+app.get(
+  '/catalogue',
+  guard(checks.unsignedToken, checks.readCatalogue),
+  (req, res) => void res.json(callerOf(req.agent)),
+)
+app.post(
+  '/reviews',
+  guard.with({ minimumLevel: 'bound' })(checks.unsignedToken, checks.writeReview),
+  (req, res) => void res.status(201).json(callerOf(req.agent)),
+)
+
+app.use(guard(checks.signature, checks.replay))
 app.use(express.json({ limit: '4mb' }))
 app.get('/healthz', (_req, res) => void res.send('ok'))
 app.get('/orders', (req, res) => void res.json({ agent: req.agent?.id, page: req.query['page'] }))
@@ -23,4 +38,15 @@ app.post('/uploads', express.raw({ type: '*/*', limit: '4mb' }), (req, res) => {
   res.status(201).json({ agent: req.agent?.id, bytes: Buffer.isBuffer(req.body) ? req.body.length : 0 })
 })
 app.delete('/orders', (_req, res) => void res.status(204).end())
+
+// From here on somebody must have said for whom, and how far.
+let refunds = 0
+app.use(guard(checks.token))
+app.get('/customers/:customer', guard(checks.readCustomer), (req, res) => void res.json(callerOf(req.agent)))
+app.delete('/customers/:customer', guard(checks.closeAccount), (req, res) => void res.json(callerOf(req.agent)))
+app.post('/refunds', checks.idempotent.express(guard), guard(checks.createRefund), (req, res) => {
+  res.status(201).json({ ...callerOf(req.agent), refund: ++refunds })
+})
+
+await followRevocations(`${config.issuer.url}/revocations`, checks.revocations)
 app.listen(config.port, '127.0.0.1', () => process.send?.('ready'))

@@ -4,28 +4,57 @@ import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { readBackendConfig } from './backend-config.ts'
-import { createChecks } from './checks.ts'
+import { callerOf } from './caller.ts'
+import { createChecks, createGuardOptions } from './checks.ts'
+import { followRevocations } from './revocation-feed.ts'
 import { signKoaResponse } from './sign-koa-response.ts'
 
 const config = readBackendConfig()
-const [signature, replay] = createChecks(config)
-const guard = createGuard({ authorities: config.origins, open: { paths: ['/healthz'] } })
+const checks = createChecks(config)
+const guard = createGuard(createGuardOptions(config))
 
-const router = new Router({ prefix: '/v1' })
-router.get('/invoices/:id', (ctx) => {
+// A token alone will do here: to read, anybody's that has one; to write, one that a key was shown for.
+const unsigned = new Router({ prefix: '/v1' })
+unsigned.get('/catalogue', guard(checks.unsignedToken, checks.readCatalogue), (ctx) => {
+  ctx.body = callerOf(ctx.state.agent)
+})
+unsigned.post('/reviews', guard.with({ minimumLevel: 'bound' })(checks.unsignedToken, checks.writeReview), (ctx) => {
+  ctx.status = 201
+  ctx.body = callerOf(ctx.state.agent)
+})
+
+const signed = new Router({ prefix: '/v1' })
+signed.get('/invoices/:id', (ctx) => {
   ctx.body = { agent: ctx.state.agent?.id, invoice: ctx.params['id'] }
 })
-router.post('/invoices', (ctx) => {
+signed.post('/invoices', (ctx) => {
   ctx.status = 201
   ctx.body = { agent: ctx.state.agent?.id, amount: (ctx.request.body as { amount?: number }).amount }
 })
 
+// Here somebody must have said for whom, and how far.
+let refunds = 0
+const delegated = new Router({ prefix: '/v1' })
+delegated.get('/customers/:customer', guard(checks.token, checks.readCustomer), (ctx) => {
+  ctx.body = callerOf(ctx.state.agent)
+})
+delegated.delete('/customers/:customer', guard(checks.token, checks.closeAccount), (ctx) => {
+  ctx.body = callerOf(ctx.state.agent)
+})
+delegated.post('/refunds', guard(checks.token), checks.idempotent.koa(guard), guard(checks.createRefund), (ctx) => {
+  ctx.status = 201
+  ctx.body = { ...callerOf(ctx.state.agent), refund: ++refunds }
+})
+
 const app = new Koa()
-app.use(guard(signature, replay))
+app.use(unsigned.routes())
+app.use(guard(checks.signature, checks.replay))
+app.use(delegated.routes())
 app.use(signKoaResponse(createPrivateKey(config.responseKey)))
 app.use(bodyParser())
-app.use(router.routes())
+app.use(signed.routes())
 app.use((ctx) => {
   if (ctx.path === '/healthz') ctx.body = 'ok'
 })
+await followRevocations(`${config.issuer.url}/revocations`, checks.revocations)
 app.listen(config.port, '127.0.0.1', () => process.send?.('ready'))

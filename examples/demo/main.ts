@@ -1,5 +1,6 @@
 import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
 import { DAY_SCENES } from './day-scenes.ts'
+import { DELEGATION_SCENES } from './delegation-scenes.ts'
 import { GOOD_SCENES } from './good-scenes.ts'
 import type { Scene } from './scene.ts'
 import { heading, type SceneResult, say, table, tick } from './screen.ts'
@@ -8,6 +9,7 @@ import { createWorld, type World } from './world.ts'
 const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['An honest agent', GOOD_SCENES],
   ['Attackers', ATTACK_SCENES],
+  ['On somebody’s behalf', DELEGATION_SCENES],
   ['Ordinary days', DAY_SCENES],
   ['A flood', [FLOOD_SCENE]],
 ]

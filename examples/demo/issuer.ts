@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { RevocationEvent, RevocationName } from '@countermark/delegation'
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+
+/** Claims of a token, by the names they have in it; `undefined` leaves one out. */
+export type Claims = Readonly<Record<string, unknown>>
+
+/**
+ * An issuer of the demo: it publishes metadata (RFC 8414) and keys (RFC 7517), signs whatever it is told to, and says what was
+ * revoked. Nobody logs in here: it stands where an identity provider, or an authority of agents, stands in earnest.
+ */
+export interface Issuer {
+  /** `iss` of tokens by RFC 9068. */
+  readonly url: string
+  /** `iss` of an agent's own plain tokens: of type JWT, without audience and id. */
+  readonly plainUrl: string
+  /** Signs a token that lives for a minute, unless the claims say otherwise. */
+  readonly mint: (claims: Claims) => Promise<string>
+  readonly mintPlain: (claims: Claims) => Promise<string>
+  /** Tells everybody who follows the feed. */
+  readonly revoke: (event: RevocationName) => void
+  /** Signs with a new key from now on; the old ones stay published. */
+  readonly rotate: () => Promise<void>
+  /** How often somebody asked for metadata or keys. */
+  readonly requests: () => number
+  readonly close: () => Promise<void>
+}
+
+interface SigningKey {
+  readonly keyId: string
+  readonly privateKey: CryptoKey
+  readonly publicJwk: JWK
+}
+
+const ALIVE_EVERY_MS = 500
+
+/** Starts an issuer on a free port. */
+export async function createIssuer(): Promise<Issuer> {
+  const keys: [SigningKey, ...SigningKey[]] = [await createKey('issuer-1')]
+  const feed = createFeed()
+  let requests = 0
+  const server = createServer((request, response) => {
+    if (request.url === '/revocations') return feed.follow(response)
+    requests++
+    const document = documentOf(request.url ?? '')
+    response.statusCode = document === undefined ? 404 : 200
+    response.setHeader('Content-Type', 'application/json').end(JSON.stringify(document ?? { error: 'nothing here' }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const plainUrl = `${url}/plain`
+
+  function documentOf(path: string): object | undefined {
+    if (path === '/jwks') return { keys: keys.map(({ publicJwk }) => publicJwk) }
+    // RFC 8414 section 3.1: the path of an issuer stands behind the well-known one.
+    const [, suffix] = /^\/\.well-known\/oauth-authorization-server(\/plain)?$/.exec(path) ?? ['', undefined]
+    if (!path.startsWith('/.well-known/oauth-authorization-server')) return undefined
+    return { issuer: url + (suffix ?? ''), jwks_uri: `${url}/jwks`, response_types_supported: [] }
+  }
+
+  function sign(claims: Claims, type: string): Promise<string> {
+    const [{ keyId, privateKey }] = keys
+    return new SignJWT({ ...claims }).setProtectedHeader({ alg: 'EdDSA', kid: keyId, typ: type }).sign(privateKey)
+  }
+
+  return {
+    url,
+    plainUrl,
+    mint: (claims) => sign({ iss: url, ...lifetime(60), jti: randomUUID(), ...claims }, 'at+jwt'),
+    mintPlain: (claims) => sign({ iss: plainUrl, ...lifetime(60), ...claims }, 'JWT'),
+    revoke: feed.publish,
+    rotate: async () => void keys.unshift(await createKey(`issuer-${keys.length + 1}`)),
+    requests: () => requests,
+    close: () =>
+      new Promise((resolve) => {
+        feed.close()
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** `iat` and `exp` of a token that was issued a second ago. */
+export function lifetime(seconds: number): { readonly iat: number; readonly exp: number } {
+  const now = Math.floor(Date.now() / 1000)
+  return { iat: now - 1, exp: now + seconds }
+}
+
+async function createKey(keyId: string): Promise<SigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair('EdDSA', { extractable: true })
+  return { keyId, privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid: keyId, alg: 'EdDSA', use: 'sig' } }
+}
+
+interface Feed {
+  readonly follow: (response: ServerResponse) => void
+  readonly publish: (event: RevocationEvent) => void
+  readonly close: () => void
+}
+
+/** One event a line. Whoever comes late hears what was said before. */
+function createFeed(): Feed {
+  const followers = new Set<ServerResponse>()
+  const past: string[] = []
+  const tell = (line: string): void => {
+    for (const follower of followers) follower.write(line)
+  }
+  const timer = setInterval(() => tell('{"type":"alive"}\n'), ALIVE_EVERY_MS)
+  return {
+    follow: (response) => {
+      followers.add(response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }))
+      response.on('close', () => followers.delete(response))
+      response.write(`${past.join('')}{"type":"alive"}\n`)
+    },
+    publish: (event) => {
+      const line = `${JSON.stringify(event)}\n`
+      past.push(line)
+      tell(line)
+    },
+    close: () => clearInterval(timer),
+  }
+}
