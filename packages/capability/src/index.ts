@@ -31,7 +31,6 @@ export { type Idempotency, type IdempotencyOptions, idempotency } from './idempo
 export type { KeyHolder } from './idempotency/keyed-request.ts'
 export { type MemoryAnswersOptions, memoryAnswers } from './idempotency/memory-answers.ts'
 export { type RedisAnswersOptions, redisAnswers } from './idempotency/redis-answers.ts'
-export type { IoredisClient, NodeRedisClient, RedisClient } from './redis/redis-client.ts'
 export { type Caller, type Capable, requireCapability } from './require-capability.ts'
 export { parseScope, type Scope } from './scope.ts'
 export { ACTION_FIRST, type ScopeAliases } from './scope-aliases.ts'

@@ -1,7 +1,7 @@
+import type { RedisClient } from '@countermark/core/redis'
 import { requireProgram, type StartedRedis, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import type { RedisClient } from '../src/redis/redis-client.ts'
 
 /** A client of some kind, and how to end it. */
 export interface OpenedClient {

@@ -12,7 +12,9 @@ export {
   type GuardDescription,
   type HeaderField,
 } from './check.ts'
+export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
 export { type Clock, systemClock } from './clock.ts'
+export { withDeadline } from './deadline.ts'
 export { isSmallOrder } from './ed25519-points.ts'
 export type { Environment } from './environment.ts'
 export {

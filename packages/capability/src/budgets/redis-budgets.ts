@@ -1,6 +1,5 @@
 import { type Clock, requireKnownOptions, requireMethods, requireNumber } from '@countermark/core'
-import { createAskRedis } from '../redis/ask-redis.ts'
-import { createSender, type RedisClient } from '../redis/redis-client.ts'
+import { createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/redis'
 import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
 import { RELEASE_SCRIPT, RESERVE_SCRIPT } from './redis-scripts.ts'
 import { SLICES } from './window-counter.ts'
@@ -27,6 +26,7 @@ export function redisBudgets(options: RedisBudgetsOptions): BudgetStore {
   requireKnownOptions('redisBudgets', options, ['client', 'prefix', 'deadlineMs', 'clock'])
   const { client, prefix = 'countermark:budget:', clock } = options
   const send = createSender('redisBudgets', client)
+  requireOneServer('redisBudgets', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   if (clock !== undefined) requireMethods('clock', clock, ['wallMs'])
   const askRedis = createAskRedis({ send, deadlineMs, code: 'budget_store_unavailable', dependency: 'budgets' })

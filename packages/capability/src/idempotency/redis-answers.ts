@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { type Environment, requireKnownOptions, requireNumber } from '@countermark/core'
-import { type AskRedis, createAskRedis } from '../redis/ask-redis.ts'
-import { createSender, type RedisClient } from '../redis/redis-client.ts'
+import {
+  type AskRedis,
+  createAskRedis,
+  createSender,
+  type RedisClient,
+  requireOneServer,
+} from '@countermark/core/redis'
 import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './answer-store.ts'
 
 /** Options of {@link redisAnswers}. */
@@ -50,6 +55,7 @@ export function redisAnswers(options: RedisAnswersOptions): AnswerStore {
   requireKnownOptions('redisAnswers', options, ['client', 'prefix', 'deadlineMs', 'keepSeconds'])
   const { client, prefix = 'countermark:answer:' } = options
   const send = createSender('redisAnswers', client)
+  requireOneServer('redisAnswers', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   const keepMs = requireNumber('keepSeconds', options.keepSeconds ?? 86_400, { min: 1, max: 2_592_000 }) * 1000
   const code = 'idempotency_store_unavailable'

@@ -1,9 +1,9 @@
 import type { ClaimResult, Environment, ReplayClaim } from '@countermark/core'
+import type { SendCommand } from '@countermark/core/redis'
 import type { ClaimQuota } from '../claim-quota.ts'
 import type { EraKeeper } from '../era-keeper.ts'
 import { isProvenFresh } from '../fence.ts'
 import type { StoreRules } from '../store-options.ts'
-import type { SendCommand } from './client.ts'
 import type { Link, Standing } from './link.ts'
 
 /** What a claim is made with. */

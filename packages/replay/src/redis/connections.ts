@@ -1,4 +1,13 @@
-import type { RedisClient } from './client.ts'
+import type * as redis from '@countermark/core/redis'
+
+/** How a client tells that its connection comes and goes. */
+interface ConnectionEvents {
+  readonly on: (event: string, listener: () => void) => unknown
+  readonly off: (event: string, listener: () => void) => unknown
+}
+
+/** A client of one Redis server: of ioredis or of node-redis, best with a connection of its own. */
+export type RedisClient = redis.RedisClient & ConnectionEvents
 
 /** What to do when the client's connection comes and goes. */
 export interface ConnectionListener {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import type { SendCommand } from '@countermark/core/redis'
 import type { ForgottenTime } from '../fence.ts'
-import type { SendCommand } from './client.ts'
 
 /**
  * Since when a server remembers, shared by all processes. It is one key: when it is gone, claims may be gone, too. It is kept

@@ -1,20 +1,21 @@
 import {
+  createCircuitBreaker,
   type Environment,
   isMisconfigured,
   type ReplayStore,
   requireKnownOptions,
   requireNumber,
   Unavailable,
+  withDeadline,
 } from '@countermark/core'
-import { createCircuitBreaker } from '../circuit-breaker.ts'
+import { createSender, REDIS_BREAKER, reportDegraded, requireOneConnection } from '@countermark/core/redis'
 import { createClaimQuota } from '../claim-quota.ts'
-import { withDeadline } from '../deadline.ts'
 import { createEraKeeper } from '../era-keeper.ts'
 import { createNonce } from '../own-nonce.ts'
 import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from '../store-options.ts'
 import { askRedis, type ClaimTools, lookAfter, refuseUnasked } from './ask-redis.ts'
 import { createAttempts } from './attempts.ts'
-import { createSender, type RedisClient, requireSingleConnection } from './client.ts'
+import type { RedisClient } from './connections.ts'
 import { Link } from './link.ts'
 
 /** Options of {@link redisReplayStore}. */
@@ -42,7 +43,6 @@ export interface RedisReplayStore extends ReplayStore {
 }
 
 const OWN_OPTIONS: readonly (keyof RedisReplayStoreOptions)[] = ['client', 'prefix', 'deadlineMs', 'allowEviction']
-const BREAKER = { failuresToOpen: 5, probeEveryMs: 1000 }
 /** 128 of the 256 bits of an id name its key. */
 const KEY_BYTES = 16
 
@@ -55,12 +55,12 @@ const KEY_BYTES = 16
 export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayStore {
   requireKnownOptions('redisReplayStore', options, [...STORE_OPTIONS, ...OWN_OPTIONS])
   const { client, prefix = 'countermark:replay:', allowEviction = false, startedAt } = options
-  requireSingleConnection(client)
+  const send = createSender('redisReplayStore', client)
+  requireOneConnection('redisReplayStore', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   const rules = readStoreOptions(options)
   const eras = createEraKeeper(rules, 'redis')
   const quota = createClaimQuota({ maxClaims: Number.POSITIVE_INFINITY, maxClaimsPerKey: rules.maxClaimsPerKey })
-  const send = createSender(client)
   let report: Environment['report'] = () => undefined
   const link = new Link({
     ...{ client, send, prefix, rules, startedAt, eras, allowEviction },
@@ -86,7 +86,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
 /** Puts what needs no Redis, the breaker and the deadline before Redis. */
 function createGuardedClaim(tools: ClaimTools, prefix: string, deadlineMs: number): ReplayStore['claim'] {
   const attempts = createAttempts()
-  const breaker = createCircuitBreaker(BREAKER)
+  const breaker = createCircuitBreaker(REDIS_BREAKER)
   return async (claim, environment) => {
     const { clock, report } = environment
     lookAfter(tools, environment)
@@ -97,18 +97,14 @@ function createGuardedClaim(tools: ClaimTools, prefix: string, deadlineMs: numbe
     const token = attempts.begin(key)
     try {
       const result = await withDeadline(askRedis(tools, claim, { key, token }, environment), deadlineMs)
-      if (breaker.succeeded()) reportDegraded(report, 0)
+      if (breaker.succeeded()) reportDegraded(report, 'replay', 0)
       return result
     } catch (error) {
       attempts.abandon(key, token)
-      if (breaker.failed(clock.monotonicMs())) reportDegraded(report, 1)
+      if (breaker.failed(clock.monotonicMs())) reportDegraded(report, 'replay', 1)
       throw unavailable(error)
     }
   }
-}
-
-function reportDegraded(report: Environment['report'], value: 0 | 1): void {
-  report({ name: 'degraded', kind: 'gauge', value, labels: { dependency: 'replay' } })
 }
 
 function unavailable(cause: unknown): Unavailable {

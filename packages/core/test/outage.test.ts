@@ -1,6 +1,4 @@
-import { createCircuitBreaker } from '../src/circuit-breaker.ts'
-import { withDeadline } from '../src/deadline.ts'
-import { createAttempts } from '../src/redis/attempts.ts'
+import { createCircuitBreaker, withDeadline } from '../src/index.ts'
 
 describe('the circuit breaker', () => {
   const RULE = { failuresToOpen: 3, probeEveryMs: 1000 }
@@ -50,28 +48,5 @@ describe('the deadline', () => {
     const untilMs = performance.now() + 20
     while (performance.now() < untilMs);
     await expect(answer).resolves.toBe('answer')
-  })
-})
-
-describe('attempts', () => {
-  it('gives each attempt a token of its own', () => {
-    const attempts = createAttempts()
-    expect(attempts.begin('key')).not.toBe(attempts.begin('key'))
-  })
-
-  it('hands the token of a given-up attempt to one other attempt', () => {
-    const attempts = createAttempts()
-    const token = attempts.begin('key')
-    attempts.abandon('key', token)
-    expect(attempts.begin('another key')).not.toBe(token)
-    expect(attempts.begin('key')).toBe(token)
-    expect(attempts.begin('key')).not.toBe(token)
-  })
-
-  it('remembers ten thousand, and forgets the oldest first', () => {
-    const attempts = createAttempts()
-    for (let index = 0; index <= 10_000; index++) attempts.abandon(`key ${index}`, `token ${index}`)
-    expect(attempts.begin('key 0')).not.toBe('token 0')
-    expect(attempts.begin('key 1')).toBe('token 1')
   })
 })

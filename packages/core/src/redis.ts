@@ -1,0 +1,16 @@
+export {
+  type AskRedis,
+  type AskRedisOptions,
+  createAskRedis,
+  REDIS_BREAKER,
+  reportDegraded,
+} from './redis/ask-redis.ts'
+export {
+  createSender,
+  type IoredisClient,
+  type NodeRedisClient,
+  type RedisClient,
+  requireOneConnection,
+  requireOneServer,
+  type SendCommand,
+} from './redis/redis-client.ts'

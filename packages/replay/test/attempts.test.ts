@@ -1,0 +1,24 @@
+import { createAttempts } from '../src/redis/attempts.ts'
+
+describe('attempts', () => {
+  it('gives each attempt a token of its own', () => {
+    const attempts = createAttempts()
+    expect(attempts.begin('key')).not.toBe(attempts.begin('key'))
+  })
+
+  it('hands the token of a given-up attempt to one other attempt', () => {
+    const attempts = createAttempts()
+    const token = attempts.begin('key')
+    attempts.abandon('key', token)
+    expect(attempts.begin('another key')).not.toBe(token)
+    expect(attempts.begin('key')).toBe(token)
+    expect(attempts.begin('key')).not.toBe(token)
+  })
+
+  it('remembers ten thousand, and forgets the oldest first', () => {
+    const attempts = createAttempts()
+    for (let index = 0; index <= 10_000; index++) attempts.abandon(`key ${index}`, `token ${index}`)
+    expect(attempts.begin('key 0')).not.toBe('token 0')
+    expect(attempts.begin('key 1')).toBe('token 1')
+  })
+})
