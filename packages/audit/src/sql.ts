@@ -1,1 +1,1 @@
-export {}
+export { type SqlSink, type SqlSinkOptions, sqlSink } from './sql/sql-sink.ts'

@@ -31,6 +31,7 @@ export {
 } from './recording-observer.ts'
 export type { RequestToSign, SignedRequest, SigningForm, Tampering } from './request-to-sign.ts'
 export { type RawRequestInput, rawRequest, type SendRawOptions, sendRaw } from './send-raw.ts'
+export { requirePostgres, type StartedPostgres, startPostgres } from './start-postgres.ts'
 export { type ProgramOptions, type StartedProgram, startProgram } from './start-program.ts'
 export { type RedisOptions, type StartedRedis, startRedis } from './start-redis.ts'
 export { type StartedServer, startServer } from './start-server.ts'

@@ -1,0 +1,102 @@
+import { Misconfigured, requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
+import type { Kysely, Transaction } from 'kysely'
+import type { AuditSink, SealedRecord } from '../audit-sink.ts'
+import { toAuditRow } from './audit-row.ts'
+import { type AuditTables, migrateAuditTables } from './audit-tables.ts'
+import { listSqlChains, readSqlChain } from './read-chain.ts'
+
+/** Options of {@link sqlSink}. */
+export interface SqlSinkOptions {
+  /** kysely on SQLite (better-sqlite3, libsql) or PostgreSQL, opened and closed by you. */
+  readonly db: Kysely<never>
+  /** How long one append may take at most. SQLite in this process cannot be interrupted. @default 5000 */
+  readonly deadlineMs?: number
+}
+
+/** A sink that can be read again. */
+export interface SqlSink extends AuditSink {
+  /** The lines of a chain in order, for the verifier; a thousand at a time are in memory. */
+  readonly read: (chain: string) => AsyncIterable<string>
+  /** Names of all chains. */
+  readonly chains: () => Promise<readonly string[]>
+}
+
+/** Stays below the number of parameters that a statement may have (SQLite 32,766, PostgreSQL 65,535). */
+const ROWS_PER_STATEMENT = 500
+
+/**
+ * Keeps records in a table of a SQLite file or of PostgreSQL; makes the table itself. A record stays where it is: the table
+ * refuses deletion, and changes of place and hash.
+ * @example
+ * const db = new Kysely({ dialect: new SqliteDialect({ database: new Database('audit.db') }) })
+ * auditTrail({ sinks: [sqlSink({ db })] })
+ */
+export function sqlSink(options: SqlSinkOptions): SqlSink {
+  requireKnownOptions('sqlSink', options, ['db', 'deadlineMs'])
+  const db = requireDatabase(options.db)
+  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 })
+  let isClosed = false
+  let opening: Promise<void> | undefined
+  const ready = (): Promise<void> => {
+    opening ??= migrateAuditTables(db).catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
+    return withDeadline(opening, deadlineMs)
+  }
+  return {
+    name: 'sql',
+    durable: true,
+    ready,
+    append: async (records) => {
+      if (isClosed) throw new Error('the sink is closed')
+      if (records.length === 0) return
+      await ready()
+      const written = db.transaction().execute((transaction) => writeRecords(transaction, records))
+      await withDeadline(written, deadlineMs)
+    },
+    close: async () => {
+      isClosed = true
+    },
+    read: (chain) => readSqlChain(db, chain),
+    chains: () => listSqlChains(db),
+  }
+}
+
+async function writeRecords(transaction: Transaction<AuditTables>, records: readonly SealedRecord[]): Promise<void> {
+  for (let start = 0; start < records.length; start += ROWS_PER_STATEMENT) {
+    const batch = records.slice(start, start + ROWS_PER_STATEMENT)
+    const written = await transaction
+      .insertInto('countermark_audit')
+      .values(batch.map(toAuditRow))
+      .onConflict((conflict) => conflict.columns(['chain', 'seq']).doNothing())
+      .executeTakeFirst()
+    if (Number(written.numInsertedOrUpdatedRows ?? 0) !== batch.length) await requireSame(transaction, batch)
+  }
+}
+
+/** What stands there already must be the same record: two writers of one chain would each lose half. */
+async function requireSame(transaction: Transaction<AuditTables>, batch: readonly SealedRecord[]): Promise<void> {
+  for (const { chain, seq, hash } of batch) {
+    const kept = await transaction
+      .selectFrom('countermark_audit')
+      .select('hash')
+      .where('chain', '=', chain)
+      .where('seq', '=', seq)
+      .executeTakeFirst()
+    if (kept?.hash !== hash) throw new Error('another record has this place in the chain')
+  }
+}
+
+function requireDatabase(db: unknown): Kysely<AuditTables> {
+  if (isKysely(db)) return db
+  const fix = 'pass a Kysely of SQLite or PostgreSQL'
+  if (db === undefined) throw new Misconfigured('ERR_OPTION_MISSING', `sqlSink needs db; ${fix}`)
+  throw new Misconfigured('ERR_OPTION_INVALID', `sqlSink cannot use this db; ${fix}`)
+}
+
+/** MySQL and SQL Server have no RETURNING. Two copies of kysely may be loaded, so its class decides nothing. */
+function isKysely(db: unknown): db is Kysely<AuditTables> {
+  if (typeof db !== 'object' || db === null || !('getExecutor' in db) || !('transaction' in db)) return false
+  return typeof db.getExecutor === 'function' && db.getExecutor().adapter?.supportsReturning === true
+}

@@ -1,0 +1,155 @@
+import { createTempFolder, requirePostgres, startPostgres } from '@countermark/testing'
+import { Kysely, PostgresDialect, SqliteDialect, sql } from 'kysely'
+import Database from 'libsql'
+import { Client, Pool } from 'pg'
+import { sqlSink } from '../src/sql.ts'
+import { describeAuditSink } from './describe-audit-sink.ts'
+import { sealedRecords } from './sealed-records.ts'
+
+const KIND = { durable: true, repeated: 'kept-once' } as const
+
+function openFile(path: string): Kysely<never> {
+  const database = new Database(path)
+  database.pragma('journal_mode = WAL')
+  database.pragma('synchronous = FULL')
+  return new Kysely({ dialect: new SqliteDialect({ database }) })
+}
+
+async function collect(lines: AsyncIterable<string>): Promise<readonly string[]> {
+  const all: string[] = []
+  for await (const line of lines) all.push(line)
+  return all
+}
+
+describeAuditSink('sql, an embedded file', KIND, async () => {
+  const folder = await createTempFolder()
+  const path = `${folder.path}/audit.db`
+  const db = openFile(path)
+  const sink = sqlSink({ db })
+  const other = new Database(path)
+  return {
+    sink,
+    read: (chain) => collect(sink.read(chain)),
+    breakDown: async () => void other.exec('BEGIN EXCLUSIVE'),
+    recover: async () => void other.exec('ROLLBACK'),
+    close: async () => {
+      other.close()
+      await db.destroy()
+      await folder.remove()
+    },
+  }
+})
+
+const programs = requirePostgres()
+if (programs !== undefined) describe('PostgreSQL', () => keepsInPostgres(programs))
+
+function keepsInPostgres(found: string): void {
+  describeAuditSink('sql, PostgreSQL', KIND, async () => {
+    const server = await startPostgres(found)
+    const pool = new Pool({ connectionString: server.url })
+    pool.on('error', () => undefined)
+    const db = new Kysely<never>({ dialect: new PostgresDialect({ pool }) })
+    const sink = sqlSink({ db, deadlineMs: 500 })
+    const other = new Client({ connectionString: server.url })
+    await other.connect()
+    return {
+      sink,
+      read: (chain) => collect(sink.read(chain)),
+      // Whoever writes waits for as long as this lock is held.
+      breakDown: async () => void (await other.query('BEGIN; LOCK TABLE countermark_audit IN EXCLUSIVE MODE')),
+      recover: async () => void (await other.query('ROLLBACK')),
+      close: async () => {
+        await other.end()
+        await db.destroy()
+        await server.stop()
+      },
+    }
+  })
+
+  it('goes on after the server was stopped and started again', async () => {
+    const server = await startPostgres(found)
+    const pool = new Pool({ connectionString: server.url })
+    pool.on('error', () => undefined)
+    const db = new Kysely<never>({ dialect: new PostgresDialect({ pool }) })
+    const sink = sqlSink({ db })
+    const records = sealedRecords({ chain: 'c', count: 4 })
+    await sink.append(records.slice(0, 2))
+    await server.pause()
+    await expect(sink.append(records.slice(2))).rejects.toThrow()
+    await server.resume()
+    await sink.append(records.slice(2))
+    expect(await collect(sink.read('c'))).toEqual(records.map(({ line }) => line))
+    await db.destroy()
+    await server.stop()
+  })
+
+  it('is prepared once by processes that start together', async () => {
+    const server = await startPostgres(found)
+    const dbs = [1, 2, 3].map(
+      () => new Kysely<never>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: server.url }) }) }),
+    )
+    await Promise.all(dbs.map((db) => sqlSink({ db }).ready?.()))
+    await refusesChanges(dbs[0] ?? openFile(':memory:'))
+    await Promise.all(dbs.map((db) => db.destroy()))
+    await server.stop()
+  })
+}
+
+async function refusesChanges(db: Kysely<never>): Promise<void> {
+  const sink = sqlSink({ db })
+  const records = sealedRecords({ chain: 'kept', count: 2 })
+  await sink.append(records)
+  for (const statement of ['DELETE FROM countermark_audit', 'UPDATE countermark_audit SET seq = seq + 7']) {
+    await expect(sql.raw(statement).execute(db)).rejects.toThrow(/audit records/)
+  }
+  expect(await collect(sink.read('kept'))).toEqual(records.map(({ line }) => line))
+}
+
+describe('a table of audit records', () => {
+  let db: Kysely<never>
+  beforeEach(() => {
+    db = openFile(':memory:')
+  })
+  afterEach(() => db.destroy())
+
+  it('lets nobody delete or move a record', () => refusesChanges(db))
+
+  it('refuses another record in a place that is taken', async () => {
+    const sink = sqlSink({ db })
+    await sink.append(sealedRecords({ chain: 'c', count: 3 }))
+    const forked = sealedRecords({ chain: 'c', count: 3, change: (record) => ({ ...record, check: 'other' }) })
+    await expect(sink.append(forked)).rejects.toThrow('another record has this place')
+  })
+
+  it('is searched by agent, user, request and time', async () => {
+    const sink = sqlSink({ db })
+    await sink.append(sealedRecords({ chain: 'c', count: 2 }))
+    const search = sql<{ seq: number }>`SELECT seq FROM countermark_audit WHERE agent = 'agt_assistant'
+      AND subject = 'user_7' AND request_id = 'req_c-2' AND at >= '2026-01-01'`
+    expect((await search.execute(db)).rows).toEqual([{ seq: 2 }])
+    const plan = await sql<{ detail: string }>`EXPLAIN QUERY PLAN ${sql.raw(
+      "SELECT seq FROM countermark_audit WHERE subject = 'user_7'",
+    )}`.execute(db)
+    expect(plan.rows[0]?.detail).toContain('countermark_audit_subject')
+  })
+
+  it('names its chains and reads long ones in order', async () => {
+    const sink = sqlSink({ db })
+    const long = sealedRecords({ chain: 'b', count: 2500 })
+    await sink.append(sealedRecords({ chain: 'a', count: 1 }))
+    await sink.append(long)
+    expect(await sink.chains()).toEqual(['a', 'b'])
+    expect(await collect(sink.read('b'))).toEqual(long.map(({ line }) => line))
+  })
+})
+
+describe('sqlSink', () => {
+  it.each([
+    ['ERR_OPTION_MISSING', {}],
+    ['ERR_OPTION_INVALID', { db: {} }],
+    ['ERR_OPTION_INVALID', { db: { getExecutor: () => ({ adapter: {} }), transaction: () => undefined } }],
+    ['ERR_OPTION_UNKNOWN', { db: {}, deadline: 5 }],
+  ])('does not start: %s', (code, options) => {
+    expect(() => sqlSink(options as never)).toThrow(expect.objectContaining({ code }))
+  })
+})
