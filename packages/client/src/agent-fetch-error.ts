@@ -9,6 +9,9 @@ export type AgentFetchErrorCode =
   | 'response_unsigned'
   | 'response_invalid'
   | 'response_too_large'
+  | 'token_refused'
+  | 'token_unavailable'
+  | 'token_unusable'
 
 const AGENT_FETCH_ERROR = Symbol.for('countermark.agentFetchError')
 
@@ -21,15 +24,18 @@ export class AgentFetchError extends Error {
   readonly code: AgentFetchErrorCode
   /** The response that was not believed. Its body may have been read. */
   readonly response: Response | undefined
+  /** What the authorization server said (RFC 6749 section 5.2), such as `invalid_scope`; with `token_refused` only. */
+  readonly oauthError: string | undefined
 
   constructor(
     code: AgentFetchErrorCode,
     message: string,
-    details: { readonly cause?: unknown; readonly response?: Response } = {},
+    details: { readonly cause?: unknown; readonly response?: Response; readonly oauthError?: string } = {},
   ) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.code = code
     this.response = details.response
+    this.oauthError = details.oauthError
     Object.defineProperty(this, AGENT_FETCH_ERROR, { value: true })
   }
 }

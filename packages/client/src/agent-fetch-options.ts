@@ -1,7 +1,10 @@
 import type { Clock } from '@countermark/core'
 import type { SimpleHeaderNames } from '@countermark/signature'
+import type { DpopKey } from './dpop/dpop-prover.ts'
 import type { ResponseVerificationOptions } from './response-verification.ts'
 import type { KeyAtHand, KeyElsewhere } from './signing-identity.ts'
+import type { TokenSource } from './tokens/agent-token.ts'
+import type { MayAskFor } from './tokens/step-ups.ts'
 
 /** Gives the value of `Authorization` for a request that is about to be signed; asked again for every try. */
 export type Authorize = (request: {
@@ -27,10 +30,16 @@ export interface AgentFetchSettings {
   readonly agentId: string
   /** Who may get signatures and credentials, such as `['https://api.example.com']`. Nobody else is asked anything. Required. */
   readonly origins: readonly string[]
-  /** @default 'httpsig' */
-  readonly form?: 'httpsig' | 'simple-v1' | 'simple-v0'
+  /** `dpop`: not signed, a proof of possession beside a token is all there is. @default 'httpsig' */
+  readonly form?: 'httpsig' | 'simple-v1' | 'simple-v0' | 'dpop'
   /** The value of `Authorization`, such as `Bearer …`, or what gives it. A header of the single request wins. @default none */
   readonly authorization?: string | Authorize
+  /** Where tokens come from, in place of `authorization`. @default none */
+  readonly token?: TokenSource
+  /** Scopes that a service may talk us into asking for: a list, or a function of a scope and the origin. @default [] */
+  readonly mayAskFor?: MayAskFor
+  /** Proves possession of this key (RFC 9449); `true`: the one that signs. A token of scheme Bearer is then refused. @default none */
+  readonly dpop?: DpopKey
   /** Further header fields to sign when they are sent. Only with form `httpsig`. @default [] */
   readonly cover?: readonly string[]
   /** Origin under which the agent publishes its keys (Web Bot Auth). Only with form `httpsig`. @default none */

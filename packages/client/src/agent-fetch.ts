@@ -17,8 +17,9 @@ export type AgentFetch = (input: string | URL | Request, init?: RequestInit) => 
  */
 export function createAgentFetch(options: AgentFetchOptions): AgentFetch {
   const agent = createAgent(options)
-  const { form, isAllowedOrigin, maxBodyBytes } = agent
-  const limits = { isAllowedOrigin, maxBodyBytes, ownFields: form.ownFields, rereadsBlobs: form.rereadsBlobs }
+  const { form, isAllowedOrigin, maxBodyBytes, dpop } = agent
+  const ownFields = dpop === undefined ? form.ownFields : new Set([...form.ownFields, 'dpop'])
+  const limits = { isAllowedOrigin, maxBodyBytes, ownFields, rereadsBlobs: form.rereadsBlobs }
   return async function agentFetch(input, init = {}) {
     const request = await readRequest(input, init, limits)
     return perform(agent, firstAttempt(request))
@@ -28,8 +29,8 @@ export function createAgentFetch(options: AgentFetchOptions): AgentFetch {
 async function perform(agent: Agent, first: Attempt): Promise<Response> {
   let attempt = first
   for (;;) {
-    const { request, challenge } = attempt
-    const exchange = await send(agent, request, challenge)
+    const { request } = attempt
+    const exchange = await send(agent, attempt)
     const { response } = exchange
     const next = await nextAttempt(agent, attempt, exchange)
     if (next === undefined) return believed(agent, attempt, exchange)

@@ -12,16 +12,22 @@ import type { AgentFetchOptions, Authorize, UnderlyingFetch } from './agent-fetc
 import { compileOrigins, type IsAllowedOrigin } from './allowed-origins.ts'
 import { type ClockOffsets, createClockOffsets } from './clock-offsets.ts'
 import { createForm } from './create-form.ts'
+import { createDpopProver, type DpopProver } from './dpop/dpop-prover.ts'
 import { createResponseVerification, type VerifyResponse } from './response-verification.ts'
 import { isSignableValue } from './signable-value.ts'
 import type { SigningForm } from './signing-form.ts'
 import { createSigningIdentity } from './signing-identity.ts'
+import type { TokenSource } from './tokens/agent-token.ts'
+import { createStepUps, type StepUps } from './tokens/step-ups.ts'
 
 /** Options after validation, and what is remembered between requests. */
 export interface Agent {
   readonly form: SigningForm
   readonly isAllowedOrigin: IsAllowedOrigin
   readonly authorization: string | Authorize | undefined
+  readonly token: TokenSource | undefined
+  readonly stepUps: StepUps
+  readonly dpop: DpopProver | undefined
   readonly maxBodyBytes: number
   readonly maxRedirects: number
   readonly maxRetries: number
@@ -40,8 +46,12 @@ const KNOWN: readonly (keyof AgentFetchOptions)[] = [
   'keyId',
   'sign',
   'algorithm',
+  'publicKey',
   'form',
   'authorization',
+  'token',
+  'mayAskFor',
+  'dpop',
   'cover',
   'signatureAgent',
   'headerNames',
@@ -64,11 +74,16 @@ const KNOWN: readonly (keyof AgentFetchOptions)[] = [
 export function createAgent(options: AgentFetchOptions): Agent {
   requireKnownOptions('createAgentFetch', options, KNOWN)
   requireValidWords(options)
-  const { authorization, verifyResponses } = options
+  const { authorization, token, mayAskFor = [], verifyResponses } = options
+  const identity = createSigningIdentity(options)
+  const dpop = options.form === 'dpop' ? (options.dpop ?? true) : options.dpop
   return {
-    form: createForm(options, createSigningIdentity(options)),
+    form: createForm(options, identity),
     isAllowedOrigin: compileOrigins(options.origins),
     authorization,
+    token,
+    stepUps: createStepUps(mayAskFor),
+    dpop: dpop === undefined ? undefined : createDpopProver(dpop, identity),
     maxBodyBytes: requireNumber('maxBodyBytes', options.maxBodyBytes ?? 16_777_216, { min: 0 }),
     maxRedirects: requireNumber('maxRedirects', options.maxRedirects ?? 5, { min: 0, max: 20 }),
     maxRetries: requireNumber('maxRetries', options.maxRetries ?? 2, { min: 0, max: 10 }),
@@ -84,7 +99,7 @@ export function createAgent(options: AgentFetchOptions): Agent {
   }
 }
 
-function requireValidWords({ agentId, keyId, authorization }: AgentFetchOptions): void {
+function requireValidWords({ agentId, keyId, authorization, token }: AgentFetchOptions): void {
   if (typeof agentId !== 'string' || !isAgentId(agentId)) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 letters, digits or . _ : @ / -')
   }
@@ -93,6 +108,13 @@ function requireValidWords({ agentId, keyId, authorization }: AgentFetchOptions)
   }
   if (authorization !== undefined && typeof authorization !== 'function' && !isSignableValue(authorization)) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'authorization must be printable ASCII or a function that gives it')
+  }
+  if (token === undefined) return
+  if (typeof token !== 'function') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'token must be a source of tokens, such as clientCredentials(…)')
+  }
+  if (authorization !== undefined) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'give either authorization or token: both say what is sent')
   }
 }
 

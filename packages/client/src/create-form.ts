@@ -1,5 +1,6 @@
 import { Misconfigured, requireNumber } from '@countermark/core'
 import type { AgentFetchOptions } from './agent-fetch-options.ts'
+import { createDpopForm } from './dpop/dpop-form.ts'
 import { createHttpsigForm } from './httpsig-form.ts'
 import type { SigningForm } from './signing-form.ts'
 import type { SigningIdentity } from './signing-identity.ts'
@@ -12,13 +13,14 @@ const FORMS: Readonly<Record<Form, CreateForm>> = {
   httpsig: createHttpsig,
   'simple-v1': (options, identity) => createSimple(options, identity, 1),
   'simple-v0': (options, identity) => createSimple(options, identity, 0),
+  dpop: createDpopForm,
 }
 
 const OPTIONS_OF_ONE_FORM: readonly (readonly [keyof AgentFetchOptions, (form: Form) => boolean])[] = [
   ['cover', (form) => form === 'httpsig'],
   ['signatureAgent', (form) => form === 'httpsig'],
   ['expiresSeconds', (form) => form === 'httpsig'],
-  ['headerNames', (form) => form !== 'httpsig'],
+  ['headerNames', (form) => form === 'simple-v0' || form === 'simple-v1'],
 ]
 
 /**

@@ -1,19 +1,23 @@
 import type { Agent } from './agent.ts'
 import { AgentFetchError } from './agent-fetch-error.ts'
 import { isAboutTime } from './clock-offsets.ts'
+import { improveCredentials } from './improve-credentials.ts'
 import type { OutgoingRequest } from './outgoing-request.ts'
 import { type RefusalDocument, readRefusal } from './read-refusal.ts'
 import { redirectedRequest } from './redirect.ts'
 import { isRepeatable, retryDelayMs } from './repetition.ts'
-import type { Exchange } from './send.ts'
-import type { Challenge } from './signing-form.ts'
+import type { Dress, Exchange } from './send.ts'
 
 /** One try, and what was used up to get there: everything an answer can make us do is counted. */
-export interface Attempt {
-  readonly request: OutgoingRequest
-  readonly challenge: Challenge | undefined
+export interface Attempt extends Dress {
   readonly hasAnswered: boolean
   readonly hasCorrectedClock: boolean
+  /** Whether a proof was made again with the nonce that was offered. */
+  readonly hasGivenNonce: boolean
+  /** Whether another token was asked for, because this one is not taken. */
+  readonly hasReplacedToken: boolean
+  /** Whether a token that allows more was asked for. */
+  readonly hasSteppedUp: boolean
   readonly redirects: number
   readonly retries: number
   /** Milliseconds to wait first. */
@@ -25,8 +29,12 @@ export function firstAttempt(request: OutgoingRequest): Attempt {
   return {
     request,
     challenge: undefined,
+    token: undefined,
     hasAnswered: false,
     hasCorrectedClock: false,
+    hasGivenNonce: false,
+    hasReplacedToken: false,
+    hasSteppedUp: false,
     redirects: 0,
     retries: 0,
     delayMs: 0,
@@ -45,11 +53,19 @@ export async function nextAttempt(agent: Agent, attempt: Attempt, exchange: Exch
   if (redirected !== undefined) return follow(agent, attempt, redirected)
   if (!WORTH_A_LOOK.has(response.status)) return undefined
   const refusal = await readRefusal(response)
-  return signAgain(agent, attempt, exchange, refusal) ?? tryLater(agent, attempt, response, refusal)
+  return (
+    (await improveCredentials(agent, attempt, exchange, refusal)) ??
+    signAgain(agent, attempt, exchange, refusal) ??
+    tryLater(agent, attempt, response, refusal)
+  )
 }
 
-function follow(agent: Agent, { redirects, retries }: Attempt, request: OutgoingRequest): Attempt {
-  if (redirects < agent.maxRedirects) return { ...firstAttempt(request), redirects: redirects + 1, retries }
+/** The way to another place counts as one request: a token is asked for no more often because there are more places. */
+function follow(agent: Agent, attempt: Attempt, request: OutgoingRequest): Attempt {
+  const { redirects, retries, hasReplacedToken, hasSteppedUp } = attempt
+  if (redirects < agent.maxRedirects) {
+    return { ...firstAttempt(request), redirects: redirects + 1, retries, hasReplacedToken, hasSteppedUp }
+  }
   throw new AgentFetchError('too_many_redirects', `at most ${agent.maxRedirects} redirects are followed`)
 }
 
@@ -93,5 +109,5 @@ function tryLater(
   const delayMs = retryDelayMs({ request, response, refusal, retries, nowMs, limits: agent })
   if (delayMs === undefined) return undefined
   // The nonce that was answered may be used up: the next try starts afresh.
-  return { ...attempt, challenge: undefined, hasAnswered: false, retries: retries + 1, delayMs }
+  return { ...attempt, challenge: undefined, token: undefined, hasAnswered: false, retries: retries + 1, delayMs }
 }

@@ -12,7 +12,12 @@ const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'content-location',
   'content-type',
 ])
-const FOR_ONE_ORIGIN: ReadonlySet<string> = new Set([...CREDENTIAL_FIELDS, 'cookie', 'proxy-authorization'])
+const FOR_ONE_ORIGIN: ReadonlySet<string> = new Set([
+  ...CREDENTIAL_FIELDS,
+  'approval-ticket',
+  'cookie',
+  'proxy-authorization',
+])
 
 /**
  * The request that a response sends us on to, as `fetch` would make it: GET after a 303 and after a POST that moved.

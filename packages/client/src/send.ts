@@ -1,33 +1,41 @@
 import { randomBytes } from 'node:crypto'
-import { type HeaderField, isMisconfigured, isRefusal } from '@countermark/core'
+import type { HeaderField } from '@countermark/core'
 import type { Agent } from './agent.ts'
-import { AgentFetchError, isAgentFetchError } from './agent-fetch-error.ts'
+import { AgentFetchError } from './agent-fetch-error.ts'
+import { type Credentials, createCredentials } from './credentials.ts'
 import { type OutgoingRequest, toSignable } from './outgoing-request.ts'
 import type { SentRequest } from './response-verification.ts'
-import { isSignableValue } from './signable-value.ts'
+import { toSigningFailure } from './signing-failure.ts'
 import type { Challenge } from './signing-form.ts'
+import type { AgentToken } from './tokens/agent-token.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** What came back, and what it answers. */
 export interface Exchange {
   readonly response: Response
   readonly sent: SentRequest
+  readonly credentials: Credentials
+}
+
+/** How one try is made. */
+export interface Dress {
+  readonly request: OutgoingRequest
+  /** What the signature must answer. */
+  readonly challenge: Challenge | undefined
+  /** Sent instead of what the source of tokens gives. */
+  readonly token: AgentToken | undefined
 }
 
 const NONCE_BYTES = 18
 
 /**
  * Signs a request for this moment and sends it once.
- * @throws AgentFetchError `signing_failed`, `request_invalid`
+ * @throws AgentFetchError `signing_failed`, `request_invalid`, `token_refused`, `token_unavailable`, `token_unusable`
  */
-export async function send(
-  agent: Agent,
-  request: OutgoingRequest,
-  challenge: Challenge | undefined,
-): Promise<Exchange> {
+export async function send(agent: Agent, { request, challenge, token }: Dress): Promise<Exchange> {
   const { method, url, target, body, signal, rest } = request
-  const added = await untilAborted(addedFields(agent, request), signal)
-  const dressed = { ...request, headers: [...request.headers, ...added] }
+  const credentials = await untilAborted(createCredentials(agent, request, token), signal)
+  const dressed = { ...request, headers: [...request.headers, ...credentials.fields, ...encodingFor(agent, request)] }
   const signed = await untilAborted(sign(agent, dressed, challenge), signal)
   const headers = [...dressed.headers, ...signed]
   // Written from the parts that were signed: without fragment, and without a `?` that nothing follows.
@@ -42,26 +50,15 @@ export async function send(
   if (response.redirected) {
     throw new AgentFetchError('redirect_refused', 'the fetch underneath followed a redirect by itself', { response })
   }
-  return { response, sent: { request: toSignable(request, headers), binding: agent.form.bindingOf(challenge) } }
+  agent.dpop?.nonces.learn(url.origin, response)
+  const sent = { request: toSignable(request, headers), binding: agent.form.bindingOf(challenge) }
+  return { response, sent, credentials }
 }
 
-async function addedFields(agent: Agent, request: OutgoingRequest): Promise<readonly HeaderField[]> {
-  const has = (field: string): boolean => request.headers.some(([name]) => name === field)
-  const added: HeaderField[] = []
-  if (!has('authorization')) {
-    const value = await authorizationFor(agent, request)
-    if (value !== undefined) added.push(['authorization', value])
-  }
-  // Decoding would lose the bytes that a response's digest is over.
-  if (agent.verifyResponse !== undefined && !has('accept-encoding')) added.push(['accept-encoding', 'identity'])
-  return added
-}
-
-async function authorizationFor(agent: Agent, { method, url }: OutgoingRequest): Promise<string | undefined> {
-  const { authorization } = agent
-  const value = typeof authorization === 'function' ? await authorization({ method, url: url.href }) : authorization
-  if (value === undefined || isSignableValue(value)) return value
-  throw new AgentFetchError('request_invalid', 'authorization must be printable ASCII')
+/** Decoding would lose the bytes that a response's digest is over. */
+function encodingFor(agent: Agent, { headers }: OutgoingRequest): readonly HeaderField[] {
+  const isChosen = headers.some(([name]) => name === 'accept-encoding')
+  return agent.verifyResponse === undefined || isChosen ? [] : [['accept-encoding', 'identity']]
 }
 
 async function sign(
@@ -74,8 +71,6 @@ async function sign(
   try {
     return await agent.form.sign(request, { nowMs, nonce, challenge })
   } catch (cause) {
-    if (isAgentFetchError(cause)) throw cause
-    const reason = isRefusal(cause) || isMisconfigured(cause) ? cause.message : 'the signer failed'
-    throw new AgentFetchError('signing_failed', `the request could not be signed: ${reason}`, { cause })
+    throw toSigningFailure('the request', cause)
   }
 }

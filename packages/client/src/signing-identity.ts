@@ -1,8 +1,11 @@
 import { createPrivateKey, createPublicKey, KeyObject } from 'node:crypto'
 import {
   hasSignatureLength,
+  type ImportedKey,
   importPublicKey,
+  isRefusal,
   isSignatureAlgorithm,
+  type KeyMaterial,
   Misconfigured,
   type SignatureAlgorithm,
 } from '@countermark/core'
@@ -19,6 +22,7 @@ export interface KeyAtHand {
   readonly keyId?: string | undefined
   readonly sign?: never
   readonly algorithm?: never
+  readonly publicKey?: never
 }
 
 /** A key that somebody else keeps, such as a KMS or an HSM. */
@@ -28,6 +32,8 @@ export interface KeyElsewhere {
   readonly algorithm: SignatureAlgorithm
   /** The name of the key at the registry. */
   readonly keyId: string
+  /** The public half. Needed to prove possession with DPoP, and to hand tokens on. */
+  readonly publicKey?: KeyMaterial
   readonly key?: never
 }
 
@@ -38,7 +44,12 @@ export interface SigningIdentity {
   readonly keyId: string
   /** Whether the caller named the key. */
   readonly isNamed: boolean
+  /** `undefined` when the key is elsewhere and nobody told its public half. */
+  readonly publicKey: ImportedKey | undefined
 }
+
+/** Options that say who signs. */
+export const IDENTITY_OPTIONS: readonly string[] = ['key', 'keyId', 'sign', 'algorithm', 'publicKey']
 
 /**
  * Makes a signer of a key, or of a function that has one.
@@ -53,11 +64,12 @@ export function createSigningIdentity(options: KeyAtHand | KeyElsewhere): Signin
 
 function ownKey({ key, keyId }: KeyAtHand): SigningIdentity {
   const privateKey = importPrivateKey(key)
-  const { algorithm, thumbprint } = checkKey(privateKey)
-  return { key: privateKey, algorithm, keyId: keyId ?? thumbprint, isNamed: keyId !== undefined }
+  const publicKey = checkKey(privateKey)
+  const { algorithm, thumbprint } = publicKey
+  return { key: privateKey, algorithm, keyId: keyId ?? thumbprint, isNamed: keyId !== undefined, publicKey }
 }
 
-function remoteKey({ sign, algorithm, keyId }: KeyElsewhere): SigningIdentity {
+function remoteKey({ sign, algorithm, keyId, publicKey }: KeyElsewhere): SigningIdentity {
   if (typeof sign !== 'function') throw new Misconfigured('ERR_OPTION_INVALID', 'sign must be a function of bytes')
   if (typeof algorithm !== 'string' || !isSignatureAlgorithm(algorithm)) {
     throw new Misconfigured('ERR_OPTION_MISSING', "algorithm must name what sign makes, such as 'ecdsa-p256-sha256'")
@@ -71,7 +83,17 @@ function remoteKey({ sign, algorithm, keyId }: KeyElsewhere): SigningIdentity {
       `sign must give the bytes of one ${algorithm} signature; for ECDSA, r || s`,
     )
   }
-  return { key: checked, algorithm, keyId, isNamed: true }
+  return { key: checked, algorithm, keyId, isNamed: true, publicKey: importPublicHalf(publicKey, algorithm) }
+}
+
+function importPublicHalf(material: KeyMaterial | undefined, algorithm: SignatureAlgorithm): ImportedKey | undefined {
+  if (material === undefined) return undefined
+  try {
+    return importPublicKey(material, { algorithm, allowTestKeys: true })
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    throw new Misconfigured('ERR_KEY_MATERIAL', `publicKey must be the public half of the key: ${error.message}`)
+  }
 }
 
 function importPrivateKey(material: PrivateKeyMaterial): KeyObject {
@@ -85,7 +107,7 @@ function importPrivateKey(material: PrivateKeyMaterial): KeyObject {
   }
 }
 
-function checkKey(key: KeyObject): { readonly algorithm: SignatureAlgorithm; readonly thumbprint: string } {
+function checkKey(key: KeyObject): ImportedKey {
   try {
     if (key.type !== 'private') throw new TypeError('expected a private key')
     return importPublicKey(createPublicKey(key), { allowTestKeys: true })

@@ -21,7 +21,7 @@ export {
 } from './message-challenges.ts'
 export { createSignatureInput, type NewSignatureInput } from './new-signature-input.ts'
 export { type ActionToSign, signAction } from './sign-action.ts'
-export type { SignFunction, SigningKey } from './sign-bytes.ts'
+export { type SignFunction, type SigningKey, signBytes } from './sign-bytes.ts'
 export { type MessageSignature, type SignMessageOptions, signMessage } from './sign-message.ts'
 export { type SignResponseOptions, signResponse } from './sign-response.ts'
 export { type SimpleSigner, type SimpleV1Request, signSimpleV0, signSimpleV1 } from './sign-simple.ts'

@@ -1,0 +1,56 @@
+import { hash, randomBytes } from 'node:crypto'
+import { createKnownJoseSigner, signJwt } from '../jose-signer.ts'
+import { createSigningIdentity, type KeyAtHand, type KeyElsewhere, type SigningIdentity } from '../signing-identity.ts'
+import { createDpopNonces, type DpopNonces } from './dpop-nonces.ts'
+
+/** Which key proves possession: the one that signs, or another one. */
+export type DpopKey = true | KeyAtHand | KeyElsewhere
+
+/** The request that a proof is for. */
+export interface ProvenRequest {
+  readonly method: string
+  readonly url: URL
+  /** `undefined` where a token is being asked for (RFC 9449 section 5). */
+  readonly token: string | undefined
+  /** Unix milliseconds, as the receiver's clock has it. */
+  readonly nowMs: number
+}
+
+/** A proof, and the nonce in it. */
+export interface DpopProof {
+  readonly text: string
+  readonly nonce: string | undefined
+}
+
+/** Makes DPoP proofs with one key, and remembers what servers want in them. */
+export interface DpopProver {
+  readonly prove: (request: ProvenRequest) => Promise<DpopProof>
+  readonly nonces: DpopNonces
+}
+
+const ID_BYTES = 18
+
+/**
+ * Makes proofs of possession (RFC 9449 section 4.2).
+ * @throws Misconfigured `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`, `ERR_KEY_MATERIAL`
+ */
+export function createDpopProver(key: DpopKey, identity: SigningIdentity): DpopProver {
+  const signer = createKnownJoseSigner(key === true ? identity : createSigningIdentity(key), 'dpop')
+  const header = { typ: 'dpop+jwt', jwk: signer.publicJwk }
+  const nonces = createDpopNonces()
+  return {
+    nonces,
+    prove: async ({ method, url, token, nowMs }) => {
+      const nonce = nonces.of(url.origin)
+      const text = await signJwt(signer, header, {
+        jti: randomBytes(ID_BYTES).toString('base64url'),
+        htm: method,
+        htu: url.origin + url.pathname,
+        iat: Math.floor(nowMs / 1000),
+        ...(token === undefined ? {} : { ath: hash('sha256', token, 'base64url') }),
+        ...(nonce === undefined ? {} : { nonce }),
+      })
+      return { text, nonce }
+    },
+  }
+}

@@ -1,0 +1,55 @@
+import { AgentFetchError } from '../agent-fetch-error.ts'
+
+/** A token, links included, and how it is sent. It is data: an agent may pass it on to the one it is made for. */
+export interface AgentToken {
+  readonly value: string
+  /** `DPoP`: with a proof of possession. `Bearer`: alone, or beside a signature. */
+  readonly scheme: 'Bearer' | 'DPoP'
+  /** When it ends. Unix seconds; `undefined` when nobody said. */
+  readonly expiresAt?: number | undefined
+}
+
+/** What somebody needs a token for. */
+export interface TokenRequest {
+  /** Who will get it, such as `https://api.example.com`. */
+  readonly origin: string
+  /** Scopes that this service asked for besides, all of them within `mayAskFor`. */
+  readonly scopes?: readonly string[]
+  /** The value of a token that this service takes no longer: another one is wanted. */
+  readonly refused?: string
+  /** How the user must have proven who they are (RFC 9470). Sources that cannot see to it read over this. */
+  readonly authentication?: RequiredAuthentication
+}
+
+/** What a service says about the user's log-in (RFC 9470 section 3). */
+export interface RequiredAuthentication {
+  readonly acrValues: readonly string[]
+  /** Seconds. */
+  readonly maxAgeSeconds: number | undefined
+}
+
+/** Gives tokens; asked before every try, so it remembers what it has. */
+export type TokenSource = (request: TokenRequest) => AgentToken | Promise<AgentToken>
+
+/** RFC 6750 section 2.1, and `~` between links. Longer than that no guard takes it. */
+const VALUE = /^[A-Za-z0-9._~+/-]{1,8192}=*$/
+
+/**
+ * Takes what a source gave, if it can be sent.
+ * @throws AgentFetchError `token_unusable`
+ */
+export function requireAgentToken(token: unknown): AgentToken {
+  const { value, scheme, expiresAt } = typeof token === 'object' && token !== null ? { ...EMPTY, ...token } : EMPTY
+  if (typeof value !== 'string' || !VALUE.test(value))
+    throw unusable('a token must be 1 to 8192 characters of base64url')
+  if (scheme !== 'Bearer' && scheme !== 'DPoP') throw unusable("the scheme of a token must be 'Bearer' or 'DPoP'")
+  if (expiresAt === undefined) return { value, scheme }
+  if (typeof expiresAt !== 'number' || !Number.isFinite(expiresAt)) throw unusable('expiresAt must be Unix seconds')
+  return { value, scheme, expiresAt }
+}
+
+const EMPTY: Readonly<Record<keyof AgentToken, unknown>> = { value: undefined, scheme: undefined, expiresAt: undefined }
+
+function unusable(message: string): AgentFetchError {
+  return new AgentFetchError('token_unusable', message)
+}

@@ -1,0 +1,80 @@
+import { hash } from 'node:crypto'
+import { type Clock, Misconfigured, requireKnownOptions, requireNumber, systemClock } from '@countermark/core'
+import { type DelegateOfflineOptions, delegateOffline, type LinkSigner } from '@countermark/delegation'
+import { createKnownJoseSigner } from '../jose-signer.ts'
+import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-identity.ts'
+import { type AgentToken, requireAgentToken, type TokenSource } from './agent-token.ts'
+import { createRememberedTokens } from './remembered-tokens.ts'
+import { compileTarget, type TokenTarget } from './token-target.ts'
+
+/** To whom our tokens are handed on, and how far. */
+export interface HandOnSettings
+  extends Pick<DelegateOfflineOptions, 'from' | 'to' | 'scopes' | 'authorizationDetails' | 'maxDepth'> {
+  /** Where our own tokens come from. They are bound to our key. */
+  readonly token: TokenSource
+  /** The services that it counts for, such as `(origin) => origin`. @default all of the token */
+  readonly audience?: TokenTarget
+  /** How long the receiver may use what it gets; never longer than our own token lives. Seconds. @default 300 */
+  readonly lifetimeSeconds?: number
+  /** @default the machine's clock */
+  readonly clock?: Clock
+}
+
+/** Options of {@link handOn}. */
+export type HandOnOptions = HandOnSettings & (KeyAtHand | KeyElsewhere)
+
+const KNOWN = [
+  ...['token', 'from', 'to', 'scopes', 'audience', 'authorizationDetails', 'maxDepth', 'lifetimeSeconds', 'clock'],
+  ...IDENTITY_OPTIONS,
+]
+
+/**
+ * A source of tokens for another agent: ours, narrowed for it, without asking anybody. For an agent beside us it is the
+ * `token` of its fetch; for one elsewhere, send it what the source gives for an origin.
+ * @example
+ * const token = handOn({ token: ours, key, to: { agentId: 'agt_worker', key: workerJwk }, scopes: ['orders:read'], audience: (origin) => origin })
+ * @throws Misconfigured
+ */
+export function handOn(options: HandOnOptions): TokenSource {
+  requireKnownOptions('handOn', options, KNOWN)
+  const { token: source, to, scopes, from, authorizationDetails, maxDepth, clock = systemClock } = options
+  if (typeof source !== 'function')
+    throw new Misconfigured('ERR_OPTION_MISSING', 'token must be a source of our tokens')
+  const lifetimeSeconds = requireNumber('lifetimeSeconds', options.lifetimeSeconds ?? 300, { min: 1, max: 86_400 })
+  const audienceFor = compileTarget('audience', options.audience)
+  const common = {
+    ...{ key: linkSigner(options), to, scopes, lifetimeSeconds, clock },
+    ...(from === undefined ? {} : { from }),
+    ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
+    ...(maxDepth === undefined ? {} : { maxDepth }),
+  }
+  const narrow = async (ours: AgentToken, audience: readonly string[]): Promise<AgentToken> => {
+    const until = Math.floor(clock.wallMs() / 1000) + lifetimeSeconds
+    const value = await delegateOffline({
+      ...common,
+      token: ours.value,
+      ...(audience.length === 0 ? {} : { audience }),
+    })
+    return { value, scheme: 'Bearer', expiresAt: Math.min(until, ours.expiresAt ?? until) }
+  }
+  const remembered = createRememberedTokens({ refreshBeforeSeconds: lifetimeSeconds, clock })
+  return async ({ origin, refused }) => {
+    const audience = audienceFor(origin)
+    const give = (ours: AgentToken): Promise<AgentToken> => {
+      const name = hash('sha256', JSON.stringify([ours.value, audience]), 'base64url')
+      return remembered.find({ name, obtain: () => narrow(ours, audience), refused: undefined })
+    }
+    const ours = requireAgentToken(await source({ origin }))
+    const given = await give(ours)
+    // Made anew of the same token it would undo that somebody revoked it.
+    if (given.value !== refused) return given
+    return give(requireAgentToken(await source({ origin, refused: ours.value })))
+  }
+}
+
+function linkSigner(options: KeyAtHand | KeyElsewhere): LinkSigner {
+  const { algorithm, thumbprint, sign } = createKnownJoseSigner(createSigningIdentity(options), 'handOn')
+  if (algorithm === 'RS256')
+    throw new Misconfigured('ERR_KEY_MATERIAL', 'tokens are not handed on with RSA of PKCS #1 v1.5')
+  return { algorithm, thumbprint, sign }
+}

@@ -1,0 +1,77 @@
+import { AgentFetchError } from '../agent-fetch-error.ts'
+import { readAtMost } from '../read-at-most.ts'
+import { type AgentToken, requireAgentToken } from './agent-token.ts'
+
+/** What a token endpoint gave. */
+export interface TokenGrant {
+  readonly token: AgentToken
+  /** The one to use from now on, when it was exchanged for another (RFC 6749 section 6). */
+  readonly refreshToken: string | undefined
+}
+
+/** What a token endpoint answered: a token, or the word for why not (RFC 6749 sections 5.1 and 5.2). */
+export type TokenAnswer = TokenGrant | { readonly error: string }
+
+/** How an answer is read. */
+export interface AnswerRules {
+  /** What the token must be: a service would take a bearer's token from anybody. */
+  readonly scheme: AgentToken['scheme']
+  /** Unix milliseconds. */
+  readonly nowMs: number
+}
+
+const MAX_BYTES = 65_536
+const ERROR_WORD = /^[a-z][a-z0-9_]{0,63}$/
+
+/**
+ * Reads the answer of a token endpoint.
+ * @throws AgentFetchError `token_unavailable`, `token_unusable`
+ */
+export async function readTokenAnswer(response: Response, rules: AnswerRules): Promise<TokenAnswer> {
+  if (response.redirected || (response.status >= 300 && response.status < 400)) {
+    throw unavailable('the token endpoint redirects, which is not followed')
+  }
+  const members = await readMembers(response)
+  const { error } = members
+  if (response.status === 200)
+    return { token: readToken(members, rules), refreshToken: textOf(members['refresh_token']) }
+  if (typeof error === 'string' && ERROR_WORD.test(error)) return { error }
+  throw unavailable(`the token endpoint answers with status ${response.status} and no error that OAuth knows`)
+}
+
+function readToken(members: Members, { scheme, nowMs }: AnswerRules): AgentToken {
+  const { access_token: value, token_type: type, expires_in: lifetime } = members
+  if (typeof type !== 'string' || type.toLowerCase() !== scheme.toLowerCase()) {
+    throw new AgentFetchError('token_unusable', `the token endpoint must give a token of type ${scheme}`)
+  }
+  // Some servers write the number as text.
+  const seconds = typeof lifetime === 'string' && /^[0-9]{1,9}$/.test(lifetime) ? Number(lifetime) : lifetime
+  if (seconds === undefined) return requireAgentToken({ value, scheme })
+  if (typeof seconds !== 'number' || !(seconds > 0)) {
+    throw new AgentFetchError('token_unusable', 'the token endpoint must give a token that lives')
+  }
+  return requireAgentToken({ value, scheme, expiresAt: Math.floor(nowMs / 1000) + seconds })
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+async function readMembers(response: Response): Promise<Members> {
+  const content = await readAtMost(response, MAX_BYTES)
+  response.body?.cancel().catch(() => undefined)
+  if (content === undefined) throw unavailable(`the token endpoint answers with more than ${MAX_BYTES} bytes`)
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(content))
+    if (typeof value === 'object' && value !== null) return { ...value }
+  } catch {
+    // Below. The parser's own words quote the answer.
+  }
+  throw unavailable('the token endpoint must answer with a JSON object')
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function unavailable(message: string): AgentFetchError {
+  return new AgentFetchError('token_unavailable', message)
+}
