@@ -11,7 +11,8 @@ export interface Measured {
   /** CPU microseconds per request of the whole process, and of its main thread alone. */
   readonly cpuMicros: number
   readonly mainThreadMicros: number
-  readonly perSecond: number
+  /** Requests per second of CPU that server and load take together: what a core would do that nobody else uses. */
+  readonly perCpuSecond: number
   /** Answers whose status was another than expected. */
   readonly unexpected: number
 }
@@ -30,17 +31,28 @@ export async function measure(input: {
   writeFileSync(data, input.requests.join('\0'))
   writeFileSync(script, wrkScript(data, input.status))
   const before = cpuNanos(input.pid)
-  const args = ['-c', '0', 'wrk', '-t1', '-c16', `-d${input.seconds}s`, '-s', script, `http://127.0.0.1:${input.port}/`]
-  const { stdout } = await run('taskset', args)
+  const load = `wrk -t1 -c16 -d${input.seconds}s -s ${script} http://127.0.0.1:${input.port}/; times`
+  const { stdout } = await run('taskset', ['-c', '0', 'bash', '-c', load])
   const after = cpuNanos(input.pid)
   const requests = Number(/RESULT requests=(\d+)/.exec(stdout)?.[1])
   return {
     requests,
     cpuMicros: (after.all - before.all) / 1000 / requests,
     mainThreadMicros: (after.main - before.main) / 1000 / requests,
-    perSecond: requests / input.seconds,
+    perCpuSecond: requests / ((after.all - before.all) / 1e9 + secondsOfLoad(stdout)),
     unexpected: Number(/unexpected=(\d+)/.exec(stdout)?.[1]),
   }
+}
+
+/** The last line of `times`: user and system time of what the shell ran. */
+function secondsOfLoad(stdout: string): number {
+  const [user = '', system = ''] = stdout.trim().split('\n').at(-1)?.split(' ') ?? []
+  return secondsOf(user) + secondsOf(system)
+}
+
+function secondsOf(time: string): number {
+  const [, minutes, seconds] = /^(\d+)m([\d.]+)s$/.exec(time) ?? []
+  return Number(minutes) * 60 + Number(seconds)
 }
 
 /** Time on a CPU by Linux' scheduler, in nanoseconds. */

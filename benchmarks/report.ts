@@ -2,80 +2,88 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import type { Measured } from './load.ts'
+import { AIMS, type Aim } from './aims.ts'
+import { type Figures, figuresOf, type Results } from './figures.ts'
 import type { Variant } from './variants.ts'
 
 /** What one run measured. */
 export interface RunResult {
   readonly variants: readonly Variant[]
-  readonly results: ReadonlyMap<string, readonly Measured[]>
+  readonly results: Results
   readonly rounds: number
   readonly seconds: number
+  /** Of the whole machine, after each round. */
+  readonly loads: readonly number[]
   readonly write: boolean
 }
 
-/** Prints the table, and with `write` keeps it under docs/figures with date, commit and machine. */
+/** Prints aims and table, and with `write` keeps them under docs/figures with date, commit and machine. */
 export function writeReport(run: RunResult): void {
-  const table = createTable(run)
-  console.log(`\n${table}`)
+  const figures = new Map(run.variants.map((variant) => [variant.name, figuresOf(variant, run.results)]))
+  const aims = createAimsTable(figures)
+  const table = createTable(run.variants, figures)
+  console.log(`\n${aims}\n\n${table}`)
   if (!run.write) return
   const date = new Date().toISOString().slice(0, 10)
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim()
-  const cpu = cpus()[0]?.model ?? 'unknown CPU'
-  const head = [
-    '# CPU per guarded request',
-    '',
-    `${date}, commit ${commit}, Node ${process.version}, ${cpus().length} × ${cpu}, ${run.rounds} interleaved rounds of ${run.seconds} s, medians. \`npm run bench -- --write\``,
-    '',
-    'Unit: the CPU that one `crypto.verify` of a 345-byte message adds to a request in a server that does nothing else (`node+raw-verify`), in the same run. “Main” is the share of the event loop’s thread.',
-    '',
-  ]
   const file = join(import.meta.dirname, '..', 'docs', 'figures', `${date}-cpu-per-request.md`)
-  writeFileSync(file, `${[...head, table].join('\n')}\n`)
+  const text = [
+    '# CPU per guarded request',
+    describeRun(run, date),
+    HOW_TO_READ,
+    '## Aims',
+    aims,
+    '## Everything',
+    table,
+  ]
+  writeFileSync(file, `${text.join('\n\n')}\n`)
   console.log(`\nwritten to docs/figures/${date}-cpu-per-request.md`)
 }
 
-function createTable({ variants, results }: RunResult): string {
-  const cpu = new Map(
-    variants.map(({ name }) => [name, median((results.get(name) ?? []).map(({ cpuMicros }) => cpuMicros))]),
-  )
-  const main = new Map(
-    variants.map(({ name }) => [
-      name,
-      median((results.get(name) ?? []).map(({ mainThreadMicros }) => mainThreadMicros)),
-    ]),
-  )
-  const rate = new Map(
-    variants.map(({ name }) => [name, median((results.get(name) ?? []).map(({ perSecond }) => perSecond))]),
-  )
-  const unit = (cpu.get('node+raw-verify') ?? Number.NaN) - (cpu.get('node') ?? Number.NaN)
-  const rows = variants.map(({ name, over }) => {
-    const own = cpu.get(name) ?? Number.NaN
-    if (over === undefined) return [name, own.toFixed(0), '', '', '', '']
-    const added = own - (cpu.get(over) ?? Number.NaN)
-    const addedMain = (main.get(name) ?? Number.NaN) - (main.get(over) ?? Number.NaN)
-    const share = (rate.get(name) ?? Number.NaN) / (rate.get(over) ?? Number.NaN)
-    return [
-      name,
-      own.toFixed(0),
-      added.toFixed(0),
-      (added / unit).toFixed(2),
-      (addedMain / unit).toFixed(2),
-      share.toFixed(2),
-    ]
-  })
-  const header = [
-    'server',
-    'CPU µs per request',
-    'added µs',
-    'units',
-    'units, main thread',
-    'requests per second against bare',
-  ]
-  return [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+const HOW_TO_READ = `Unit: the CPU that one \`crypto.verify\` of a 345-byte message adds to a request in a server that does nothing else
+(\`node+raw-verify\`), in the same run. Units are what a row adds to the bare server of its framework, compared within each round;
+between “half of the rounds” lie the middle ones. “Main” is the event loop's thread alone. “Own” is what a row adds to a bare server that gets the very
+same requests and ignores what they carry: the rest of the units is what Node takes to read longer requests. Requests per second are those of a core that
+server and load share, by the CPU time of both, against the bare framework with short requests.`
+
+function describeRun({ rounds, seconds, loads }: RunResult, date: string): string {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim()
+  const cpu = cpus()[0]?.model.trim() ?? 'unknown CPU'
+  const load = [Math.min(...loads), Math.max(...loads)].map((value) => value.toFixed(1)).join(' to ')
+  return `${date}, commit ${commit}, Node ${process.version}, ${cpus().length} × ${cpu}, load of the machine ${load} (1 is this run), ${rounds} interleaved
+rounds of ${seconds} s, medians, server and load on one core. \`npm run bench -- --write\``
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+function createAimsTable(figures: ReadonlyMap<string, Figures>): string {
+  const rows = AIMS.flatMap((aim) => {
+    const found = figures.get(aim.variant)
+    return found === undefined ? [] : [aimRow(aim, found)]
+  })
+  return toTable(['aim', 'at', 'measured', ''], rows)
+}
+
+function aimRow({ about, measure, most, least }: Aim, figures: Figures): readonly string[] {
+  const value = figures[measure]
+  const isMet = most === undefined ? value >= (least ?? Number.NaN) : value <= most
+  const bound = most === undefined ? `≥ ${least}` : `≤ ${most}`
+  return [about, bound, value.toFixed(2), isMet ? 'met' : '**missed**']
+}
+
+function createTable(variants: readonly Variant[], figures: ReadonlyMap<string, Figures>): string {
+  const header = ['server', 'CPU µs', 'added µs', 'units', 'half of the rounds', 'own', 'main', 'requests per second']
+  const rows = variants.map(({ name, over }) => {
+    const found = figures.get(name)
+    return found === undefined ? [] : [name, found.cpuMicros.toFixed(1), ...(over === undefined ? [] : cells(found))]
+  })
+  return toTable(header, rows)
+}
+
+function cells({ addedMicros, units, unitsQuartiles, ownUnits, mainUnits, share }: Figures): readonly string[] {
+  const spread = unitsQuartiles.map((value) => value.toFixed(2)).join(' to ')
+  const own = Number.isNaN(ownUnits) ? '' : ownUnits.toFixed(2)
+  return [addedMicros.toFixed(1), units.toFixed(2), spread, own, mainUnits.toFixed(2), share.toFixed(2)]
+}
+
+function toTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const padded = rows.map((row) => header.map((_, column) => row[column] ?? ''))
+  return [header, header.map(() => '---'), ...padded].map((row) => `| ${row.join(' | ')} |`).join('\n')
 }

@@ -1,100 +1,138 @@
-import { createHash, createPrivateKey, type KeyObject, randomBytes, sign } from 'node:crypto'
-
-/** Keys and names that servers and load share; written to a file for the servers. */
-export interface BenchIdentity {
-  readonly agentId: string
-  readonly keyId: string
-  readonly privateJwk: Readonly<Record<string, string>>
-  readonly publicJwk: Readonly<Record<string, string>>
-  readonly rsaPrivatePem: string
-  readonly rsaPublicPem: string
-  readonly token: string
-  /** One signed message for the unit: what a server does that only calls `crypto.verify`. */
-  readonly unit: { readonly base: string; readonly signature: string }
-}
-
-/** Who the servers are; the load names it in `Host`. */
-export const AUTHORITY = 'api.example.com'
+import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { AUTHORITY, type BenchIdentity, type BenchKey, privateKeyOf, tokenClaims } from './identity.ts'
+import { type JwtAlgorithm, signJwt } from './jwt.ts'
 
 /** What a request carries. */
-export type RequestKind = 'plain' | 'httpsig' | 'httpsig-body' | 'simple-v1' | 'web-bot-auth' | 'bearer' | 'refused'
+export type RequestKind =
+  | 'plain'
+  | 'httpsig'
+  | 'httpsig-body'
+  | 'simple-v1'
+  | 'web-bot-auth'
+  | 'refused'
+  | 'full'
+  | 'full-body'
+  | 'bearer'
+  | 'cold'
+  | 'dpop'
+  | 'dpop-es256'
+
+/** Kinds whose requests may be sent any number of times. */
+export const REPEATABLE: ReadonlySet<RequestKind> = new Set(['plain', 'bearer', 'refused'])
 
 const BODY = JSON.stringify({ order: 'ord_12345', amount: 4200, currency: 'EUR', note: 'x'.repeat(340) })
+const TARGET = ['@method', '@authority', '@path']
 
-/** Raw HTTP/1.1 requests, each good for one use, as wrk sends them. */
+/** Raw HTTP/1.1 requests, each good for one use unless its kind is repeatable, as wrk sends them. */
 export function createRequests(kind: RequestKind, count: number, identity: BenchIdentity): readonly string[] {
   const create = CREATORS[kind]
-  const key = createPrivateKey({ key: identity.privateJwk, format: 'jwk' })
+  const keys = {
+    agent: privateKeyOf(identity.agentKey),
+    agentEc: privateKeyOf(identity.agentEcKey),
+    issuer: privateKeyOf(identity.issuerKey),
+  }
   const created = Math.floor(Date.now() / 1000)
-  return Array.from({ length: count }, () => create({ identity, authority: AUTHORITY, key, created }))
+  return Array.from({ length: count }, () => create({ identity, keys, created }))
 }
 
 interface Input {
   readonly identity: BenchIdentity
-  readonly authority: string
-  readonly key: KeyObject
+  readonly keys: Readonly<Record<'agent' | 'agentEc' | 'issuer', KeyObject>>
   readonly created: number
 }
 
 const CREATORS: Readonly<Record<RequestKind, (input: Input) => string>> = {
-  plain: ({ authority }) => get(authority, []),
-  bearer: ({ authority, identity }) => get(authority, [`Authorization: Bearer ${identity.token}`]),
-  refused: ({ authority, identity, created }) =>
-    get(authority, [
-      `Signature-Input: sig1=("@method" "@authority" "@path");created=${created - 4000};expires=${created - 3710};keyid="${identity.keyId}";nonce="${nonce()}";tag="agent-auth"`,
+  plain: () => get([]),
+  bearer: ({ identity }) => get([`Authorization: Bearer ${identity.tokens.bearer}`]),
+  cold: ({ keys }) => get([`Authorization: Bearer ${coldToken(keys.issuer)}`]),
+  refused: ({ identity, created }) =>
+    get([
+      `Signature-Input: sig1=("@method" "@authority" "@path");created=${created - 4000};expires=${created - 3710};keyid="${identity.agentKey.thumbprint}";nonce="${nonce()}";tag="agent-auth"`,
       `Signature: sig1=:${randomBytes(64).toString('base64')}:`,
     ]),
-  httpsig: (input) =>
-    get(input.authority, signed(input, ['@method', '@authority', '@path'], { method: 'GET', tag: 'agent-auth' })),
-  'web-bot-auth': (input) =>
-    get(input.authority, signed(input, ['@authority'], { method: 'GET', tag: 'web-bot-auth' })),
-  'httpsig-body': (input) => {
-    const digest = `sha-256=:${createHash('sha256').update(BODY).digest('base64')}:`
-    const components = ['@method', '@authority', '@path', 'content-type', 'content-digest']
-    const fields = { 'content-type': 'application/json', 'content-digest': digest }
-    const lines = signed(input, components, { method: 'POST', tag: 'agent-auth', fields })
-    return post(input.authority, ['Content-Type: application/json', `Content-Digest: ${digest}`, ...lines])
+  httpsig: (input) => get(signed(input, { method: 'GET', tag: 'agent-auth', components: TARGET })),
+  'web-bot-auth': (input) => get(signed(input, { method: 'GET', tag: 'web-bot-auth', components: ['@authority'] })),
+  'httpsig-body': (input) => postSigned(input, {}),
+  full: (input) => {
+    const fields = { authorization: `Bearer ${input.identity.tokens.delegation}` }
+    const components = [...TARGET, 'authorization']
+    return get([...written(fields), ...signed(input, { method: 'GET', tag: 'agent-auth', components, fields })])
   },
-  'simple-v1': ({ authority, identity, key, created }) => {
+  'full-body': (input) => postSigned(input, { authorization: `Bearer ${input.identity.tokens.delegation}` }),
+  dpop: ({ identity, keys, created }) => {
+    const proof = dpopProof({ alg: 'EdDSA', key: keys.agent, ...identity.agentKey }, identity.tokens.dpop, created)
+    return get([`Authorization: DPoP ${identity.tokens.dpop}`, `DPoP: ${proof}`])
+  },
+  'dpop-es256': ({ identity, keys, created }) => {
+    const { dpopEs256 } = identity.tokens
+    const proof = dpopProof({ alg: 'ES256', key: keys.agentEc, ...identity.agentEcKey }, dpopEs256, created)
+    return get([`Authorization: DPoP ${dpopEs256}`, `DPoP: ${proof}`])
+  },
+  'simple-v1': ({ identity, keys, created }) => {
     const value = nonce()
     const empty = createHash('sha256').update('').digest('base64')
-    const base = ['AGENT-AUTH-V1', 'GET', authority, '/', identity.agentId, created, value, empty, '-'].join('\n')
-    return get(authority, [
+    const base = ['AGENT-AUTH-V1', 'GET', AUTHORITY, '/', identity.agentId, created, value, empty, '-'].join('\n')
+    return get([
       `Agent-ID: ${identity.agentId}`,
       'Agent-Auth-Version: 1',
       `Timestamp: ${created}`,
       `Nonce: ${value}`,
-      `Signature: ${sign(null, Buffer.from(base), key).toString('base64')}`,
+      `Signature: ${sign(null, Buffer.from(base), keys.agent).toString('base64')}`,
     ])
   },
+}
+
+function coldToken(key: KeyObject): string {
+  return signJwt({ alg: 'EdDSA', typ: 'at+jwt', kid: 'ed-1' }, tokenClaims(randomBytes(12).toString('hex')), key)
+}
+
+interface Prover extends BenchKey {
+  readonly alg: JwtAlgorithm
+  readonly key: KeyObject
+}
+
+function dpopProof({ alg, key, publicJwk }: Prover, token: string, created: number): string {
+  const ath = createHash('sha256').update(token).digest('base64url')
+  const claims = { jti: nonce(), htm: 'GET', htu: `http://${AUTHORITY}/`, iat: created, ath }
+  return signJwt({ alg, typ: 'dpop+jwt', jwk: publicJwk }, claims, key)
+}
+
+type Fields = Readonly<Record<string, string>>
+
+function postSigned(input: Input, more: Fields): string {
+  const digest = `sha-256=:${createHash('sha256').update(BODY).digest('base64')}:`
+  const fields = { 'content-type': 'application/json', 'content-digest': digest, ...more }
+  const components = [...TARGET, ...Object.keys(fields)]
+  const lines = signed(input, { method: 'POST', tag: 'agent-auth', components, fields })
+  const head = ['POST / HTTP/1.1', `Host: ${AUTHORITY}`, `Content-Length: ${Buffer.byteLength(BODY)}`]
+  return [...head, ...written(fields), ...lines, '', BODY].join('\r\n')
+}
+
+function written(fields: Fields): readonly string[] {
+  return Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
 }
 
 interface Coverage {
   readonly method: string
   readonly tag: string
-  readonly fields?: Readonly<Record<string, string>>
+  readonly components: readonly string[]
+  readonly fields?: Fields
 }
 
 function signed(
-  input: Input,
-  components: readonly string[],
-  { method, tag, fields = {} }: Coverage,
+  { identity, keys, created }: Input,
+  { method, tag, components, fields = {} }: Coverage,
 ): readonly string[] {
-  const { identity, authority, key, created } = input
   const list = components.map((name) => `"${name}"`).join(' ')
+  const { thumbprint } = identity.agentKey
   // web-bot-auth refuses a `created` of the current second on clocks that differ, and nonces that are not 64 bytes.
-  const parameters = `(${list});created=${created - 1};expires=${created + 290};nonce="${nonce(tag)}";keyid="${identity.keyId}";alg="ed25519";tag="${tag}"`
-  const known: Readonly<Record<string, string>> = {
-    '@method': method,
-    '@authority': authority,
-    '@path': '/',
-    ...fields,
-  }
+  const parameters = `(${list});created=${created - 1};expires=${created + 290};nonce="${nonce(tag)}";keyid="${thumbprint}";alg="ed25519";tag="${tag}"`
+  const known: Fields = { '@method': method, '@authority': AUTHORITY, '@path': '/', ...fields }
   const lines = components.map((name) => `"${name}": ${known[name]}`)
   const base = [...lines, `"@signature-params": ${parameters}`].join('\n')
   return [
     `Signature-Input: sig1=${parameters}`,
-    `Signature: sig1=:${sign(null, Buffer.from(base), key).toString('base64')}:`,
+    `Signature: sig1=:${sign(null, Buffer.from(base), keys.agent).toString('base64')}:`,
   ]
 }
 
@@ -102,11 +140,6 @@ function nonce(tag = ''): string {
   return randomBytes(tag === 'web-bot-auth' ? 64 : 18).toString('base64')
 }
 
-function get(authority: string, fields: readonly string[]): string {
-  return ['GET / HTTP/1.1', `Host: ${authority}`, 'Accept: */*', 'User-Agent: bench', ...fields, '', ''].join('\r\n')
-}
-
-function post(authority: string, fields: readonly string[]): string {
-  const head = ['POST / HTTP/1.1', `Host: ${authority}`, `Content-Length: ${Buffer.byteLength(BODY)}`, ...fields]
-  return [...head, '', BODY].join('\r\n')
+function get(fields: readonly string[]): string {
+  return ['GET / HTTP/1.1', `Host: ${AUTHORITY}`, 'Accept: */*', 'User-Agent: bench', ...fields, '', ''].join('\r\n')
 }

@@ -1,8 +1,16 @@
+import { createPublicKey } from 'node:crypto'
+import type { Check } from '@countermark/core'
 import { createGuard } from '@countermark/koa'
 import Koa, { type Middleware } from 'koa'
 import jwt from 'koa-jwt'
 import type { CreateListener } from '../server.ts'
-import { createChecks, GUARD_OPTIONS } from './countermark.ts'
+import {
+  type CreateChecks,
+  createBearerChecks,
+  createFullChecks,
+  createSignatureChecks,
+  GUARD_OPTIONS,
+} from './countermark.ts'
 
 function app(...middlewares: readonly Middleware[]): ReturnType<Koa['callback']> {
   const application = new Koa()
@@ -13,9 +21,24 @@ function app(...middlewares: readonly Middleware[]): ReturnType<Koa['callback']>
   return application.callback()
 }
 
+function guarded(createChecks: CreateChecks): CreateListener {
+  return (identity) => {
+    const checks = createChecks(identity)
+    return app(createGuard(GUARD_OPTIONS)(...(checks as unknown as [Check])))
+  }
+}
+
+/** As its README shows it: with a PEM. */
+const byKoaJwt: CreateListener = ({ issuerRsaKey }) => {
+  const key = createPublicKey({ key: issuerRsaKey.publicJwk, format: 'jwk' })
+  return app(jwt({ secret: key.export({ format: 'pem', type: 'spki' }).toString(), algorithms: ['RS256'] }))
+}
+
 /** Servers on Koa 3. */
 export const KOA_SERVERS: Readonly<Record<string, CreateListener>> = {
   koa3: () => app(),
-  'koa3+countermark': (identity) => app(createGuard(GUARD_OPTIONS)(...createChecks(identity))),
-  'koa3+koa-jwt': ({ rsaPublicPem }) => app(jwt({ secret: rsaPublicPem, algorithms: ['RS256'] })),
+  'koa3+countermark': guarded(createSignatureChecks),
+  'koa3+countermark full': guarded(createFullChecks),
+  'koa3+countermark bearer': guarded(createBearerChecks),
+  'koa3+koa-jwt': byKoaJwt,
 }

@@ -8,9 +8,17 @@ import { verifySignature as verifyByHttpMessageSig } from 'http-message-sig'
 import { createVerifier, httpbis } from 'http-message-signatures'
 import { verify as verifyWebBotAuth } from 'web-bot-auth'
 import { verifierFromJWK } from 'web-bot-auth/crypto'
-import { AUTHORITY } from '../requests.ts'
+import { AUTHORITY } from '../identity.ts'
 import type { CreateListener } from '../server.ts'
-import { createChecks, GUARD_OPTIONS } from './countermark.ts'
+import {
+  type CreateChecks,
+  createBearerChecks,
+  createDpopChecks,
+  createFullBodyChecks,
+  createFullChecks,
+  createSignatureChecks,
+  GUARD_OPTIONS,
+} from './countermark.ts'
 
 const ORIGIN = `https://${AUTHORITY}`
 
@@ -19,7 +27,11 @@ const ok: RequestListener = (_request, response) => {
 }
 
 /** Guarded node:http: what every adapter is made of, without a framework. */
-function guarded(options: Partial<GuardOptions> = {}, signature: Partial<VerifySignatureOptions> = {}): CreateListener {
+function guarded(
+  createChecks: CreateChecks,
+  options: Partial<GuardOptions> = {},
+  signature: Partial<VerifySignatureOptions> = {},
+): CreateListener {
   return (identity) => {
     const { compose, toAgentRequest } = createNodeGuard({ ...GUARD_OPTIONS, ...options })
     const guard: Guard = compose({}, createChecks(identity, signature))
@@ -38,8 +50,8 @@ function guarded(options: Partial<GuardOptions> = {}, signature: Partial<VerifyS
 }
 
 /** The unit: one verification of fixed bytes and nothing else. */
-const rawVerify: CreateListener = ({ publicJwk, unit }) => {
-  const key = createPublicKey({ key: publicJwk, format: 'jwk' })
+const rawVerify: CreateListener = ({ agentKey, unit }) => {
+  const key = createPublicKey({ key: agentKey.publicJwk, format: 'jwk' })
   const base = Buffer.from(unit.base)
   const signature = Buffer.from(unit.signature, 'base64')
   return (request, response) => {
@@ -49,8 +61,12 @@ const rawVerify: CreateListener = ({ publicJwk, unit }) => {
 }
 
 const byHttpMessageSignatures: CreateListener = (identity) => {
-  const key = createPublicKey({ key: identity.publicJwk, format: 'jwk' })
-  const verifier = { id: identity.keyId, algs: ['ed25519' as const], verify: createVerifier(key, 'ed25519') }
+  const key = createPublicKey({ key: identity.agentKey.publicJwk, format: 'jwk' })
+  const verifier = {
+    id: identity.agentKey.thumbprint,
+    algs: ['ed25519' as const],
+    verify: createVerifier(key, 'ed25519'),
+  }
   const config = {
     keyLookup: async () => verifier,
     requiredParams: ['created', 'keyid', 'nonce'],
@@ -66,7 +82,7 @@ const byHttpMessageSignatures: CreateListener = (identity) => {
 }
 
 const byHttpMessageSig: CreateListener = (identity) => {
-  const key = createPublicKey({ key: identity.publicJwk, format: 'jwk' })
+  const key = createPublicKey({ key: identity.agentKey.publicJwk, format: 'jwk' })
   const verifier = {
     algorithm: 'ed25519',
     verify: (data: Uint8Array, signature: Uint8Array) => verify(null, data, key, signature),
@@ -95,7 +111,7 @@ const byHttpMessageSig: CreateListener = (identity) => {
 }
 
 const byWebBotAuth: CreateListener = (identity) => {
-  const pending = verifierFromJWK(identity.publicJwk)
+  const pending = verifierFromJWK(identity.agentKey.publicJwk)
   return async (request, response) => {
     const url = ORIGIN + request.url
     const headers = request.headers as Record<string, string>
@@ -108,13 +124,20 @@ const byWebBotAuth: CreateListener = (identity) => {
 export const NODE_SERVERS: Readonly<Record<string, CreateListener>> = {
   node: () => ok,
   'node+raw-verify': rawVerify,
-  'node+countermark': guarded(),
-  'node+countermark body': guarded(),
-  'node+countermark simple-v1': guarded(),
-  'node+countermark refused early': guarded(),
-  'node+countermark sodium': (identity) => guarded({ verifier: sodiumVerifier() })(identity),
-  'node+countermark thread pool': (identity) =>
-    guarded({}, { queue: createVerificationQueue({ syncPerTurn: 0 }) })(identity),
+  'node+countermark': guarded(createSignatureChecks),
+  'node+countermark body': guarded(createSignatureChecks),
+  'node+countermark simple-v1': guarded(createSignatureChecks),
+  'node+countermark refused early': guarded(createSignatureChecks),
+  'node+countermark new tokens': guarded(createBearerChecks),
+  'node+countermark sodium': (identity) => guarded(createSignatureChecks, { verifier: sodiumVerifier() })(identity),
+  'node+countermark thread pool': (identity) => {
+    return guarded(createSignatureChecks, {}, { queue: createVerificationQueue({ syncPerTurn: 0 }) })(identity)
+  },
+  'node+countermark full': guarded(createFullChecks),
+  'node+countermark full sodium': (identity) => guarded(createFullChecks, { verifier: sodiumVerifier() })(identity),
+  'node+countermark full body': guarded(createFullBodyChecks),
+  'node+countermark bearer': guarded(createBearerChecks),
+  'node+countermark dpop': guarded(createDpopChecks),
   'node+http-message-signatures': byHttpMessageSignatures,
   'node+http-message-sig': byHttpMessageSig,
   'node+web-bot-auth': byWebBotAuth,

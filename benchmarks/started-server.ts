@@ -1,0 +1,23 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+
+/** A server of its own process, on core 0. */
+export interface StartedServer {
+  readonly port: number
+  readonly pid: number
+  readonly stop: () => void
+}
+
+/** Starts one variant's server and waits until it listens. */
+export function startServer(script: string, name: string, identityFile: string): Promise<StartedServer> {
+  const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, script, name], {
+    env: { ...process.env, BENCH_IDENTITY: identityFile, NODE_ENV: 'benchmark' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))
+    child.stdout?.on('data', (chunk: Buffer) => {
+      const port = /PORT (\d+)/.exec(chunk.toString())?.[1]
+      if (port !== undefined) resolve({ port: Number(port), pid: child.pid ?? 0, stop: () => void child.kill() })
+    })
+  })
+}
