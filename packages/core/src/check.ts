@@ -3,6 +3,7 @@ import type { JsonValue } from './canonical-json.ts'
 import type { Environment } from './environment.ts'
 import { Misconfigured } from './misconfigured.ts'
 import type { Refusal } from './refusal.ts'
+import type { ResourceMetadata } from './resource-metadata.ts'
 
 /** A response header field. */
 export type HeaderField = readonly [name: string, value: string]
@@ -30,6 +31,8 @@ export interface CheckDescription {
   readonly challenge?: (context: ChallengeContext) => readonly HeaderField[]
   /** A nonce that this check will recognise. */
   readonly issueNonce?: (environment: Environment) => string | undefined
+  /** What the check accepts, as members of the service's RFC 9728 document. */
+  readonly metadata?: ResourceMetadata
   /** Looks at the whole guard when it is composed. @throws Misconfigured */
   readonly inspect?: (guard: GuardDescription) => void
 }

@@ -1,3 +1,4 @@
+import { readViewMembers, type ViewMember, type ViewMembers } from './agent-view.ts'
 import { type FindOrigin, originFinder } from './authority.ts'
 import { bareCopy } from './bare-object.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -73,6 +74,8 @@ export interface GuardOptions {
   readonly onRefusal?: (decision: Decision) => void
   /** Codes of checks that are not ours. @default {} */
   readonly refusals?: Readonly<Record<string, RefusalRow>>
+  /** More members of what handlers see, each made of the view that it becomes part of. @default {} */
+  readonly view?: Readonly<Record<string, ViewMember>>
   /** @default the machine's clock */
   readonly clock?: Clock
   /** @default node:crypto */
@@ -97,11 +100,13 @@ export interface GuardSettings extends ReplyOptions {
   readonly observers: readonly Observer[]
   readonly recorder: Recorder | undefined
   readonly onRefusal: ((decision: Decision) => void) | undefined
+  readonly view: ViewMembers
   readonly clock: Clock
   readonly verifier: SignatureVerifier
 }
 
-const KNOWN = [
+/** The names of {@link GuardOptions}, for what takes them together with options of its own. */
+export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = [
   'authorities',
   'trustedProxies',
   'maxBodyBytes',
@@ -116,6 +121,7 @@ const KNOWN = [
   'recorder',
   'onRefusal',
   'refusals',
+  'view',
   'clock',
   'verifier',
   'development',
@@ -126,12 +132,12 @@ const KNOWN = [
  * @throws {@link Misconfigured}
  */
 export function createGuardSettings(options: GuardOptions, foreign: readonly string[] = []): GuardSettings {
-  requireKnownOptions('createGuard', options, [...KNOWN, ...foreign])
+  requireKnownOptions('createGuard', options, [...GUARD_OPTIONS, ...foreign])
   // Only what is left out has a default: `null` is refused like any other word.
   const own = bareCopy(options)
   const { authorities, trustedProxies = [], maxHeaderFields = 200 } = own
   const { statusMode = 'standard', errorDetail = 'code', mode = 'enforce', development = false } = own
-  const { minimumLevel = {}, open = {}, refusals = {}, clock = systemClock, verifier = nodeVerifier } = own
+  const { minimumLevel = {}, open = {}, refusals = {}, view = {}, clock = systemClock, verifier = nodeVerifier } = own
   return {
     originOf: originFinder(authorities),
     authorities: Array.isArray(authorities) ? [...authorities] : undefined,
@@ -145,6 +151,7 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
     ...readOpenRequests(open),
     ...readListeners(own),
     refusals: requireForeignRows(refusals),
+    view: readViewMembers(view),
     clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
     verifier: requireMethods('verifier', verifier, ['verify', 'verifyInThreadPool']),
     development: readDevelopment(development),

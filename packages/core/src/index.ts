@@ -1,7 +1,9 @@
 export { isAgentId, isKeyId } from './agent-id.ts'
 export type { AgentKey, AgentRecord, KeyQuery, KeySource, Scheme } from './agent-key.ts'
 export type { AgentRequest, RouteInfo } from './agent-request.ts'
+export type { ViewMember } from './agent-view.ts'
 export { DEFAULT_ALGORITHMS, isSignatureAlgorithm, SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
+export { type FindOrigin, type Origin, originFinder } from './authority.ts'
 export { decodeBase64, decodeBase64url } from './base64.ts'
 export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export {
@@ -35,6 +37,7 @@ export { createGuardComposer, type Guard, type GuardComposer } from './guard.ts'
 export { type ComposeGuard, createGuardFactory, type GuardFactory } from './guard-factory.ts'
 export {
   createGuardSettings,
+  GUARD_OPTIONS,
   type GuardOptions,
   type GuardSettings,
   type MinimumLevels,
@@ -56,11 +59,12 @@ export {
   requireWord,
 } from './option-checks.ts'
 export type { PublicJwk } from './public-jwk.ts'
-export { isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
+export { type Credential, isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
 export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
 export { rowOf } from './refusal-rows.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
 export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './reply.ts'
+export { mergeResourceMetadata, metadataUrl, type ResourceMetadata, requireMetadataPlace } from './resource-metadata.ts'
 export { isSafeMethod } from './safe-method.ts'
 export { hasSignatureLength, nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
 export { stateSettings } from './state-settings.ts'

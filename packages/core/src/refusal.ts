@@ -3,12 +3,17 @@ import type { RefusalCode } from './refusal-codes.ts'
 const REFUSAL = Symbol.for('countermark.refusal')
 const UNAVAILABLE = Symbol.for('countermark.unavailable')
 
+/** What a caller presents: a signature over the request, or a token with what proves that it is the caller's. */
+export type Credential = 'signature' | 'token'
+
 /** What may accompany a refusal. None of it reaches the caller unless its name says so. */
 export interface RefusalDetails {
   /** The error underneath, for operators. */
   readonly cause?: unknown
   /** Seconds for `Retry-After`. Sent. */
   readonly retryAfterSeconds?: number
+  /** Which credential is at fault, where the code alone does not say: only checks of that one offer a remedy. */
+  readonly credential?: Credential
   /** Parameters for challenges, such as the components a signature must cover. Sent by the check that understands them. */
   readonly hints?: Readonly<Record<string, unknown>>
   /** More members of the problem document (RFC 9457 section 3.2). Sent. */
@@ -22,6 +27,7 @@ export class Refusal extends Error {
   override readonly name: string = 'Refusal'
   readonly code: RefusalCode
   readonly retryAfterSeconds: number | undefined
+  readonly credential: Credential | undefined
   readonly hints: Readonly<Record<string, unknown>>
   readonly members: Readonly<Record<string, unknown>>
   readonly diagnosis: Readonly<Record<string, unknown>> | undefined
@@ -34,6 +40,7 @@ export class Refusal extends Error {
     Error.stackTraceLimit = limit
     this.code = code
     this.retryAfterSeconds = details.retryAfterSeconds
+    this.credential = details.credential
     this.hints = details.hints ?? {}
     this.members = details.members ?? {}
     this.diagnosis = details.diagnosis

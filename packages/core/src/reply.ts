@@ -112,7 +112,7 @@ function problem(
 ): Readonly<Record<string, unknown>> {
   const { development } = options
   const code = publicCode(refusal.code, options)
-  const error = signals ? row.signatureError : undefined
+  const error = signals && refusal.credential !== 'token' ? row.signatureError : undefined
   return {
     // First, so that they stand in for none of the others. A merged code says nothing more.
     ...(code === refusal.code ? refusal.members : {}),

@@ -6,6 +6,7 @@ import { createClientAddress } from './client-address.ts'
 import { createHeldBodies } from './held-bodies.ts'
 import { http2StreamOf } from './http2-message.ts'
 import { createRawBody } from './raw-body.ts'
+import { hostOf } from './request-host.ts'
 
 /** What a framework knows better than the message. */
 export interface NodeRequestInput {
@@ -26,7 +27,7 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
     const headers = completeFields(message)
     const target = originalUrl
     const queryStart = target.indexOf('?')
-    const origin = settings.originOf(nameOf(message, headers.lines('host')))
+    const origin = settings.originOf(hostOf(message, headers.lines('host')))
     const declaredLength = headers.only('content-length')
     const contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
     const hasBody = hasContent(message, headers, contentLength)
@@ -73,16 +74,4 @@ function hasContent(message: IncomingMessage, headers: HeaderFields, contentLeng
   const stream = http2StreamOf(message)
   if (stream !== undefined) return !stream.endAfterHeaders
   return headers.has('transfer-encoding') || (contentLength ?? 0) > 0
-}
-
-/** The host a request names; '' when it names none or several, which is nobody's name. */
-function nameOf(message: IncomingMessage, hosts: readonly string[]): string {
-  const pseudo = pseudoAuthority(message)
-  if (pseudo === undefined) return hosts.length === 1 ? (hosts[0] as string) : ''
-  return hosts.every((host) => host.toLowerCase() === pseudo.toLowerCase()) ? pseudo : ''
-}
-
-/** `:authority` of HTTP/2 (RFC 9113 section 8.3.1). It must agree with Host where both are there. */
-function pseudoAuthority(message: IncomingMessage & { readonly authority?: unknown }): string | undefined {
-  return message.httpVersionMajor >= 2 && typeof message.authority === 'string' ? message.authority : undefined
 }
