@@ -1,4 +1,4 @@
-import { type AgentView, isRefusal, isThenable } from '@countermark/core'
+import { type AgentFact, type AgentView, isRefusal, isThenable } from '@countermark/core'
 import type { FindArgument } from './arguments/read-arguments.ts'
 import { type Asking, askHost, examineScopes, limitScopes, type ScopesExamination } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
@@ -8,6 +8,9 @@ import { findWanted } from './scope-template.ts'
 /** Values that a handler has in hand: amounts in whole minor units, texts, lists of texts. */
 export type KnownValues = Readonly<Record<string, string | number | readonly string[]>>
 
+/** What is asked about: `req.agent`, or as much of it as matters. */
+export type AskedAgent = AgentFact & Pick<AgentView, 'delegation' | 'capability'>
+
 /**
  * Whether an agent may do something, for a decision inside a handler. It takes nothing: a request counts against its
  * budgets at the guard, amounts against theirs nowhere else, so a limit on amounts in a time is a no here. What needs an
@@ -16,7 +19,7 @@ export type KnownValues = Readonly<Record<string, string | number | readonly str
  * if (can(req.agent, 'refunds:create', { amount: 4200, currency: 'USD' }, rules)) await refund(order)
  */
 export function can(
-  agent: AgentView | undefined,
+  agent: AskedAgent | undefined,
   wanted: string,
   values: KnownValues = {},
   rules: CapabilityRules = capabilityRules(),

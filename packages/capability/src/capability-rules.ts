@@ -5,6 +5,7 @@ import {
   type DelegationFact,
   Misconfigured,
   requireKnownOptions,
+  requireMetadataPlace,
   requireMethods,
   requireObject,
   requireStrings,
@@ -59,7 +60,7 @@ export interface CapabilityRulesOptions {
   readonly budgets?: BudgetStore
   /** Who approves, and how tickets are judged. Without it, what needs approval is refused. */
   readonly approvals?: ApprovalOptions
-  /** URL of the RFC 9728 metadata; says that tokens are taken here, also where no guard before has seen one. */
+  /** URL of the RFC 9728 metadata, or its path on each of our origins; says that tokens are taken here, also where no guard before has seen one. */
   readonly resourceMetadata?: string
   /** For `can`; checks use the guard's. @default the machine's clock */
   readonly clock?: Clock
@@ -121,7 +122,7 @@ export function capabilityRules(options: CapabilityRulesOptions = {}): Capabilit
     ignoredDetailTypes: new Set(requireStrings('ignoredDetailTypes', options.ignoredDetailTypes ?? [])),
     budgets: options.budgets && requireMethods('budgets', options.budgets, ['reserve']),
     approvals: options.approvals && readApprovalOptions(options.approvals),
-    resourceMetadata: options.resourceMetadata === undefined ? undefined : requireUrl(options.resourceMetadata),
+    resourceMetadata: requireMetadataPlace('resourceMetadata', options.resourceMetadata),
     clock: requireMethods('clock', clock, ['wallMs']),
     zoneClock: createZoneClock(),
     findHoldings: createHoldingsFinder(),
@@ -143,10 +144,4 @@ function readHostConstraints(given: Readonly<Record<string, HostConstraint>>): R
     throw new Misconfigured('ERR_OPTION_INVALID', 'constraints maps names in snake_case to functions')
   }
   return new Map(Object.entries(given))
-}
-
-/** It stands between quotes in a header field. */
-function requireUrl(text: string): string {
-  if (typeof text === 'string' && /^https?:\/\/[\x21\x23-\x5b\x5d-\x7e]+$/.test(text)) return text
-  throw new Misconfigured('ERR_OPTION_INVALID', 'resourceMetadata must be an absolute URL')
 }

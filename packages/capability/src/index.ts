@@ -8,7 +8,7 @@ export { type LoadBlockOptions, loadCapabilityBlock } from './blocks/load-capabi
 export type { BudgetClaim, BudgetStore, Reservation } from './budgets/budget-store.ts'
 export { type MemoryBudgets, type MemoryBudgetsOptions, memoryBudgets } from './budgets/memory-budgets.ts'
 export { type RedisBudgetsOptions, redisBudgets } from './budgets/redis-budgets.ts'
-export { can, type KnownValues } from './can.ts'
+export { type AskedAgent, can, type KnownValues } from './can.ts'
 export {
   type CapabilityRules,
   type CapabilityRulesOptions,

@@ -1,4 +1,11 @@
-import { type ChallengeContext, type DelegationFact, type HeaderField, Refusal } from '@countermark/core'
+import {
+  type AgentRequest,
+  type ChallengeContext,
+  type DelegationFact,
+  type HeaderField,
+  metadataUrl,
+  Refusal,
+} from '@countermark/core'
 import type { CapabilityRules } from './capability-rules.ts'
 import type { Holdings } from './holdings.ts'
 import type { ScopeTemplate, WantedScope } from './scope-template.ts'
@@ -17,6 +24,7 @@ export interface InsufficientInput {
   readonly scopes: readonly FilledScope[]
   readonly takesTokens: boolean
   readonly rules: CapabilityRules
+  readonly request: AgentRequest
   /** Marks refusals of one check, so that another one of the same guard does not answer for it. */
   readonly owner: object
 }
@@ -39,12 +47,13 @@ export function challengeOf(owner: object, { refusal }: ChallengeContext): reado
 }
 
 /** `undefined` where another token would not help: this one has it all, or nothing can cover what is wanted. */
-function writeChallenge({ holdings, delegation, scopes, rules }: InsufficientInput): string | undefined {
+function writeChallenge({ holdings, delegation, scopes, rules, request }: InsufficientInput): string | undefined {
   const wanted = scopes.map((scope) => scope.wanted).filter((scope) => scope !== undefined)
   const missing = wanted.filter((scope) => !holdings.tokenCovers(scope))
   if (missing.length === 0) return undefined
   const scope = missing.map(({ text }) => text).join(' ')
   const scheme = delegation?.binding === 'jkt' ? 'DPoP' : 'Bearer'
-  const metadata = rules.resourceMetadata === undefined ? '' : `, resource_metadata="${rules.resourceMetadata}"`
+  const { resourceMetadata: place } = rules
+  const metadata = place === undefined ? '' : `, resource_metadata="${metadataUrl(place, request)}"`
   return `${scheme} error="insufficient_scope", scope="${scope}"${metadata}`
 }

@@ -9,12 +9,14 @@ import {
   isThenable,
   type ProofFact,
   Refusal,
+  type ResourceMetadata,
   stateSettings,
 } from '@countermark/core'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
 import { type Asking, limitScopes } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
 import { chooseAlternative } from './choose-alternative.ts'
+import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
 import { fulfil } from './fulfil.ts'
 import { type Holdings, requireUnrestricted } from './holdings.ts'
 import { challengeOf, type FilledScope, insufficientScope } from './insufficient-scope.ts'
@@ -62,6 +64,7 @@ export function requireCapability(
         ...stateSettings({ wanted, ceiling: rules.ceiling }, ['wanted', 'ceiling']),
         arguments: Object.keys(sources).sort(),
       },
+      metadata: describeScopes(alternatives),
       challenge: (context) => challengeOf(owner, context),
       inspect: ({ checks }) => {
         takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))
@@ -78,11 +81,20 @@ export function requireCapability(
       const [scopes = []] = filled
       if (covered.length === 0) {
         const offersTokens = takesTokens || delegation !== undefined
-        throw insufficientScope({ holdings, delegation, scopes, takesTokens: offersTokens, rules, owner })
+        throw insufficientScope({ holdings, delegation, scopes, takesTokens: offersTokens, rules, request, owner })
       }
       return decide(covered, { asking, holdings, caller, request, environment, route })
     },
   )
+}
+
+/** A scope with a parameter is none that a client could ask for: what it is depends on the request. */
+function describeScopes(alternatives: readonly (readonly ScopeTemplate[])[]): ResourceMetadata {
+  const scopes = alternatives.flat().filter(({ parameters }) => parameters.length === 0)
+  return {
+    scopes_supported: scopes.map(({ text, fill }) => fill({})?.text ?? text),
+    authorization_details_types_supported: [CAPABILITY_TYPE],
+  }
 }
 
 interface Exchange {

@@ -2,7 +2,6 @@ import {
   type AgentFact,
   type AgentRecord,
   type AgentRequest,
-  type AgentView,
   type CapabilityFact,
   type DelegationFact,
   isRefusal,
@@ -10,6 +9,7 @@ import {
 } from '@countermark/core'
 import { type AgentRequestInput, aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import type { ArgumentSources } from '../src/arguments/read-arguments.ts'
+import type { AskedAgent } from '../src/can.ts'
 import { type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'
 import { CAPABILITY_TYPE } from '../src/constraints/constraint-groups.ts'
 import { type Caller, requireCapability } from '../src/require-capability.ts'
@@ -93,8 +93,6 @@ export async function outcomeOf(input: AskInput): Promise<string> {
 }
 
 /** What a handler sees. */
-export function aView(caller: Caller): AgentView {
-  const { agent, delegation, capability } = caller
-  const rest = { keyId: undefined, thumbprint: undefined, proof: undefined, freshness: undefined }
-  return { ...agent, ...rest, requestId: 'r', delegation, capability, covered: () => false }
+export function aView({ agent, delegation, capability }: Caller): AskedAgent {
+  return { ...agent, delegation, capability }
 }

@@ -1,10 +1,17 @@
-import type { ChallengeContext, HeaderField, RefusalCode } from '@countermark/core'
+import {
+  type AgentRequest,
+  type ChallengeContext,
+  type HeaderField,
+  metadataUrl,
+  type Refusal,
+  type RefusalCode,
+} from '@countermark/core'
 import type { Dpop } from './dpop.ts'
 
 /** What a refused caller is told besides the code. */
 export interface ChallengeRules {
   readonly dpop: Dpop | undefined
-  /** URL of our RFC 9728 document. */
+  /** URL of our RFC 9728 document, or its path on each of our origins. */
   readonly resourceMetadata: string | undefined
 }
 
@@ -31,25 +38,39 @@ const OFFERS: ReadonlySet<RefusalCode> = new Set(['credentials_missing', 'scheme
 /** Writes `WWW-Authenticate` and `DPoP-Nonce` for a refusal of our guard. */
 export function writeTokenChallenge(context: ChallengeContext, rules: ChallengeRules): readonly HeaderField[] {
   const { refusal, request } = context
-  if (OFFERS.has(refusal.code)) return offers(request.authority, rules)
+  if (OFFERS.has(refusal.code)) return offers(request, rules)
   const error = ERRORS[refusal.code]
-  if (error === undefined || !isAboutTokens(context)) return []
-  const isDpop = error.includes('dpop') || /^dpop /i.test(request.headers.only('authorization') ?? '')
-  const parameters = isDpop ? { error, ...algorithmsOf(rules) } : { error, ...metadataOf(rules) }
-  const described = { ...parameters, error_description: refusal.code }
-  return [['WWW-Authenticate', write(isDpop ? 'DPoP' : 'Bearer', described)], ...nonceFor(error, context, rules)]
+  if (error === undefined || !isAboutTokens(refusal)) return []
+  const error_description = refusal.code
+  if (!error.includes('dpop') && !isDpop(request)) {
+    const bearer = challenge('Bearer', { error, ...metadataOf(request, rules), error_description })
+    // RFC 9449 section 7.2: whoever sent a bound token as a bearer learns how it is meant to be sent.
+    return error === 'invalid_token' ? [bearer, ...offerDpop(request, rules)] : [bearer]
+  }
+  const dpop = challenge('DPoP', { error, ...algorithmsOf(rules), ...metadataOf(request, rules), error_description })
+  return [dpop, ...nonceFor(error, context, rules)]
 }
 
 /** These codes also come from checks that know nothing of tokens. */
-function isAboutTokens({ refusal }: ChallengeContext): boolean {
-  if (refusal.code === 'request_malformed') return refusal.hints['token'] === true
-  return refusal.code !== 'replay_detected' || refusal.hints['dpop'] === true
+function isAboutTokens({ code, credential }: Refusal): boolean {
+  return credential === 'token' || (code !== 'request_malformed' && code !== 'replay_detected')
 }
 
-function offers(realm: string, rules: ChallengeRules): readonly HeaderField[] {
-  const bearer: HeaderField = ['WWW-Authenticate', write('Bearer', { realm, ...metadataOf(rules) })]
-  if (rules.dpop === undefined) return [bearer]
-  return [bearer, ['WWW-Authenticate', write('DPoP', algorithmsOf(rules))]]
+/** RFC 9449 section 7.1: the error stands with the scheme that was used. */
+function isDpop({ headers }: AgentRequest): boolean {
+  const authorization = headers.only('authorization') ?? ''
+  return /^dpop /i.test(authorization) || (headers.has('agent-delegation') && headers.has('dpop'))
+}
+
+/** RFC 6750 section 3.1: who presented nothing gets no error. */
+function offers(request: AgentRequest, rules: ChallengeRules): readonly HeaderField[] {
+  const bearer = challenge('Bearer', { realm: request.authority, ...metadataOf(request, rules) })
+  return [bearer, ...offerDpop(request, rules)]
+}
+
+function offerDpop(request: AgentRequest, rules: ChallengeRules): readonly HeaderField[] {
+  if (rules.dpop === undefined) return []
+  return [challenge('DPoP', { ...algorithmsOf(rules), ...metadataOf(request, rules) })]
 }
 
 /** RFC 9449 section 9: worth sending wherever a new proof is worth making. */
@@ -64,11 +85,11 @@ function algorithmsOf({ dpop }: ChallengeRules): Parameters {
   return dpop === undefined ? {} : { algs: dpop.algorithmNames }
 }
 
-function metadataOf({ resourceMetadata }: ChallengeRules): Parameters {
-  return resourceMetadata === undefined ? {} : { resource_metadata: resourceMetadata }
+function metadataOf(request: AgentRequest, { resourceMetadata }: ChallengeRules): Parameters {
+  return resourceMetadata === undefined ? {} : { resource_metadata: metadataUrl(resourceMetadata, request) }
 }
 
-function write(scheme: string, parameters: Parameters): string {
+function challenge(scheme: string, parameters: Parameters): HeaderField {
   const written = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)
-  return [scheme, written.join(', ')].join(' ').trimEnd()
+  return ['WWW-Authenticate', [scheme, written.join(', ')].join(' ').trimEnd()]
 }

@@ -1,8 +1,10 @@
 import {
   type KeySource,
   Misconfigured,
+  type ResourceMetadata,
   requireBoolean,
   requireKnownOptions,
+  requireMetadataPlace,
   requireNumber,
   requireWord,
 } from '@countermark/core'
@@ -13,6 +15,7 @@ import { createDpop, type Dpop, type DpopOptions } from './dpop.ts'
 import { type IssuerOptions, type IssuerSettings, readIssuerOptions } from './issuer-options.ts'
 import { requireNames } from './option-lists.ts'
 import type { TokenField } from './presented-token.ts'
+import { describeTokens } from './resource-metadata.ts'
 import type { Revocations } from './revocations.ts'
 import type { LinkRules } from './verify-links.ts'
 import type { TokenRules } from './verify-token.ts'
@@ -51,7 +54,7 @@ export interface VerifyDelegationOptions {
   readonly maxDepth?: number
   /** How far ahead issuers' clocks may be. Seconds; `exp` gets no grace. @default 30 */
   readonly clockSkewSeconds?: number
-  /** URL of our RFC 9728 document, for challenges. */
+  /** URL of our RFC 9728 document, or its path on each of our origins, for challenges. */
   readonly resourceMetadata?: string
   /** How many verified tokens are remembered. @default 10_000 */
   readonly rememberedTokens?: number
@@ -63,6 +66,7 @@ export interface DelegationSettings {
   readonly tokens: TokenRules
   readonly acceptance: AcceptanceRules
   readonly challenge: ChallengeRules
+  readonly metadata: ResourceMetadata
   readonly rememberedTokens: number
 }
 
@@ -95,7 +99,11 @@ export function readDelegationOptions(options: VerifyDelegationOptions): Delegat
     tokenFrom: requireWord('tokenFrom', tokenFrom, ['either', 'authorization', 'agent-delegation']),
     tokens: { issuers, audiences, maxDepth, links },
     acceptance: readAcceptance(options, dpop, agents),
-    challenge: { dpop, resourceMetadata: readUrl(resourceMetadata) },
+    challenge: {
+      dpop,
+      resourceMetadata: requireMetadataPlace('resourceMetadata', resourceMetadata),
+    },
+    metadata: describeTokens(options, dpop),
     rememberedTokens: requireNumber('rememberedTokens', rememberedTokens, { min: 0, max: 1_000_000 }),
   }
 }
@@ -156,9 +164,4 @@ function readOffline(
 
 function isEqual(granted: string, wanted: string): boolean {
   return granted === wanted
-}
-
-function readUrl(url: string | undefined): string | undefined {
-  if (url === undefined || (URL.canParse(url) && /^https?:[\x21\x23-\x5b\x5d-\x7e]+$/.test(url))) return url
-  throw new Misconfigured('ERR_OPTION_INVALID', 'resourceMetadata must be the URL of a document')
 }

@@ -137,7 +137,7 @@ function settle(result: ClaimResult): void {
 const QUOTA_RETRY_SECONDS = 10
 
 const ANSWERS: Readonly<Partial<Record<ClaimResult, () => Refusal>>> = {
-  replayed: () => new Refusal('replay_detected', 'this DPoP proof was used before; make a new one', { hints: DPOP }),
+  replayed: () => new Refusal('replay_detected', 'this DPoP proof was used before; make a new one', TOKEN),
   unproven: () =>
     new Refusal('dpop_nonce_required', 'made before the server could remember; make it again with the given nonce'),
   over_quota: () =>
@@ -147,7 +147,7 @@ const ANSWERS: Readonly<Partial<Record<ClaimResult, () => Refusal>>> = {
   full: () => new Unavailable('replay_store_unavailable', 'replay', 'the replay store is full'),
 }
 
-const DPOP = { dpop: true }
+const TOKEN = { credential: 'token' } as const
 
 function toUnavailable(cause: unknown): unknown {
   if (isRefusal(cause)) return cause

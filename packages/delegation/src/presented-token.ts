@@ -25,7 +25,9 @@ const IN_QUERY = /[?&]access_token=/
  */
 export function readPresentedToken(request: AgentRequest, from: TokenField | 'either'): PresentedToken {
   const token = findToken(request, from)
-  if (token === undefined) throw new Refusal('credentials_missing', 'a delegation token is required')
+  if (token === undefined) {
+    throw new Refusal('credentials_missing', 'a delegation token is required', { credential: 'token' })
+  }
   if (token.text.length > MAX_TOKEN_LENGTH) {
     throw malformedRequest(`a token must have at most ${MAX_TOKEN_LENGTH} characters`)
   }
@@ -53,7 +55,7 @@ function parseAuthorization(authorization: string): PresentedToken {
   return { text, scheme: scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer', field: 'authorization' }
 }
 
-/** RFC 6750 section 3.1: `invalid_request`. The hint is what tells our challenge that a token was involved. */
+/** RFC 6750 section 3.1: `invalid_request`. */
 function malformedRequest(message: string): Refusal {
-  return new Refusal('request_malformed', message, { hints: { token: true } })
+  return new Refusal('request_malformed', message, { credential: 'token' })
 }

@@ -28,7 +28,7 @@ import { verifyToken } from './verify-token.ts'
  * @throws {@link Misconfigured}
  */
 export function verifyDelegation(options: VerifyDelegationOptions): Check<object, DelegationFacts> {
-  const { tokenFrom, tokens, acceptance, challenge, rememberedTokens } = readDelegationOptions(options)
+  const { tokenFrom, tokens, acceptance, challenge, metadata, rememberedTokens } = readDelegationOptions(options)
   const remembered = createRememberedTokens(
     (text, environment) => verifyToken(text, tokens, environment),
     rememberedTokens,
@@ -39,6 +39,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       needs: [],
       adds: ['agent', 'delegation'],
       settings: { ...stateSettings(options, STATED_OPTIONS), issuers: options.issuers.map(stateIssuer) },
+      metadata,
       challenge: (context) => writeTokenChallenge(context, challenge),
       inspect: requireSignatureFirst,
     },

@@ -107,7 +107,7 @@ describe('what a refused caller is told', () => {
     expect((await told(undefined)).challenges).toEqual(['Bearer realm="api.example.com"'])
     expect((await told(undefined, { ...withDpop(), resourceMetadata })).challenges).toEqual([
       `Bearer realm="api.example.com", resource_metadata="${resourceMetadata}"`,
-      'DPoP algs="EdDSA Ed25519 ES256"',
+      `DPoP algs="EdDSA Ed25519 ES256", resource_metadata="${resourceMetadata}"`,
     ])
   })
 

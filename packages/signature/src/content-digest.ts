@@ -5,6 +5,9 @@ import { digestBase64 } from './sha-digest.ts'
 /** The algorithms that RFC 9530 section 5 calls active. All others are unknown or too weak to count. */
 export type DigestAlgorithm = 'sha-256' | 'sha-512'
 
+/** The same, the cheaper one first. */
+export const DIGEST_ALGORITHMS: readonly DigestAlgorithm[] = ['sha-256', 'sha-512']
+
 const ACTIVE: ReadonlyMap<string, 'sha256' | 'sha512'> = new Map([
   ['sha-256', 'sha256'],
   ['sha-512', 'sha512'],

@@ -34,6 +34,8 @@ export interface HttpSignaturesOptions {
 /** The same after validation. */
 export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptions, 'tags' | 'coverage'>> {
   readonly acceptsTag: (tag: unknown) => boolean
+  /** The tags to look at; `undefined` for any. */
+  readonly tags: readonly string[] | undefined
   /** The tag to ask for. */
   readonly tag: string | undefined
   readonly coverageFor: ReturnType<typeof createCoverage>
@@ -79,11 +81,12 @@ export function requireAlgorithms(algorithms: readonly SignatureAlgorithm[]): re
 
 function acceptedTags(
   tags: NonNullable<HttpSignaturesOptions['tags']>,
-): Pick<HttpSignatureSettings, 'acceptsTag' | 'tag'> {
-  if (tags === 'any') return { acceptsTag: () => true, tag: undefined }
+): Pick<HttpSignatureSettings, 'acceptsTag' | 'tag' | 'tags'> {
+  if (tags === 'any') return { acceptsTag: () => true, tag: undefined, tags: undefined }
   const isTag = (tag: unknown): boolean => tag === undefined || (typeof tag === 'string' && /^[\x20-\x7e]+$/.test(tag))
   if (!Array.isArray(tags) || tags.length === 0 || !tags.every(isTag)) {
     throw new Misconfigured('ERR_OPTION_INVALID', "tags must be 'any' or a list such as ['agent-auth', undefined]")
   }
-  return { acceptsTag: (tag) => tags.some((accepted) => accepted === tag), tag: tags[0] }
+  const named = tags.filter((tag) => tag !== undefined)
+  return { acceptsTag: (tag) => tags.some((accepted) => accepted === tag), tag: tags[0], tags: named }
 }

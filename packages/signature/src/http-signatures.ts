@@ -2,6 +2,7 @@ import { type AgentRequest, type Environment, isRefusal, Refusal, stateSettings 
 import { createComponentLists } from './component-lists.ts'
 import { readHttpCandidate } from './http-candidate.ts'
 import { writeHttpChallenge } from './http-challenge.ts'
+import { describeHttpSignatures } from './http-metadata.ts'
 import {
   HTTP_SIGNATURES_OPTIONS,
   type HttpSignaturesOptions,
@@ -50,6 +51,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
     isPresented: ({ headers }) =>
       headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),
     readCandidates,
+    metadata: describeHttpSignatures(settings, options.coverage),
     challenge: (context) => writeHttpChallenge(context, settings),
   }
 }

@@ -6,6 +6,7 @@ import type {
   JsonValue,
   KeyQuery,
   Level,
+  ResourceMetadata,
   Scheme,
   SignatureAlgorithm,
 } from '@countermark/core'
@@ -23,6 +24,8 @@ export interface SignatureScheme {
    * @throws Refusal
    */
   readonly readCandidates: (request: AgentRequest, environment: Environment) => readonly Candidate[]
+  /** What this form accepts, for the `agent_auth` member of the service's RFC 9728 document. */
+  readonly metadata?: ResourceMetadata
   /** Header fields that tell a refused caller how to sign. */
   readonly challenge: (context: ChallengeContext) => readonly HeaderField[]
 }

@@ -26,6 +26,7 @@ export function createSimpleV1(settings: SimpleSettings): SignatureScheme {
     isPresented: ({ headers }) =>
       headers.has(names.version) && headers.has(names.signature) && !headers.has('signature-input'),
     readCandidates: (request, environment) => [readCandidate(request, environment, settings, covered)],
+    metadata: { signature_algorithms: settings.algorithms },
     challenge: (context) => challengeOf(context, { version: '1', fields, nonce: context.nonce }),
   }
 }

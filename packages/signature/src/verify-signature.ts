@@ -10,9 +10,12 @@ import {
   type JsonValue,
   type KeySource,
   Misconfigured,
+  mergeResourceMetadata,
   type ProofFact,
   Refusal,
+  type ResourceMetadata,
   requireKnownOptions,
+  rowOf,
   type SignatureAlgorithm,
   stateSettings,
 } from '@countermark/core'
@@ -52,7 +55,11 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       needs: [],
       adds: ['agent', 'proof'],
       settings: stateSignatureSettings(accept, options),
-      challenge: (context) => withoutRepetition(accept.flatMap((scheme) => scheme.challenge(context))),
+      metadata: { agent_auth: describeForms(accept, algorithms) },
+      challenge: (context) =>
+        isAboutSignatures(context.refusal)
+          ? withoutRepetition(accept.flatMap((scheme) => scheme.challenge(context)))
+          : [],
       inspect: (guard) => requireReplayCheck(guard, replay),
     },
     (request, _facts, environment) => {
@@ -127,6 +134,22 @@ function requireReplayCheck({ checks }: GuardDescription, replay: 'elsewhere' | 
     'ERR_REPLAY_MISSING',
     "verifySignature alone accepts a captured request again; add preventReplay({ store }) or say replay: 'elsewhere'",
   )
+}
+
+/** Whether a signature made otherwise could help: a token, or a proof of possession, is nothing that signing mends. */
+function isAboutSignatures({ code, credential }: Refusal): boolean {
+  if (credential !== undefined) return credential === 'signature'
+  return code === 'credentials_missing' || rowOf(code)?.signatureError !== undefined
+}
+
+/** What all forms accept, in the words of the profile (section 16.2). */
+function describeForms(
+  accept: readonly SignatureScheme[],
+  algorithms: readonly SignatureAlgorithm[] | undefined,
+): ResourceMetadata {
+  const forms = accept.map(({ name, metadata = {} }) => ({ schemes: [name], ...metadata }))
+  const merged = mergeResourceMetadata([{ profile: '1' }, ...forms])
+  return algorithms === undefined ? merged : { ...merged, signature_algorithms: algorithms }
 }
 
 function withoutRepetition(fields: readonly HeaderField[]): readonly HeaderField[] {
