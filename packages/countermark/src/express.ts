@@ -1,1 +1,50 @@
-export {}
+import { createGuard, type ExpressRespond } from '@countermark/express'
+import type { RequestHandler } from 'express'
+import { type Countermark, composeCountermark } from './compose-countermark.ts'
+import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
+import type { MetadataDocument } from './metadata-document.ts'
+
+export type { AgentCan } from './agent-can.ts'
+export type { AgentGuards, Countermark, RequireScopes } from './compose-countermark.ts'
+export type {
+  CapabilityOptions,
+  CountermarkOptions,
+  DelegationOptions,
+  MetadataOptions,
+  SignatureOptions,
+} from './countermark-options.ts'
+
+/** Options of {@link countermark} for Express. */
+export interface ExpressCountermarkOptions extends CountermarkOptions {
+  /** `problem` answers refusals with problem+json; `next` hands them to the application's error handler. @default 'problem' */
+  readonly respond?: ExpressRespond
+}
+
+/**
+ * Guards an Express 4 or 5 application: mount it before body parsers.
+ * @example
+ * const agents = countermark({ authorities: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
+ * app.use(agents)
+ * app.post('/refunds', agents.require('refunds:create', { amount: body('/amount') }), handler)
+ * @throws Misconfigured
+ */
+export function countermark(options: ExpressCountermarkOptions): Countermark<RequestHandler> {
+  requireCountermarkOptions(options, ['respond'])
+  const { respond = 'problem', ...shared } = options
+  return composeCountermark<RequestHandler>(shared, {
+    createGuard: (guarding) => createGuard({ ...guarding, respond }),
+    publish,
+    inOrder: (first, second) =>
+      function countermarkMiddleware(req, res, next) {
+        first(req, res, (error?: unknown) => (error === undefined ? second(req, res, next) : next(error)))
+      },
+  })
+}
+
+function publish(document: MetadataDocument): RequestHandler {
+  return function resourceMetadataMiddleware(req, res, next) {
+    const answer = document.find(req, req.originalUrl)
+    if (answer === undefined) next()
+    else res.writeHead(200, answer.headers).end(answer.body)
+  }
+}

@@ -1,1 +1,53 @@
-export {}
+import { createGuard, type KoaRespond } from '@countermark/koa'
+import type { Middleware } from 'koa'
+import { type Countermark, composeCountermark } from './compose-countermark.ts'
+import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
+import type { MetadataDocument } from './metadata-document.ts'
+
+export type { AgentCan } from './agent-can.ts'
+export type { AgentGuards, Countermark, RequireScopes } from './compose-countermark.ts'
+export type {
+  CapabilityOptions,
+  CountermarkOptions,
+  DelegationOptions,
+  MetadataOptions,
+  SignatureOptions,
+} from './countermark-options.ts'
+
+/** Options of {@link countermark} for Koa. */
+export interface KoaCountermarkOptions extends CountermarkOptions {
+  /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware. @default 'problem' */
+  readonly respond?: KoaRespond
+}
+
+/**
+ * Guards a Koa 2 or 3 application: mount it before body parsers.
+ * @example
+ * const agents = countermark({ authorities: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
+ * app.use(agents)
+ * router.post('/refunds', agents.require('refunds:create', { amount: body('/amount') }), handler)
+ * @throws Misconfigured
+ */
+export function countermark(options: KoaCountermarkOptions): Countermark<Middleware> {
+  requireCountermarkOptions(options, ['respond'])
+  const { respond = 'problem', ...shared } = options
+  return composeCountermark<Middleware>(shared, {
+    createGuard: (guarding) => createGuard({ ...guarding, respond }),
+    publish,
+    inOrder: (first, second) =>
+      function countermarkMiddleware(ctx, next) {
+        return first(ctx, () => Promise.resolve(second(ctx, next)))
+      },
+  })
+}
+
+function publish(document: MetadataDocument): Middleware {
+  return function resourceMetadataMiddleware(ctx, next) {
+    const answer = document.find(ctx.req, ctx.originalUrl)
+    if (answer === undefined) return next()
+    ctx.status = 200
+    ctx.set(answer.headers)
+    ctx.body = answer.body
+    return undefined
+  }
+}

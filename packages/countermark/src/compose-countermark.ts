@@ -1,0 +1,117 @@
+import {
+  type ArgumentSources,
+  type CapabilityRules,
+  capabilityRules,
+  coversScope,
+  requireCapability,
+  type WantedScopes,
+} from '@countermark/capability'
+import {
+  type Check,
+  type ComposeGuard,
+  type GuardFactory,
+  type GuardOptions,
+  originFinder,
+  type RouteOptions,
+} from '@countermark/core'
+import { type DelegationFacts, verifyDelegation } from '@countermark/delegation'
+import { preventReplay } from '@countermark/replay'
+import { verifySignature } from '@countermark/signature'
+import { createAgentCan } from './agent-can.ts'
+import type { CountermarkOptions } from './countermark-options.ts'
+import { createMetadataDocument, type MetadataDocument, readMetadataOptions } from './metadata-document.ts'
+import { readResource } from './resource.ts'
+
+/** Guards one route by what the agent was granted: see `requireCapability` of @countermark/capability. */
+export type RequireScopes<Handler> = (wanted: WantedScopes, values?: ArgumentSources) => Handler
+
+/** Middleware that knows who calls, and guards for the routes behind it. */
+export type AgentGuards<Handler> = Handler & { readonly require: RequireScopes<Handler> }
+
+/** What `countermark` returns. */
+export type Countermark<Handler> = AgentGuards<Handler> & {
+  /** The same with other options, such as `{ optional: true }`, for the whole application or for one route. */
+  readonly with: (options: RouteOptions) => AgentGuards<Handler>
+  /** Makes guards of checks of your own, and of `idempotency`: they share what is known of a request. */
+  readonly guard: GuardFactory<Handler>
+  /** The RFC 9728 document alone, for where the middleware stands below a path and is not asked for it. */
+  readonly metadata: Handler
+}
+
+/** What one framework does in its own way. */
+export interface Framework<Handler> {
+  readonly createGuard: (options: GuardOptions) => GuardFactory<Handler>
+  /** Answers requests for the document and lets the others go on. */
+  readonly publish: (document: MetadataDocument) => Handler
+  readonly inOrder: (first: Handler, second: Handler) => Handler
+}
+
+/**
+ * Puts the checks into the one right order: signature, freshness, delegation; capabilities route by route.
+ * @throws Misconfigured
+ */
+export function composeCountermark<Handler extends object>(
+  options: CountermarkOptions,
+  { createGuard, publish, inOrder }: Framework<Handler>,
+): Countermark<Handler> {
+  const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...guarding } =
+    options
+  const { authorities, clock } = guarding
+  const findOrigin = originFinder(authorities)
+  const published = readResource(resource, typeof authorities === 'function' ? undefined : findOrigin)
+  const document = createMetadataDocument(published, readMetadataOptions(metadata ?? {}), findOrigin)
+  const resourceMetadata = published.place
+  const rules = capabilityRules({
+    ...capabilities,
+    ...(clock === undefined ? {} : { clock }),
+    ...(delegation === undefined ? {} : { resourceMetadata }),
+  })
+  const guard = createGuard({ ...guarding, view: { can: createAgentCan(rules) } })
+  const signed = verifySignature({ ...signatures, keys })
+  const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
+  const delegated = createDelegation({ ...options, resourceMetadata })
+  for (const check of [signed, delegated]) document.describe(check?.description)
+
+  const serve = publish(document)
+  const guardsOf = (compose: ComposeGuard<Handler>): AgentGuards<Handler> => {
+    const identify = delegated === undefined ? compose(signed, fresh) : compose(signed, fresh, delegated)
+    return Object.assign(inOrder(serve, identify), { require: requireWith(compose, rules, document) })
+  }
+  return Object.assign(guardsOf(guard), {
+    with: (routeOptions: RouteOptions) => guardsOf(guard.with(routeOptions)),
+    guard,
+    metadata: serve,
+  })
+}
+
+interface DelegationInput extends Pick<CountermarkOptions, 'delegation' | 'replay'> {
+  readonly resourceMetadata: string
+}
+
+function createDelegation({
+  delegation,
+  replay,
+  resourceMetadata,
+}: DelegationInput): Check<object, DelegationFacts> | undefined {
+  if (delegation === undefined) return undefined
+  const { dpop, offline, ...rest } = delegation
+  return verifyDelegation({
+    ...rest,
+    resourceMetadata,
+    ...(dpop === undefined ? {} : { dpop: { ...dpop, store: replay } }),
+    // One grammar of scopes for what is handed on and for what routes ask.
+    ...(offline === undefined ? {} : { offline: { coversScope, ...offline } }),
+  })
+}
+
+function requireWith<Handler>(
+  compose: ComposeGuard<Handler>,
+  rules: CapabilityRules,
+  document: MetadataDocument,
+): RequireScopes<Handler> {
+  return (wanted, values) => {
+    const check = requireCapability(wanted, values, rules)
+    document.describe(check.description)
+    return compose(check)
+  }
+}

@@ -1,0 +1,92 @@
+import type { CapabilityRulesOptions } from '@countermark/capability'
+import {
+  GUARD_OPTIONS,
+  type GuardOptions,
+  type KeySource,
+  Misconfigured,
+  type ReplayStore,
+  requireKnownOptions,
+  requireObject,
+} from '@countermark/core'
+import type { DpopOptions, VerifyDelegationOptions } from '@countermark/delegation'
+import type { PreventReplayOptions } from '@countermark/replay'
+import type { VerifySignatureOptions } from '@countermark/signature'
+
+/** Which signatures count. */
+export type SignatureOptions = Pick<VerifySignatureOptions, 'accept' | 'algorithms' | 'queue'>
+
+/** For whom agents act. DPoP proofs are remembered where signatures are. */
+export interface DelegationOptions extends Omit<VerifyDelegationOptions, 'resourceMetadata' | 'dpop'> {
+  /** Take DPoP proofs. @default tokens bound by `jkt` are refused */
+  readonly dpop?: Omit<DpopOptions, 'store'>
+}
+
+/** What all routes share: see `capabilityRules` of @countermark/capability. */
+export type CapabilityOptions = Omit<CapabilityRulesOptions, 'clock' | 'resourceMetadata'>
+
+/** What the service says of itself besides what its checks accept (RFC 9728 section 2). */
+export interface MetadataOptions {
+  /** Scopes that no route asks for by name, such as `dns:*:write` where routes ask for `dns:{zone}:write`. @default [] */
+  readonly scopes?: readonly string[]
+  /** For people. */
+  readonly name?: string
+  /** URL of a page for developers. */
+  readonly documentation?: string
+  /** URL of a page about how data may be used. */
+  readonly policy?: string
+  /** URL of the terms of service. */
+  readonly termsOfService?: string
+}
+
+/** Options of `countermark`: three are required, and those of `createGuard` may stand among them. */
+export interface CountermarkOptions extends Omit<GuardOptions, 'view'> {
+  /** Where agents' public keys come from, such as `registry(url)` or `staticKeys([…])`. Required. */
+  readonly keys: KeySource
+  /** Where used requests are remembered: `memoryReplayStore()` or `redisReplayStore({ client })`. Required. */
+  readonly replay: ReplayStore
+  /** What happens when that store cannot answer. @default 'refuse' */
+  readonly onStoreUnavailable?: NonNullable<PreventReplayOptions['onStoreUnavailable']>
+  /** @default RFC 9421 and the simple form, version 1 */
+  readonly signatures?: SignatureOptions
+  /** Asks every request for a token. @default agents act for themselves */
+  readonly delegation?: DelegationOptions
+  /** @default scopes of tokens and registry, without budgets and approvals */
+  readonly capabilities?: CapabilityOptions
+  /** Who this service is to issuers of tokens (RFC 9728 section 1.2), where it is not a whole origin. @default the origin that is called */
+  readonly resource?: string
+  /** @default nothing besides what the checks accept */
+  readonly metadata?: MetadataOptions
+}
+
+const OWN = [
+  ...['keys', 'replay', 'onStoreUnavailable', 'signatures', 'delegation', 'capabilities', 'resource', 'metadata'],
+] as const
+
+/**
+ * Refuses misspelt options, missing ones, and those that would contradict others. What is in them is judged by the parts.
+ * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
+ */
+export function requireCountermarkOptions(options: CountermarkOptions, foreign: readonly string[]): void {
+  const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view')
+  requireKnownOptions('countermark', options, [...OWN, ...guardOptions, ...foreign])
+  const { replay, signatures, delegation, capabilities } = options
+  if (typeof replay?.claim !== 'function') {
+    throw new Misconfigured(
+      'ERR_OPTION_MISSING',
+      'replay must be a store: memoryReplayStore() or redisReplayStore({ client })',
+    )
+  }
+  refuseDecided('signatures', signatures, ['keys', 'replay'])
+  refuseDecided('delegation', delegation, ['resourceMetadata'])
+  refuseDecided('delegation.dpop', delegation?.dpop, ['store'])
+  refuseDecided('capabilities', capabilities, ['clock', 'resourceMetadata'])
+}
+
+/** What is said once must not be said otherwise in a second place. */
+function refuseDecided(name: string, given: object | undefined, decided: readonly string[]): void {
+  if (given === undefined) return
+  requireObject(name, given)
+  const contradicting = decided.find((option) => Object.hasOwn(given, option))
+  if (contradicting === undefined) return
+  throw new Misconfigured('ERR_OPTION_UNKNOWN', `countermark decides ${name}.${contradicting} itself: leave it out`)
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http'
+import {
+  type CheckDescription,
+  type FindOrigin,
+  Misconfigured,
+  mergeResourceMetadata,
+  type ResourceMetadata,
+  requireObject,
+  requireStrings,
+} from '@countermark/core'
+import { originOf } from '@countermark/core/node'
+import type { MetadataOptions } from './countermark-options.ts'
+import type { Resource } from './resource.ts'
+
+/** The document as it is sent. */
+export interface MetadataAnswer {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** The document that says what a service accepts (RFC 9728). */
+export interface MetadataDocument {
+  /** Adds what a check accepts. */
+  readonly describe: (description: CheckDescription | undefined) => void
+  /** The answer to a request for the document; `undefined` for every other request. */
+  readonly find: (message: IncomingMessage, target: string) => MetadataAnswer | undefined
+}
+
+/**
+ * Prepares the document of a service. It is open to everybody, browsers of other origins included: it says nothing that a
+ * refusal does not say as well.
+ * @throws {@link Misconfigured}
+ */
+export function createMetadataDocument(
+  { identifier, path }: Resource,
+  own: ResourceMetadata,
+  findOrigin: FindOrigin,
+): MetadataDocument {
+  let members = own
+  let written: { readonly resource: string; readonly answer: MetadataAnswer } | undefined
+  return {
+    describe: (description) => {
+      members = mergeResourceMetadata([members, description?.metadata ?? {}])
+      written = undefined
+    },
+    find: (message, target) => {
+      if (!isFor(path, message, target)) return undefined
+      const origin = originOf(message, findOrigin)
+      if (origin === undefined) return undefined
+      const resource = identifier ?? `${origin.scheme}://${origin.authority}`
+      if (written?.resource !== resource) written = { resource, answer: write(resource, members) }
+      return written.answer
+    },
+  }
+}
+
+function isFor(path: string, { method }: IncomingMessage, target: string): boolean {
+  if (!target.startsWith(path) || (method !== 'GET' && method !== 'HEAD')) return false
+  return target.length === path.length || target[path.length] === '?'
+}
+
+/** How long clients and caches keep it: short enough for a deploy that changes it. */
+const MAX_AGE_SECONDS = 300
+
+function write(resource: string, members: ResourceMetadata): MetadataAnswer {
+  // RFC 9728 section 3.2: members without values are left out.
+  const stated = Object.entries(members).filter(([, value]) => !Array.isArray(value) || value.length > 0)
+  const body = JSON.stringify({ resource, ...Object.fromEntries(stated) })
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    'Cache-Control': `public, max-age=${MAX_AGE_SECONDS}`,
+    'Access-Control-Allow-Origin': '*',
+  }
+  return { headers, body }
+}
+
+/**
+ * What the service says of itself.
+ * @throws {@link Misconfigured}
+ */
+export function readMetadataOptions(options: MetadataOptions): ResourceMetadata {
+  requireObject('metadata', options, ['scopes', 'name', 'documentation', 'policy', 'termsOfService'])
+  const { scopes, name, documentation, policy, termsOfService } = options
+  if (name !== undefined && (typeof name !== 'string' || name === '')) throw invalid('metadata.name must be a text')
+  return {
+    ...(scopes === undefined ? {} : { scopes_supported: requireStrings('metadata.scopes', scopes) }),
+    ...(name === undefined ? {} : { resource_name: name }),
+    ...readPage('documentation', 'resource_documentation', documentation),
+    ...readPage('policy', 'resource_policy_uri', policy),
+    ...readPage('termsOfService', 'resource_tos_uri', termsOfService),
+  }
+}
+
+function readPage(name: string, member: string, url: string | undefined): ResourceMetadata {
+  if (url === undefined) return {}
+  if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) return { [member]: url }
+  throw invalid(`metadata.${name} must be the URL of a page`)
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', message)
+}

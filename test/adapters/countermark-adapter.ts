@@ -1,0 +1,59 @@
+import type { GuardFactory, GuardOptions, KeySource, ReplayStore } from '@countermark/core'
+import { memoryReplayStore } from '@countermark/replay'
+import type { AdapterUnderTest, CreateAdapterChecks } from '@countermark/testing'
+import type { Countermark, CountermarkOptions } from 'countermark/express'
+import { createSignatureChecks } from './signature-checks.ts'
+
+/** One of the two umbrella calls, as far as both take the same. */
+export type Umbrella<Middleware> = (
+  options: CountermarkOptions & { readonly respond?: 'problem' },
+) => Countermark<Middleware>
+
+/** A framework behind the umbrella. */
+export interface UmbrellaUnderTest<Middleware> {
+  /** For the shared suite: whoever composes the suite's two checks gets the umbrella's middleware. */
+  readonly adapter: AdapterUnderTest<Middleware>
+  readonly createChecks: CreateAdapterChecks
+  /** Makes an umbrella that knows the agent of the application that is started next. */
+  readonly createAgents: (options?: Partial<CountermarkOptions>) => Countermark<Middleware>
+}
+
+/** Puts a framework's umbrella under test. */
+export function umbrellaUnderTest<Middleware>(
+  adapter: AdapterUnderTest<Middleware>,
+  countermark: Umbrella<Middleware>,
+): UmbrellaUnderTest<Middleware> {
+  // The suite makes checks, which know keys, after guards: both are looked up when a request comes.
+  let known: { readonly keys: KeySource; readonly replay: ReplayStore; readonly checks: readonly unknown[] } | undefined
+  const current = (): NonNullable<typeof known> => {
+    if (known === undefined) throw new Error('the suite makes its checks before requests come')
+    return known
+  }
+  const keys: KeySource = { name: 'late', findKeys: (...asked) => current().keys.findKeys(...asked) }
+  const replay: ReplayStore = {
+    name: 'memory',
+    claim: (...claim) => current().replay.claim(...claim),
+    issueNonce: (environment) => current().replay.issueNonce(environment),
+  }
+  const createAgents = (options: Partial<CountermarkOptions> = {}): Countermark<Middleware> =>
+    countermark({ authorities: ['api.example.com'], keys, replay, ...options })
+  const createGuard = (options: GuardOptions): GuardFactory<Middleware> => {
+    const { view: _ours, ...shared } = options
+    const agents = createAgents(shared)
+    const isIdentification = (checks: readonly unknown[]): boolean =>
+      checks.length === 2 && checks.every((check, index) => check === current().checks[index])
+    type Compose = (...checks: readonly unknown[]) => Middleware
+    const choose = (identify: Middleware, compose: Compose): Compose => {
+      return (...checks) => (isIdentification(checks) ? identify : compose(...checks))
+    }
+    const withOptions: GuardFactory<Middleware>['with'] = (route) =>
+      choose(agents.with(route), agents.guard.with(route) as Compose)
+    return Object.assign(choose(agents, agents.guard as Compose), { with: withOptions })
+  }
+  const createChecks: CreateAdapterChecks = (agentKeys) => {
+    const checks = createSignatureChecks(agentKeys)
+    known = { keys: agentKeys, replay: memoryReplayStore({ startedAt: 0 }), checks: [checks.verify, checks.once] }
+    return checks
+  }
+  return { adapter: { ...adapter, createGuard }, createChecks, createAgents }
+}

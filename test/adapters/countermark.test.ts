@@ -1,0 +1,238 @@
+import { delegateOffline } from '@countermark/delegation'
+import {
+  type AdapterUnderTest,
+  type GuardedApp,
+  problemOf,
+  type RawResponse,
+  type RequestToSign,
+  useGuardedApps,
+} from '@countermark/testing'
+import { type Countermark, type CountermarkOptions, countermark as expressCountermark } from 'countermark/express'
+import { countermark as koaCountermark } from 'countermark/koa'
+import express from 'express'
+import express4 from 'express4'
+import Koa from 'koa'
+import Koa2 from 'koa2'
+import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
+import { aRefund, limits, outcomeOf, REFUND } from './capability-world.ts'
+import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
+import { expressAdapter } from './express-adapter.ts'
+import { koaAdapter } from './koa-adapter.ts'
+
+const METADATA = '/.well-known/oauth-protected-resource'
+const AUDIENCE = 'https://api.example.com'
+
+describeCountermark('Express 4', expressAdapter(express4), expressCountermark)
+describeCountermark('Express 5', expressAdapter(express), expressCountermark)
+describeCountermark('Koa 2', koaAdapter(Koa2), koaCountermark)
+describeCountermark('Koa 3', koaAdapter(Koa), koaCountermark)
+
+function describeCountermark<Middleware>(
+  name: string,
+  framework: AdapterUnderTest<Middleware>,
+  countermark: Umbrella<Middleware>,
+): void {
+  describe(`countermark on ${name}`, () => {
+    const { adapter, createChecks, createAgents } = umbrellaUnderTest(framework, countermark)
+    const start = useGuardedApps(adapter, createChecks)
+    let issuer: TestIssuer
+
+    beforeAll(async () => {
+      issuer = await createTestIssuer()
+    })
+
+    /** An application in ten lines: everybody signs, and brings a token where `delegation` says so. */
+    const startApp = (
+      options: Partial<CountermarkOptions> = {},
+      use: (agents: Countermark<Middleware>) => Middleware = (agents) => agents,
+    ): Promise<GuardedApp> =>
+      start({
+        build: ({ app, handler }) => {
+          const agents = createAgents(options)
+          app.use(use(agents))
+          app.route('post', '/refunds', agents.require('refunds:create', REFUND), handler)
+          app.route('get', '/zones/:zone', agents.require('dns:{zone}:read'), handler)
+          app.use(handler)
+        },
+      })
+    const delegation = (): NonNullable<CountermarkOptions['delegation']> => ({
+      issuers: [issuer.options()],
+      audience: AUDIENCE,
+    })
+    const bearing = async (claims: Members = {}): Promise<Readonly<Record<string, string>>> => {
+      const now = Math.floor(Date.now() / 1000)
+      return { Authorization: `Bearer ${await issuer.mint({ iat: now, exp: now + 60, ...claims })}` }
+    }
+    const refund = async (app: GuardedApp, amount: number, claims: Members): Promise<RawResponse> =>
+      app.send(aRefund({ amount, currency: 'USD' }, await bearing(claims)))
+
+    describe('with three options', () => {
+      it('lets a signed request pass, once', async () => {
+        const app = await startApp()
+        const once: RequestToSign = { target: '/orders', nonce: 'once' }
+        expect([outcomeOf(await app.send(once)), outcomeOf(await app.send(once))]).toEqual([
+          'allowed',
+          'replay_detected',
+        ])
+        expect(app.runs.map(({ agent }) => agent?.id)).toEqual(['agt_buyer'])
+      })
+
+      it('refuses what nobody signed, and asks for no token', async () => {
+        const response = await (await startApp()).sendPlain()
+        expect(challengesOf(response)).toEqual([
+          'Signature realm="api.example.com"',
+          expect.stringMatching(/^Agent-Auth version="1"/),
+        ])
+      })
+
+      it('goes by what the registry grants', async () => {
+        const app = await startApp()
+        expect(outcomeOf(await app.send(aRefund({ amount: 1 })))).toBe('insufficient_scope')
+      })
+
+      it('lets strangers pass where that is said, as far as a route that asks for something', async () => {
+        const app = await startApp({}, (agents) => agents.with({ optional: true }))
+        expect([outcomeOf(await app.sendPlain()), app.runs[0]?.agent]).toEqual(['allowed', undefined])
+        expect(outcomeOf(await app.sendPlain({ target: '/zones/a' }))).toBe('credentials_missing')
+      })
+    })
+
+    describe('with delegation', () => {
+      it('knows for whom the agent acts, and asks every request for that', async () => {
+        const app = await startApp({ delegation: delegation() })
+        expect(outcomeOf(await app.send({ headers: await bearing() }))).toBe('allowed')
+        expect(app.runs[0]?.agent).toMatchObject({ level: 'signed', delegation: { subject: 'user_17' } })
+        expect(outcomeOf(await app.send({}))).toBe('credentials_missing')
+      })
+
+      it('goes by scopes and limits of the token', async () => {
+        const app = await startApp({ delegation: delegation() })
+        const scope = 'refunds:create'
+        const [authorization_details] = limits({ max_amount: { value: 5000, currency: 'USD' } }).authorizationDetails
+        expect(outcomeOf(await refund(app, 5000, { scope, authorization_details }))).toBe('allowed')
+        expect(outcomeOf(await refund(app, 5001, { scope, authorization_details }))).toBe('constraint_violation')
+      })
+
+      it('says what is missing, and where to read about it', async () => {
+        const app = await startApp({ delegation: delegation() })
+        const response = await app.send({ target: '/zones/z1', headers: await bearing() })
+        expect([response.status, challengesOf(response)]).toEqual([
+          403,
+          [`Bearer error="insufficient_scope", scope="dns:z1:read", resource_metadata="${AUDIENCE}${METADATA}"`],
+        ])
+      })
+
+      it('answers handlers that ask what else the agent may do', async () => {
+        const app = await startApp({ delegation: delegation() })
+        await app.send({ headers: await bearing({ scope: 'refunds:create' }) })
+        const agent = app.runs[0]?.agent
+        expect([agent?.can('refunds:create', { amount: 1 }), agent?.can('dns:z1:read')]).toEqual([true, false])
+        expect(Object.isFrozen(agent)).toBe(true)
+      })
+
+      it('takes DPoP proofs, remembered where signatures are', async () => {
+        const app = await startApp({ delegation: { ...delegation(), dpop: {} } })
+        const response = await app.sendPlain()
+        expect(challengesOf(response)).toContain(
+          `DPoP algs="EdDSA Ed25519 ES256", resource_metadata="${AUDIENCE}${METADATA}"`,
+        )
+      })
+
+      it('compares scopes that agents hand on by the grammar of routes', async () => {
+        const app = await startApp({ delegation: { ...delegation(), offline: {} } })
+        const clerk = await createTestIssuer()
+        const [jwk] = clerk.jwks.keys
+        const claims = { act: { sub: 'agt_clerk' }, scope: 'refunds:*', cnf: { jwk }, max_depth: 1 }
+        const [, token = ''] = (await bearing(claims))['Authorization']?.split(' ') ?? []
+        const to = { agentId: 'agt_buyer', key: app.agent.publicJwk }
+        const handedOn = await delegateOffline({ token, key: clerk.privateKey, to, scopes: ['refunds:create'] })
+        const response = await app.send(aRefund({ amount: 1 }, { Authorization: `Bearer ${handedOn}` }))
+        expect(outcomeOf(response)).toBe('allowed')
+      })
+    })
+
+    describe('its metadata', () => {
+      it('says to everybody what is accepted', async () => {
+        const app = await startApp({ delegation: { ...delegation(), dpop: {} }, metadata: { name: 'Orders' } })
+        const response = await app.sendPlain({ target: METADATA, headers: [['Origin', 'https://shop.example']] })
+        expect(response.status).toBe(200)
+        expect(JSON.parse(response.text)).toEqual({
+          resource: AUDIENCE,
+          resource_name: 'Orders',
+          authorization_servers: ['https://auth.example.com'],
+          bearer_methods_supported: ['header'],
+          scopes_supported: ['refunds:create'],
+          authorization_details_types_supported: ['urn:agent-auth:capability:1'],
+          dpop_signing_alg_values_supported: ['EdDSA', 'Ed25519', 'ES256'],
+          dpop_bound_access_tokens_required: false,
+          agent_auth: {
+            profile: '1',
+            schemes: ['httpsig', 'simple-v1', 'dpop'],
+            tags: ['agent-auth', 'web-bot-auth'],
+            signature_algorithms: ['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'],
+            required_components: ['@method', '@authority', '@path', '@query'],
+            additional_signature_components: ['content-digest'],
+            covered_when_present: expect.arrayContaining(['authorization', 'dpop', 'content-type']),
+            signature_window: 300,
+            nonce: 'required-unsafe',
+            content_digest: ['sha-256', 'sha-512'],
+          },
+        })
+        expect(['content-type', 'cache-control', 'access-control-allow-origin'].map(response.header)).toEqual([
+          'application/json',
+          'public, max-age=300',
+          '*',
+        ])
+      })
+
+      it('is where every challenge of tokens points to', async () => {
+        const app = await startApp({ delegation: delegation() })
+        const [, url = ''] = /resource_metadata="([^"]+)"/.exec(challengesOf(await app.sendPlain()).join()) ?? []
+        const { pathname } = new URL(url)
+        const { resource } = JSON.parse((await app.sendPlain({ target: pathname })).text)
+        // RFC 9728 section 3.3: otherwise clients must not use it.
+        expect([url, resource]).toEqual([AUDIENCE + METADATA, AUDIENCE])
+      })
+
+      it('stands where the path of the resource says', async () => {
+        const app = await startApp({ delegation: delegation(), resource: `${AUDIENCE}/v1` })
+        const response = await app.sendPlain({ target: `${METADATA}/v1?fresh` })
+        expect(JSON.parse(response.text)).toMatchObject({ resource: `${AUDIENCE}/v1` })
+        expect(challengesOf(await app.sendPlain()).join()).toContain(`"${AUDIENCE}${METADATA}/v1"`)
+        expect((await app.sendPlain({ target: METADATA })).status).toBe(401)
+      })
+
+      it('answers HEAD without content, and no other method', async () => {
+        const app = await startApp()
+        const response = await app.sendPlain({ method: 'HEAD', target: METADATA })
+        expect([response.status, Number(response.header('content-length')) > 100]).toEqual([200, true])
+        expect((await app.sendPlain({ method: 'POST', target: METADATA })).status).toBe(401)
+        expect((await app.sendPlain({ target: `${METADATA}/other` })).status).toBe(401)
+      })
+
+      it('is each of our origins’ own, and nobody else’s', async () => {
+        const app = await startApp({ authorities: ['api.example.com', 'http://localhost:8080'] })
+        const ask = (host: string) => app.sendPlain({ target: METADATA, headers: [['Host', host]] })
+        expect(JSON.parse((await ask('localhost:8080')).text)).toMatchObject({ resource: 'http://localhost:8080' })
+        expect(problemOf(await ask('evil.example'))).toMatchObject({ code: 'authority_mismatch' })
+      })
+
+      it('can be mounted alone, where the guard stands below a path', async () => {
+        const app = await start({
+          build: ({ app: outer, handler }) => {
+            const agents = createAgents()
+            outer.use(agents.metadata)
+            outer.mount('app', '/api', (inner) => inner.use(agents, handler))
+            outer.use(handler)
+          },
+        })
+        const ask = async (target: string) => (await app.sendPlain({ target })).status
+        expect([await ask(METADATA), await ask('/api/orders'), await ask('/')]).toEqual([200, 401, 200])
+      })
+    })
+  })
+}
+
+function challengesOf(response: RawResponse): readonly string[] {
+  return response.headerLines.filter(([name]) => name.toLowerCase() === 'www-authenticate').map(([, value]) => value)
+}
