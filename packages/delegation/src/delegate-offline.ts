@@ -1,9 +1,10 @@
-import { createPublicKey, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { createPrivateKey, createPublicKey, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
 import {
   type Clock,
   importPublicKey,
   isRefusal,
   Misconfigured,
+  type PublicJwk,
   type Refusal,
   requireKnownOptions,
   requireNumber,
@@ -31,12 +32,12 @@ export interface LinkSigner {
 export interface DelegateOfflineOptions {
   /** The token as it was received, links included. */
   readonly token: string
-  /** The key that the token is bound to. */
-  readonly key: KeyObject | LinkSigner
+  /** The key that the token is bound to: the private half, as a KeyObject or PEM, or what signs with it. */
+  readonly key: KeyObject | string | LinkSigner
   /** Who hands it on, where the token says so by another claim than `act`. @default `act.sub`, or `sub` */
   readonly from?: string
   /** Who receives it. Its key is a public JWK, or a thumbprint that services know. */
-  readonly to: { readonly agentId: string; readonly key: JsonObject | string }
+  readonly to: { readonly agentId: string; readonly key: PublicJwk | JsonObject | string }
   /** What the receiver may do: nothing that is not in the token. */
   readonly scopes: readonly string[]
   /** How long the receiver may do it; never longer than the token lives. @default 300 */
@@ -121,7 +122,7 @@ function createClaims(options: DelegateOfflineOptions, before: LastPiece): JsonO
   }
 }
 
-function bindingOf(key: JsonObject | string): JsonObject {
+function bindingOf(key: PublicJwk | JsonObject | string): JsonObject {
   if (typeof key === 'string') return { kid: key }
   const { kty, crv, x, y, n, e } = key
   const jwk = { kty, crv, x, y, n, e }
@@ -134,12 +135,23 @@ function bindingOf(key: JsonObject | string): JsonObject {
   return { jwk }
 }
 
-function toSigner(key: KeyObject | LinkSigner): LinkSigner {
-  if ('sign' in key) return key
-  const row = key.type === 'private' ? SIGNERS.find((candidate) => candidate.fits(key)) : undefined
-  if (row === undefined) throw new Misconfigured('ERR_KEY_MATERIAL', 'key must be a private Ed25519 or ECDSA key')
+function toSigner(given: DelegateOfflineOptions['key']): LinkSigner {
+  if (typeof given === 'object' && 'sign' in given) return given
+  const key = typeof given === 'string' ? parsePrivateKey(given) : given
+  const row = key?.type === 'private' ? SIGNERS.find((candidate) => candidate.fits(key)) : undefined
+  if (key === undefined || row === undefined) {
+    throw new Misconfigured('ERR_KEY_MATERIAL', 'key must be a private Ed25519 or ECDSA key')
+  }
   const thumbprint = thumbprintOf(createPublicKey(key).export({ format: 'jwk' }))
   return { algorithm: row.algorithm, thumbprint, sign: (data) => row.sign(key, data) }
+}
+
+function parsePrivateKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    return undefined // OpenSSL's words may quote the text
+  }
 }
 
 interface SignerRow {

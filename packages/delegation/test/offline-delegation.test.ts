@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import type { AgentKey } from '@countermark/core'
 import { memoryReplayStore } from '@countermark/replay'
 import { agentKeyOf, createTestAgent, keySourceOf } from '@countermark/testing'
@@ -154,6 +155,8 @@ describe('a revocation', () => {
 describe('delegateOffline', () => {
   it.each<readonly [string, Partial<DelegateOfflineOptions>]>([
     ['bound to', { key: worker.privateKey }],
+    ['private Ed25519', { key: 'agent-key.pem' }],
+    ['private Ed25519', { key: createPublicKey(buyer.privateKey) }],
     ['scopes', { scopes: ['a b'] }],
     ['lifetimeSeconds', { lifetimeSeconds: 0 }],
     ['maxDepth', { maxDepth: -1 }],
@@ -167,6 +170,11 @@ describe('delegateOffline', () => {
   it('refuses a token that is bound to no key, or that has grown too long', async () => {
     await expect(handOn({ token: await mint({ cnf: undefined }) })).rejects.toThrow('bound to a key')
     await expect(handOn({ token: await mint({ pad: 'x'.repeat(5500) }) })).rejects.toThrow('too long')
+  })
+
+  it('takes the key as PEM, as agents keep it', async () => {
+    const key = buyer.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+    expect(await codeOf(await handOn({ key }))).toBe('accepted')
   })
 
   it('never promises more time than there is', async () => {
