@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createAgentFetch, generateAgentKey, readRefusal } from '@countermark/client'
 import { delegateOffline } from '@countermark/delegation'
@@ -62,9 +62,9 @@ const token = await new SignJWT({
 // The concierge hands work on without asking anybody, and says how far: refunds of one order.
 const oneOrder = { type: 'urn:agent-auth:capability:1', actions: ['billing_api:call'], identifier: '12345' }
 async function handOn(to: typeof support, scopes: readonly string[]): Promise<string> {
-  const key = createPrivateKey(concierge.privateKey)
-  const receiver = { agentId: to.agentId, key: { ...to.publicJwk } }
-  return delegateOffline({ token, key, to: receiver, scopes, authorizationDetails: [oneOrder] })
+  const receiver = { agentId: to.agentId, key: to.publicJwk }
+  const authorizationDetails = [oneOrder]
+  return delegateOffline({ token, key: concierge.privateKey, to: receiver, scopes, authorizationDetails })
 }
 
 function fetchAs({ agentId, privateKey }: typeof support, bearer: string): typeof fetch {
