@@ -198,13 +198,16 @@ export const FLOOD_SCENE: Scene = {
   play: async (world) => {
     const shop = shopOf(world)
     const before = world.keys.requests()
+    const begun = performance.now()
     const flood = Array.from({ length: 1000 }, (_, index) =>
       attack(shop, world.mallory, { target: '/orders', agentId: null, keyId: `unknown-${index}` }),
     )
     const good = await world.buyer.fetch(`${shop.origin}/orders`)
     await Promise.all(flood)
     const asked = world.keys.requests() - before
-    return asked <= 20 ? outcomeOf(good) : `the registry was asked ${asked} times`
+    // Twenty, and another one every three seconds.
+    const most = 20 + (performance.now() - begun) / 3000
+    return asked <= most ? outcomeOf(good) : `the registry was asked ${asked} times`
   },
 }
 

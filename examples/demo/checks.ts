@@ -34,8 +34,8 @@ export function createGuardOptions({ origins }: BackendConfig): GuardOptions {
 export function createChecks(config: BackendConfig) {
   const { registryUrl } = config
   const keys = registry(registryUrl, LOOPBACK)
-  const redis = config.redisPort === undefined ? undefined : new Redis(config.redisPort, '127.0.0.1')
-  const store = redis === undefined ? memoryReplayStore() : redisReplayStore({ client: redis })
+  const redis = findRedis(config)
+  const store = redis === undefined ? memoryReplayStore() : redisReplayStore(redis)
   const revocations = createRevocations({ staleAfterSeconds: 5 })
   const rules = createRules(config, { keys, store, redis })
   return {
@@ -52,7 +52,17 @@ interface Memory {
   readonly keys: KeySource
   readonly store: ReplayStore
   readonly revocations: Revocations
-  readonly redis: Redis | undefined
+  readonly redis: SharedRedis | undefined
+}
+
+interface SharedRedis {
+  readonly client: Redis
+  readonly deadlineMs: number
+}
+
+/** What must be known to every process of a service. The deadline is that of a machine that does everything at once. */
+function findRedis({ redisPort }: BackendConfig): SharedRedis | undefined {
+  return redisPort === undefined ? undefined : { client: new Redis(redisPort, '127.0.0.1'), deadlineMs: 1000 }
 }
 
 /** Everything of the demo is on this machine. */
@@ -82,7 +92,7 @@ function createRules(
 ): CapabilityRules {
   const url = 'https://approvals.example.com/requests'
   return capabilityRules({
-    budgets: redis === undefined ? memoryBudgets() : redisBudgets({ client: redis, prefix: `${service}:budgets:` }),
+    budgets: redis === undefined ? memoryBudgets() : redisBudgets({ ...redis, prefix: `${service}:budgets:` }),
     approvals: { issuer: approver, keys, audience, store, url },
   })
 }
@@ -103,7 +113,7 @@ function createRouteChecks(rules: CapabilityRules) {
   }
 }
 
-function createIdempotency({ service }: BackendConfig, redis: Redis | undefined): Idempotency {
-  const store = redis === undefined ? memoryAnswers() : redisAnswers({ client: redis, prefix: `${service}:answers:` })
+function createIdempotency({ service }: BackendConfig, redis: SharedRedis | undefined): Idempotency {
+  const store = redis === undefined ? memoryAnswers() : redisAnswers({ ...redis, prefix: `${service}:answers:` })
   return idempotency({ store })
 }

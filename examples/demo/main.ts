@@ -1,15 +1,23 @@
 import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
+import { CAPABILITY_SCENES } from './capability-scenes.ts'
+import { CHAIN_ATTACK_SCENES } from './chain-attack-scenes.ts'
 import { DAY_SCENES } from './day-scenes.ts'
 import { DELEGATION_SCENES } from './delegation-scenes.ts'
 import { GOOD_SCENES } from './good-scenes.ts'
+import { MID_RUN_SCENES } from './mid-run-scenes.ts'
 import type { Scene } from './scene.ts'
 import { heading, type SceneResult, say, table, tick } from './screen.ts'
+import { TOKEN_ATTACK_SCENES } from './token-attack-scenes.ts'
 import { createWorld, type World } from './world.ts'
 
 const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['An honest agent', GOOD_SCENES],
   ['Attackers', ATTACK_SCENES],
   ['On somebody’s behalf', DELEGATION_SCENES],
+  ['Tokens in wrong hands', TOKEN_ATTACK_SCENES],
+  ['Chains that claim too much', CHAIN_ATTACK_SCENES],
+  ['While it runs', MID_RUN_SCENES],
+  ['How far a grant goes', CAPABILITY_SCENES],
   ['Ordinary days', DAY_SCENES],
   ['A flood', [FLOOD_SCENE]],
 ]
