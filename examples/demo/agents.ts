@@ -16,6 +16,8 @@ export interface Agents {
   /** What the assistant hands on goes to the courier, and what that one hands on to the runner. */
   readonly courier: Delegate
   readonly runner: Delegate
+  /** The registry says that it may give back two euros and nothing else. */
+  readonly trainee: Delegate
 }
 
 /** The honest agent's calls. */
@@ -38,12 +40,15 @@ export async function createAgents(
   const victim = await createTestAgent({ agentId: 'agt_victim' })
   const mallory = await createTestAgent({ agentId: 'agt_mallory' })
   for (const { agentId, keyId, publicJwk } of [victim, mallory]) keys.put(agentId, { keyId, jwk: publicJwk })
-  const [assistant, courier, runner] = await Promise.all([
+  const [assistant, courier, runner, trainee] = await Promise.all([
     createDelegate('agt_assistant', { keys, origins }),
     createDelegate('agt_courier', { keys, origins }),
     createDelegate('agt_runner', { keys, origins }),
+    createDelegate('agt_trainee', { keys, origins }),
   ])
-  return { buyer: createBuyer(keys, origins, responseKey), victim, mallory, assistant, courier, runner }
+  const twoEuros = { value: 200, currency: 'EUR' }
+  keys.limit('agt_trainee', { capabilities: ['refunds:create'], constraints: { max_refund_amount: twoEuros } })
+  return { buyer: createBuyer(keys, origins, responseKey), victim, mallory, assistant, courier, runner, trainee }
 }
 
 function createBuyer(keys: KeyRegistry, origins: readonly string[], responseKey: KeyObject): Buyer {

@@ -1,15 +1,14 @@
 import { problemOf, type RequestToSign } from '@countermark/testing'
 import { aRefund, ask, outcomeOfAsking, type Question, READ, unlike } from './ask.ts'
 import { rawOutcome, type Scene } from './scene.ts'
-import { atBoth, grantTo, type Service } from './service.ts'
+import { atBoth, grantTo, refundsWithin, type Service } from './service.ts'
 import type { World } from './world.ts'
 
 const TEN_EUROS = { value: 1000, currency: 'EUR' }
 
 /** user_17 lets the assistant give money back, within limits. */
 function mintLimited({ issuer, assistant }: World, service: Service, constraints: object): Promise<string> {
-  const details = [{ type: 'urn:agent-auth:capability:1', constraints }]
-  return issuer.mint({ ...grantTo(assistant, service, 'refunds:create'), authorization_details: details })
+  return issuer.mint(refundsWithin(assistant, service, constraints))
 }
 
 /** A request within a limit passes; another one is refused, and told which limit it was. */
@@ -97,5 +96,28 @@ export const CAPABILITY_SCENES: readonly Scene[] = [
     const more = await issuer.mint({ ...grant, scope: `${grant.scope} ${named}` })
     const second = await outcomeOfAsking({ service, agent, token: more, request })
     return second === '200' ? rawOutcome(answer) : `with all that was named it was ${second}`
+  }),
+  atBoth('a part that was handed on with a lower limit', '403 constraint_violation', async (service, world) => {
+    const { issuer, assistant, courier: agent } = world
+    const limits = refundsWithin(assistant, service, { max_refund_amount: TEN_EUROS })
+    const token = await issuer.mint({ ...limits, max_depth: 1 })
+    const whole = await outcomeOfAsking({ service, agent: assistant, token, request: aRefund(1000) })
+    if (whole !== '201') return `with the whole it was ${whole}`
+    const lower = { max_refund_amount: { value: 500, currency: 'EUR' } }
+    const authorizationDetails = [{ type: 'urn:agent-auth:capability:1', constraints: lower }]
+    const part = await assistant.handOn(token, agent, { scopes: ['refunds:create'], authorizationDetails })
+    return unlike({ service, agent, token: part, request: aRefund(500) }, { request: aRefund(501) })
+  }),
+  atBoth('a token that allows more than the registry', '403 constraint_violation', async (service, world) => {
+    const { issuer, trainee: agent } = world
+    const token = await issuer.mint(refundsWithin(agent, service, { max_refund_amount: TEN_EUROS }))
+    return unlike({ service, agent, token, request: aRefund(200) }, { request: aRefund(201) })
+  }),
+  atBoth('a scope that the registry does not give that agent', '403 insufficient_scope', async (service, world) => {
+    const { issuer, trainee: agent, assistant } = world
+    const scope = 'customers:user_17:read'
+    const other = await issuer.mint(grantTo(assistant, service, scope))
+    const token = await issuer.mint(grantTo(agent, service, scope))
+    return unlike({ service, agent: assistant, token: other }, { agent, token })
   }),
 ]

@@ -1,22 +1,66 @@
 import assert from 'node:assert/strict'
+import { proveByDpop } from './dpop-prover.ts'
 import { outcomeOf, type Scene } from './scene.ts'
 import { atBoth, grantTo, urlAt } from './service.ts'
+
+const SCOPE = 'customers:user_17:read'
+const READING = { scopes: [SCOPE] }
 
 /** Who acts for whom, as it should be. */
 export const DELEGATION_SCENES: readonly Scene[] = [
   atBoth('user → agent: the handler sees both', '200', async (service, { issuer, assistant }) => {
-    const token = await issuer.mint(grantTo(assistant, service, 'customers:user_17:read'))
+    const token = await issuer.mint(grantTo(assistant, service, SCOPE))
     const response = await assistant.fetchWith(token)(urlAt(service, '/customers/user_17'))
     return expectCaller(response, { agent: 'agt_assistant', level: 'signed', user: 'user_17', through: [] })
   }),
   atBoth('user → agent → sub-agent, handed on offline', '200', async (service, { issuer, assistant, courier }) => {
     const token = await issuer.mint({ ...grantTo(assistant, service, 'customers:*:read'), max_depth: 1 })
-    const handedOn = await assistant.handOn(token, courier, { scopes: ['customers:user_17:read'] })
-    const response = await courier.fetchWith(handedOn)(urlAt(service, '/customers/user_17'))
-    return expectCaller(response, {
-      ...{ agent: 'agt_courier', level: 'signed', user: 'user_17' },
-      through: ['agt_assistant'],
-    })
+    const part = await assistant.handOn(token, courier, READING)
+    const response = await courier.fetchWith(part)(urlAt(service, '/customers/user_17'))
+    const through = ['agt_assistant']
+    return expectCaller(response, { agent: 'agt_courier', level: 'signed', user: 'user_17', through })
+  }),
+  atBoth('and on to a third agent', '200', async (service, { issuer, assistant, courier, runner }) => {
+    const token = await issuer.mint({ ...grantTo(assistant, service, 'customers:*:read'), max_depth: 2 })
+    const part = await assistant.handOn(token, courier, { ...READING, maxDepth: 1 })
+    const lastPart = await courier.handOn(part, runner, READING)
+    const response = await runner.fetchWith(lastPart)(urlAt(service, '/customers/user_17'))
+    const through = ['agt_courier', 'agt_assistant']
+    return expectCaller(response, { agent: 'agt_runner', level: 'signed', user: 'user_17', through })
+  }),
+  atBoth('user → agent → agent, exchanged at the issuer', '200', async (service, { issuer, courier }) => {
+    const act = { sub: 'agt_courier', act: { sub: 'agt_assistant' } }
+    const token = await issuer.mint({ ...grantTo(courier, service, SCOPE), act })
+    const response = await courier.fetchWith(token)(urlAt(service, '/customers/user_17'))
+    const through = ['agt_assistant']
+    return expectCaller(response, { agent: 'agt_courier', level: 'signed', user: 'user_17', through })
+  }),
+  atBoth('an agent for itself, with its own plain token', '200', async (service, { issuer, assistant }) => {
+    const token = await issuer.mintPlain({ sub: 'agt_assistant', name: 'Assistant', scopes: [SCOPE] })
+    const response = await assistant.fetchWith(token)(urlAt(service, '/customers/user_17'))
+    return expectCaller(response, { agent: 'agt_assistant', level: 'signed', user: 'agt_assistant', through: [] })
+  }),
+  atBoth('a bearer may read where nothing more is asked', '200', async (service, { issuer, assistant }) => {
+    const token = await issuer.mint({ ...grantTo(assistant, service, 'catalogue:read'), cnf: undefined })
+    const response = await fetch(urlAt(service, '/catalogue'), { headers: { Authorization: `Bearer ${token}` } })
+    return expectCaller(response, { agent: 'agt_assistant', level: 'bearer', user: 'user_17', through: [] })
+  }),
+  atBoth('and may not write there', '401 scheme_not_allowed', async (service, { issuer, assistant }) => {
+    const token = await issuer.mint({ ...grantTo(assistant, service, 'reviews:write'), cnf: undefined })
+    const headers = { Authorization: `Bearer ${token}` }
+    return outcomeOf(await fetch(urlAt(service, '/reviews'), { method: 'POST', headers }))
+  }),
+  atBoth('a key shown by DPoP, with the service’s nonce', '201', async (service, { issuer, assistant }) => {
+    const cnf = { jkt: assistant.thumbprint }
+    const token = await issuer.mint({ ...grantTo(assistant, service, 'reviews:write'), cnf })
+    const input = { method: 'POST', url: urlAt(service, '/reviews'), token }
+    const post = async (nonce: string | undefined): Promise<Response> => {
+      const headers = { Authorization: `DPoP ${token}`, DPoP: await proveByDpop(assistant, { ...input, nonce }) }
+      return fetch(input.url, { method: 'POST', headers })
+    }
+    const nonce = (await post(undefined)).headers.get('dpop-nonce') ?? undefined
+    const seen = { agent: 'agt_assistant', level: 'bound', user: 'user_17', through: [] }
+    return expectCaller(await post(nonce), seen)
   }),
 ]
 

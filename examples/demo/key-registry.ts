@@ -9,11 +9,19 @@ export interface RegisteredKey {
   readonly notAfter?: number
 }
 
+/** Members of an agent's record that its tokens are cut to. */
+export interface Ceiling {
+  readonly capabilities: readonly string[]
+  readonly constraints: object
+}
+
 /** A registry of agents and keys, as docs/protocol/registry-document.md describes it. */
 export interface KeyRegistry {
   readonly url: string
   /** Adds a key; the agent's other keys stay. */
   readonly put: (agentId: string, key: RegisteredKey) => void
+  /** Says what an agent may do at most, whatever its tokens say. */
+  readonly limit: (agentId: string, ceiling: Ceiling) => void
   /** Answers with 500 from now on, or no longer. */
   readonly fail: (failing: boolean) => void
   /** How often it was asked. */
@@ -24,6 +32,7 @@ export interface KeyRegistry {
 /** Starts a registry on a free port. */
 export async function createKeyRegistry(): Promise<KeyRegistry> {
   const agents = new Map<string, RegisteredKey[]>()
+  const ceilings = new Map<string, Ceiling>()
   let failing = false
   let requests = 0
   const server = createServer((request, response) => {
@@ -40,12 +49,13 @@ export async function createKeyRegistry(): Promise<KeyRegistry> {
       : [...agents].find(([, keys]) => keys.some((key) => key.keyId === keyId))?.[0]
     if (found === undefined) return undefined
     const keys = agents.get(found)?.map(({ keyId: id, jwk, notAfter }) => ({ id, jwk, notAfter }))
-    return { id: found, owner: 'demo team', state: 'active', keys }
+    return { id: found, owner: 'demo team', state: 'active', keys, ...ceilings.get(found) }
   }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/agent-keys`,
     put: (agentId, key) => void agents.set(agentId, [...(agents.get(agentId) ?? []), key]),
+    limit: (agentId, ceiling) => void ceilings.set(agentId, ceiling),
     fail: (now) => {
       failing = now
     },

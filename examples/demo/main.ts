@@ -1,10 +1,13 @@
 import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
 import { CAPABILITY_SCENES } from './capability-scenes.ts'
 import { CHAIN_ATTACK_SCENES } from './chain-attack-scenes.ts'
+import { CONSENT_SCENES } from './consent-scenes.ts'
 import { DAY_SCENES } from './day-scenes.ts'
 import { DELEGATION_SCENES } from './delegation-scenes.ts'
+import { DPOP_SCENES } from './dpop-scenes.ts'
 import { GOOD_SCENES } from './good-scenes.ts'
 import { MID_RUN_SCENES } from './mid-run-scenes.ts'
+import { ONCE_SCENES } from './once-scenes.ts'
 import type { Scene } from './scene.ts'
 import { heading, type SceneResult, say, table, tick } from './screen.ts'
 import { TOKEN_ATTACK_SCENES } from './token-attack-scenes.ts'
@@ -15,9 +18,12 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['Attackers', ATTACK_SCENES],
   ['On somebody’s behalf', DELEGATION_SCENES],
   ['Tokens in wrong hands', TOKEN_ATTACK_SCENES],
+  ['Keys shown by DPoP', DPOP_SCENES],
   ['Chains that claim too much', CHAIN_ATTACK_SCENES],
   ['While it runs', MID_RUN_SCENES],
   ['How far a grant goes', CAPABILITY_SCENES],
+  ['With a human’s consent', CONSENT_SCENES],
+  ['Counted, and done once', ONCE_SCENES],
   ['Ordinary days', DAY_SCENES],
   ['A flood', [FLOOD_SCENE]],
 ]

@@ -38,3 +38,9 @@ export function urlAt({ backend, prefix }: Service, path: string): string {
 export function grantTo({ agentId, publicJwk }: TestAgent, { audience }: Service, scope: string) {
   return { sub: 'user_17', aud: audience, client_id: agentId, act: { sub: agentId }, cnf: { jwk: publicJwk }, scope }
 }
+
+/** The same for giving money back, within limits (RFC 9396). */
+export function refundsWithin(agent: TestAgent, service: Service, constraints: object) {
+  const details = [{ type: 'urn:agent-auth:capability:1', constraints }]
+  return { ...grantTo(agent, service, 'refunds:create'), authorization_details: details }
+}
