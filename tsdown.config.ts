@@ -7,6 +7,8 @@ function builds({ name, folder, manifest }: WorkspacePackage): readonly UserConf
   const entry = Object.values(manifest.exports).flatMap((target) =>
     typeof target === 'string' || target['@countermark/source'] === undefined ? [] : [target['@countermark/source']],
   )
+  for (const file of Object.values(manifest.bin ?? {}))
+    entry.push(file.replace('./dist/', './src/').replace('.mjs', '.ts'))
   // Nothing is bundled but what CommonJS cannot load: jose is published as ES modules only.
   const onlyBundle = Object.keys(manifest.dependencies ?? {}).filter((name) => name === 'jose')
   const shared: UserConfig = {

@@ -1,4 +1,4 @@
-import type { Level, Scheme } from '@countermark/core'
+import type { Level, PublicJwk, Scheme, SignatureAlgorithm } from '@countermark/core'
 
 /** Version of the schema below. A member is added without a new version; one that changes its meaning gets one. */
 export const AUDIT_SCHEMA_VERSION = 1
@@ -8,32 +8,50 @@ export interface AuditAgent {
   readonly id: string
   readonly level: Level
   readonly scheme: Scheme
-  readonly type?: string
-  readonly version?: string
-  readonly owner?: string
+  readonly type?: string | undefined
+  readonly version?: string | undefined
+  readonly owner?: string | undefined
   /** JWK thumbprint of the key that signed (RFC 7638), and the name its source gives it. */
-  readonly thumbprint?: string
-  readonly keyId?: string
+  readonly thumbprint?: string | undefined
+  readonly keyId?: string | undefined
   /** Which running instance of the agent, as it says itself. */
-  readonly instance?: string
+  readonly instance?: string | undefined
 }
 
 /** Somebody in the chain of delegation. */
 export interface AuditActor {
   readonly id: string
-  readonly issuer?: string
+  readonly issuer?: string | undefined
 }
 
 /** For whom the agent acted, and through whose hands. */
 export interface AuditDelegation {
   readonly issuer: string
-  readonly tokenId?: string
-  readonly actor: AuditActor
-  readonly priorActors: readonly AuditActor[]
+  readonly tokenId?: string | undefined
+  /** Who acts now, where that is the agent itself: the whole chain, which may name people, stands in `private.actors`. */
+  readonly actor?: AuditActor | undefined
+  /** How many hands the rights went through, the agent's included. */
+  readonly depth: number
   readonly scopes: readonly string[]
   readonly binding: string
   readonly issuedAt: string
   readonly expiresAt: string
+}
+
+/** How much of an action a third party can check without us, most first. docs/protocol/audit-record.md tells how. */
+export type EvidenceGrade = 'signature' | 'signature+token' | 'signature+content' | 'possession' | 'bearer' | 'none'
+
+/** What proves a decision's facts. What was signed, and the signature, stand in `private.signed`. */
+export interface AuditEvidence {
+  readonly grade: EvidenceGrade
+  readonly algorithm?: SignatureAlgorithm | string | undefined
+  readonly publicKey?: PublicJwk | undefined
+  /** Unix seconds, as the signer dated it. */
+  readonly created?: number | undefined
+  /** Covered components whose values were replaced by their SHA-256. */
+  readonly masked?: readonly string[] | undefined
+  /** SHA-256, base64url, of the salt of `private.user` and the token's claims: see the documentation. */
+  readonly claimsHash?: string | undefined
 }
 
 /** One decision of one guard. Times are ISO 8601 in UTC with milliseconds. */
@@ -44,26 +62,40 @@ export interface DecisionRecord {
   readonly id: string
   readonly at: string
   readonly requestId: string
-  readonly traceId?: string
+  readonly traceId?: string | undefined
   /** What became of it, by which check, and why; `code` only where something was refused. */
   readonly decision: 'allow' | 'deny' | 'observe'
   readonly check: string
-  readonly code?: string
+  readonly code?: string | undefined
   /** The status that was, or in observe mode would have been, answered. */
-  readonly status?: number
+  readonly status?: number | undefined
   /** The operator's reason: the refusal's message. */
-  readonly reason?: string
-  readonly agent?: AuditAgent
-  readonly delegation?: AuditDelegation
-  readonly action: { readonly method: string; readonly capabilities?: readonly string[]; readonly approval?: string }
-  readonly resource: { readonly authority: string; readonly route?: string; readonly dataClass?: string }
-  /** SHA-256, base64url, of the query and the content: the arguments without their values. */
-  readonly argumentHash?: string
+  readonly reason?: string | undefined
+  readonly agent?: AuditAgent | undefined
+  readonly delegation?: AuditDelegation | undefined
+  readonly action: {
+    readonly method: string
+    readonly capabilities?: readonly string[] | undefined
+    readonly approval?: string | undefined
+  }
+  readonly resource: AuditResource
+  /**
+   * SHA-256, base64url, of the salt of `private.target`, the query and the content's digest: who has the request can compare,
+   * and once the salt is erased nobody can guess.
+   */
+  readonly argumentHash?: string | undefined
   /** Hash of how the guard was configured. */
   readonly configuration: string
   /** Commitments to the members of `private`, by name: SHA-256, base64url, of salt and value. */
   readonly commitments: Readonly<Record<string, string>>
-  readonly evidence: Readonly<Record<string, unknown>>
+  readonly evidence: AuditEvidence
+}
+
+/** What was asked for. The path and the query as sent stand in `private.target`. */
+export interface AuditResource {
+  readonly authority: string
+  readonly route?: string | undefined
+  readonly dataClass?: string | undefined
 }
 
 /** How a request ended whose decision was recorded before. */
@@ -78,6 +110,8 @@ export interface OutcomeRecord {
   readonly status: number
   readonly durationMs: number
   readonly aborted: boolean
+  /** The route that handled it, which a guard in front of the router cannot know. */
+  readonly route?: string | undefined
 }
 
 /** Everything else that a trail tells: administration, delegation, erasure. */

@@ -16,9 +16,24 @@ export interface PlacedRecord {
 export interface SealedRecord extends PlacedRecord {
   /** `hash` of the record before; of the chain's name for the first one. */
   readonly previous: string
-  /** SHA-256, base64url, over `previous` and the canonical JSON of the record. */
+  /** SHA-256, base64url, over chain, seq, `previous` and the hash of the record's canonical JSON. */
   readonly hash: string
   readonly private: Readonly<Record<string, PrivateValue>>
+}
+
+/** Where a chain ended that a sink already holds. */
+export interface ChainEnd {
+  readonly chain: string
+  readonly seq: number
+  readonly hash: string
+}
+
+/** What a sink found when it opened. */
+export interface FoundTrail {
+  /** The last whole record. */
+  readonly end?: ChainEnd
+  /** Bytes of a half-written line that were set aside. */
+  readonly partialBytes?: number
 }
 
 /** Takes records of one kind. One shared suite (`test/describe-audit-sink.ts`) says what each sink must do. */
@@ -35,8 +50,8 @@ export interface RecordSink<Placed extends PlacedRecord> {
    * rejection, perhaps none. The same record may come twice, after a failure; `chain` and `seq` tell.
    */
   readonly append: (records: readonly Placed[]) => Promise<void>
-  /** Opens what it needs; rejects when records could not be written. */
-  readonly ready?: () => Promise<void>
+  /** Opens what it needs; rejects when records could not be written. May say which trail it goes on with. */
+  readonly ready?: () => Promise<FoundTrail> | Promise<void>
   readonly close?: () => Promise<void>
 }
 

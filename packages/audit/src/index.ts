@@ -1,2 +1,31 @@
-export type { AuditRecord, DecisionRecord, EventRecord, OutcomeRecord, PrivateValue } from './audit-record.ts'
-export type { AuditSink, EventSink, PlacedRecord, RecordSink, SealedRecord } from './audit-sink.ts'
+export {
+  AUDIT_SCHEMA_VERSION,
+  type AuditActor,
+  type AuditAgent,
+  type AuditDelegation,
+  type AuditEvidence,
+  type AuditRecord,
+  type AuditResource,
+  type DecisionRecord,
+  type EventRecord,
+  type EvidenceGrade,
+  type OutcomeRecord,
+  type PrivateValue,
+} from './audit-record.ts'
+export type {
+  AuditSink,
+  ChainEnd,
+  EventSink,
+  FoundTrail,
+  PlacedRecord,
+  RecordSink,
+  SealedRecord,
+} from './audit-sink.ts'
+export { type AuditEvent, type AuditTrail, auditTrail } from './audit-trail.ts'
+export type { AuditTrailOptions } from './audit-trail-options.ts'
+export type { Checkpoint, CheckpointAnchor, CheckpointStatement } from './checkpoint.ts'
+export type { CheckpointOptions } from './checkpoints.ts'
+export { fileAnchor } from './file-anchor.ts'
+export { type FileSinkOptions, fileSink } from './file-sink.ts'
+export { lineOf, type SealedMembers } from './seal-record.ts'
+export { SECRET_PARAMETERS } from './secret-parameters.ts'

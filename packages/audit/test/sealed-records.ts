@@ -44,7 +44,7 @@ export function decisionRecord(id: string): DecisionRecord {
     resource: { authority: 'api.example.com', route: '/refunds/:id' },
     configuration: 'configuration-hash',
     commitments: {},
-    evidence: {},
+    evidence: { grade: 'none' },
   }
 }
 

@@ -28,6 +28,7 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
     agent: createAgentView(facts, state.requestId, context.settings.view),
     facts,
     timings,
+    mode: context.route.mode,
     configuration: context.configuration,
     anonymous: state.anonymous && facts.agent === undefined,
   })

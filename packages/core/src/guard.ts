@@ -27,6 +27,7 @@ export type GuardComposer = (options: RouteOptions, checks: readonly Check[]) =>
 export function createGuardComposer(settings: GuardSettings): GuardComposer {
   const states = createRequestStates()
   const environment = createEnvironment(settings)
+  settings.recorder?.reportTo?.(environment.report)
   const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
   return (options, checks) => {
     const route = readRouteOptions(options, settings)

@@ -1,4 +1,5 @@
 import type { AgentRequest } from './agent-request.ts'
+import type { Environment } from './environment.ts'
 import type { AgentView, Facts } from './facts.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -33,6 +34,8 @@ export interface Decision {
   readonly agent: AgentView | undefined
   readonly facts: Readonly<Partial<Facts>>
   readonly timings: readonly CheckTiming[]
+  /** Whether the guard enforces what it decides. */
+  readonly mode: 'enforce' | 'observe'
   /** SHA-256, base64url, of how the guard and its checks are configured: the same for the same code and options. */
   readonly configuration: string
   /** The caller proved no identity because the guard is optional or the route is left open. */
@@ -62,4 +65,6 @@ export interface Observer {
 export interface Recorder {
   readonly record: (decision: Decision) => void | Promise<void>
   readonly finish?: (decision: Decision, outcome: Outcome) => void
+  /** Called once by each guard factory that has this recorder: where its own measurements go. */
+  readonly reportTo?: (report: Environment['report']) => void
 }

@@ -1,0 +1,153 @@
+import {
+  canonicalJson,
+  type Decision,
+  type Environment,
+  isSafeMethod,
+  type Outcome,
+  type Recorder,
+} from '@countermark/core'
+import { AUDIT_SCHEMA_VERSION, type EventRecord, type OutcomeRecord } from './audit-record.ts'
+import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.ts'
+import { bounded, boundedOrNone, MAX_TEXT } from './bounded-text.ts'
+import { commitTo } from './commitment.ts'
+import { decisionRecord, type Withheld } from './decision-record.ts'
+import type { UnsealedRecord } from './seal-record.ts'
+import { createTrailWriter, unavailable } from './trail-writer.ts'
+
+/** Administration, delegation and whatever else happens beside requests. */
+export interface AuditEvent {
+  /** A closed word in snake case, such as `token_issued`. */
+  readonly event: string
+  /** What JSON can say, and no secret. @default {} */
+  readonly details?: Readonly<Record<string, unknown>>
+  /** Values by name that may have to be erased, such as `user`. @default {} */
+  readonly private?: Readonly<Record<string, string>>
+}
+
+/** A guard's recorder: `createGuard({ recorder: trail })`. */
+export interface AuditTrail extends Recorder {
+  /** Records what no guard decides. Answers once a sink has it. @throws Unavailable `audit_unavailable` */
+  readonly event: (event: AuditEvent) => Promise<void>
+  /** Opens every sink. Call it before the first request: a trail that cannot be written should stop the start. */
+  readonly ready: () => Promise<void>
+  /** Writes and anchors everything recorded so far. @throws Unavailable `audit_unavailable` when no sink has all of it */
+  readonly flush: () => Promise<void>
+  /** Flushes and lets go of sinks and anchors. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Records each decision, allowed or refused, with its evidence, in a hash chain. An unsafe request is answered once a sink has
+ * its record, a safe one as long as there is room to keep it for later.
+ * @example
+ * const trail = auditTrail({ sinks: [fileSink({ path: '/var/log/app/audit.ndjson' })] })
+ * await trail.ready()
+ * const guard = createGuard({ authorities: ['api.example.com'], recorder: trail })
+ * @throws Misconfigured
+ */
+export function auditTrail(options: AuditTrailOptions): AuditTrail {
+  const { writing, rules } = readTrailOptions(options)
+  const { clock } = writing
+  let reportTo: Environment['report'] | undefined
+  const writer = createTrailWriter({ ...writing, report: (measurement) => reportTo?.(measurement) })
+  // One outcome for each request: that of the decision that was recorded last.
+  const latest = new WeakMap<object, { readonly decision: Decision; readonly id: string }>()
+  const remember = (decision: Decision, id: string): void => void latest.set(decision.request.raw, { decision, id })
+
+  function requireRoom(): void {
+    if (writer.hasRoom()) return
+    reportTo?.(LOST)
+    throw unavailable('the buffer of records is full', undefined)
+  }
+
+  return {
+    record: (decision) => {
+      requireRoom()
+      const write = (id: string): UnsealedRecord => decisionRecord(decision, id, rules, undefined)
+      if (decision.refusal !== undefined || isSafeMethod(decision.request.method)) {
+        remember(decision, writer.add(write))
+        return undefined
+      }
+      if (!writer.wouldTry()) {
+        writer.add((id) => decisionRecord(decision, id, rules, WITHHELD[decision.mode]))
+        throw unavailable('no sink takes records', undefined)
+      }
+      const { id, durable } = writer.addAndWait(write)
+      remember(decision, id)
+      return durable
+    },
+    finish: (decision, outcome) => {
+      const last = latest.get(decision.request.raw)
+      if (last?.decision !== decision) return
+      if (!writer.hasRoom()) reportTo?.(LOST)
+      else writer.add((id) => outcomeRecord(decision, outcome, { id, of: last.id, atMs: clock.wallMs() }))
+    },
+    reportTo: (report) => {
+      reportTo ??= report
+    },
+    event: async (event) => {
+      requireRoom()
+      const record = eventRecord(event, clock.wallMs())
+      await writer.addAndWait((id) => ({ ...record, record: { ...record.record, id } })).durable
+    },
+    ready: writer.ready,
+    flush: writer.flush,
+    close: writer.close,
+  }
+}
+
+const LOST = {
+  name: 'audit_records_total',
+  kind: 'counter',
+  value: 1,
+  labels: { sink: 'none', result: 'dropped' },
+} as const
+
+const NOT_RECORDED = {
+  check: 'recorder',
+  code: 'audit_unavailable',
+  status: 503,
+  reason: 'the decision could not be recorded',
+} as const
+
+/** What becomes of an unsafe request that cannot be recorded, by the mode of its guard. */
+const WITHHELD: Readonly<Record<Decision['mode'], Withheld>> = {
+  enforce: { ...NOT_RECORDED, decision: 'deny' },
+  observe: { ...NOT_RECORDED, decision: 'observe' },
+}
+
+/** Members in the order of canonical JSON. */
+function outcomeRecord(
+  { request, requestId }: Decision,
+  { aborted, durationMs, status }: Outcome,
+  { id, of, atMs }: { readonly id: string; readonly of: string; readonly atMs: number },
+): UnsealedRecord {
+  const record: OutcomeRecord = {
+    aborted,
+    at: new Date(atMs).toISOString(),
+    durationMs: Math.round(durationMs * 1000) / 1000,
+    id,
+    of,
+    requestId,
+    route: boundedOrNone(request.route().template, MAX_TEXT.target),
+    status,
+    type: 'outcome',
+    v: AUDIT_SCHEMA_VERSION,
+  }
+  return { record, private: {} }
+}
+
+function eventRecord({ event, details = {}, private: values = {} }: AuditEvent, atMs: number) {
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(event)) throw new TypeError('an event is named by a word in snake case')
+  const sorted = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
+  const committed = commitTo(Object.fromEntries(sorted.map(([name, value]) => [name, bounded(value, MAX_TEXT.target)])))
+  const record: Omit<EventRecord, 'id'> = {
+    v: AUDIT_SCHEMA_VERSION,
+    type: 'event',
+    at: new Date(atMs).toISOString(),
+    event,
+    details: JSON.parse(canonicalJson(details)),
+    commitments: committed.commitments,
+  }
+  return { record, private: committed.private }
+}

@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
+import type { Check, GuardOptions } from '@countermark/core'
+import { createGuard as expressGuard } from '@countermark/express'
+import { createGuard as koaGuard } from '@countermark/koa'
+import { memoryReplayStore, preventReplay } from '@countermark/replay'
+import { httpSignatures, simpleHeaders, verifySignature } from '@countermark/signature'
+import {
+  createTempFolder,
+  createTestAgent,
+  keySourceOf,
+  type RawResponse,
+  type RequestToSign,
+  rawRequest,
+  sendRaw,
+  startServer,
+  type TestAgent,
+} from '@countermark/testing'
+import Router from '@koa/router'
+import express, { type Express } from 'express'
+import Koa from 'koa'
+import { type AuditTrail, type AuditTrailOptions, auditTrail, fileSink, type SealedMembers } from '../src/index.ts'
+
+/** What applications under test run on. */
+export const FRAMEWORKS = ['express', 'koa'] as const
+
+/** How an application under test is built. */
+export interface AuditedAppInput {
+  readonly framework?: (typeof FRAMEWORKS)[number]
+  readonly trail?: Partial<AuditTrailOptions>
+  readonly guard?: Partial<GuardOptions>
+  /** @default signature and replay */
+  readonly checks?: (agent: TestAgent) => readonly Check[]
+}
+
+/** A running application whose decisions go into a file. */
+export interface AuditedApp {
+  readonly port: number
+  readonly path: string
+  readonly agent: TestAgent
+  readonly trail: AuditTrail
+  readonly send: (request: RequestToSign) => Promise<RawResponse>
+  readonly sendRaw: (text: string) => Promise<RawResponse>
+  /** Flushes and reads everything back. */
+  readonly records: () => Promise<readonly SealedMembers[]>
+  readonly close: () => Promise<void>
+}
+
+/** Starts an application with a guard in front of `/orders/:id`, and a trail in a folder of its own. */
+export async function startAuditedApp(input: AuditedAppInput = {}): Promise<AuditedApp> {
+  const { framework = 'express', checks = signedOnce } = input
+  const folder = await createTempFolder()
+  const path = join(folder.path, 'audit.ndjson')
+  const trail = auditTrail({ sinks: [fileSink({ path })], flushMs: 0, ...input.trail })
+  const agent = await createTestAgent({ agentId: 'agt_buyer' })
+  const options: GuardOptions = { authorities: ['api.example.com'], recorder: trail, ...input.guard }
+  const listener = framework === 'express' ? onExpress(options, checks(agent)) : onKoa(options, checks(agent))
+  const server = await startServer(listener)
+  return {
+    port: server.port,
+    path,
+    agent,
+    trail,
+    send: async (request) => sendRaw(server.port, rawRequest(await agent.signRequest(request))),
+    sendRaw: (text) => sendRaw(server.port, text),
+    records: async () => {
+      await trail.flush()
+      return readRecords(path)
+    },
+    close: async () => {
+      await server.close()
+      await trail.close().catch(() => undefined)
+      await folder.remove()
+    },
+  }
+}
+
+/** The records of a file, one a line. */
+export async function readRecords(path: string): Promise<readonly SealedMembers[]> {
+  const text = await readFile(path, 'utf8')
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+}
+
+/** Every form of signature, each request once. */
+export function signedOnce(agent: TestAgent): readonly Check[] {
+  const accept = [
+    httpSignatures(),
+    simpleHeaders({ version: 1 }),
+    simpleHeaders({ version: 0, routes: ['POST /orders/7'] }),
+  ]
+  return [
+    verifySignature({ keys: keySourceOf(agent), accept }),
+    preventReplay({ store: memoryReplayStore({ allowSingleProcess: true }) }) as unknown as Check,
+  ]
+}
+
+type Compose<Handler> = (...checks: readonly Check[]) => Handler
+
+function onExpress(options: GuardOptions, checks: readonly Check[]): RequestListener {
+  const guard: Compose<express.RequestHandler> = expressGuard(options) as Compose<express.RequestHandler>
+  const app: Express = express()
+  app.all('/orders/:id', guard(...checks), (_req, res) => void res.status(201).json({ done: true }))
+  return app
+}
+
+function onKoa(options: GuardOptions, checks: readonly Check[]): RequestListener {
+  const guard: Compose<Koa.Middleware> = koaGuard(options) as Compose<Koa.Middleware>
+  const router = new Router()
+  router.all('/orders/:id', guard(...checks), (ctx: Koa.Context) => {
+    ctx.status = 201
+    ctx.body = { done: true }
+  })
+  const app = new Koa()
+  app.silent = true
+  return app.use(router.routes()).callback()
+}
