@@ -33,7 +33,7 @@ export function createRecordingObserver(): RecordingObserver {
 }
 
 /** Everything a recorder was given, and a switch to make it fail. */
-export interface RecordingRecorder extends Required<Recorder> {
+export interface RecordingRecorder extends Required<Omit<Recorder, 'reportTo'>> {
   readonly decisions: readonly Decision[]
   readonly outcomes: readonly Outcome[]
   /** Refuses to record with this error, until called with `undefined`. */
