@@ -1,3 +1,4 @@
+export { type Anchors, readAnchors, readCheckpointKey } from './anchors.ts'
 export {
   AUDIT_SCHEMA_VERSION,
   type AuditActor,
@@ -29,3 +30,5 @@ export { fileAnchor } from './file-anchor.ts'
 export { type FileSinkOptions, fileSink } from './file-sink.ts'
 export { lineOf, type SealedMembers } from './seal-record.ts'
 export { SECRET_PARAMETERS } from './secret-parameters.ts'
+export type { ChainReport, Finding, FindingKind } from './verify-chains.ts'
+export { type PlacedFinding, type TrailReport, type VerifyTrailOptions, verifyTrail } from './verify-trail.ts'
