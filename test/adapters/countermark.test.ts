@@ -14,7 +14,7 @@ import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
-import { aRefund, limits, outcomeOf, REFUND } from './capability-world.ts'
+import { aRefund, createApprover, limits, outcomeOf, REFUND } from './capability-world.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
@@ -136,6 +136,18 @@ function describeCountermark<Middleware>(
         expect(challengesOf(response)).toContain(
           `DPoP algs="EdDSA Ed25519 ES256", resource_metadata="${AUDIENCE}${METADATA}"`,
         )
+      })
+
+      it('takes approvals, each once, remembered where signatures are', async () => {
+        const { rules, ticketFor } = createApprover()
+        const { store: _, ...approvals } = rules
+        const app = await startApp({ delegation: delegation(), capabilities: { approvals } })
+        const { authorizationDetails } = limits({ require_approval_above: { value: 5000, currency: 'USD' } })
+        const headers = await bearing({ scope: 'refunds:create', authorization_details: authorizationDetails[0] })
+        const send = (more = {}): Promise<RawResponse> =>
+          app.send(aRefund({ amount: 5001, currency: 'USD' }, { ...headers, ...more }))
+        const ticket = { 'Approval-Ticket': ticketFor(await send()) }
+        expect([outcomeOf(await send(ticket)), outcomeOf(await send(ticket))]).toEqual(['allowed', 'approval_required'])
       })
 
       it('compares scopes that agents hand on by the grammar of routes', async () => {

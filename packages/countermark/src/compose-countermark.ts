@@ -61,8 +61,10 @@ export function composeCountermark<Handler extends object>(
   const published = readResource(resource, typeof authorities === 'function' ? undefined : findOrigin)
   const document = createMetadataDocument(published, readMetadataOptions(metadata ?? {}), findOrigin)
   const resourceMetadata = published.place
+  const { approvals, ...granting } = capabilities ?? {}
   const rules = capabilityRules({
-    ...capabilities,
+    ...granting,
+    ...(approvals === undefined ? {} : { approvals: { ...approvals, store: replay } }),
     ...(clock === undefined ? {} : { clock }),
     ...(delegation === undefined ? {} : { resourceMetadata }),
   })

@@ -1,4 +1,4 @@
-import type { CapabilityRulesOptions } from '@countermark/capability'
+import type { ApprovalOptions, CapabilityRulesOptions } from '@countermark/capability'
 import {
   GUARD_OPTIONS,
   type GuardOptions,
@@ -22,7 +22,10 @@ export interface DelegationOptions extends Omit<VerifyDelegationOptions, 'resour
 }
 
 /** What all routes share: see `capabilityRules` of @countermark/capability. */
-export type CapabilityOptions = Omit<CapabilityRulesOptions, 'clock' | 'resourceMetadata'>
+export interface CapabilityOptions extends Omit<CapabilityRulesOptions, 'clock' | 'resourceMetadata' | 'approvals'> {
+  /** Who approves. Used tickets are remembered where signatures are. @default what needs approval is refused */
+  readonly approvals?: Omit<ApprovalOptions, 'store'>
+}
 
 /** What the service says of itself besides what its checks accept (RFC 9728 section 2). */
 export interface MetadataOptions {
@@ -80,6 +83,7 @@ export function requireCountermarkOptions(options: CountermarkOptions, foreign: 
   refuseDecided('delegation', delegation, ['resourceMetadata'])
   refuseDecided('delegation.dpop', delegation?.dpop, ['store'])
   refuseDecided('capabilities', capabilities, ['clock', 'resourceMetadata'])
+  refuseDecided('capabilities.approvals', capabilities?.approvals, ['store'])
 }
 
 /** What is said once must not be said otherwise in a second place. */
