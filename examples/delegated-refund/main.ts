@@ -37,6 +37,7 @@ const shop: StartedServer = await startServer(
     ),
     approvals: {
       issuer: APPROVER,
+      audience: SHOP,
       keys: staticKeys([{ agentId: APPROVER, keyId: 'approver-1', key: human.publicKey }]),
       url: `${approver.origin}/requests`,
     },
