@@ -1,6 +1,6 @@
 import { problemOf, type RequestToSign } from '@countermark/testing'
 import { aRefund, ask, outcomeOfAsking, type Question, READ, unlike } from './ask.ts'
-import { rawOutcome, type Scene } from './scene.ts'
+import { allOf, rawOutcome, type Scene } from './scene.ts'
 import { atBoth, grantTo, refundsWithin, type Service } from './service.ts'
 import type { World } from './world.ts'
 
@@ -15,7 +15,7 @@ function mintLimited({ issuer, assistant }: World, service: Service, constraints
 function limited(
   title: string,
   limit: Readonly<Record<string, unknown>>,
-  { fair, foul }: { readonly fair: RequestToSign; readonly foul: RequestToSign },
+  { fair, foul }: { readonly fair: RequestToSign; readonly foul: readonly RequestToSign[] },
 ): Scene {
   return atBoth(title, '403 constraint_violation', async (service, world) => {
     const fairQuestion: Question = {
@@ -26,7 +26,8 @@ function limited(
     }
     const first = await outcomeOfAsking(fairQuestion)
     if (first !== '201') return `within the limit it was ${first}`
-    return breachOf({ ...fairQuestion, request: foul }, limit)
+    const outcomes = foul.map((request) => breachOf({ ...fairQuestion, request }, limit))
+    return allOf(await Promise.all(outcomes), '403 constraint_violation')
   })
 }
 
@@ -62,18 +63,23 @@ function hours(from: number, to: number): { readonly operating_hours: object } {
   return { operating_hours: { tz: 'UTC', from: clock(from), to: clock(to) } }
 }
 
+/** Some readers of JSON take the first of two, some the last. */
+function twoAmounts(first: number, last: number): RequestToSign {
+  return { ...aRefund(first), body: `{"amount":${first},"amount":${last},"currency":"EUR"}` }
+}
+
 /** How far a grant goes. */
 export const CAPABILITY_SCENES: readonly Scene[] = [
-  limited('an amount over the limit', { max_refund_amount: TEN_EUROS }, { fair: aRefund(1000), foul: aRefund(1001) }),
+  limited('an amount over the limit', { max_refund_amount: TEN_EUROS }, { fair: aRefund(1000), foul: [aRefund(1001)] }),
   limited(
-    'an amount in words under a limit in numbers',
+    'an amount in words, and none at all',
     { max_amount: TEN_EUROS },
-    { fair: aRefund(1), foul: aRefund('1') },
+    { fair: aRefund(1), foul: [aRefund('1'), aRefund(undefined)] },
   ),
   limited(
     'two amounts in one body, for two readers',
     { max_amount: TEN_EUROS },
-    { fair: aRefund(1), foul: { ...aRefund(1), body: '{"amount":1,"amount":100000,"currency":"EUR"}' } },
+    { fair: aRefund(1), foul: [twoAmounts(1, 100_000), twoAmounts(100_000, 1), twoAmounts(1, 1)] },
   ),
   underLimits('outside hours', { allowing: () => hours(-1, 1), refusing: () => hours(2, 3) }),
   underLimits('the wrong address', {

@@ -53,13 +53,17 @@ export const CONSENT_SCENES: readonly Scene[] = [
       withTicket(agree(question, amount, world, world.approver), 5000)
     return unlike({ ...question, ...ticketFor(5000) }, ticketFor(2000))
   }),
-  atBoth('a ticket that the agent signed itself', '403 approval_required', async (service, world) => {
-    const elsewhere = await createKeyRegistry()
-    await elsewhere.close()
-    const impostor = createApprover(elsewhere)
-    const question = await aboveTen(service, world, 5000)
-    const ticketBy = (approver: Approver): Pick<Question, 'request'> =>
-      withTicket(agree(question, 5000, world, approver), 5000)
-    return unlike({ ...question, ...ticketBy(world.approver) }, ticketBy(impostor))
-  }),
+  atBoth(
+    'a ticket that somebody else signed in the approver’s name',
+    '403 approval_required',
+    async (service, world) => {
+      const elsewhere = await createKeyRegistry()
+      await elsewhere.close()
+      const impostor = createApprover(elsewhere)
+      const question = await aboveTen(service, world, 5000)
+      const ticketBy = (approver: Approver): Pick<Question, 'request'> =>
+        withTicket(agree(question, 5000, world, approver), 5000)
+      return unlike({ ...question, ...ticketBy(world.approver) }, ticketBy(impostor))
+    },
+  ),
 ]

@@ -42,7 +42,11 @@ export const DPOP_SCENES: readonly Scene[] = [
     const input = await prepare(service, world)
     const proof = await proveByDpop(world.assistant, input)
     const first = await outcomeOf(await post(input.url, input.token, proof))
-    return first === '201' ? outcomeOf(await post(input.url, input.token, proof)) : `at first it was ${first}`
+    if (first !== '201') return `at first it was ${first}`
+    const outcome = await outcomeOf(await post(input.url, input.token, proof))
+    // The nonce is not what was used up.
+    const next = await outcomeOf(await post(input.url, input.token, await proveByDpop(world.assistant, input)))
+    return next === '201' ? outcome : `the next proof was ${next}`
   }),
   {
     backend: 'express',
@@ -79,7 +83,9 @@ export const DPOP_SCENES: readonly Scene[] = [
     return outcomeOf(await post(input.url, input.token, await proveByDpop(world.mallory, input)))
   }),
   atBoth('a stolen token that claims to be a bearer’s', '401 token_binding_mismatch', async (service, world) => {
-    const { url, token } = await prepare(service, world)
-    return outcomeOf(await fetch(url, { method: 'POST', headers: { Authorization: `Bearer ${token}` } }))
+    const input = await prepare(service, world)
+    const good = await outcomeOf(await post(input.url, input.token, await proveByDpop(world.assistant, input)))
+    if (good !== '201') return `with a proof it was ${good}`
+    return outcomeOf(await fetch(input.url, { method: 'POST', headers: { Authorization: `Bearer ${input.token}` } }))
   }),
 ]

@@ -23,6 +23,10 @@ export interface Issuer {
   readonly revoke: (event: RevocationName) => void
   /** Signs with a new key from now on; the old ones stay published. */
   readonly rotate: () => Promise<void>
+  /** Says nothing any more about revocations, or goes on. */
+  readonly silence: (silent: boolean) => void
+  /** Answers with 500 from now on where metadata and keys are asked for, or no longer. */
+  readonly fail: (failing: boolean) => void
   /** How often somebody asked for metadata or keys. */
   readonly requests: () => number
   readonly close: () => Promise<void>
@@ -41,11 +45,12 @@ export async function createIssuer(): Promise<Issuer> {
   const keys: [SigningKey, ...SigningKey[]] = [await createKey('issuer-1')]
   const feed = createFeed()
   let requests = 0
+  let failing = false
   const server = createServer((request, response) => {
     if (request.url === '/revocations') return feed.follow(response)
     requests++
-    const document = documentOf(request.url ?? '')
-    response.statusCode = document === undefined ? 404 : 200
+    const document = failing ? undefined : documentOf(request.url ?? '')
+    response.statusCode = failing ? 500 : document === undefined ? 404 : 200
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(document ?? { error: 'nothing here' }))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -72,6 +77,10 @@ export async function createIssuer(): Promise<Issuer> {
     mintPlain: (claims) => sign({ iss: plainUrl, ...lifetime(60), ...claims }, 'JWT'),
     revoke: feed.publish,
     rotate: async () => void keys.unshift(await createKey(`issuer-${keys.length + 1}`)),
+    silence: feed.silence,
+    fail: (now) => {
+      failing = now
+    },
     requests: () => requests,
     close: () =>
       new Promise((resolve) => {
@@ -96,6 +105,7 @@ async function createKey(keyId: string): Promise<SigningKey> {
 interface Feed {
   readonly follow: (response: ServerResponse) => void
   readonly publish: (event: RevocationEvent) => void
+  readonly silence: (silent: boolean) => void
   readonly close: () => void
 }
 
@@ -106,7 +116,8 @@ function createFeed(): Feed {
   const tell = (line: string): void => {
     for (const follower of followers) follower.write(line)
   }
-  const timer = setInterval(() => tell('{"type":"alive"}\n'), ALIVE_EVERY_MS)
+  let isSilent = false
+  const timer = setInterval(() => isSilent || tell('{"type":"alive"}\n'), ALIVE_EVERY_MS)
   return {
     follow: (response) => {
       followers.add(response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }))
@@ -117,6 +128,9 @@ function createFeed(): Feed {
       const line = `${JSON.stringify(event)}\n`
       past.push(line)
       tell(line)
+    },
+    silence: (silent) => {
+      isSilent = silent
     },
     close: () => clearInterval(timer),
   }

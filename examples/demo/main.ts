@@ -6,6 +6,7 @@ import { DAY_SCENES } from './day-scenes.ts'
 import { DELEGATION_SCENES } from './delegation-scenes.ts'
 import { DPOP_SCENES } from './dpop-scenes.ts'
 import { GOOD_SCENES } from './good-scenes.ts'
+import { ISSUER_DAY_SCENES } from './issuer-day-scenes.ts'
 import { MID_RUN_SCENES } from './mid-run-scenes.ts'
 import { ONCE_SCENES } from './once-scenes.ts'
 import type { Scene } from './scene.ts'
@@ -24,7 +25,7 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['How far a grant goes', CAPABILITY_SCENES],
   ['With a human’s consent', CONSENT_SCENES],
   ['Counted, and done once', ONCE_SCENES],
-  ['Ordinary days', DAY_SCENES],
+  ['Ordinary days', [...DAY_SCENES, ...ISSUER_DAY_SCENES]],
   ['A flood', [FLOOD_SCENE]],
 ]
 
@@ -48,6 +49,8 @@ console.log(`
   Where to look next
     examples/guard-existing-app   guard an ordinary Express application in under ten lines
     examples/koa-quickstart       the same for Koa
+    examples/delegated-refund     a user, an agent, a sub-agent, and a limit above which a human agrees
+    examples/your-identity-provider   tokens of an identity provider that runs
     docs/refusals.md              every refusal: what it means and who should act
 `)
 const unexpected = results.filter(({ got, expected }) => got !== expected)

@@ -1,4 +1,5 @@
 import { onceItIsNot, outcomeOfAsking, type Question } from './ask.ts'
+import { createDelegate } from './delegate.ts'
 import { lifetime } from './issuer.ts'
 import type { Scene } from './scene.ts'
 import { atBoth, grantTo, type Service } from './service.ts'
@@ -53,4 +54,47 @@ export const MID_RUN_SCENES: readonly Scene[] = [
     const question = await handedOn(world, service, user)
     return afterwards(question, () => issuer.revoke({ type: 'user', issuer: issuer.url, subject: user }))
   }),
+  atBoth('an agent is revoked, and with it what it handed on', '401 token_revoked', async (service, world) => {
+    const { issuer, keys, courier } = world
+    const leaving = await createDelegate(`agt_leaving_${service.name}`, { keys, origins: [service.backend.origin] })
+    const token = await issuer.mint({ ...grantTo(leaving, service, SCOPE), max_depth: 1 })
+    const part = await leaving.handOn(token, courier, { scopes: [SCOPE] })
+    const question = { service, agent: courier, token: part }
+    return afterwards(question, () => issuer.revoke({ type: 'agent', agentId: leaving.agentId }))
+  }),
+  atBoth('an agent takes back what it handed on, and no more', '401 token_revoked', async (service, world) => {
+    const { issuer, assistant, courier, runner } = world
+    const token = await issuer.mint({ ...grantTo(assistant, service, SCOPE), max_depth: 1 })
+    const [part, other] = await Promise.all(
+      [courier, runner].map((to) => assistant.handOn(token, to, { scopes: [SCOPE] })),
+    )
+    const link = { type: 'token', issuer: assistant.agentId, tokenId: idOfLink(part) } as const
+    const outcome = await afterwards({ service, agent: courier, token: part ?? '' }, () => issuer.revoke(link))
+    const second = await outcomeOfAsking({ service, agent: runner, token: other ?? '' })
+    return second === '200' ? outcome : `the other agent's part was ${second}`
+  }),
+  {
+    backend: 'express',
+    title: 'a revocation reaches the second process',
+    expected: '401 token_revoked',
+    needsRedis: true,
+    play: async ({ issuer, assistant: agent, services: [service], shop: [, second] }) => {
+      if (second === undefined) return 'there is no second process'
+      const tokenId = 'revoked-at-both'
+      const token = await issuer.mint({ ...grantTo(agent, service, SCOPE), jti: tokenId })
+      const at = (port: number): Question => ({ service, agent, token, port })
+      const before = await outcomeOfAsking(at(second.port))
+      if (before !== '200') return `before, it was ${before}`
+      const first = await afterwards(at(service.backend.port), () =>
+        issuer.revoke({ type: 'token', issuer: issuer.url, tokenId }),
+      )
+      return first === '401 token_revoked' ? onceItIsNot('200', () => outcomeOfAsking(at(second.port))) : first
+    },
+  },
 ]
+
+/** `jti` of the last link. */
+function idOfLink(token = ''): string {
+  const [, claims = ''] = token.slice(token.lastIndexOf('~')).split('.')
+  return JSON.parse(Buffer.from(claims, 'base64url').toString()).jti
+}

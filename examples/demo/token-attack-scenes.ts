@@ -1,9 +1,12 @@
-import { READ, unlike } from './ask.ts'
+import type { HeaderField } from '@countermark/core'
+import { rawRequest, sendRaw } from '@countermark/testing'
+import { outcomeOfAsking, unlike } from './ask.ts'
 import { createIssuer } from './issuer.ts'
-import { attack, outcomeOf, type Scene } from './scene.ts'
+import { attack, outcomeOf, rawOutcome, type Scene } from './scene.ts'
 import { atBoth, grantTo, urlAt } from './service.ts'
 
 const SCOPE = 'customers:user_17:read'
+const TARGET = '/customers/user_17'
 
 /** Tokens in wrong hands, at the wrong place, from the wrong issuer. */
 export const TOKEN_ATTACK_SCENES: readonly Scene[] = [
@@ -35,8 +38,13 @@ export const TOKEN_ATTACK_SCENES: readonly Scene[] = [
   atBoth('a token added after the request was signed', '401 coverage_insufficient', async (service, world) => {
     const { issuer, assistant: agent } = world
     const token = await issuer.mint({ ...grantTo(agent, service, SCOPE), cnf: undefined })
-    const components = ['@method', '@authority', '@path', 'agent-id']
-    return unlike({ service, agent, token }, { request: { ...READ, components } })
+    const { backend, prefix } = service
+    const line = ['Authorization', `Bearer ${token}`] as const
+    const added = { headerLines: (lines: readonly HeaderField[]) => [...lines, line] }
+    const fair = await outcomeOfAsking({ service, agent, token })
+    return fair === '200'
+      ? attack(backend, agent, { target: prefix + TARGET, tamper: added })
+      : `signed, it was ${fair}`
   }),
   atBoth('a token for the other service', '401 token_audience', async (service, { issuer, assistant, services }) => {
     const other = services.find(({ name }) => name !== service.name) ?? service
@@ -73,9 +81,14 @@ export const TOKEN_ATTACK_SCENES: readonly Scene[] = [
     const token = await issuer.mintPlain({ ...claims, restrictip: '127.0.0.1' })
     return unlike({ service, agent, token }, { token: await issuer.mintPlain({ ...claims, restrictip: '192.0.2.1' }) })
   }),
-  atBoth('a signature alone where a token is asked for', '401 credentials_missing', (service, { assistant }) =>
-    attack(service.backend, assistant, { target: `${service.prefix}/customers/user_17` }),
-  ),
+  atBoth('a signature alone where a token is asked for', '401 credentials_missing', async (service, world) => {
+    const { backend, prefix } = service
+    const signed = await world.assistant.signRequest({ url: backend.origin, target: prefix + TARGET })
+    const answer = await sendRaw(backend.port, rawRequest(signed))
+    // It is not the signature that is missing.
+    const isTokenAskedFor = answer.header('www-authenticate')?.startsWith('Bearer') === true
+    return isTokenAskedFor ? rawOutcome(answer) : 'no token was asked for'
+  }),
 ]
 
 async function readCatalogue(url: string, token: string): Promise<string> {
