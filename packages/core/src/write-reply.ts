@@ -15,7 +15,7 @@ export function writeReply(refusal: Refusal, run: Run): Reply {
 /** A challenge that fails costs its header fields, not the answer: the caller is refused for the reason there was. */
 function collectChallenges(refusal: Refusal, run: Run): readonly HeaderField[] {
   const { descriptions, environment } = run.context
-  const context = createChallengeContext(refusal, run)
+  const context = new RefusedRequest(refusal, run)
   return descriptions.flatMap((description) => {
     try {
       return (description.challenge?.(context) ?? []).filter(isSendable)
@@ -27,17 +27,24 @@ function collectChallenges(refusal: Refusal, run: Run): readonly HeaderField[] {
   })
 }
 
-function createChallengeContext(refusal: Refusal, run: Run): ChallengeContext {
-  const { descriptions, environment } = run.context
-  let issued: { readonly nonce: string | undefined } | undefined
-  return {
-    refusal: asTold(refusal, run),
-    request: run.state.request,
-    environment,
-    get nonce() {
-      issued ??= { nonce: issueNonce(descriptions, run) }
-      return issued.nonce
-    },
+/** A class for the sake of its getter: see the class of requests in node/node-request.ts. */
+class RefusedRequest implements ChallengeContext {
+  readonly refusal: Refusal
+  readonly request: ChallengeContext['request']
+  readonly environment: ChallengeContext['environment']
+  readonly #run: Run
+  #issued: { readonly nonce: string | undefined } | undefined
+
+  constructor(refusal: Refusal, run: Run) {
+    this.refusal = asTold(refusal, run)
+    this.request = run.state.request
+    this.environment = run.context.environment
+    this.#run = run
+  }
+
+  get nonce(): string | undefined {
+    this.#issued ??= { nonce: issueNonce(this.#run.context.descriptions, this.#run) }
+    return this.#issued.nonce
   }
 }
 

@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { AgentRequest, RouteInfo } from '../agent-request.ts'
 import type { GuardSettings } from '../guard-options.ts'
 import { createHeaderFields, type HeaderFields } from '../header-fields.ts'
-import { createClientAddress } from './client-address.ts'
+import { createClientAddress, type FindClientAddress } from './client-address.ts'
 import { createHeldBodies } from './held-bodies.ts'
 import { http2StreamOf } from './http2-message.ts'
-import { createRawBody } from './raw-body.ts'
+import { type BodyLimits, createRawBody } from './raw-body.ts'
 import { hostOf } from './request-host.ts'
 
 /** What a framework knows better than the message. */
@@ -21,36 +21,69 @@ export type ToAgentRequest = (input: NodeRequestInput) => AgentRequest
 
 /** Prepares the translation for one guard factory. */
 export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
-  const findClientAddress = createClientAddress(settings.trustedProxies)
-  const limits = { maxBytes: settings.maxBodyBytes, heldBodies: createHeldBodies(settings.maxHeldBytes) }
-  return ({ message, originalUrl, route }) => {
+  const reading: Reading = {
+    originOf: settings.originOf,
+    findClientAddress: createClientAddress(settings.trustedProxies),
+    limits: { maxBytes: settings.maxBodyBytes, heldBodies: createHeldBodies(settings.maxHeldBytes) },
+  }
+  return (input) => new NodeRequest(input, reading)
+}
+
+/** What a guard factory reads requests by. */
+interface Reading {
+  readonly originOf: GuardSettings['originOf']
+  readonly findClientAddress: FindClientAddress
+  readonly limits: BodyLimits
+}
+
+/**
+ * A class, because the address is a getter: in an object literal that makes V8 a hidden class for each request, which lies
+ * among the old objects and keeps the request alive, with all it leads to, until they are collected.
+ */
+class NodeRequest implements AgentRequest {
+  readonly method: string
+  readonly target: string
+  readonly path: string
+  readonly query: string | undefined
+  readonly scheme: AgentRequest['scheme']
+  readonly authority: string
+  readonly headers: HeaderFields
+  readonly hasBody: boolean
+  readonly contentLength: number | undefined
+  readonly body: AgentRequest['body']
+  readonly route: AgentRequest['route']
+  readonly raw: IncomingMessage
+  readonly #findClientAddress: FindClientAddress
+
+  constructor({ message, originalUrl, route }: NodeRequestInput, reading: Reading) {
     const headers = completeFields(message)
-    const target = originalUrl
-    const queryStart = target.indexOf('?')
-    const origin = settings.originOf(hostOf(message, headers.lines('host')))
+    const queryStart = originalUrl.indexOf('?')
+    const origin = reading.originOf(hostOf(message, headers.lines('host')))
     const declaredLength = headers.only('content-length')
     const contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
     const hasBody = hasContent(message, headers, contentLength)
-    const body = createRawBody(message, hasBody, limits)
-    return {
-      method: message.method ?? '',
-      target,
-      path: queryStart < 0 ? target : target.slice(0, queryStart),
-      query: queryStart < 0 ? undefined : target.slice(queryStart),
-      scheme: origin?.scheme ?? 'https',
-      authority: origin?.authority ?? '',
-      headers,
-      get remoteAddress() {
-        return findClientAddress(message.socket.remoteAddress, headers)
-      },
-      hasBody,
-      contentLength,
-      body: body.bytes,
-      route,
-      raw: message,
-    }
+    this.method = message.method ?? ''
+    this.target = originalUrl
+    this.path = queryStart < 0 ? originalUrl : originalUrl.slice(0, queryStart)
+    this.query = queryStart < 0 ? undefined : originalUrl.slice(queryStart)
+    this.scheme = origin?.scheme ?? 'https'
+    this.authority = origin?.authority ?? ''
+    this.headers = headers
+    this.hasBody = hasBody
+    this.contentLength = contentLength
+    this.body = hasBody ? createRawBody(message, hasBody, reading.limits).bytes : NO_BODY
+    this.route = route
+    this.raw = message
+    this.#findClientAddress = reading.findClientAddress
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#findClientAddress(this.raw.socket.remoteAddress, this.headers)
   }
 }
+
+const EMPTY = new Uint8Array(0)
+const NO_BODY = (): Uint8Array => EMPTY
 
 /**
  * Beyond its own limit Node's HTTP/1 drops fields without a word, though it obeys those that frame content. Where it may
