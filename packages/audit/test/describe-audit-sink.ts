@@ -122,7 +122,9 @@ function describeFailures(kind: AuditSinkKind, opened: () => AuditSinkUnderTest,
     const { sink, breakDown, recover } = opened()
     await breakDown()
     const startedMs = performance.now()
-    await expect(sink.append(sealedRecords({ chain: newChain(), count: 2 }))).rejects.toThrow()
+    // So many that they fit into no room that happens to be left.
+    const records = sealedRecords({ chain: newChain(), count: 100, values: { path: 'x'.repeat(2048) } })
+    await expect(sink.append(records)).rejects.toThrow()
     expect(performance.now() - startedMs).toBeLessThan(5000)
     await recover()
   })
@@ -130,7 +132,7 @@ function describeFailures(kind: AuditSinkKind, opened: () => AuditSinkUnderTest,
   it('goes on by itself once what stands behind it is back, with nothing missing', async () => {
     const { sink, breakDown, recover, read } = opened()
     const chain = newChain()
-    const records = sealedRecords({ chain, count: 5 })
+    const records = sealedRecords({ chain, count: 100, values: { path: 'x'.repeat(2048) } })
     await sink.append(records.slice(0, 2))
     await breakDown()
     await expect(sink.append(records.slice(2))).rejects.toThrow()

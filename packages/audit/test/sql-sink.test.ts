@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createTempFolder, requirePostgres, startPostgres } from '@countermark/testing'
 import { Kysely, PostgresDialect, SqliteDialect, sql } from 'kysely'
 import Database from 'libsql'
@@ -26,14 +28,15 @@ describeAuditSink('sql, an embedded file', KIND, async () => {
   const path = `${folder.path}/audit.db`
   const db = openFile(path)
   const sink = sqlSink({ db })
-  const other = new Database(path)
+  const limitPages = async (pages: string): Promise<void> =>
+    void (await sql.raw(`PRAGMA max_page_count = ${pages}`).execute(db))
   return {
     sink,
     read: (chain) => collect(sink.read(chain)),
-    breakDown: async () => void other.exec('BEGIN EXCLUSIVE'),
-    recover: async () => void other.exec('ROLLBACK'),
+    // The database is as full as it may get.
+    breakDown: () => limitPages('1'),
+    recover: () => limitPages('1000000'),
     close: async () => {
-      other.close()
       await db.destroy()
       await folder.remove()
     },
@@ -49,7 +52,7 @@ function keepsInPostgres(found: string): void {
     const pool = new Pool({ connectionString: server.url })
     pool.on('error', () => undefined)
     const db = new Kysely<never>({ dialect: new PostgresDialect({ pool }) })
-    const sink = sqlSink({ db, deadlineMs: 500 })
+    const sink = sqlSink({ db, deadlineMs: 1500 })
     const other = new Client({ connectionString: server.url })
     await other.connect()
     return {
@@ -142,6 +145,33 @@ describe('a table of audit records', () => {
     expect(await collect(sink.read('b'))).toEqual(long.map(({ line }) => line))
   })
 })
+
+describe('a SQLite file that another process writes', () => {
+  it('is told as a failure, never as a success, and kept once it is free', async () => {
+    const folder = await createTempFolder()
+    const db = openFile(`${folder.path}/audit.db`)
+    const other = new Database(`${folder.path}/audit.db`)
+    const sink = sqlSink({ db })
+    const records = sealedRecords({ chain: 'c', count: 2 })
+    await sink.ready?.()
+    other.exec('BEGIN EXCLUSIVE')
+    await expect(sink.append(records)).rejects.toThrow('locked')
+    other.exec('ROLLBACK')
+    // libsql lets go of the statement that failed when it is collected, and commits nothing before that.
+    await collectGarbage()
+    await sink.append(records)
+    expect(other.prepare('SELECT count(*) AS kept FROM countermark_audit').get()).toMatchObject({ kept: 2 })
+    other.close()
+    await db.destroy()
+    await folder.remove()
+  })
+})
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  await new Promise((resolve) => setImmediate(resolve))
+}
 
 describe('sqlSink', () => {
   it.each([

@@ -1,6 +1,7 @@
 import { Misconfigured, requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
 import type { Kysely, Transaction } from 'kysely'
-import type { AuditSink, SealedRecord } from '../audit-sink.ts'
+import type { SealedRecord } from '../audit-sink.ts'
+import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'
 import { toAuditRow } from './audit-row.ts'
 import { type AuditTables, migrateAuditTables } from './audit-tables.ts'
 import { listSqlChains, readSqlChain } from './read-chain.ts'
@@ -14,7 +15,7 @@ export interface SqlSinkOptions {
 }
 
 /** A sink that can be read again. */
-export interface SqlSink extends AuditSink {
+export interface SqlSink extends ClosableSink<SealedRecord> {
   /** The lines of a chain in order, for the verifier; a thousand at a time are in memory. */
   readonly read: (chain: string) => AsyncIterable<string>
   /** Names of all chains. */
@@ -23,6 +24,8 @@ export interface SqlSink extends AuditSink {
 
 /** Stays below the number of parameters that a statement may have (SQLite 32,766, PostgreSQL 65,535). */
 const ROWS_PER_STATEMENT = 500
+/** Whoever starts second waits until the first one has made the table. */
+const OPENING_DEADLINE_MS = 30_000
 
 /**
  * Keeps records in a table of a SQLite file or of PostgreSQL; makes the table itself. A record stays where it is: the table
@@ -35,29 +38,25 @@ export function sqlSink(options: SqlSinkOptions): SqlSink {
   requireKnownOptions('sqlSink', options, ['db', 'deadlineMs'])
   const db = requireDatabase(options.db)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 })
-  let isClosed = false
   let opening: Promise<void> | undefined
-  const ready = (): Promise<void> => {
+  const open = (): Promise<void> => {
     opening ??= migrateAuditTables(db).catch((error: unknown) => {
       opening = undefined
       throw error
     })
-    return withDeadline(opening, deadlineMs)
+    return opening
+  }
+  const write = async (records: readonly SealedRecord[]): Promise<void> => {
+    await open()
+    await db.transaction().execute((transaction) => writeRecords(transaction, records))
   }
   return {
-    name: 'sql',
-    durable: true,
-    ready,
-    append: async (records) => {
-      if (isClosed) throw new Error('the sink is closed')
-      if (records.length === 0) return
-      await ready()
-      const written = db.transaction().execute((transaction) => writeRecords(transaction, records))
-      await withDeadline(written, deadlineMs)
-    },
-    close: async () => {
-      isClosed = true
-    },
+    ...createSerialSink({
+      name: 'sql',
+      durable: true,
+      ready: () => withDeadline(open(), OPENING_DEADLINE_MS),
+      write: (records) => withDeadline(write(records), deadlineMs),
+    }),
     read: (chain) => readSqlChain(db, chain),
     chains: () => listSqlChains(db),
   }

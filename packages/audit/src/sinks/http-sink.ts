@@ -1,0 +1,118 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { Misconfigured, requireKnownOptions, requireMethods, requireNumber, requireWord } from '@countermark/core'
+import type { PlacedRecord } from '../audit-sink.ts'
+import { takeBatches } from './batches.ts'
+import { Passing, type RetryRule, withRetries } from './retry.ts'
+import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+
+/** Options of {@link httpSink}. */
+export interface HttpSinkOptions {
+  /** Where batches are posted: https, and it is never redirected. */
+  readonly url: string
+  /** Sent with every batch, such as `authorization`. Called for each attempt when it is a function. */
+  readonly headers?: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>)
+  /** @default 'none' */
+  readonly compression?: 'gzip' | 'none'
+  /** Records and bytes in one request at most, before compression; a longer record travels alone. @default 500 and 1_000_000 */
+  readonly maxRecords?: number
+  readonly maxBytes?: number
+  /** How long one attempt may take at most. @default 5000 */
+  readonly deadlineMs?: number
+  /** How often a batch is tried when the network fails or the answer is 408, 425, 429 or 5xx. @default 3 */
+  readonly attempts?: number
+  /** The first wait; each further one is twice as long, up to 30 s, or what `Retry-After` says. @default 200 */
+  readonly backoffMs?: number
+  /** Waits between attempts. @default a timer */
+  readonly delay?: (ms: number) => Promise<void>
+  /** Posts; for a proxy or client certificates. @default the `fetch` of Node */
+  readonly fetch?: typeof fetch
+  /** Records then travel in the clear. @default false */
+  readonly allowHttp?: boolean
+}
+
+const OPTIONS: readonly (keyof HttpSinkOptions)[] = [
+  ...(['url', 'headers', 'compression', 'maxRecords', 'maxBytes', 'deadlineMs'] as const),
+  ...(['attempts', 'backoffMs', 'delay', 'fetch', 'allowHttp'] as const),
+]
+const PASSING_STATUS: readonly number[] = [408, 425, 429]
+const compress = promisify(gzip)
+
+/**
+ * Posts records as lines of JSON (`application/x-ndjson`). A batch is kept when it is answered by 2xx; `Idempotency-Key` names
+ * its chain and places, the same for each attempt, so that the receiver can keep it once.
+ * @example
+ * httpSink({ url: 'https://siem.example.com/audit', headers: () => ({ authorization: `Bearer ${token()}` }) })
+ */
+export function httpSink(options: HttpSinkOptions): ClosableSink<PlacedRecord> {
+  requireKnownOptions('httpSink', options, OPTIONS)
+  const { maxRecords = 500, maxBytes = 1_000_000 } = options
+  requireNumber('maxRecords', maxRecords, { min: 1, max: 100_000 })
+  requireNumber('maxBytes', maxBytes, { min: 1, max: 100_000_000 })
+  const rule = readRetryRule(options)
+  const post = createPost(options)
+  return createSerialSink({
+    name: 'http',
+    durable: true,
+    write: async (records) => {
+      for (const batch of takeBatches(records, { maxRecords, maxBytes })) await withRetries(rule, await post(batch))
+    },
+  })
+}
+
+function readRetryRule(options: HttpSinkOptions): RetryRule {
+  const { delay = async (ms: number) => void (await wait(ms)) } = options
+  requireMethods('httpSink', { delay }, ['delay'])
+  return {
+    attempts: requireNumber('attempts', options.attempts ?? 3, { min: 1, max: 10 }),
+    backoffMs: requireNumber('backoffMs', options.backoffMs ?? 200, { min: 1, max: 30_000 }),
+    delay,
+  }
+}
+
+type Post = (batch: readonly PlacedRecord[]) => Promise<() => Promise<void>>
+
+function createPost(options: HttpSinkOptions): Post {
+  const { headers = {}, compression = 'none', fetch: send = fetch, allowHttp = false } = options
+  requireWord('compression', compression, ['gzip', 'none'])
+  requireMethods('httpSink', { fetch: send }, ['fetch'])
+  const url = readUrl(options.url, allowHttp)
+  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 })
+  return async (batch) => {
+    const text = Buffer.from(batch.map(({ line }) => `${line}\n`).join(''))
+    const body = new Uint8Array(compression === 'gzip' ? await compress(text) : text)
+    const encoding: Record<string, string> = compression === 'gzip' ? { 'content-encoding': 'gzip' } : {}
+    const fixed = { ...encoding, 'content-type': 'application/x-ndjson', 'idempotency-key': nameBatch(batch) }
+    return async () => {
+      const more = typeof headers === 'function' ? headers() : headers
+      const request = { method: 'POST', headers: { ...more, ...fixed }, body, redirect: 'error' } as const
+      await judge(send(url, { ...request, signal: AbortSignal.timeout(deadlineMs) }))
+    }
+  }
+}
+
+async function judge(answering: Promise<Response>): Promise<void> {
+  const answer = await answering.catch((cause: unknown) => {
+    throw new Passing('the receiver cannot be reached', { cause })
+  })
+  await answer.body?.cancel()
+  if (answer.ok) return
+  const message = `the receiver answered ${answer.status}`
+  if (answer.status < 500 && !PASSING_STATUS.includes(answer.status)) throw new Error(message)
+  const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN)
+  throw new Passing(message, { retryAfterMs: seconds > 0 ? seconds * 1000 : undefined })
+}
+
+/** A string of structured fields: `"chain/first-last"`. */
+function nameBatch(batch: readonly PlacedRecord[]): string {
+  const [first, last] = [batch[0], batch.at(-1)]
+  return `"${encodeURIComponent(first?.chain ?? '')}/${first?.seq}-${last?.seq}"`
+}
+
+function readUrl(text: string, allowHttp: boolean): string {
+  if (text === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'httpSink needs url, where batches are posted')
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && allowHttp === true)) return url.href
+  throw new Misconfigured('ERR_OPTION_INVALID', 'httpSink.url must be an https address, or say allowHttp: true')
+}

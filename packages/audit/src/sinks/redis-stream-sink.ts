@@ -1,0 +1,87 @@
+import { requireBoolean, requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
+import { createSender, type RedisClient, requireOneServer, type SendCommand } from '@countermark/core/redis'
+import type { PlacedRecord } from '../audit-sink.ts'
+import { takeBatches } from './batches.ts'
+import { requireDurableRedis } from './durable-redis.ts'
+import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+
+/** Options of {@link redisStreamSink}. */
+export interface RedisStreamSinkOptions {
+  /** A client of ioredis or node-redis, made, connected and closed by you. */
+  readonly client: RedisClient
+  /** The key of the stream. @default 'countermark:audit' */
+  readonly stream?: string
+  /** Keeps about so many of the newest entries and drops the others. @default every entry is kept */
+  readonly maxLength?: number
+  /**
+   * Says that this server writes every command to its disk before it answers (`appendonly yes`, `appendfsync always`), so that
+   * what it took is held; `ready()` asks whether it does. @default false
+   */
+  readonly durable?: boolean
+  /** How long one batch waits for Redis at most. @default 1000 */
+  readonly deadlineMs?: number
+}
+
+/**
+ * Adds each record once. What a chain wrote last without a gap is remembered; inside that range a record that comes again is
+ * passed over, and any other is added: one too many, at worst, never one too few.
+ */
+const ADD_SCRIPT = `
+local from, to = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+)-(%d+)$')
+from, to = tonumber(from), tonumber(to)
+local maxLength = ARGV[2]
+for i = 4, #ARGV, 3 do
+  local seq = tonumber(ARGV[i])
+  if not (from and seq >= from and seq <= to) then
+    local fields = { '*', 'chain', ARGV[1], 'seq', ARGV[i], 'type', ARGV[i + 1], 'line', ARGV[i + 2] }
+    if maxLength == '' then redis.call('XADD', KEYS[1], unpack(fields))
+    else redis.call('XADD', KEYS[1], 'MAXLEN', '~', maxLength, unpack(fields)) end
+    if to and seq == to + 1 then to = seq else from, to = seq, seq end
+  end
+end
+redis.call('SET', KEYS[2], string.format('%.0f-%.0f', from, to), 'PX', ARGV[3])
+return 1
+`
+
+const LIMITS = { maxRecords: 200, maxBytes: 1_000_000 }
+/** A batch that failed is tried again much sooner. */
+const REMEMBERED_MS = 7 * 24 * 3600 * 1000
+
+/**
+ * Adds records to a stream of Redis or Valkey, with the fields `chain`, `seq`, `type` and `line`. Consumer groups read it at
+ * their own pace.
+ * @example
+ * redisStreamSink({ client: new Redis(), stream: 'audit' })
+ */
+export function redisStreamSink(options: RedisStreamSinkOptions): ClosableSink<PlacedRecord> {
+  requireKnownOptions('redisStreamSink', options, ['client', 'stream', 'maxLength', 'durable', 'deadlineMs'])
+  const { client, stream = 'countermark:audit', maxLength } = options
+  const send = createSender('redisStreamSink', client)
+  requireOneServer('redisStreamSink', client)
+  if (maxLength !== undefined) requireNumber('maxLength', maxLength, { min: 1 })
+  const durable = requireBoolean('durable', options.durable ?? false)
+  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 1000, { min: 1, max: 60_000 })
+  return createSerialSink({
+    name: 'redis-stream',
+    durable,
+    ready: async () => {
+      await withDeadline(durable ? requireDurableRedis(send) : send('PING'), deadlineMs)
+    },
+    write: async (records) => {
+      for (const batch of takeBatches(records, LIMITS)) {
+        await withDeadline(addBatch(send, { stream, maxLength }, batch), deadlineMs)
+      }
+    },
+  })
+}
+
+async function addBatch(
+  send: SendCommand,
+  { stream, maxLength }: { readonly stream: string; readonly maxLength: number | undefined },
+  batch: readonly PlacedRecord[],
+): Promise<void> {
+  const chain = batch[0]?.chain ?? ''
+  const fixed = [chain, maxLength === undefined ? '' : String(maxLength), String(REMEMBERED_MS)]
+  const records = batch.flatMap(({ seq, record, line }) => [String(seq), record.type, line])
+  await send('EVAL', ADD_SCRIPT, '2', stream, `${stream}:last:${chain}`, ...fixed, ...records)
+}
