@@ -81,9 +81,11 @@ describe('a signed response', () => {
     ['simple-v1', 'nonce;req'],
     ['simple-v1', 'signature;req'],
     ['simple-v0', 'signature;req'],
+    ['dpop', 'dpop;req'],
   ] as const)('to a request in form %s covers its %s', async (form, component) => {
     const verifyResponses = { keys: { billing: service.publicJwk } }
-    const agentFetch = buyer.createFetch({ origins: [server.origin], form, verifyResponses })
+    const authorization = 'DPoP tok'
+    const agentFetch = buyer.createFetch({ origins: [server.origin], form, authorization, verifyResponses })
     answer = (request) => signed(request, { isUnbound: true, also: [component] })
     expect((await agentFetch(server.origin)).status).toBe(200)
     answer = (request) => signed(request, { isUnbound: true })

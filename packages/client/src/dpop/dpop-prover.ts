@@ -1,6 +1,13 @@
 import { hash, randomBytes } from 'node:crypto'
+import { requireKnownOptions } from '@countermark/core'
 import { createKnownJoseSigner, signJwt } from '../jose-signer.ts'
-import { createSigningIdentity, type KeyAtHand, type KeyElsewhere, type SigningIdentity } from '../signing-identity.ts'
+import {
+  createSigningIdentity,
+  IDENTITY_OPTIONS,
+  type KeyAtHand,
+  type KeyElsewhere,
+  type SigningIdentity,
+} from '../signing-identity.ts'
 import { createDpopNonces, type DpopNonces } from './dpop-nonces.ts'
 
 /** Which key proves possession: the one that signs, or another one. */
@@ -32,9 +39,10 @@ const ID_BYTES = 18
 
 /**
  * Makes proofs of possession (RFC 9449 section 4.2).
- * @throws Misconfigured `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`, `ERR_KEY_MATERIAL`
+ * @throws Misconfigured `ERR_OPTION_UNKNOWN`, `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`, `ERR_KEY_MATERIAL`
  */
 export function createDpopProver(key: DpopKey, identity: SigningIdentity): DpopProver {
+  if (key !== true) requireKnownOptions('dpop', key, IDENTITY_OPTIONS)
   const signer = createKnownJoseSigner(key === true ? identity : createSigningIdentity(key), 'dpop')
   const header = { typ: 'dpop+jwt', jwk: signer.publicJwk }
   const nonces = createDpopNonces()

@@ -41,7 +41,7 @@ const VALUE = /^[A-Za-z0-9._~+/-]{1,8192}=*$/
 export function requireAgentToken(token: unknown): AgentToken {
   const { value, scheme, expiresAt } = typeof token === 'object' && token !== null ? { ...EMPTY, ...token } : EMPTY
   if (typeof value !== 'string' || !VALUE.test(value))
-    throw unusable('a token must be 1 to 8192 characters of base64url')
+    throw unusable('a token must be 1 to 8192 letters, digits or -._~+/')
   if (scheme !== 'Bearer' && scheme !== 'DPoP') throw unusable("the scheme of a token must be 'Bearer' or 'DPoP'")
   if (expiresAt === undefined) return { value, scheme }
   if (typeof expiresAt !== 'number' || !Number.isFinite(expiresAt)) throw unusable('expiresAt must be Unix seconds')
