@@ -92,7 +92,7 @@ describe('a proof of possession', () => {
   })
 
   it('stands beside a token of the caller’s own', async () => {
-    await send({ token: undefined, authorization: 'DPoP mine' })
+    await buyer.createFetch({ origins: [server.origin], form: 'dpop', authorization: 'DPoP mine' })(server.origin)
     expect((await proofOf(server.last())).claims['ath']).toBe(hash('sha256', 'mine', 'base64url'))
     await send({}, { headers: { authorization: 'DPoP other' } })
     expect((await proofOf(server.last())).claims['ath']).toBe(hash('sha256', 'other', 'base64url'))
