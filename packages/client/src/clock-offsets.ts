@@ -1,9 +1,9 @@
 import { parseHttpDate } from './http-date.ts'
 
 /** Codes of refusals that a wrong clock explains. */
-const TIME_CODES: ReadonlySet<string> = new Set(['signature_expired', 'signature_not_yet_valid'])
+const TIME_CODES: ReadonlySet<string> = new Set(['signature_expired', 'signature_not_yet_valid', 'dpop_proof_invalid'])
 
-/** Whether a refusal is about the time of the signature. */
+/** Whether a refusal is, or may be, about the time of the signature or the proof. */
 export function isAboutTime(code: string | undefined): boolean {
   return code !== undefined && TIME_CODES.has(code)
 }

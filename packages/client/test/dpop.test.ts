@@ -99,6 +99,24 @@ describe('a proof of possession', () => {
   })
 })
 
+describe('a proof from a clock that is wrong', () => {
+  it('is made again at the time of the service, once', async () => {
+    const late = (): Answer => ({
+      status: 401,
+      headers: {
+        'content-type': 'application/problem+json',
+        'www-authenticate': 'DPoP error="invalid_dpop_proof"',
+        date: new Date(buyer.clock.wallMs() + 600_000).toUTCString(),
+      },
+      body: '{"code":"dpop_proof_invalid","retry":"resign"}',
+    })
+    answers = [late(), late()]
+    expect((await send()).status).toBe(401)
+    const proofs = await Promise.all(tries().map(proofOf))
+    expect(proofs.map(({ claims }) => claims['iat'])).toEqual([buyer.clock.seconds(), buyer.clock.seconds() + 600])
+  })
+})
+
 describe('a nonce for proofs', () => {
   it('is put into the proof, once', async () => {
     answers = [wantsNonce('n1')]
