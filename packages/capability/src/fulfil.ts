@@ -68,6 +68,10 @@ function createFact(
   const before = caller.capability
   const release = bothReleases(before?.release, done.release)
   return Object.freeze({
+    declared: Object.freeze([
+      ...(before?.declared ?? []),
+      ...scopes.map(({ wanted }) => wanted.declared ?? wanted.text),
+    ]),
     used: Object.freeze([...(before?.used ?? []), ...scopes.map(({ wanted }) => wanted.text)]),
     approval: done.approval ?? before?.approval,
     release,

@@ -7,6 +7,8 @@ import {
   defineCheck,
   type Environment,
   isThenable,
+  type MetricRow,
+  nameLabels,
   type ProofFact,
   Refusal,
   type ResourceMetadata,
@@ -20,6 +22,7 @@ import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
 import { fulfil } from './fulfil.ts'
 import { type Holdings, requireUnrestricted } from './holdings.ts'
 import { challengeOf, type FilledScope, insufficientScope } from './insufficient-scope.ts'
+import { BUDGET_METRIC_ROWS } from './metric-rows.ts'
 import { RequestContext } from './request-context.ts'
 import type { ScopeTemplate, WantedScope } from './scope-template.ts'
 import { compileWanted, type WantedScopes } from './wanted-scopes.ts'
@@ -65,6 +68,7 @@ export function requireCapability(
         arguments: Object.keys(sources).sort(),
       },
       metadata: describeScopes(alternatives),
+      metrics: budgetMetrics(rules),
       challenge: (context) => challengeOf(owner, context),
       inspect: ({ checks }) => {
         takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))
@@ -95,6 +99,11 @@ function describeScopes(alternatives: readonly (readonly ScopeTemplate[])[]): Re
     scopes_supported: scopes.map(({ text, fill }) => fill({})?.text ?? text),
     authorization_details_types_supported: [CAPABILITY_TYPE],
   }
+}
+
+function budgetMetrics({ budgets }: CapabilityRules): readonly MetricRow[] {
+  if (budgets === undefined) return []
+  return [...nameLabels(BUDGET_METRIC_ROWS, { store: budgets.name }), ...(budgets.metrics ?? [])]
 }
 
 interface Exchange {

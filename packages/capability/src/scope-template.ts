@@ -14,6 +14,8 @@ export interface ScopeTemplate {
 /** A scope with its parameters filled in. */
 export interface WantedScope {
   readonly text: string
+  /** As the route declares it. @default the text: nothing was filled in */
+  readonly declared?: string
   readonly segments: readonly string[]
 }
 
@@ -30,7 +32,7 @@ export function parseScopeTemplate(text: string, rename: RenameScope): ScopeTemp
     const wanted: WantedScope = { text: segments.join(':'), segments }
     return { text, parameters, fill: () => wanted }
   }
-  return { text, parameters, fill: (values) => fillSegments(segments, values) }
+  return { text, parameters, fill: (values) => fillSegments(text, segments, values) }
 }
 
 /** A scope that a program puts together; `undefined` for what is none. It has no duration: `dns:1h` is about a zone `1h`. */
@@ -52,7 +54,11 @@ function readSegments(text: string, rename: RenameScope): readonly string[] {
   return rename(text).split(':')
 }
 
-function fillSegments(segments: readonly string[], values: Readonly<Record<string, string>>): WantedScope | undefined {
+function fillSegments(
+  declared: string,
+  segments: readonly string[],
+  values: Readonly<Record<string, string>>,
+): WantedScope | undefined {
   const filled = segments.map((segment) =>
     segment.replace(PARAMETER, (_, name: string) => {
       const value = Object.hasOwn(values, name) ? values[name] : undefined
@@ -61,7 +67,7 @@ function fillSegments(segments: readonly string[], values: Readonly<Record<strin
     }),
   )
   const isUsable = filled.every((segment) => segment === '*' || isSegmentName(segment))
-  return isUsable ? { text: filled.join(':'), segments: filled } : undefined
+  return isUsable ? { text: filled.join(':'), declared, segments: filled } : undefined
 }
 
 function invalid(): Misconfigured {

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { SignatureAlgorithm } from './algorithms.ts'
 import type { Environment } from './environment.ts'
+import type { MetricRow } from './metric-row.ts'
 
 /** The ways a credential may be presented. A key for `simple-v0` is good for nothing else (protocol trap 7). */
 export type Scheme = 'httpsig' | 'simple-v1' | 'simple-v0' | 'challenge' | 'action' | 'dpop' | 'mtls' | 'bearer'
@@ -53,6 +54,8 @@ export interface KeySource {
    * @throws Unavailable `key_source_unavailable` when the source cannot tell
    */
   readonly findKeys: (query: KeyQuery, environment: Environment) => readonly AgentKey[] | Promise<readonly AgentKey[]>
+  /** What it reports. @default nothing */
+  readonly metrics?: readonly MetricRow[]
   /** Stops timers and watchers. */
   readonly close?: () => void | Promise<void>
 }

@@ -1,6 +1,7 @@
 import type { AgentRequest } from './agent-request.ts'
 import type { JsonValue } from './canonical-json.ts'
 import type { Environment } from './environment.ts'
+import type { MetricRow } from './metric-row.ts'
 import { Misconfigured } from './misconfigured.ts'
 import type { Refusal } from './refusal.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
@@ -33,6 +34,8 @@ export interface CheckDescription {
   readonly issueNonce?: (environment: Environment) => string | undefined
   /** What the check accepts, as members of the service's RFC 9728 document. */
   readonly metadata?: ResourceMetadata
+  /** What it reports, and what the sources and stores report that it uses. @default nothing */
+  readonly metrics?: readonly MetricRow[]
   /** Looks at the whole guard when it is composed. @throws Misconfigured */
   readonly inspect?: (guard: GuardDescription) => void
 }

@@ -60,7 +60,9 @@ export function createFinish(decision: Decision, run: Run, about: { readonly rec
   if (listeners.length === 0) return undefined
   return (status, aborted) => {
     const durationMs = clock.monotonicMs() - run.state.startedMs
-    const outcome: Outcome = { requestId: decision.requestId, status, durationMs, aborted }
+    const ended: Outcome = { requestId: decision.requestId, status, durationMs, aborted }
+    const outcome: Outcome = run.state.ended ? { ...ended, repeated: true } : ended
+    run.state.ended = true
     notify(listeners, environment, (observer) => observer.finished?.(decision, outcome))
   }
 }

@@ -108,6 +108,8 @@ export interface DelegationFact {
 export interface CapabilityFact {
   /** Scopes that this request used, parameters filled in. */
   readonly used: readonly string[]
+  /** The same as routes declare them, such as `dns:{zone}:write`: a closed set, fit for a metric label. */
+  readonly declared?: readonly string[]
   /** The approval that this request used up. */
   readonly approval?: { readonly issuer: string; readonly ticketId: string } | undefined
   /** Gives back what this request took from budgets, for a handler that did not do the work after all. Counts once. */

@@ -230,7 +230,7 @@ function readListeners(
 }
 
 function requireObserver(observer: Observer): void {
-  const members = ['decided', 'finished', 'measured'] as const
+  const members = ['decided', 'finished', 'measured', 'described'] as const
   const present = members.filter((member) => observer?.[member] !== undefined)
   requireMethods('each of observers', observer, present)
   if (present.length > 0) return

@@ -4,6 +4,7 @@ import { bareCopy } from './bare-object.ts'
 import type { Check } from './check.ts'
 import { hashConfiguration } from './configuration-hash.ts'
 import { createEnvironment } from './environment.ts'
+import { describeMetrics, introduceReports } from './guard-metrics.ts'
 import { type GuardSettings, type RouteOptions, readRouteOptions } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
 import type { GuardContext, Run } from './guard-run.ts'
@@ -27,13 +28,14 @@ export type GuardComposer = (options: RouteOptions, checks: readonly Check[]) =>
 export function createGuardComposer(settings: GuardSettings): GuardComposer {
   const states = createRequestStates()
   const environment = createEnvironment(settings)
-  settings.recorder?.reportTo?.(environment.report)
   const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
+  introduceReports(settings, environment)
   return (options, checks) => {
     const route = readRouteOptions(options, settings)
     const order = orderChecks(checks)
     const configuration = hashConfiguration(settings, route, order.descriptions)
     const context: GuardContext = { settings, environment, listens, route, configuration, ...order }
+    describeMetrics(context)
     const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
     return (request) => {
       try {

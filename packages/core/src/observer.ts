@@ -1,6 +1,7 @@
 import type { AgentRequest } from './agent-request.ts'
 import type { Environment } from './environment.ts'
 import type { AgentView, Facts } from './facts.ts'
+import type { GuardMetrics, MetricRow } from './metric-row.ts'
 import type { Refusal } from './refusal.ts'
 
 /** A number that a package wants seen. `labels` take values of closed sets only: never an id, a path or an address. */
@@ -49,22 +50,32 @@ export interface Outcome {
   readonly durationMs: number
   /** The client went away before the answer was complete. */
   readonly aborted: boolean
+  /** Another guard of the same factory has told of this request's end already: it counts once. @default false */
+  readonly repeated?: boolean
+}
+
+/** What a package that watches or records can measure of itself. */
+export interface Measured {
+  /** What it reports. */
+  readonly metrics?: readonly MetricRow[]
+  /** Called once by each guard factory it is given to: where its own measurements go. */
+  readonly reportTo?: (report: Environment['report']) => void
 }
 
 /** Watches; never changes a decision and never delays one. What it throws is swallowed and counted. */
-export interface Observer {
+export interface Observer extends Measured {
   readonly decided?: (decision: Decision) => void
   readonly finished?: (decision: Decision, outcome: Outcome) => void
   readonly measured?: (measurement: Measurement) => void
+  /** Called when a guard is composed, before its first request: what will be measured. May throw. */
+  readonly described?: (guard: GuardMetrics) => void
 }
 
 /**
  * Writes evidence. A decision on an unsafe request is answered only after it was recorded; otherwise `audit_unavailable`.
  * A safe one passes all the same, unless the recorder throws `Unavailable`: then it cannot even keep the record for later.
  */
-export interface Recorder {
+export interface Recorder extends Measured {
   readonly record: (decision: Decision) => void | Promise<void>
   readonly finish?: (decision: Decision, outcome: Outcome) => void
-  /** Called once by each guard factory that has this recorder: where its own measurements go. */
-  readonly reportTo?: (report: Environment['report']) => void
 }

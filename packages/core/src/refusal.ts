@@ -18,6 +18,8 @@ export interface RefusalDetails {
   readonly hints?: Readonly<Record<string, unknown>>
   /** More members of the problem document (RFC 9457 section 3.2). Sent. */
   readonly members?: Readonly<Record<string, unknown>>
+  /** The agent whose key the request names, when there is such a key: for metrics and audit, proven by nothing. */
+  readonly claimedAgent?: string | undefined
   /** What a developer needs, such as the signature base. Sent in development mode only. */
   readonly diagnosis?: Readonly<Record<string, unknown>>
 }
@@ -30,6 +32,7 @@ export class Refusal extends Error {
   readonly credential: Credential | undefined
   readonly hints: Readonly<Record<string, unknown>>
   readonly members: Readonly<Record<string, unknown>>
+  readonly claimedAgent: string | undefined
   readonly diagnosis: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: RefusalCode, message: string, details: RefusalDetails = {}) {
@@ -43,6 +46,7 @@ export class Refusal extends Error {
     this.credential = details.credential
     this.hints = details.hints ?? {}
     this.members = details.members ?? {}
+    this.claimedAgent = details.claimedAgent
     this.diagnosis = details.diagnosis
   }
 }

@@ -1,4 +1,5 @@
 import type { Environment } from './environment.ts'
+import type { MetricRow } from './metric-row.ts'
 
 /** One proof to be used once. */
 export interface ReplayClaim {
@@ -27,5 +28,7 @@ export interface ReplayStore {
   readonly claim: (claim: ReplayClaim, environment: Environment) => ClaimResult | Promise<ClaimResult>
   /** A nonce that this store recognises as its own later, so that a request from before its start can prove itself fresh. */
   readonly issueNonce: (environment: Environment) => string | undefined
+  /** What it reports. @default nothing */
+  readonly metrics?: readonly MetricRow[]
   readonly close?: () => void | Promise<void>
 }

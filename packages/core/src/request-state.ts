@@ -13,6 +13,8 @@ export interface RequestState {
   facts: Readonly<Partial<Facts>>
   view: AgentView | undefined
   shapeChecked: boolean
+  /** Somebody was told how the request ended. */
+  ended: boolean
   /** Some guard let this request through without an identity, by name. */
   anonymous: boolean
 }
@@ -28,6 +30,7 @@ export function createRequestState(request: AgentRequest, startedMs: number): Re
     facts: NO_FACTS,
     view: undefined,
     shapeChecked: false,
+    ended: false,
     anonymous: false,
   }
 }

@@ -33,6 +33,8 @@ export interface IntrospectionOptions {
 export interface Introspection {
   /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
   readonly check: (token: string, environment: Environment) => void | Promise<void>
+  /** Whether the last question failed. */
+  readonly isFailing: () => boolean
   readonly close: () => void
 }
 
@@ -59,7 +61,7 @@ export function createIntrospection(
 ): Introspection {
   const { endpoint, cacheSeconds, headers } = readOptions(options)
   const fetcher = createIssuerFetcher('introspection', endpoint, { ...http, headers: { ...http.headers, ...headers } })
-  const observe = createIssuerMeasurements('introspection')
+  const { observe, isFailing } = createIssuerMeasurements('introspection')
   const ageMs = cacheSeconds * 1000
   const cache = configured('introspection', () =>
     createRefreshCache<Answer, Question>({
@@ -87,6 +89,7 @@ export function createIntrospection(
         throw new Unavailable('revocation_unavailable', 'revocation', 'the issuer cannot be asked', { cause })
       })
     },
+    isFailing,
     close: cache.close,
   }
 }

@@ -17,7 +17,7 @@ import {
   readIssuerKeys,
 } from './issuer-key.ts'
 import { fetchMetadata, metadataUrlsOf, requireUrlMember } from './issuer-metadata.ts'
-import { createIssuerMeasurements } from './measurements.ts'
+import { createIssuerMeasurements, type IssuerMeasurements } from './measurements.ts'
 import { openSpiffeBundle } from './spiffe-bundle.ts'
 
 /**
@@ -38,6 +38,8 @@ export interface IssuerKeys {
     query: IssuerKeyQuery,
     environment: Environment,
   ) => IssuerKey | undefined | Promise<IssuerKey | undefined>
+  /** Whether the last fetch failed. */
+  readonly isFailing: () => boolean
   readonly close: () => void
 }
 
@@ -73,14 +75,15 @@ function writtenKeys(input: IssuerKeysInput, jwks: unknown): IssuerKeys {
   if (set.size === 0 || set.refused > 0) {
     throw new Misconfigured('ERR_KEY_MATERIAL', `issuers: each key of ${input.issuer} must fit one of its algorithms`)
   }
-  return { find: (query) => set.find(query), close: () => undefined }
+  return { find: (query) => set.find(query), isFailing: () => false, close: () => undefined }
 }
 
 /** All keys of an issuer are one document. */
 const SET = 'set'
 
 function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
-  const cache = createCache(input)
+  const measurements = createIssuerMeasurements('issuer_keys')
+  const cache = createCache(input, measurements)
   const findLater = async (
     answer: Promise<IssuerKeySet | undefined>,
     query: IssuerKeyQuery,
@@ -101,18 +104,19 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
       const newer = cache.recheck(SET, environment)
       return isThenable(newer) ? findLater(newer, query, environment) : newer?.find(query)
     },
+    isFailing: measurements.isFailing,
     close: cache.close,
   }
 }
 
-function createCache(input: IssuerKeysInput): RefreshCache<IssuerKeySet, Environment> {
+function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): RefreshCache<IssuerKeySet, Environment> {
   const { times, place } = input
   const fetchSet = createSetFetcher(input)
   const isBundle = typeof place === 'object' && 'bundleUri' in place
   return configured('issuers', () =>
     createRefreshCache<IssuerKeySet, Environment>({
       times,
-      observe: createIssuerMeasurements('issuer_keys'),
+      observe,
       load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
         const { value, freshForSeconds } = await fetchSet(signal)
         const set = readIssuerKeys(value, input)

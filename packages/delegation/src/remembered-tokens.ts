@@ -9,6 +9,7 @@ import type { VerifiedToken } from './verified-token.ts'
 export interface RememberedTokens {
   /** The token behind a text: at once when it is remembered, and its issuer still has the key it is signed with. */
   readonly find: (text: string, environment: Environment) => VerifiedToken | Promise<VerifiedToken>
+  readonly size: () => number
 }
 
 /** Verifies from nothing. */
@@ -55,6 +56,7 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
   }
 
   return {
+    size: () => memory?.size ?? 0,
     find: (text, environment) => {
       const key = hash('sha256', text, 'base64')
       const token = memory?.get(key)

@@ -1,11 +1,15 @@
 import {
   type Clock,
+  type MetricRow,
   Misconfigured,
+  readMetrics,
   requireKnownOptions,
   requireNumber,
   systemClock,
   Unavailable,
 } from '@countermark/core'
+import { createAppliedCounters } from './applied-revocations.ts'
+import { REVOCATION_METRIC_ROWS } from './metric-rows.ts'
 import { type RevocationEvent, type RevocationName, requireEvent, revocationKey } from './revocation-event.ts'
 
 /** What a token, or a link that was handed on, can be revoked by. */
@@ -30,6 +34,8 @@ export interface Revocations {
   /** Whether the feed has been silent for longer than `staleAfterSeconds`. */
   readonly isStale: () => boolean
   readonly size: () => number
+  /** What it can tell about itself. @default nothing */
+  readonly metrics?: readonly MetricRow[]
 }
 
 /** Options of {@link createRevocations}. */
@@ -63,6 +69,8 @@ export function createRevocations(options: RevocationsOptions = {}): Revocations
   const entries = new Map<string, Entry>()
   let isComplete = true
   let heardMs = clock.monotonicMs()
+  const applied = createAppliedCounters()
+  const isStale = (): boolean => clock.monotonicMs() - heardMs > staleAfterMs
 
   function makeRoom(now: number): boolean {
     if (entries.size < maxEntries) return true
@@ -75,6 +83,7 @@ export function createRevocations(options: RevocationsOptions = {}): Revocations
       requireEvent(event)
       heardMs = clock.monotonicMs()
       if (event.type === 'alive') return
+      applied.count(event.type)
       const now = clock.wallMs() / 1000
       const key = revocationKey(event)
       const entry = widen(entries.get(key), toEntry(event, now))
@@ -87,8 +96,17 @@ export function createRevocations(options: RevocationsOptions = {}): Revocations
       if (!isComplete) throw new Unavailable('revocation_unavailable', 'revocation', 'the list of revocations is full')
       return entries.size > 0 && revocables.some((revocable) => isCovered(revocable, entries))
     },
-    isStale: () => clock.monotonicMs() - heardMs > staleAfterMs,
+    isStale,
     size: () => entries.size,
+    metrics: [
+      ...applied.metrics,
+      ...readMetrics(REVOCATION_METRIC_ROWS, {
+        revocations: () => entries.size,
+        // By the wall clock of now: it may have been set since.
+        revocation_feed_heard_timestamp_seconds: () => (clock.wallMs() - clock.monotonicMs() + heardMs) / 1000,
+        degraded: () => (isStale() ? 1 : 0),
+      }),
+    ],
   }
 }
 

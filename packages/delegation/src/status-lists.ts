@@ -36,6 +36,8 @@ export interface FetchedStatusList extends StatusList {
 export interface StatusLists {
   /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
   readonly check: (reference: StatusReference, environment: Environment) => void | Promise<void>
+  /** Whether the last fetch failed. */
+  readonly isFailing: () => boolean
   readonly close: () => void
 }
 
@@ -71,10 +73,11 @@ const CONTENT_TYPES = ['application/statuslist+jwt']
 export function createStatusLists(input: StatusListsInput): StatusLists {
   const http = { maxBytes: MAX_TOKEN_BYTES, ...input.http, contentTypes: CONTENT_TYPES }
   const fetcher = configured('statusList', () => createFetcher(http))
+  const { observe, isFailing } = createIssuerMeasurements('status_list')
   const cache = configured('statusList', () =>
     createRefreshCache<FetchedStatusList, Environment>({
       times: TIMES,
-      observe: createIssuerMeasurements('status_list'),
+      observe,
       load: (request) => fetchList(request, input, fetcher),
     }),
   )
@@ -89,6 +92,7 @@ export function createStatusLists(input: StatusListsInput): StatusLists {
         },
       )
     },
+    isFailing,
     close: cache.close,
   }
 }

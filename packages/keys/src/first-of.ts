@@ -27,6 +27,7 @@ export function firstOf(...sources: readonly KeySource[]): KeySource {
   const search = createSearch(sources)
   return {
     name: 'first_of',
+    metrics: sources.flatMap(({ metrics = [] }) => metrics),
     findKeys: (query, environment) => (isAskable(query) ? search(query, environment) : NO_KEYS),
     close: async () => {
       await Promise.all(sources.map(async (source) => source.close?.()))

@@ -4,12 +4,14 @@ import {
   type KeySource,
   type Measurement,
   Misconfigured,
+  nameLabels,
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
 import type { KeyDocument } from './key-document.ts'
 import { type KeyFileRules, readKeyFile } from './key-file.ts'
 import { createKeySet } from './key-set.ts'
+import { FILE_METRIC_ROWS } from './metric-rows.ts'
 import { requireSourceName } from './source-name.ts'
 
 /** Options of {@link fromFile}. */
@@ -55,6 +57,7 @@ export function fromFile(path: string, options: FromFileOptions = {}): KeySource
   watchFile(path, { interval: pollMs, persistent: false }, reload)
   return {
     name,
+    metrics: nameLabels(FILE_METRIC_ROWS, { source: name }),
     findKeys: (query, environment) => {
       if (pending.length > 0) flush(pending, environment)
       return keys.find(query)

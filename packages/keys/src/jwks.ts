@@ -37,6 +37,7 @@ export function jwks(url: string, options: JwksOptions): KeySource {
   )
   return {
     name: rules.name,
+    metrics: keys.metrics,
     findKeys: (query, environment) => {
       if (query.agentId !== undefined && query.agentId !== agent.id) return NO_KEYS
       return isAskable(query) ? keys.find('set', query, environment) : NO_KEYS

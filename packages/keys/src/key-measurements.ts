@@ -1,6 +1,7 @@
-import type { Environment, Measurement } from '@countermark/core'
+import { type Environment, type Measurement, type MetricRow, nameLabels, readMetrics } from '@countermark/core'
 import { type CacheEvent, isOutboundError, type OutboundReason } from '@countermark/outbound'
 import type { RefusedEntry } from './key-description.ts'
+import { METRIC_ROWS } from './metric-rows.ts'
 
 /** What became of a fetch. `failed` is an error that is not ours. */
 export type FetchResult = 'ok' | 'not_found' | 'failed' | OutboundReason
@@ -9,6 +10,8 @@ export type FetchResult = 'ok' | 'not_found' | 'failed' | OutboundReason
 export interface KeyMeasurements {
   readonly cacheEvent: (event: CacheEvent, environment: Environment, error?: unknown) => void
   readonly refusedEntries: (refused: readonly RefusedEntry[], environment: Environment) => void
+  /** What is reported here. */
+  readonly metrics: readonly MetricRow[]
 }
 
 const CACHE_EVENTS: readonly CacheEvent[] = ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget']
@@ -25,11 +28,15 @@ export function createKeyMeasurements(source: string): KeyMeasurements {
   for (const [event, result] of Object.entries(SECOND_LEVEL)) {
     fixed.set(event as CacheEvent, count('key_second_level_total', { source, result }))
   }
+  let isFailing = false
   return {
+    metrics: readMetrics(nameLabels(METRIC_ROWS, { source }), { degraded: () => (isFailing ? 1 : 0) }),
     cacheEvent: (event, environment, error) => {
       const measurement = fixed.get(event)
-      if (measurement !== undefined) environment.report(measurement)
-      else reportFetch(source, toResult(event, error), environment)
+      if (measurement !== undefined) return environment.report(measurement)
+      const result = toResult(event, error)
+      isFailing = result !== 'ok' && result !== 'not_found'
+      reportFetch(source, result, environment)
     },
     refusedEntries: (refused, environment) => {
       for (const reason of refused) environment.report(count('key_entries_refused_total', { source, reason }))
@@ -39,8 +46,15 @@ export function createKeyMeasurements(source: string): KeyMeasurements {
 
 function reportFetch(source: string, result: FetchResult, environment: Environment): void {
   environment.report(count('key_fetches_total', { source, result }))
-  const value = result === 'ok' || result === 'not_found' ? 0 : 1
-  environment.report({ name: 'key_source_failing', kind: 'gauge', value, labels: { source } })
+  const isFailing = result !== 'ok' && result !== 'not_found'
+  environment.report(gauge('key_source_failing', isFailing ? 1 : 0, source))
+  if (isFailing) return
+  const fetchedAt = Math.floor(environment.clock.wallMs() / 1000)
+  environment.report(gauge('key_set_fetched_timestamp_seconds', fetchedAt, source))
+}
+
+function gauge(name: string, value: number, source: string): Measurement {
+  return { name, kind: 'gauge', value, labels: { source } }
 }
 
 function toResult(event: CacheEvent, error: unknown): FetchResult {

@@ -31,6 +31,7 @@ export function registry(url: string, options: RegistryOptions = {}): KeySource 
   const keys = createRemoteKeys(createDocumentKind(rules, options.agents ?? (() => true)), rules)
   return {
     name: rules.name,
+    metrics: keys.metrics,
     findKeys: (query, environment) => {
       if (!isAskable(query)) return NO_KEYS
       const entry = query.agentId === undefined ? BY_KEY + query.keyId : BY_AGENT + query.agentId

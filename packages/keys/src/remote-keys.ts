@@ -1,8 +1,16 @@
-import { type AgentKey, type Environment, isRefusal, isThenable, type KeyQuery, Unavailable } from '@countermark/core'
+import {
+  type AgentKey,
+  type Environment,
+  isRefusal,
+  isThenable,
+  type KeyQuery,
+  type MetricRow,
+  Unavailable,
+} from '@countermark/core'
 import { createRefreshCache, isOutboundError, type LoadRequest, type RefreshCache } from '@countermark/outbound'
 import { type FetchedKeys, settleDocument, toFetchedKeys } from './fetched-keys.ts'
 import type { KeyDocument } from './key-document.ts'
-import { createKeyMeasurements } from './key-measurements.ts'
+import { createKeyMeasurements, type KeyMeasurements } from './key-measurements.ts'
 import { type KeySet, NO_KEYS } from './key-set.ts'
 import { misconfigured, type RemoteKeysRules } from './remote-options.ts'
 
@@ -26,13 +34,16 @@ export interface RemoteKeys {
     query: KeyQuery,
     environment: Environment,
   ) => readonly AgentKey[] | Promise<readonly AgentKey[]>
+  readonly metrics: readonly MetricRow[]
   readonly close: () => void
 }
 
 /** Puts a kind of document behind the refresh cache. */
 export function createRemoteKeys(kind: DocumentKind, rules: RemoteKeysRules): RemoteKeys {
-  const cache = createCache(kind, rules)
+  const measurements = createKeyMeasurements(rules.name)
+  const cache = createCache(kind, rules, measurements)
   return {
+    metrics: measurements.metrics,
     find: (entry, query, environment) => {
       const known = cache.read(entry, environment)
       if (isThenable(known)) return findLater(known, query, () => cache.recheck(entry, environment))
@@ -58,9 +69,12 @@ async function findLater(answer: Answer, query: KeyQuery, recheck?: () => Answer
   }
 }
 
-function createCache(kind: DocumentKind, rules: RemoteKeysRules): RefreshCache<FetchedKeys, Environment> {
+function createCache(
+  kind: DocumentKind,
+  rules: RemoteKeysRules,
+  measurements: KeyMeasurements,
+): RefreshCache<FetchedKeys, Environment> {
   const { secondLevel, namespace, times } = rules
-  const measurements = createKeyMeasurements(rules.name)
   const revive = (text: string, request: DocumentRequest): FetchedKeys => {
     return toFetchedKeys(kind.parse(JSON.parse(text), request).keys)
   }

@@ -2,6 +2,8 @@
 export interface ClaimQuota {
   /** What a further claim of a key would exceed. */
   readonly exceeded: (thumbprint: string, nowSecond: number) => 'over_quota' | 'full' | undefined
+  /** Claims that count at present, or did a few seconds ago. */
+  readonly live: () => number
   /** Counts a claim until its last second, or a few seconds longer. */
   readonly count: (thumbprint: string, lastSecond: number) => void
 }
@@ -53,6 +55,7 @@ export function createClaimQuota({ maxClaims, maxClaimsPerKey }: QuotaLimits): C
   }
 
   return {
+    live: () => live,
     exceeded: (thumbprint, nowSecond) => {
       forgetEnded(nowSecond)
       const held = keys.get(thumbprint)?.live ?? 0

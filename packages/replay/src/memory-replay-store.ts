@@ -1,8 +1,10 @@
 import {
   type ClaimResult,
   type Environment,
+  nameLabels,
   type ReplayClaim,
   type ReplayStore,
+  readMetrics,
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
@@ -11,6 +13,7 @@ import { createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
+import { STORE_METRIC_ROWS } from './metric-rows.ts'
 import { createNonce } from './own-nonce.ts'
 import { requireSingleProcess } from './single-process.ts'
 import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from './store-options.ts'
@@ -51,6 +54,7 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
 
   return {
     name: 'memory',
+    metrics: readMetrics(nameLabels(STORE_METRIC_ROWS, { store: 'memory' }), { replay_claims_live: quota.live }),
     claim: (claim, environment) => {
       eras.noticeClock(environment.report)
       const nowMs = environment.clock.wallMs()

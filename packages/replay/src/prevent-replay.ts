@@ -5,6 +5,7 @@ import {
   type FreshnessFact,
   isSafeMethod,
   Misconfigured,
+  nameLabels,
   type ProofFact,
   Refusal,
   type ReplayStore,
@@ -13,6 +14,7 @@ import {
   stateSettings,
 } from '@countermark/core'
 import { claimId } from './claim-id.ts'
+import { CLAIM_METRIC_ROWS } from './metric-rows.ts'
 import { type Answer, askStore, createAnswerCounters, refusalFor } from './store-answer.ts'
 
 /** Options of {@link preventReplay}. */
@@ -84,6 +86,7 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
       needs: ['proof'],
       adds: ['freshness'],
       settings: stateSettings({ store, onStoreUnavailable }, ['store', 'onStoreUnavailable']),
+      metrics: [...nameLabels(CLAIM_METRIC_ROWS, { store: store.name }), ...(store.metrics ?? [])],
       issueNonce: (environment) => store.issueNonce(environment),
     },
     ({ method }, { proof }, environment) => {

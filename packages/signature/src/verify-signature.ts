@@ -22,6 +22,7 @@ import {
 import { HTTP_SIGNATURES_OPTIONS, requireAlgorithms } from './http-signature-settings.ts'
 import { httpSignatures } from './http-signatures.ts'
 import { type Case, judgeCandidate } from './judge-candidate.ts'
+import { METRIC_ROWS } from './metric-rows.ts'
 import type { SignatureFacts } from './signature-facts.ts'
 import type { SignatureScheme } from './signature-scheme.ts'
 import { simpleHeaders } from './simple-headers.ts'
@@ -55,6 +56,7 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       needs: [],
       adds: ['agent', 'proof'],
       settings: stateSignatureSettings(accept, options),
+      metrics: [...METRIC_ROWS, ...(keys.metrics ?? [])],
       metadata: { agent_auth: describeForms(accept, algorithms) },
       challenge: (context) =>
         isAboutSignatures(context.refusal)

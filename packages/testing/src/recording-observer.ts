@@ -1,7 +1,7 @@
 import type { Decision, Measurement, Observer, Outcome, Recorder } from '@countermark/core'
 
 /** Everything an observer was told, in order. */
-export interface RecordingObserver extends Required<Observer> {
+export interface RecordingObserver extends Required<Pick<Observer, 'decided' | 'finished' | 'measured'>> {
   readonly decisions: readonly Decision[]
   readonly outcomes: readonly Outcome[]
   readonly measurements: readonly Measurement[]
@@ -33,7 +33,7 @@ export function createRecordingObserver(): RecordingObserver {
 }
 
 /** Everything a recorder was given, and a switch to make it fail. */
-export interface RecordingRecorder extends Required<Omit<Recorder, 'reportTo'>> {
+export interface RecordingRecorder extends Required<Pick<Recorder, 'record' | 'finish'>> {
   readonly decisions: readonly Decision[]
   readonly outcomes: readonly Outcome[]
   /** Refuses to record with this error, until called with `undefined`. */

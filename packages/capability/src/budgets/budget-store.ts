@@ -1,4 +1,4 @@
-import type { Environment } from '@countermark/core'
+import type { Environment, MetricRow } from '@countermark/core'
 
 /** So much of a budget. */
 export interface BudgetClaim {
@@ -26,6 +26,8 @@ export type Reservation =
 export interface BudgetStore {
   /** A closed word for metrics, such as `memory` or `redis`. */
   readonly name: string
+  /** What it reports. @default nothing */
+  readonly metrics?: readonly MetricRow[]
   /** @throws Unavailable `budget_store_unavailable` */
   readonly reserve: (claims: readonly BudgetClaim[], environment: Environment) => Reservation | Promise<Reservation>
 }

@@ -1,5 +1,6 @@
 import { type Clock, requireKnownOptions, requireMethods, requireNumber } from '@countermark/core'
 import { createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/redis'
+import { REDIS_BUDGET_METRIC_ROWS } from '../metric-rows.ts'
 import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
 import { RELEASE_SCRIPT, RESERVE_SCRIPT } from './redis-scripts.ts'
 import { SLICES } from './window-counter.ts'
@@ -33,6 +34,7 @@ export function redisBudgets(options: RedisBudgetsOptions): BudgetStore {
   const now = (): string => (clock === undefined ? '' : String(clock.wallMs()))
   return {
     name: 'redis',
+    metrics: REDIS_BUDGET_METRIC_ROWS,
     reserve: async (claims, environment) => {
       const keys = claims.map(({ key }) => prefix + key)
       const numbers = claims.flatMap(({ windowSeconds, limit, cost }) => [windowSeconds, limit, cost].map(String))

@@ -1,4 +1,4 @@
-import type { Environment } from '@countermark/core'
+import type { Environment, MetricRow } from '@countermark/core'
 
 /** An answer that is kept for whoever asks again. */
 export interface KeptAnswer {
@@ -37,6 +37,8 @@ export type KeyState =
 export interface AnswerStore {
   /** A closed word for metrics, such as `memory` or `redis`. */
   readonly name: string
+  /** What it reports. @default nothing */
+  readonly metrics?: readonly MetricRow[]
   /** @throws Unavailable `idempotency_store_unavailable` */
   readonly begin: (request: KeyedRequest, environment: Environment) => KeyState | Promise<KeyState>
 }

@@ -3,6 +3,7 @@ import {
   defineCheck,
   type Environment,
   isThenable,
+  nameLabels,
   Refusal,
   requireKnownOptions,
   requireMethods,
@@ -10,6 +11,7 @@ import {
   requireWord,
   Unavailable,
 } from '@countermark/core'
+import { IDEMPOTENCY_METRIC_ROWS } from '../metric-rows.ts'
 import type { AnswerStore, KeyState } from './answer-store.ts'
 import type { ExpressHandler, ExpressStep, GuardWith, KoaMiddleware, KoaStep } from './framework-steps.ts'
 import { describeKeyedRequest, type KeyHolder, readKey } from './keyed-request.ts'
@@ -56,7 +58,13 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TR
 
 function createCheck(store: AnswerStore, isRequired: boolean, begun: WeakMap<object, Begun>): Check<KeyHolder, object> {
   return defineCheck<KeyHolder, object>(
-    { name: 'idempotency', needs: ['agent'], adds: [], settings: { required: isRequired, store: store.name } },
+    {
+      name: 'idempotency',
+      needs: ['agent'],
+      adds: [],
+      settings: { required: isRequired, store: store.name },
+      metrics: [...nameLabels(IDEMPOTENCY_METRIC_ROWS, { store: store.name }), ...(store.metrics ?? [])],
+    },
     (request, holder, environment) => {
       if (SAFE_METHODS.has(request.method)) return {}
       const key = readKey(request, holder.proof)

@@ -7,6 +7,7 @@ import {
   type RedisClient,
   requireOneServer,
 } from '@countermark/core/redis'
+import { REDIS_ANSWER_METRIC_ROWS } from '../metric-rows.ts'
 import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './answer-store.ts'
 
 /** Options of {@link redisAnswers}. */
@@ -62,6 +63,7 @@ export function redisAnswers(options: RedisAnswersOptions): AnswerStore {
   const askRedis = createAskRedis({ send, deadlineMs, code, dependency: 'idempotency' })
   return {
     name: 'redis',
+    metrics: REDIS_ANSWER_METRIC_ROWS,
     begin: async (request, environment) => {
       const key = prefix + request.id
       const taken = JSON.stringify({ fingerprint: request.fingerprint, token: randomBytes(12).toString('base64url') })

@@ -11,7 +11,7 @@ export const judgeStatus: JudgeVector = async ({ input, expected }): Promise<Ver
   if (input.status_list !== undefined) return judgeList(input.status_list, expected)
   const environment = createTestEnvironment({ clock: createFakeClock(input.clock * 1000) })
   const set = readIssuerKeys({ keys: [input.jwk] }, { algorithms: ['ES256'], allowTestKeys: true })
-  const keys = { find: set.find, close: () => undefined }
+  const keys = { find: set.find, isFailing: () => false, close: () => undefined }
   const expectation = { issuer: 'https://example.com', keys, algorithms: ['ES256'], uri: input.uri } as const
   try {
     const { list } = await readStatusListToken(input.jwt, expectation, environment)

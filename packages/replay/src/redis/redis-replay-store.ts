@@ -2,7 +2,9 @@ import {
   createCircuitBreaker,
   type Environment,
   isMisconfigured,
+  nameLabels,
   type ReplayStore,
+  readMetrics,
   requireKnownOptions,
   requireNumber,
   Unavailable,
@@ -11,6 +13,7 @@ import {
 import { createSender, REDIS_BREAKER, reportDegraded, requireOneConnection } from '@countermark/core/redis'
 import { createClaimQuota } from '../claim-quota.ts'
 import { createEraKeeper } from '../era-keeper.ts'
+import { REDIS_METRIC_ROWS } from '../metric-rows.ts'
 import { createNonce } from '../own-nonce.ts'
 import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from '../store-options.ts'
 import { askRedis, type ClaimTools, lookAfter, refuseUnasked } from './ask-redis.ts'
@@ -69,6 +72,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
   const claim = createGuardedClaim({ send, link, eras, quota, rules }, prefix, deadlineMs)
   return {
     name: 'redis',
+    metrics: readMetrics(nameLabels(REDIS_METRIC_ROWS, { store: 'redis' }), { replay_claims_live: quota.live }),
     claim: (claimed, environment) => {
       report = environment.report
       return claim(claimed, environment)

@@ -1,0 +1,48 @@
+import type { LabelValues, MetricRow } from '@countermark/core'
+
+/** Kinds of stores that one process may name. */
+const STORE: LabelValues = { atMost: 8 }
+
+const DEGRADED: Pick<MetricRow, 'name' | 'kind' | 'help' | 'initial'> = {
+  name: 'degraded',
+  kind: 'gauge',
+  help: 'Whether a dependency does not answer as it should (1) or does (0)',
+  initial: 0,
+}
+
+/** What taking from budgets reports. */
+export const BUDGET_METRIC_ROWS: readonly MetricRow[] = [
+  {
+    name: 'budget_reservations_total',
+    kind: 'counter',
+    help: 'Requests that a budget is counted for, by whether there was enough left',
+    labels: { store: STORE, result: ['reserved', 'exceeded', 'full'] },
+  },
+]
+
+/** What a store of budgets in Redis reports. */
+export const REDIS_BUDGET_METRIC_ROWS: readonly MetricRow[] = [{ ...DEGRADED, labels: { dependency: ['budgets'] } }]
+
+/** What answering repeated requests reports. */
+export const IDEMPOTENCY_METRIC_ROWS: readonly MetricRow[] = [
+  {
+    name: 'idempotent_requests_total',
+    kind: 'counter',
+    help: 'Requests with an idempotency key, by what the store knew of the key',
+    labels: {
+      store: STORE,
+      result: ['first', 'answered', 'running', 'unkept', 'reused', 'over_quota', 'full'],
+    },
+  },
+]
+
+/** What a store of answers in Redis reports. */
+export const REDIS_ANSWER_METRIC_ROWS: readonly MetricRow[] = [{ ...DEGRADED, labels: { dependency: ['idempotency'] } }]
+
+/** Everything that this package reports. */
+export const METRIC_ROWS: readonly MetricRow[] = [
+  ...BUDGET_METRIC_ROWS,
+  ...REDIS_BUDGET_METRIC_ROWS,
+  ...IDEMPOTENCY_METRIC_ROWS,
+  ...REDIS_ANSWER_METRIC_ROWS,
+]

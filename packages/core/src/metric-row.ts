@@ -1,0 +1,52 @@
+import type { Measurement } from './observer.ts'
+
+/**
+ * The values a label may take: all of them, or how many there can be at most where others name them, such as sources of
+ * keys. What is no listed value is shown as `other`.
+ */
+export type LabelValues = readonly string[] | { readonly atMost: number }
+
+/** One metric that a package reports. Whoever shows metrics learns of it from here and needs to know no package. */
+export interface MetricRow {
+  /** Snake case with its unit, without a prefix. Counters end in `_total`. */
+  readonly name: string
+  readonly kind: Measurement['kind']
+  /** One sentence for whoever reads a dashboard. */
+  readonly help: string
+  readonly labels: Readonly<Record<string, LabelValues>>
+  /** Upper bounds of a histogram, ascending. */
+  readonly buckets?: readonly number[]
+  /** What a gauge is before somebody reports it. Counters and histograms begin at 0. @default it is not shown */
+  readonly initial?: number
+  /** What it is now, asked when somebody looks; nobody need report it. Each label then has one value. `undefined` is not shown. */
+  readonly read?: () => number | undefined
+  /** What counts when several say so, two sources or two processes. @default 'sum' for counters, 'max' for gauges */
+  readonly combine?: 'sum' | 'max' | 'min'
+}
+
+/** What a guard tells those who watch it when it is composed. */
+export interface GuardMetrics {
+  /** The values of the `check` label. */
+  readonly checks: readonly string[]
+  readonly rows: readonly MetricRow[]
+}
+
+/** The rows with the values of labels that only an instance knows, such as the name of a store. */
+export function nameLabels(rows: readonly MetricRow[], values: Readonly<Record<string, string>>): readonly MetricRow[] {
+  return rows.map((row) => {
+    const named = Object.entries(values).filter(([label]) => label in row.labels)
+    const labels = Object.fromEntries(named.map(([label, value]) => [label, [value]]))
+    return { ...row, labels: { ...row.labels, ...labels } }
+  })
+}
+
+/** The rows with what one of them is read from. */
+export function readMetrics(
+  rows: readonly MetricRow[],
+  readings: Readonly<Record<string, () => number | undefined>>,
+): readonly MetricRow[] {
+  return rows.map((row) => {
+    const read = readings[row.name]
+    return read === undefined ? row : { ...row, read }
+  })
+}
