@@ -11,6 +11,7 @@ import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.
 import { bounded, boundedOrNone, MAX_TEXT } from './bounded-text.ts'
 import { commitTo } from './commitment.ts'
 import { decisionRecord, type Withheld } from './decision-record.ts'
+import { metricsOfSinks } from './metric-rows.ts'
 import type { UnsealedRecord } from './seal-record.ts'
 import { createTrailWriter, unavailable } from './trail-writer.ts'
 
@@ -82,6 +83,7 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
       if (!writer.hasRoom()) reportTo?.(LOST)
       else writer.add((id) => outcomeRecord(decision, outcome, { id, of: last.id, atMs: clock.wallMs() }))
     },
+    metrics: metricsOfSinks([...options.sinks.map(({ name }) => name), 'none']),
     reportTo: (report) => {
       reportTo ??= report
     },
