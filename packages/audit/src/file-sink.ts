@@ -38,10 +38,12 @@ export function fileSink(options: FileSinkOptions): AuditSink {
   // The last record of each chain: after a failure the same ones may come again, and must not stand there twice.
   const written = new Map<string, number>()
   let queue: Promise<unknown> = Promise.resolve()
+  let isClosed = false
 
   const isNew = ({ chain, seq }: SealedRecord): boolean => seq > (written.get(chain) ?? 0)
 
   async function write(records: readonly SealedRecord[]): Promise<void> {
+    if (isClosed) throw new Error('the sink is closed')
     const fresh = records.filter(isNew)
     if (fresh.length === 0) return
     await file.append(fresh.map(({ line }) => line))
@@ -60,7 +62,11 @@ export function fileSink(options: FileSinkOptions): AuditSink {
     durable: true,
     append: (records) => inTurn(() => write(records)),
     ready: () => inTurn(file.open),
-    close: () => inTurn(file.close),
+    close: () =>
+      inTurn(async () => {
+        isClosed = true
+        await file.close()
+      }),
   }
 }
 

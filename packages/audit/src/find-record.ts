@@ -1,6 +1,7 @@
 import { canonicalJson } from '@countermark/core'
 import type { Anchors } from './anchors.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { inWrittenOrder } from './file-order.ts'
 import { parseLine } from './parse-line.ts'
 import { readLines } from './read-lines.ts'
 import { contentHash, type SealedMembers } from './seal-record.ts'
@@ -28,7 +29,7 @@ export async function findRecord(
   let outcome: SealedMembers | undefined
   let checkpoint: Checkpoint | undefined
   let links: string[] = []
-  for (const path of paths) {
+  for (const { path } of await inWrittenOrder(paths)) {
     for await (const { bytes } of readLines(path)) {
       const next = parseLine(bytes)
       if (next === undefined) continue

@@ -38,9 +38,11 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** As far as the chain is concerned; what a later version adds is kept. */
 function isRecord(value: unknown): value is AuditRecord {
-  return (
-    isObject(value) && TYPES.has(value['type']) && typeof value['id'] === 'string' && typeof value['at'] === 'string'
-  )
+  if (!isObject(value) || !TYPES.has(value['type'])) return false
+  if (typeof value['id'] !== 'string' || typeof value['at'] !== 'string') return false
+  const { commitments } = value
+  if (value['type'] === 'outcome') return commitments === undefined
+  return isObject(commitments) && Object.values(commitments).every((commitment) => typeof commitment === 'string')
 }
 
 function isPrivate(value: unknown): value is Readonly<Record<string, PrivateValue>> {

@@ -29,19 +29,34 @@ interface LastRecord {
   readonly from: number
 }
 
-/** A page that never reached the disk may leave whole lines of zeros behind: only a record counts. */
+/**
+ * A page that never reached the disk may leave whole lines of zeros behind: what is no JSON is no record. Whatever is JSON stays
+ * where it is, for the verifier to judge.
+ */
 function findLastRecord(tail: Buffer): LastRecord | undefined {
   let lineEnd = tail.lastIndexOf(LINE_FEED)
   while (lineEnd >= 0) {
     const before = lineEnd === 0 ? -1 : tail.lastIndexOf(LINE_FEED, lineEnd - 1)
-    const sealed = parseLine(tail.subarray(before + 1, lineEnd))
-    if (sealed !== undefined) {
-      const { chain, seq, hash } = sealed
-      return { end: { chain, seq, hash }, from: lineEnd + 1 }
-    }
+    const line = tail.subarray(before + 1, lineEnd)
+    if (isJson(line)) return { end: endOf(line), from: lineEnd + 1 }
     lineEnd = before
   }
   return undefined
+}
+
+function endOf(line: Buffer): FoundTrail['end'] {
+  const sealed = parseLine(line)
+  return sealed && { chain: sealed.chain, seq: sealed.seq, hash: sealed.hash }
+}
+
+function isJson(line: Buffer): boolean {
+  try {
+    JSON.parse(line.toString('utf8'))
+    return true
+  } catch {
+    // Half a line, or zeros.
+    return false
+  }
 }
 
 /** Copied first and made durable, then cut off: at no moment are the bytes nowhere. */

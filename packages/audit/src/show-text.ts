@@ -18,7 +18,7 @@ export function recordText(found: FoundRecord): string {
   const lines = record.type === 'decision' ? decisionLines(record, found) : [[record.type, quote(record)] as const]
   const anchor = checkpoint === undefined ? 'not anchored' : `anchored by record ${checkpoint.seq}, ${checkpoint.at}`
   const all = [['id', record.id], ['at', record.at], ...lines, ['chain', `${chain}, record ${seq}, ${anchor}`]] as const
-  return `${all.map(([name, text]) => `${`${name}:`.padEnd(13)}${text}`).join('\n')}\n`
+  return all.map(([name, text]) => `${printable(`${`${name}:`.padEnd(13)}${text}`)}\n`).join('')
 }
 
 type Line = readonly [name: string, text: string]
@@ -90,6 +90,11 @@ function readActors(text: string): readonly AuditActor[] {
 function erasableText(value: string | undefined, commitment: string | undefined): string {
   if (commitment === undefined) return '-'
   return value === undefined ? '(erased)' : quote(value)
+}
+
+/** Also of a record that somebody altered, nothing acts on a terminal. */
+function printable(line: string): string {
+  return escapeLine(line).replace(/\p{Cc}/gu, '?')
 }
 
 function quote(value: unknown): string {

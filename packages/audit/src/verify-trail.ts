@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises'
 import type { Anchors } from './anchors.ts'
+import { inWrittenOrder } from './file-order.ts'
 import { parseLine } from './parse-line.ts'
 import { readLines } from './read-lines.ts'
 import { type ChainReport, createChainVerifier, type Finding } from './verify-chains.ts'
@@ -42,7 +42,7 @@ const PROGRESS_BYTES = 1 << 22
  */
 export async function verifyTrail(paths: readonly string[], options: VerifyTrailOptions): Promise<TrailReport> {
   const { anchors, partial = false, onProgress = () => {} } = options
-  const files = await inOrder(paths)
+  const files = await inWrittenOrder(paths)
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   const verifier = createChainVerifier(anchors, { partial })
   const findings: PlacedFinding[] = []
@@ -85,25 +85,3 @@ export async function verifyTrail(paths: readonly string[], options: VerifyTrail
 }
 
 const MALFORMED: Finding = { kind: 'malformed', message: 'this line is no record as a trail writes it' }
-
-interface TrailFileToRead {
-  readonly path: string
-  readonly size: number
-  readonly at: string
-  readonly seq: number
-}
-
-/** By the time of their first record, then by its place: rotated files may be named in any order. */
-async function inOrder(paths: readonly string[]): Promise<readonly TrailFileToRead[]> {
-  const files: TrailFileToRead[] = []
-  for (const path of new Set(paths)) files.push({ path, size: (await stat(path)).size, ...(await firstOf(path)) })
-  return files.sort((a, b) => (a.at === b.at ? a.seq - b.seq : a.at < b.at ? -1 : 1))
-}
-
-async function firstOf(path: string): Promise<{ readonly at: string; readonly seq: number }> {
-  for await (const { bytes } of readLines(path)) {
-    const sealed = parseLine(bytes)
-    if (sealed !== undefined) return { at: sealed.record.at, seq: sealed.seq }
-  }
-  return { at: '', seq: 0 }
-}

@@ -7,6 +7,7 @@ import { createGuard as koaGuard } from '@countermark/koa'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { httpSignatures, simpleHeaders, verifySignature } from '@countermark/signature'
 import {
+  agentKeyOf,
   createTempFolder,
   createTestAgent,
   keySourceOf,
@@ -93,7 +94,7 @@ export function signedOnce(agent: TestAgent): readonly Check[] {
     simpleHeaders({ version: 0, routes: ['POST /orders/7'] }),
   ]
   return [
-    verifySignature({ keys: keySourceOf(agent), accept }),
+    verifySignature({ keys: keySourceOf(agent, agentKeyOf(agent, { keyId: 'v0', schemes: ['simple-v0'] })), accept }),
     preventReplay({ store: memoryReplayStore({ allowSingleProcess: true }) }) as unknown as Check,
   ]
 }
