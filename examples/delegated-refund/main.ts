@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createAgentFetch, generateAgentKey, readRefusal } from '@countermark/client'
-import { delegateOffline } from '@countermark/delegation'
+import { createAgentFetch, generateAgentKey, handOn, readRefusal, type TokenSource } from '@countermark/client'
 import { staticKeys } from '@countermark/keys'
 import { type StartedServer, startServer } from '@countermark/testing'
 import { SignJWT } from 'jose'
@@ -60,21 +59,22 @@ const token = await new SignJWT({
   .setExpirationTime('1h')
   .sign(login.privateKey)
 
+const ours: TokenSource = () => ({ value: token, scheme: 'Bearer' })
+
 // The concierge hands work on without asking anybody, and says how far: refunds of one order.
 const oneOrder = { type: 'urn:agent-auth:capability:1', actions: ['billing_api:call'], identifier: '12345' }
-async function handOn(to: typeof support, scopes: readonly string[]): Promise<string> {
-  const receiver = { agentId: to.agentId, key: to.publicJwk }
-  const authorizationDetails = [oneOrder]
-  return delegateOffline({ token, key: concierge.privateKey, to: receiver, scopes, authorizationDetails })
+function handOnTo({ agentId, publicJwk }: typeof support, scopes: readonly string[]): TokenSource {
+  const to = { agentId, key: publicJwk }
+  return handOn({ token: ours, key: concierge.privateKey, to, scopes, authorizationDetails: [oneOrder] })
 }
+const forSupport = handOnTo(support, ['customer_records:read', 'ticket_updates:write', 'billing_api:call'])
+const forDesk = handOnTo(desk, ['billing_api:call'])
 
-function fetchAs({ agentId, privateKey }: typeof support, bearer: string): typeof fetch {
-  return createAgentFetch({ agentId, key: privateKey, origins: [shop.origin], authorization: `Bearer ${bearer}` })
+function fetchAs({ agentId, privateKey }: typeof support, source: TokenSource): typeof fetch {
+  return createAgentFetch({ agentId, key: privateKey, origins: [shop.origin], token: source })
 }
-
-const handedOn = await handOn(support, ['customer_records:read', 'ticket_updates:write', 'billing_api:call'])
-const supportFetch = fetchAs(support, handedOn)
-const deskFetch = fetchAs(desk, await handOn(desk, ['billing_api:call']))
+const supportFetch = fetchAs(support, forSupport)
+const deskFetch = fetchAs(desk, forDesk)
 
 interface Answer {
   readonly status: number
@@ -163,13 +163,13 @@ expect('the desk refunds $600', await post(deskFetch, '/refunds', usd(60_000)), 
 // What was handed on is worth nothing in other hands, and allows nothing that was not handed on.
 expect(
   'the desk with what support was given',
-  await post(fetchAs(desk, handedOn), '/refunds', usd(8_000)),
+  await post(fetchAs(desk, forSupport), '/refunds', usd(8_000)),
   '401 token_binding_mismatch',
 )
 expect('the desk closes an account', await post(deskFetch, closure, reason), '403 insufficient_scope')
 expect(
   'the concierge itself, with no block',
-  await post(fetchAs(concierge, token), '/refunds', usd(8_000)),
+  await post(fetchAs(concierge, ours), '/refunds', usd(8_000)),
   '403 insufficient_scope',
 )
 

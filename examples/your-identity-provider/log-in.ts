@@ -1,31 +1,54 @@
 import { createHash, createPrivateKey, createPublicKey, randomBytes, randomUUID } from 'node:crypto'
+import type { AgentToken, TokenSource } from '@countermark/client'
 import { SignJWT } from 'jose'
 import type { User } from './user.ts'
 
 /** An application that users let act for them. */
 export interface Application {
-  readonly identityProvider: string
   readonly clientId: string
   readonly redirectUri: string
-  /** The API that it wants to call (RFC 8707). */
-  readonly resource: string
   /** The agent's private key, PEM: tokens will count only with it. */
   readonly key: string
+}
+
+/** The API that it wants to call, as the API says itself (RFC 9728). */
+export interface ProtectedResource {
+  readonly resource: string
+  readonly authorization_servers: readonly string[]
 }
 
 /** What the identity provider answers. */
 export interface Tokens {
   readonly access_token: string
   readonly id_token: string
-  readonly scope: string
+  readonly expires_in: number
+}
+
+/** Tokens for one user: asks for as much as is needed, and again when a service wants more. */
+export function tokensOf(user: User, application: Application, api: ProtectedResource): TokenSource {
+  const granted = new Map<string, Promise<AgentToken>>()
+  return ({ scopes = [] }) => {
+    const wanted = ['orders:read', ...scopes].join(' ')
+    const token = granted.get(wanted) ?? logIn(user, application, api, wanted).then(toAgentToken)
+    granted.set(wanted, token)
+    return token
+  }
+}
+
+function toAgentToken({ access_token: value, expires_in }: Tokens): AgentToken {
+  return { value, scheme: 'DPoP', expiresAt: Math.floor(Date.now() / 1000) + expires_in }
 }
 
 /** Sends a user to the identity provider, and swaps the code for tokens: authorization code with PKCE and DPoP. */
-export async function logIn(application: Application, user: User, scope: string): Promise<Tokens> {
-  const { identityProvider, clientId, redirectUri, resource } = application
-  const endpoints = await json(`${identityProvider}/.well-known/openid-configuration`)
+export async function logIn(
+  user: User,
+  { clientId, redirectUri, key }: Application,
+  { resource, authorization_servers: [identityProvider] }: ProtectedResource,
+  scope: string,
+): Promise<Tokens> {
+  const endpoints = await json<Endpoints>(`${identityProvider}/.well-known/openid-configuration`)
   const [verifier, state] = [randomBytes(32).toString('base64url'), randomUUID()]
-  const authorize = new URL(endpoints['authorization_endpoint'] ?? '')
+  const authorize = new URL(endpoints.authorization_endpoint)
   authorize.search = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,
@@ -39,34 +62,34 @@ export async function logIn(application: Application, user: User, scope: string)
   const callback = await user.authorize(authorize, redirectUri)
   if (callback.searchParams.get('state') !== state) throw new Error('somebody else began this')
 
-  const tokenEndpoint = endpoints['token_endpoint'] ?? ''
-  const response = await fetch(tokenEndpoint, {
-    method: 'POST',
-    headers: { DPoP: await proveDpop(application.key, 'POST', tokenEndpoint) },
-    body: new URLSearchParams({
-      grant_type: 'authorization_code',
-      client_id: clientId,
-      redirect_uri: redirectUri,
-      code: callback.searchParams.get('code') ?? '',
-      code_verifier: verifier,
-      resource,
-    }),
+  const form = new URLSearchParams({
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    code: callback.searchParams.get('code') ?? '',
+    code_verifier: verifier,
+    resource,
   })
-  return JSON.parse(await response.text())
+  const { token_endpoint: endpoint } = endpoints
+  return json<Tokens>(endpoint, { method: 'POST', headers: { DPoP: await proveKey(key, endpoint) }, body: form })
 }
 
-/** A DPoP proof (RFC 9449): this request, now, by the owner of this key. */
-export async function proveDpop(key: string, method: string, url: string, token?: string): Promise<string> {
+interface Endpoints {
+  readonly authorization_endpoint: string
+  readonly token_endpoint: string
+}
+
+/** A DPoP proof (RFC 9449 section 5): the token that is asked for shall be bound to this key. */
+async function proveKey(key: string, url: string): Promise<string> {
   const privateKey = createPrivateKey(key)
   const jwk = createPublicKey(privateKey).export({ format: 'jwk' })
-  const ath = token === undefined ? {} : { ath: createHash('sha256').update(token).digest('base64url') }
-  return new SignJWT({ htm: method, htu: url, ...ath })
+  return new SignJWT({ htm: 'POST', htu: url })
     .setProtectedHeader({ typ: 'dpop+jwt', alg: 'EdDSA', jwk: { ...jwk } })
     .setIssuedAt()
     .setJti(randomUUID())
     .sign(privateKey)
 }
 
-async function json(url: string): Promise<Readonly<Record<string, string>>> {
-  return JSON.parse(await (await fetch(url)).text())
+async function json<Content>(url: string, init?: RequestInit): Promise<Content> {
+  return JSON.parse(await (await fetch(url, init)).text())
 }

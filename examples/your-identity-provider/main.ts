@@ -1,31 +1,27 @@
 import assert from 'node:assert/strict'
 import { createAgentFetch, generateAgentKey, readRefusal } from '@countermark/client'
 import { staticKeys } from '@countermark/keys'
-import { type StartedServer, startProgram, startServer } from '@countermark/testing'
-import { type Application, logIn, proveDpop } from './log-in.ts'
+import { startProgram, startServer } from '@countermark/testing'
+import type { Express } from 'express'
+import { type Application, logIn, type ProtectedResource, tokensOf } from './log-in.ts'
 import { createServer } from './server.ts'
 import { createUser } from './user.ts'
 
-const API = 'https://shop.example.com'
 const CALLBACK = 'http://127.0.0.1/callback'
 
+// The shop is told where its identity provider is, and the identity provider knows the shop by its origin.
+const shop = await startServer((req, res) => app(req, res))
 const provider = await startProgram({
   command: process.execPath,
-  arguments: [new URL('identity-provider.mjs', import.meta.url).pathname, API, CALLBACK],
+  arguments: [new URL('identity-provider.mjs', import.meta.url).pathname, shop.origin, CALLBACK],
   ready: /PORT \d+/,
 })
-const identityProvider = `http://127.0.0.1:${/PORT (\d+)/.exec(provider.output())?.[1]}`
-
 const { privateKey, publicJwk } = generateAgentKey()
-const shop: StartedServer = await startServer(
-  createServer({
-    origin: () => shop.origin,
-    audience: API,
-    identityProvider,
-    keys: staticKeys([{ agentId: 'agt_7f2k9x', key: publicJwk }]),
-  }),
-)
-const orders = `${shop.origin}/orders`
+const app: Express = createServer({
+  origin: shop.origin,
+  identityProvider: `http://127.0.0.1:${/PORT (\d+)/.exec(provider.output())?.[1]}`,
+  keys: staticKeys([{ agentId: 'agt_7f2k9x', key: publicJwk }]),
+})
 
 async function expect(what: string, response: Response, expected: string): Promise<unknown> {
   const refusal = await readRefusal(response)
@@ -35,57 +31,44 @@ async function expect(what: string, response: Response, expected: string): Promi
   return response.json()
 }
 
-// A user logs in, and lets the agent read.
-const user = createUser()
-const agent: Application = {
-  identityProvider,
-  clientId: 'shopping-assistant',
-  redirectUri: CALLBACK,
-  resource: API,
-  key: privateKey,
-}
-const tokens = await logIn(agent, user, 'orders:read')
-const reading = tokens.access_token
+// Whoever comes with nothing is told where to read what is needed: which identity provider, which scopes.
+const orders = `${shop.origin}/orders`
+const stranger = await fetch(orders)
+await expect('a stranger reads', stranger, '401 credentials_missing')
+const [, place = ''] = /resource_metadata="([^"]+)"/.exec(stranger.headers.get('www-authenticate') ?? '') ?? []
+const api: ProtectedResource = JSON.parse(await (await fetch(place)).text())
 
-async function read(token: string, key: string): Promise<Response> {
-  return fetch(orders, {
-    headers: { Authorization: `DPoP ${token}`, DPoP: await proveDpop(key, 'GET', orders, token) },
-  })
-}
-const list = await expect('the agent reads, with a proof of its key', await read(reading, privateKey), '200')
+// A user logs in and lets the agent read. The token counts only with a proof of the agent's key.
+const user = createUser()
+const agent: Application = { clientId: 'shopping-assistant', redirectUri: CALLBACK, key: privateKey }
+const token = tokensOf(user, agent, api)
+const options = { agentId: 'agt_7f2k9x', key: privateKey, origins: [shop.origin], token, dpop: true } as const
+const provingFetch = createAgentFetch({ ...options, form: 'dpop' })
+const list = await expect('the agent reads, with a proof', await provingFetch(orders), '200')
 assert.deepEqual(list, { orders: ['kettle'], for: 'user_17', by: 'agt_7f2k9x', level: 'bound' })
 
-// The token is worth nothing without the key, and an ID token is no access token.
-const bearer = await fetch(orders, { headers: { Authorization: `Bearer ${reading}` } })
-await expect('the token alone', bearer, '401 token_binding_mismatch')
-const thief = generateAgentKey().privateKey
-await expect('the token with a proof of another key', await read(reading, thief), '401 token_binding_mismatch')
-await expect('the ID token', await read(tokens.id_token, privateKey), '401 token_invalid')
-
-// Writing takes a scope to which the user has not agreed yet: the refusal names it, and the agent asks.
-async function order(token: string): Promise<Response> {
-  const signedFetch = createAgentFetch({
-    agentId: 'agt_7f2k9x',
-    key: privateKey,
-    origins: [shop.origin],
-    authorization: `Bearer ${token}`,
-  })
-  const headers = { 'Content-Type': 'application/json' }
-  return signedFetch(orders, { method: 'POST', headers, body: JSON.stringify({ item: 'kettle' }) })
-}
-const tooLittle = await order(reading)
-await expect('the agent orders, with the same token', tooLittle, '403 insufficient_scope')
-const [, missing = ''] = /scope="([^"]+)"/.exec(tooLittle.headers.get('www-authenticate') ?? '') ?? []
-const { access_token: writing } = await logIn(agent, user, `orders:read ${missing}`)
-const ordered = await expect(`  once the user agreed to ${missing}`, await order(writing), '201')
+// Writing takes a signature, and a scope to which the user has not agreed yet.
+const order = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"item":"kettle"}' }
+await expect('the agent orders, with a proof', await provingFetch(orders, order), '401 credentials_missing')
+const signingFetch = createAgentFetch(options)
+await expect('the agent orders, signed', await signingFetch(orders, order), '403 insufficient_scope')
+const askingFetch = createAgentFetch({ ...options, mayAskFor: ['orders:write'] })
+const ordered = await expect('  and asks the user for what is missing', await askingFetch(orders, order), '201')
 assert.deepEqual(ordered, { ordered: { item: 'kettle' }, for: 'user_17', by: 'agt_7f2k9x', level: 'signed' })
 
-// Another application of the same identity provider is no agent here, whatever its users agreed to.
-const other = await logIn({ ...agent, clientId: 'somebody-elses-app' }, user, 'orders:read')
-await expect(
-  'another application of the identity provider',
-  await read(other.access_token, privateKey),
-  '403 actor_unauthorized',
-)
+// The token is worth nothing without the key, and an ID token is no access token.
+const { value } = await token({ origin: shop.origin })
+const bearer = await fetch(orders, { headers: { Authorization: `Bearer ${value}` } })
+await expect('the token alone', bearer, '401 token_binding_mismatch')
+const thief = createAgentFetch({ ...options, key: generateAgentKey().privateKey, form: 'dpop' })
+await expect('the token with a proof of another key', await thief(orders), '401 token_binding_mismatch')
+const { id_token: idToken } = await logIn(user, agent, api, 'orders:read')
+const confused = createAgentFetch({ ...options, token: () => ({ value: idToken, scheme: 'DPoP' }), form: 'dpop' })
+await expect('the ID token', await confused(orders), '401 token_invalid')
+
+// Another application of the same identity provider is no agent here, whatever a user agreed to.
+const other = tokensOf(user, { ...agent, clientId: 'somebody-elses-app' }, api)
+const otherFetch = createAgentFetch({ ...options, token: other, form: 'dpop' })
+await expect('another application', await otherFetch(orders), '403 actor_unauthorized')
 
 await Promise.all([shop.close(), provider.stop()])
