@@ -13,6 +13,7 @@ import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import { createDpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
 import { aRefund, createApprover, limits, outcomeOf, REFUND } from './capability-world.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
@@ -136,6 +137,26 @@ function describeCountermark<Middleware>(
         expect(challengesOf(response)).toContain(
           `DPoP algs="EdDSA Ed25519 ES256", resource_metadata="${AUDIENCE}${METADATA}"`,
         )
+      })
+
+      it('lets what changes nothing pass unsigned where that is said, by a token and a proof', async () => {
+        const prover = createDpopProver()
+        const options = { delegation: { ...delegation(), dpop: {} } }
+        const app = await startApp(options, (agents) => agents.withoutSignature())
+        const [, token = ''] = (await bearing({ cnf: { jkt: prover.thumbprint } }))['Authorization']?.split(' ') ?? []
+        const send = async (method: 'GET' | 'POST', Authorization = `DPoP ${token}`): Promise<string> => {
+          const proof = await prover.prove({ token, at: Math.floor(Date.now() / 1000), claims: { htm: method } })
+          const headers = { Authorization, DPoP: proof }
+          return outcomeOf(await app.sendPlain({ method, target: '/orders', headers: Object.entries(headers) }))
+        }
+        expect([await send('GET'), await send('POST')]).toEqual(['allowed', 'scheme_not_allowed'])
+        expect(app.runs[0]?.agent).toMatchObject({ id: 'agt_buyer', level: 'bound' })
+        expect(await send('GET', `Bearer ${token}`)).toBe('token_binding_mismatch')
+      })
+
+      it('cannot do without signatures where nothing else says who calls', async () => {
+        const start = startApp({}, (agents) => agents.withoutSignature())
+        await expect(start).rejects.toMatchObject({ code: 'ERR_OPTION_MISSING' })
       })
 
       it('takes approvals, each once, remembered where signatures are', async () => {

@@ -11,6 +11,7 @@ import {
   type ComposeGuard,
   type GuardFactory,
   type GuardOptions,
+  Misconfigured,
   originFinder,
   type RouteOptions,
 } from '@countermark/core'
@@ -32,6 +33,12 @@ export type AgentGuards<Handler> = Handler & { readonly require: RequireScopes<H
 export type Countermark<Handler> = AgentGuards<Handler> & {
   /** The same with other options, such as `{ optional: true }`, for the whole application or for one route. */
   readonly with: (options: RouteOptions) => AgentGuards<Handler>
+  /**
+   * For routes that need no signature: a token, and what proves that it is the agent's own (DPoP, a client certificate).
+   * Methods that change something are refused all the same, unless `minimumLevel` says otherwise.
+   * @throws Misconfigured `ERR_OPTION_MISSING` without the option `delegation`
+   */
+  readonly withoutSignature: () => Handler
   /** Makes guards of checks of your own, and of `idempotency`: they share what is known of a request. */
   readonly guard: GuardFactory<Handler>
   /** The RFC 9728 document alone, for where the middleware stands below a path and is not asked for it. */
@@ -81,6 +88,13 @@ export function composeCountermark<Handler extends object>(
   }
   return Object.assign(guardsOf(guard), {
     with: (routeOptions: RouteOptions) => guardsOf(guard.with(routeOptions)),
+    withoutSignature: () => {
+      if (delegated !== undefined) return inOrder(serve, guard(delegated))
+      throw new Misconfigured(
+        'ERR_OPTION_MISSING',
+        'withoutSignature needs the option delegation: nothing else says who calls',
+      )
+    },
     guard,
     metadata: serve,
   })
