@@ -1,5 +1,5 @@
 import type { KeySource } from '@countermark/core'
-import { type IssuerOptions, verifyDelegation } from '@countermark/delegation'
+import type { IssuerOptions } from '@countermark/delegation'
 import { memoryReplayStore } from '@countermark/replay'
 import { countermark } from 'countermark/express'
 import express, { type Express } from 'express'
@@ -15,28 +15,24 @@ export interface ShopOptions {
 
 /** A shop whose users send agents: they log in at the identity provider that the shop has anyway. */
 export function createServer({ origin, identityProvider, keys }: ShopOptions): Express {
-  const store = memoryReplayStore()
   const issuer: IssuerOptions = {
     issuer: identityProvider, // its keys are discovered
     actorClaims: ['client_id'], // it writes no `act`: the application that a user let in is the agent
     agentIds: { 'shopping-assistant': 'agt_7f2k9x' }, // what it is called there, and here
     http: { allowHttp: true, allowPrivateAddresses: true, ports: 'any' }, // here it runs on this machine
   }
-  const tokens = { issuers: [issuer], audience: origin }
-  const agents = countermark({ authorities: [origin], keys, replay: store, delegation: { ...tokens, dpop: {} } })
+  const agents = countermark({
+    authorities: [origin],
+    keys,
+    replay: memoryReplayStore(),
+    delegation: { issuers: [issuer], audience: origin, dpop: {} },
+  })
 
   const app = express()
   app.use(agents.metadata)
 
   // Reading takes a token and a proof of its key: no key of the agent has to be known here.
-  const proven = agents.guard(
-    verifyDelegation({
-      ...tokens,
-      dpop: { store },
-      resourceMetadata: `${origin}/.well-known/oauth-protected-resource`,
-    }),
-  )
-  app.get('/orders', proven, agents.require('orders:read'), (req, res) => {
+  app.get('/orders', agents.withoutSignature(), agents.require('orders:read'), (req, res) => {
     const { id: by, level, delegation } = req.agent ?? {}
     res.json({ orders: ['kettle'], for: delegation?.subject, by, level })
   })
