@@ -1,0 +1,141 @@
+import { DEFAULT_PREFIX } from '../dashboards/panel.ts'
+
+/** One thing that a human should know. Its runbook is `docs/runbooks/<name>.md`. */
+export interface Alert {
+  readonly name: string
+  readonly expr: string
+  /** How long it must hold, so that one bad scrape wakes nobody. @default at once */
+  readonly for?: string
+  /** `page` wakes somebody, `ticket` waits for the morning. */
+  readonly severity: 'page' | 'ticket'
+  readonly summary: string
+  readonly description: string
+}
+
+const m = (name: string, matchers = ''): string => `${DEFAULT_PREFIX}${name}${matchers === '' ? '' : `{${matchers}}`}`
+const WEEK = 604_800
+
+/** All alerts, the urgent first. */
+export const ALERTS: readonly Alert[] = [
+  {
+    name: 'CountermarkFailedAuthentications',
+    expr: `sum by (job) (increase(${m('authentication_failures_total')}[1m])) > 10`,
+    severity: 'page',
+    summary: 'More than 10 failed authentications a minute at {{ $labels.job }}',
+    description: '{{ $value | printf "%.0f" }} requests in a minute could not prove who sent them.',
+  },
+  {
+    name: 'CountermarkSignatureFailures',
+    expr: `sum by (job, agent, route) (increase(${m('signature_failures_total')}[5m])) > 5`,
+    severity: 'ticket',
+    summary: 'Signatures of {{ $labels.agent }} fail at {{ $labels.route }}',
+    description: '{{ $value | printf "%.0f" }} signatures under a key of this agent were refused within 5 minutes.',
+  },
+  {
+    name: 'CountermarkReplayBurst',
+    expr: `sum by (job) (increase(${m('replay_claims_total', 'result="replayed"')}[1m])) > 20`,
+    severity: 'page',
+    summary: 'Requests are being replayed at {{ $labels.job }}',
+    description: '{{ $value | printf "%.0f" }} requests in a minute had been seen before. All of them were refused.',
+  },
+  {
+    name: 'CountermarkDependencyDown',
+    expr: `max by (job, dependency) (${m('degraded')}) == 1`,
+    for: '1m',
+    severity: 'page',
+    summary: '{{ $labels.dependency }} does not answer {{ $labels.job }}',
+    description: 'What needs it is answered with 503, or from what is remembered, for as long as the runbook says.',
+  },
+  {
+    name: 'CountermarkKeySourceFailing',
+    expr: `max by (job, source) (${m('key_source_failing')}) == 1`,
+    for: '2m',
+    severity: 'ticket',
+    summary: 'Keys cannot be fetched from {{ $labels.source }}',
+    description: 'Known keys carry on for 24 hours. Agents whose keys are new get 503.',
+  },
+  {
+    name: 'CountermarkRevocationStale',
+    expr: `time() - min by (job) (${m('revocation_feed_heard_timestamp_seconds')}) > 60`,
+    for: '1m',
+    severity: 'page',
+    summary: 'The feed of revocations is silent at {{ $labels.job }}',
+    description:
+      'Nothing was heard for {{ $value | humanizeDuration }}: what was revoked since is still accepted on safe routes.',
+  },
+  {
+    name: 'CountermarkAuditSinkFailing',
+    expr: `max by (job, sink) (${m('audit_sink_failing')}) == 1`,
+    for: '1m',
+    severity: 'page',
+    summary: 'The audit sink {{ $labels.sink }} does not take records',
+    description: 'While another sink writes, requests go on. Without one, unsafe requests get 503.',
+  },
+  {
+    name: 'CountermarkAuditUnavailable',
+    expr: `sum by (job) (increase(${m('audit_failures_total')}[5m])) > 0`,
+    severity: 'page',
+    summary: 'Decisions could not be recorded at {{ $labels.job }}',
+    description: '{{ $value | printf "%.0f" }} decisions within 5 minutes. Unsafe ones were answered with 503.',
+  },
+  {
+    name: 'CountermarkLatency',
+    expr: `histogram_quantile(0.99, sum by (job, le) (rate(${m('guard_duration_seconds_bucket')}[5m]))) > 0.05`,
+    for: '5m',
+    severity: 'ticket',
+    summary: 'Guards of {{ $labels.job }} are slow',
+    description: 'One request in a hundred waits {{ $value | humanizeDuration }} or longer for its checks.',
+  },
+  {
+    name: 'CountermarkShedding',
+    expr: `sum by (job) (increase(${m('verifications_shed_total')}[1m])) > 0`,
+    for: '1m',
+    severity: 'page',
+    summary: '{{ $labels.job }} refuses requests for want of time',
+    description: 'More signatures come than can be verified: a flood, or too few processes.',
+  },
+  {
+    name: 'CountermarkConfigurationError',
+    expr: `sum by (job, route) (increase(${m('decisions_total', 'code="config_error"')}[5m])) > 0`,
+    severity: 'ticket',
+    summary: 'A guard of {{ $labels.job }} is set up wrongly at {{ $labels.route }}',
+    description: 'Callers get 500. The process warned with the fix when it happened first.',
+  },
+  {
+    name: 'CountermarkKeyExpiresSoon',
+    expr: `min by (job, agent) (${m('key_expiry_timestamp_seconds')}) - time() < ${WEEK}`,
+    severity: 'ticket',
+    summary: 'The key of {{ $labels.agent }} ends soon',
+    description: 'It ends in {{ $value | humanizeDuration }}; after that its requests get key_expired.',
+  },
+  {
+    name: 'CountermarkNewCapabilityUsed',
+    expr: `time() - min by (job, agent, capability) (min_over_time(${m('capability_first_used_timestamp_seconds')}[30d])) < 600`,
+    severity: 'ticket',
+    summary: '{{ $labels.agent }} used {{ $labels.capability }} for the first time',
+    description:
+      'It was granted, but not used within 30 days. Expected after a change of the agent, worth a look otherwise.',
+  },
+  {
+    name: 'CountermarkReplayStoreEvicts',
+    expr: `max by (job) (${m('replay_store_evicts')}) == 1`,
+    severity: 'page',
+    summary: 'Redis may forget nonces of {{ $labels.job }}',
+    description: 'Its maxmemory-policy throws keys away when memory is short, and a forgotten nonce can be replayed.',
+  },
+]
+
+/** Where runbooks are as they are installed; `--runbooks URL` of the generator writes where people read them. */
+export const DEFAULT_RUNBOOKS = 'node_modules/@countermark/metrics/runbooks'
+
+/** The rule file, before it is YAML. */
+export function toAlertRules(alerts: readonly Alert[]): object {
+  const rules = alerts.map(({ name, expr, for: duration, severity, summary, description }) => ({
+    alert: name,
+    expr,
+    ...(duration === undefined ? {} : { for: duration }),
+    labels: { severity, service: 'countermark' },
+    annotations: { summary, description, runbook_url: `${DEFAULT_RUNBOOKS}/${name}.md` },
+  }))
+  return { groups: [{ name: 'countermark-alerts', rules }] }
+}
