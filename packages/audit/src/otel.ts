@@ -1,1 +1,1 @@
-export {}
+export { type OtelLogSink, type OtelLogSinkOptions, otelLogSink } from './otel/otel-log-sink.ts'
