@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { createAgentFetch } from '@countermark/client'
 import { createTestAgent, type TestAgent } from '@countermark/testing'
-import { createDelegate, type Delegate } from './delegate.ts'
+import { createDelegate, type Delegate, type Surroundings } from './delegate.ts'
 import type { KeyRegistry } from './key-registry.ts'
 
 /** Who calls in the demo. */
@@ -32,19 +32,16 @@ export interface Buyer {
 }
 
 /** Creates them and registers their keys. `responseKey` is what the billing service signs with. */
-export async function createAgents(
-  keys: KeyRegistry,
-  origins: readonly string[],
-  responseKey: KeyObject,
-): Promise<Agents> {
+export async function createAgents(surroundings: Surroundings, responseKey: KeyObject): Promise<Agents> {
+  const { keys, origins } = surroundings
   const victim = await createTestAgent({ agentId: 'agt_victim' })
   const mallory = await createTestAgent({ agentId: 'agt_mallory' })
   for (const { agentId, keyId, publicJwk } of [victim, mallory]) keys.put(agentId, { keyId, jwk: publicJwk })
   const [assistant, courier, runner, trainee] = await Promise.all([
-    createDelegate('agt_assistant', { keys, origins }),
-    createDelegate('agt_courier', { keys, origins }),
-    createDelegate('agt_runner', { keys, origins }),
-    createDelegate('agt_trainee', { keys, origins }),
+    createDelegate('agt_assistant', surroundings),
+    createDelegate('agt_courier', surroundings),
+    createDelegate('agt_runner', surroundings),
+    createDelegate('agt_trainee', surroundings),
   ])
   const twoEuros = { value: 200, currency: 'EUR' }
   keys.limit('agt_trainee', { capabilities: ['refunds:create'], constraints: { max_refund_amount: twoEuros } })

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { proveByDpop } from './dpop-prover.ts'
 import { outcomeOf, type Scene } from './scene.ts'
 import { atBoth, grantTo, urlAt } from './service.ts'
 
@@ -28,9 +27,10 @@ export const DELEGATION_SCENES: readonly Scene[] = [
     const through = ['agt_courier', 'agt_assistant']
     return expectCaller(response, { agent: 'agt_runner', level: 'signed', user: 'user_17', through })
   }),
-  atBoth('user → agent → agent, exchanged at the issuer', '200', async (service, { issuer, courier }) => {
-    const act = { sub: 'agt_courier', act: { sub: 'agt_assistant' } }
-    const token = await issuer.mint({ ...grantTo(courier, service, SCOPE), act })
+  atBoth('user → agent → agent, exchanged at the issuer', '200', async (service, { issuer, assistant, courier }) => {
+    const grant = grantTo(assistant, service, 'customers:*:read')
+    const subjectToken = await issuer.mint({ ...grant, may_act: { sub: 'agt_courier' } })
+    const token = courier.exchanging({ subjectToken, scopes: [SCOPE] })
     const response = await courier.fetchWith(token)(urlAt(service, '/customers/user_17'))
     const through = ['agt_assistant']
     return expectCaller(response, { agent: 'agt_courier', level: 'signed', user: 'user_17', through })
@@ -51,16 +51,12 @@ export const DELEGATION_SCENES: readonly Scene[] = [
     return outcomeOf(await fetch(urlAt(service, '/reviews'), { method: 'POST', headers }))
   }),
   atBoth('a key shown by DPoP, with the service’s nonce', '201', async (service, { issuer, assistant }) => {
-    const cnf = { jkt: assistant.thumbprint }
-    const token = await issuer.mint({ ...grantTo(assistant, service, 'reviews:write'), cnf })
-    const input = { method: 'POST', url: urlAt(service, '/reviews'), token }
-    const post = async (nonce: string | undefined): Promise<Response> => {
-      const headers = { Authorization: `DPoP ${token}`, DPoP: await proveByDpop(assistant, { ...input, nonce }) }
-      return fetch(input.url, { method: 'POST', headers })
-    }
-    const nonce = (await post(undefined)).headers.get('dpop-nonce') ?? undefined
-    const seen = { agent: 'agt_assistant', level: 'bound', user: 'user_17', through: [] }
-    return expectCaller(await post(nonce), seen)
+    const { refreshToken } = issuer.consent({ user: 'user_17', agentId: assistant.agentId, scopes: ['reviews:write'] })
+    const asked = { audience: service.audience, scopes: ['reviews:write'], dpop: true } as const
+    const token = assistant.refreshing({ refreshToken, ...asked })
+    const post = assistant.fetchWith(token, { form: 'dpop', dpop: true })
+    const response = await post(urlAt(service, '/reviews'), { method: 'POST' })
+    return expectCaller(response, { agent: 'agt_assistant', level: 'bound', user: 'user_17', through: [] })
   }),
 ]
 

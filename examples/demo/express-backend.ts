@@ -4,7 +4,7 @@ import multer from 'multer'
 import { readBackendConfig } from './backend-config.ts'
 import { callerOf } from './caller.ts'
 import { createChecks, createGuardOptions } from './checks.ts'
-import { followRevocations } from './revocation-feed.ts'
+import { serve } from './serve.ts'
 
 const config = readBackendConfig()
 const checks = createChecks(config)
@@ -48,5 +48,4 @@ app.post('/refunds', checks.idempotent.express(guard), guard(checks.createRefund
   res.status(201).json({ ...callerOf(req.agent), refund: ++refunds })
 })
 
-await followRevocations(`${config.issuer.url}/revocations`, checks.revocations)
-app.listen(config.port, '127.0.0.1', () => process.send?.('ready'))
+await serve(app, config, checks)

@@ -20,6 +20,8 @@ export interface KeyRegistry {
   readonly url: string
   /** Adds a key; the agent's other keys stay. */
   readonly put: (agentId: string, key: RegisteredKey) => void
+  /** The first key of an agent. */
+  readonly find: (agentId: string) => object | undefined
   /** Says what an agent may do at most, whatever its tokens say. */
   readonly limit: (agentId: string, ceiling: Ceiling) => void
   /** Answers with 500 from now on, or no longer. */
@@ -55,6 +57,7 @@ export async function createKeyRegistry(): Promise<KeyRegistry> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/agent-keys`,
     put: (agentId, key) => void agents.set(agentId, [...(agents.get(agentId) ?? []), key]),
+    find: (agentId) => agents.get(agentId)?.[0]?.jwk,
     limit: (agentId, ceiling) => void ceilings.set(agentId, ceiling),
     fail: (now) => {
       failing = now

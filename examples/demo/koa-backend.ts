@@ -6,7 +6,7 @@ import Koa from 'koa'
 import { readBackendConfig } from './backend-config.ts'
 import { callerOf } from './caller.ts'
 import { createChecks, createGuardOptions } from './checks.ts'
-import { followRevocations } from './revocation-feed.ts'
+import { serve } from './serve.ts'
 import { signKoaResponse } from './sign-koa-response.ts'
 
 const config = readBackendConfig()
@@ -56,5 +56,4 @@ app.use(signed.routes())
 app.use((ctx) => {
   if (ctx.path === '/healthz') ctx.body = 'ok'
 })
-await followRevocations(`${config.issuer.url}/revocations`, checks.revocations)
-app.listen(config.port, '127.0.0.1', () => process.send?.('ready'))
+await serve(app.callback(), config, checks)

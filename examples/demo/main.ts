@@ -1,6 +1,7 @@
 import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
 import { CAPABILITY_SCENES } from './capability-scenes.ts'
 import { CHAIN_ATTACK_SCENES } from './chain-attack-scenes.ts'
+import { CLIENT_SCENES } from './client-scenes.ts'
 import { CONSENT_SCENES } from './consent-scenes.ts'
 import { DAY_SCENES } from './day-scenes.ts'
 import { DELEGATION_SCENES } from './delegation-scenes.ts'
@@ -18,6 +19,7 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['An honest agent', GOOD_SCENES],
   ['Attackers', ATTACK_SCENES],
   ['On somebody’s behalf', DELEGATION_SCENES],
+  ['What its client sees to', CLIENT_SCENES],
   ['Tokens in wrong hands', TOKEN_ATTACK_SCENES],
   ['Keys shown by DPoP', DPOP_SCENES],
   ['Chains that claim too much', CHAIN_ATTACK_SCENES],

@@ -56,7 +56,11 @@ export const MID_RUN_SCENES: readonly Scene[] = [
   }),
   atBoth('an agent is revoked, and with it what it handed on', '401 token_revoked', async (service, world) => {
     const { issuer, keys, courier } = world
-    const leaving = await createDelegate(`agt_leaving_${service.name}`, { keys, origins: [service.backend.origin] })
+    const leaving = await createDelegate(`agt_leaving_${service.name}`, {
+      keys,
+      issuer,
+      origins: [service.backend.origin],
+    })
     const token = await issuer.mint({ ...grantTo(leaving, service, SCOPE), max_depth: 1 })
     const part = await leaving.handOn(token, courier, { scopes: [SCOPE] })
     const question = { service, agent: courier, token: part }

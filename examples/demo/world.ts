@@ -30,7 +30,7 @@ const BILLING = 'https://billing.example.com'
 export async function createWorld(): Promise<World> {
   const keys = await createKeyRegistry()
   say(`key registry          ${keys.url}`)
-  const issuer = await createIssuer()
+  const issuer = await createIssuer(keys.find)
   say(`issuer of the demo    ${issuer.url}`)
   const approver = createApprover(keys)
   const redis = await findRedis()
@@ -47,11 +47,8 @@ export async function createWorld(): Promise<World> {
     { name: 'shop', backend: shop[0], prefix: '', audience: SHOP },
     { name: 'billing', backend: billing, prefix: '/v1', audience: BILLING },
   ] as const
-  const agents = await createAgents(
-    keys,
-    [...shop, billing].map(({ origin }) => origin),
-    responseKeys.publicKey,
-  )
+  const origins = [...shop, billing].map(({ origin }) => origin)
+  const agents = await createAgents({ keys, issuer, origins }, responseKeys.publicKey)
   const close = async (): Promise<void> => {
     await Promise.all([billing, ...shop].map(({ kill }) => kill()))
     await redis?.stop()
