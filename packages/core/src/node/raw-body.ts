@@ -15,6 +15,12 @@ const CAPTURED = Symbol.for('countermark.rawBody')
 
 type CapturableMessage = IncomingMessage & { [CAPTURED]?: Uint8Array | Promise<Uint8Array> }
 
+// Where the chunks of one message go.
+const DIVERTED = Symbol('diverted')
+
+type Take = (chunk: Buffer | null) => boolean
+type DivertedMessage = IncomingMessage & { [DIVERTED]?: { readonly take: Take } | undefined }
+
 const EMPTY = new Uint8Array(0)
 
 /** How much may be held back: of one body, and of all. */
@@ -120,13 +126,22 @@ function keep(message: CapturableMessage, held: readonly (Buffer | null)[]): Uin
   return bytes
 }
 
-/** Delivers what the parser pushes elsewhere, until the function returned is called. */
-function replacePush(message: IncomingMessage, take: (chunk: Buffer | null) => boolean): () => void {
+/**
+ * Delivers what the parser pushes elsewhere, until the function returned is called. One function for all messages: a new one
+ * as a member of each message would keep the message alive past every collection of young objects.
+ */
+function replacePush(message: DivertedMessage, take: Take): () => void {
   const push = message.push
-  message.push = (chunk: unknown): boolean => (chunk === null || Buffer.isBuffer(chunk) ? take(chunk) : true)
+  message[DIVERTED] = { take }
+  message.push = pushElsewhere
   return () => {
     message.push = push
+    message[DIVERTED] = undefined
   }
+}
+
+function pushElsewhere(this: DivertedMessage, chunk: unknown): boolean {
+  return chunk === null || Buffer.isBuffer(chunk) ? (this[DIVERTED]?.take(chunk) ?? true) : true
 }
 
 function truncated(): Refusal {
