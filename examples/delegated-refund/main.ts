@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createAgentFetch, generateAgentKey, handOn, readRefusal, type TokenSource } from '@countermark/client'
+import { createAgentFetch, generateAgentKey, handOn, type TokenSource } from '@countermark/client'
 import { staticKeys } from '@countermark/keys'
 import { type StartedServer, startServer } from '@countermark/testing'
 import { SignJWT } from 'jose'
 import { createApprover } from './approver.ts'
+import { type Answer, askHuman, type Call, call } from './caller.ts'
 import { createServer } from './server.ts'
 
 const LOGIN = 'https://login.example.com'
@@ -76,101 +77,60 @@ function fetchAs({ agentId, privateKey }: typeof support, source: TokenSource): 
 const supportFetch = fetchAs(support, forSupport)
 const deskFetch = fetchAs(desk, forDesk)
 
-interface Answer {
-  readonly status: number
-  readonly content: unknown
-  readonly refusal: Awaited<ReturnType<typeof readRefusal>>
-}
-
-async function post(agentFetch: typeof fetch, path: string, content: object, ticket?: string): Promise<Answer> {
-  const headers = { 'Content-Type': 'application/json', ...(ticket && { 'Approval-Ticket': ticket }) }
-  return answerOf(await agentFetch(shop.origin + path, { method: 'POST', headers, body: JSON.stringify(content) }))
-}
-
-async function read(path: string): Promise<Answer> {
-  return answerOf(await supportFetch(shop.origin + path))
-}
-
-async function answerOf(response: Response): Promise<Answer> {
-  return { status: response.status, refusal: await readRefusal(response), content: await response.json() }
-}
-
-/** The agent takes its request to where the refusal says; a human looks at it there and agrees. */
-async function askHuman(agent: typeof support, path: string, content: object, refused: Answer): Promise<string> {
-  const wanted = {
-    agentId: agent.agentId,
-    subject: { issuer: LOGIN, id: 'user_17' },
-    method: 'POST',
-    url: shop.origin + path,
-    contentType: 'application/json',
-    body: JSON.stringify(content),
-  }
-  const url = refused.refusal?.approval?.url ?? ''
-  const send = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(wanted) }
-  const asked = await fetch(url, send)
-  const agreed = await fetch(new URL(`${asked.headers.get('location')}/approve`, url), { method: 'POST' })
-  return agreed.text()
-}
-
 function expect(what: string, { status, refusal }: Answer, expected: string): void {
   const outcome = refusal === undefined ? String(status) : `${status} ${refusal.code}`
   assert.equal(outcome, expected, what)
   console.log(`${what.padEnd(44)} ${outcome}`)
 }
 
-const usd = (amount: number, order = '12345'): object => ({ order, amount, currency: 'USD' })
+const refundOf = (amount: number, order = '12345'): Call => ({
+  url: `${shop.origin}/refunds`,
+  content: { order, amount, currency: 'USD' },
+})
+const closureOf = (ticket: string): Call => ({
+  url: `${shop.origin}/tickets/${ticket}/account-closure`,
+  content: { reason: 'moved away' },
+})
+const customerOf = (ticket: string): Call => ({ url: `${shop.origin}/tickets/${ticket}/customer` })
 
 // The support agent's owner wrote: max_refund_amount: $100.
-const small = await post(supportFetch, '/refunds', usd(8_000))
+const small = await call(supportFetch, refundOf(8_000))
 expect('support refunds $80 of order 12345', small, '201')
-assert.deepEqual(small.content, {
-  refunded: 8_000,
-  by: support.agentId,
-  via: [concierge.agentId],
-  for: 'user_17',
-})
-const large = await post(supportFetch, '/refunds', usd(25_000))
-expect('support refunds $250', large, '403 constraint_violation')
-const other = await post(supportFetch, '/refunds', usd(8_000, '99999'))
+const whole = { refunded: 8_000, by: support.agentId, via: [concierge.agentId], for: 'user_17' }
+assert.deepEqual(small.content, whole)
+expect('support refunds $250', await call(supportFetch, refundOf(25_000)), '403 constraint_violation')
+const other = await call(supportFetch, refundOf(8_000, '99999'))
 expect('support refunds another order', other, '403 constraint_violation')
 assert.equal(other.refusal?.constraint, 'identifier')
 
 // And: read:customer_records (scope: assigned_tickets_only).
-expect("support reads its own ticket's customer", await read('/tickets/T-1/customer'), '200')
-expect("support reads somebody else's", await read('/tickets/T-2/customer'), '403 constraint_violation')
+expect("support reads its own ticket's customer", await call(supportFetch, customerOf('T-1')), '200')
+expect("support reads somebody else's", await call(supportFetch, customerOf('T-2')), '403 constraint_violation')
 
 // And: require_approval_for: account_closure.
-const closure = '/tickets/T-1/account-closure'
-const reason = { reason: 'moved away' }
-const unapproved = await post(supportFetch, closure, reason)
+const closure = closureOf('T-1')
+const unapproved = await call(supportFetch, closure)
 expect('support closes an account', unapproved, '403 approval_required')
-const ticket = await askHuman(support, closure, reason, unapproved)
-expect('  once a human agreed', await post(supportFetch, closure, reason, ticket), '200')
-expect('  with the same ticket again', await post(supportFetch, closure, reason, ticket), '403 approval_required')
-const foreign = await post(supportFetch, '/tickets/T-2/account-closure', reason)
-expect("  of somebody else's ticket", foreign, '403 constraint_violation')
+const ticket = await askHuman(support.agentId, 'user_17', closure, unapproved)
+expect('  once a human agreed', await call(supportFetch, closure, ticket), '200')
+expect('  with the same ticket again', await call(supportFetch, closure, ticket), '403 approval_required')
+expect("  of somebody else's ticket", await call(supportFetch, closureOf('T-2')), '403 constraint_violation')
 
 // The refund desk's owner wrote: require_approval_above: $100, max_refund_amount: $500.
-expect('the desk refunds $80', await post(deskFetch, '/refunds', usd(8_000)), '201')
-const above = await post(deskFetch, '/refunds', usd(25_000))
+expect('the desk refunds $80', await call(deskFetch, refundOf(8_000)), '201')
+const above = await call(deskFetch, refundOf(25_000))
 expect('the desk refunds $250', above, '403 approval_required')
-const consent = await askHuman(desk, '/refunds', usd(25_000), above)
-const swapped = await post(deskFetch, '/refunds', usd(26_000), consent)
+const consent = await askHuman(desk.agentId, 'user_17', refundOf(25_000), above)
+const swapped = await call(deskFetch, refundOf(26_000), consent)
 expect('  with the consent to $250, but sends $260', swapped, '403 approval_required')
-expect('  with the consent to $250', await post(deskFetch, '/refunds', usd(25_000), consent), '201')
-expect('the desk refunds $600', await post(deskFetch, '/refunds', usd(60_000)), '403 constraint_violation')
+expect('  with the consent to $250', await call(deskFetch, refundOf(25_000), consent), '201')
+expect('the desk refunds $600', await call(deskFetch, refundOf(60_000)), '403 constraint_violation')
 
 // What was handed on is worth nothing in other hands, and allows nothing that was not handed on.
-expect(
-  'the desk with what support was given',
-  await post(fetchAs(desk, forSupport), '/refunds', usd(8_000)),
-  '401 token_binding_mismatch',
-)
-expect('the desk closes an account', await post(deskFetch, closure, reason), '403 insufficient_scope')
-expect(
-  'the concierge itself, with no block',
-  await post(fetchAs(concierge, ours), '/refunds', usd(8_000)),
-  '403 insufficient_scope',
-)
+const borrowed = await call(fetchAs(desk, forSupport), refundOf(8_000))
+expect('the desk with what support was given', borrowed, '401 token_binding_mismatch')
+expect('the desk closes an account', await call(deskFetch, closure), '403 insufficient_scope')
+const itself = await call(fetchAs(concierge, ours), refundOf(8_000))
+expect('the concierge itself, with no block', itself, '403 insufficient_scope')
 
 await Promise.all([shop.close(), approver.close()])
