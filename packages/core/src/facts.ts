@@ -42,6 +42,8 @@ export interface ProofFact {
   readonly tag: string | undefined
   /** The signed bytes and the signature: evidence for the audit trail. */
   readonly signed: { readonly base: Uint8Array; readonly signature: Uint8Array }
+  /** Unix seconds: when the key ends. */
+  readonly keyNotAfter?: number | undefined
   /** The key that verified: with it the evidence stands alone. */
   readonly publicKey?: KeyObject | undefined
   /** Whether the signature covers a component, such as `content-type` or `@query`. */

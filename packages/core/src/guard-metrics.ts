@@ -16,6 +16,6 @@ export function describeMetrics({ settings, descriptions }: GuardContext): void 
   if (describing.length === 0) return
   const parts = [...descriptions, ...observers, ...(recorder === undefined ? [] : [recorder])]
   const rows = [...METRIC_ROWS, ...parts.flatMap(({ metrics = [] }) => metrics)]
-  const checks = [...new Set([...GUARD_PARTS, ...descriptions.map(({ name }) => name)])]
+  const checks = [...GUARD_PARTS.map((name) => ({ name, adds: [] })), ...descriptions]
   for (const observer of describing) observer.described?.({ checks, rows })
 }

@@ -26,8 +26,8 @@ export interface MetricRow {
 
 /** What a guard tells those who watch it when it is composed. */
 export interface GuardMetrics {
-  /** The values of the `check` label. */
-  readonly checks: readonly string[]
+  /** The values of the `check` label, with the facts that each check adds. */
+  readonly checks: readonly { readonly name: string; readonly adds: readonly string[] }[]
   readonly rows: readonly MetricRow[]
 }
 

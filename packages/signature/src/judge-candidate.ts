@@ -9,6 +9,7 @@ import {
   Refusal,
   type SignatureAlgorithm,
 } from '@countermark/core'
+import { nameClaimedAgent } from './claimed-agent.ts'
 import { explainBase } from './explain-base.ts'
 import { checkKey } from './key-checks.ts'
 import { digestBase64 } from './sha-digest.ts'
@@ -71,6 +72,18 @@ function findByKeyId({ judge, environment }: Case, keyId: string): readonly Agen
 }
 
 function judgeWithKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
+  const blame = (error: unknown): never => {
+    throw found[0] === undefined ? error : nameClaimedAgent(error, found[0].agent.id)
+  }
+  try {
+    const facts = judgeByKeys(given, found)
+    return isThenable(facts) ? facts.catch(blame) : facts
+  } catch (error) {
+    return blame(error)
+  }
+}
+
+function judgeByKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
   const keys = usableKeys(given, found)
   const base = given.candidate.base()
   return isThenable(base) ? base.then((bytes) => tryKeys(given, keys, bytes, 0)) : tryKeys(given, keys, base, 0)
@@ -148,6 +161,7 @@ function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): Signatu
       label,
       tag,
       signed: { base, signature },
+      keyNotAfter: key.notAfter,
       publicKey: key.publicKey,
       covers,
     },

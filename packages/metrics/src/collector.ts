@@ -1,0 +1,124 @@
+import { Misconfigured } from '@countermark/core'
+import type { Metric as PromMetric } from 'prom-client'
+import type { Metric } from './metric.ts'
+import { createMetricBook, type MetricBook } from './metric-book.ts'
+import type { Series } from './series.ts'
+
+/** A register of prom-client, in either of its formats. */
+export interface Register {
+  readonly contentType: string
+  metrics(): Promise<string>
+  getMetricsAsArray(): readonly unknown[]
+  getSingleMetric(name: string): unknown
+  registerMetric(metric: PromMetric): void
+}
+
+/** A metric as prom-client asks for it. */
+export interface Collector {
+  /** Without `_total` once a register of OpenMetrics has written it: prom-client changes it there. */
+  name: string
+  readonly help: string
+  readonly type: string
+  readonly aggregator: string
+  readonly get: () => Promise<CollectedMetric>
+  readonly getForPromString: () => CollectedMetric
+  readonly reset: () => void
+  /** Written by us instead, behind a line that says where. */
+  standsIn: string | undefined
+  readonly metric: Metric
+  readonly book: MetricBook
+}
+
+interface CollectedMetric {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly aggregator: string
+  readonly values: readonly CollectedValue[]
+}
+
+interface CollectedValue {
+  readonly labels: Readonly<Record<string, string | number>>
+  readonly sharedLabels?: Readonly<Record<string, string>>
+  readonly value: number
+  readonly metricName?: string
+  readonly exemplar?: object | undefined
+}
+
+const COLLECTOR = Symbol.for('countermark.collector')
+
+/** Ours, also when another copy of this package made it, or this one before it was loaded anew. */
+export function isCollector(metric: unknown): metric is Collector {
+  return typeof metric === 'object' && metric !== null && COLLECTOR in metric
+}
+
+/**
+ * The book that a register has under a prefix, made when there is none: guards, hot reloads and copies share it.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID` when the application has a metric of one of the names
+ */
+export function openBook(register: Register, prefix: string, maxSeries: number): MetricBook {
+  const known = register.getSingleMetric(`${prefix}build_info`)
+  if (isCollector(known)) return known.book
+  return createMetricBook(prefix, maxSeries, (name, metric, book) => {
+    if (register.getSingleMetric(name) !== undefined) {
+      throw new Misconfigured(
+        'ERR_OPTION_INVALID',
+        `the register has a metric ${name} of its own; choose another prefix`,
+      )
+    }
+    // prom-client takes whatever can be asked like a metric; its types know only its own four kinds.
+    register.registerMetric(createCollector(name, metric, book) as unknown as PromMetric)
+  })
+}
+
+const AGGREGATED = { counter: 'sum', gauge: 'max', histogram: 'sum' } as const
+
+function createCollector(name: string, metric: Metric, book: MetricBook): Collector {
+  const { help, kind, combine } = metric.row
+  const collector: Collector = {
+    ...{ name, help, type: kind, aggregator: combine ?? AGGREGATED[kind], standsIn: undefined, metric, book },
+    get: async () => collect(collector, (labels) => ({ labels })),
+    getForPromString: () => {
+      if (collector.standsIn === undefined) return collect(collector, (sharedLabels) => ({ labels: {}, sharedLabels }))
+      return withValues(collector, [{ labels: {}, value: 0, metricName: collector.standsIn }])
+    },
+    reset: metric.reset,
+  }
+  return Object.assign(collector, { [COLLECTOR]: true })
+}
+
+function withValues({ name, help, type, aggregator }: Collector, values: readonly CollectedValue[]): CollectedMetric {
+  return { name, help, type, aggregator, values }
+}
+
+type ShareLabels = (labels: Series['labels']) => Pick<CollectedValue, 'labels' | 'sharedLabels'>
+
+function collect(collector: Collector, share: ShareLabels): CollectedMetric {
+  const series = collector.metric.collect()
+  const toValues = (each: Series): readonly CollectedValue[] =>
+    each.histogram === undefined
+      ? [{ ...share(each.labels), value: each.value }]
+      : histogramValues(each, each.histogram, collector.name, share)
+  return withValues(collector, series.flatMap(toValues))
+}
+
+function histogramValues(
+  { labels, value }: Series,
+  { bounds, counts, exemplars, sum }: NonNullable<Series['histogram']>,
+  name: string,
+  share: ShareLabels,
+): readonly CollectedValue[] {
+  let total = 0
+  const shared = share(labels)
+  const buckets = counts.map((found, slot): CollectedValue => {
+    total += found
+    const exemplar = exemplars[slot] && { ...exemplars[slot], labelSet: exemplars[slot].labels }
+    const own = { ...shared.labels, le: bounds[slot] ?? '+Inf' }
+    return { ...shared, labels: own, value: total, metricName: `${name}_bucket`, exemplar }
+  })
+  return [
+    ...buckets,
+    { ...shared, value: sum, metricName: `${name}_sum` },
+    { ...shared, value, metricName: `${name}_count` },
+  ]
+}

@@ -1,0 +1,1 @@
+export { activeTrace, type TracingOptions, tracing } from './tracing.ts'

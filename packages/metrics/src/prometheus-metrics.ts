@@ -1,0 +1,159 @@
+import {
+  type Measurement,
+  type MetricRow,
+  Misconfigured,
+  type Observer,
+  requireKnownOptions,
+  requireMethods,
+  requireNumber,
+  requireStrings,
+} from '@countermark/core'
+import { register as globalRegister } from 'prom-client'
+import { type AgentLabelOptions, createAgentLabel } from './agent-label.ts'
+import { openBook, type Register } from './collector.ts'
+import { createDecisionCounts } from './count-decisions.ts'
+import type { MetricBook } from './metric-book.ts'
+import { METRIC_ROWS } from './metric-rows.ts'
+import { createRouteLabel } from './route-label.ts'
+import { observe } from './series.ts'
+import { createTopFailures, type FailureSource } from './top-failures.ts'
+import { VERSION } from './version.ts'
+
+/** Options of {@link prometheusMetrics}. */
+export interface PrometheusMetricsOptions {
+  /** Where the metrics are registered, of either format. @default the global register of prom-client */
+  readonly register?: Register
+  /** Begins every name. @default 'countermark_' */
+  readonly prefix?: string
+  /** Which agents are told apart. @default the first 100 */
+  readonly agents?: AgentLabelOptions
+  /** Routes that are told apart; all further ones are `other`. @default 100 */
+  readonly maxRoutes?: number
+  /** Lines of all metrics together; what would be more is counted as `other`. @default 10_000 */
+  readonly maxSeries?: number
+  /** Labels that lead from a measurement to what it measured: see `activeTrace` of `@countermark/metrics/otel`. @default none */
+  readonly exemplar?: () => Readonly<Record<string, string>> | undefined
+}
+
+/** Watches guards for Prometheus. */
+export interface PrometheusMetrics extends Observer {
+  readonly decided: NonNullable<Observer['decided']>
+  readonly finished: NonNullable<Observer['finished']>
+  readonly measured: NonNullable<Observer['measured']>
+  readonly described: NonNullable<Observer['described']>
+  /** Whose requests are refused most, heaviest first. Addresses are personal data: show them only to whom they concern. @default 10 */
+  readonly topFailures: (limit?: number) => readonly FailureSource[]
+}
+
+/**
+ * Counts what guards decide and what packages report, in an application's own register of prom-client.
+ * @example
+ * const guard = createGuard({ authorities: ['api.example.com'], observers: [prometheusMetrics()] })
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
+ */
+export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {
+  const { register, prefix, agents, maxRoutes, maxSeries, exemplar } = readOptions(options)
+  const book = openBook(register, prefix, maxSeries)
+  describeOwn(book)
+  const counts = createDecisionCounts({
+    metric: (name) => requireMetric(book, name),
+    agentOf: createAgentLabel(agents),
+    route: createRouteLabel(maxRoutes),
+    exemplar,
+  })
+  const failures = createTopFailures({ sources: FAILURE_SOURCES, halfLifeMs: HALF_LIFE_MS })
+  let latestMs = 0
+  return {
+    decided: (decision) => {
+      counts.decided(decision)
+      const { outcome, refusal, atMs, request, status = 0 } = decision
+      latestMs = atMs
+      if (outcome !== 'deny' || refusal === undefined || status >= 500) return
+      failures.count({ address: request.remoteAddress, code: refusal.code, atMs })
+    },
+    finished: counts.finished,
+    measured: (measurement) => measure(book, measurement),
+    described: ({ checks, rows }) => {
+      counts.described(checks)
+      for (const row of rows) book.describe(row)
+    },
+    topFailures: (limit = 10) => failures.top(limit, latestMs),
+  }
+}
+
+/** Sources whose failures are told apart, and how fast a failure fades. */
+const FAILURE_SOURCES = 1_000
+const HALF_LIFE_MS = 600_000
+
+function measure(book: MetricBook, { name, kind, value, labels }: Measurement): void {
+  const metric = book.metrics.get(name)
+  if (metric === undefined || metric.row.kind !== kind) {
+    requireMetric(book, 'measurements_unknown_total').series([]).value += 1
+    return
+  }
+  const series = metric.seriesOf(labels)
+  if (kind === 'histogram') {
+    observe(series, value)
+    return
+  }
+  series.value = kind === 'counter' ? series.value + value : value
+  series.isSet = true
+}
+
+function requireMetric({ metrics }: MetricBook, name: string): ReturnType<MetricBook['describe']> {
+  const metric = metrics.get(name)
+  if (metric === undefined) throw new TypeError(`${name} has no row`)
+  return metric
+}
+
+/** Agents, routes and capabilities are bounded before they come here, by options. */
+function describeOwn(book: MetricBook): void {
+  for (const row of METRIC_ROWS) book.describe(widened(row))
+  book.describe({ ...rowNamed('series_merged_total'), read: book.refused })
+  const build = requireMetric(book, 'build_info').series([VERSION, process.versions.node])
+  Object.assign(build, { value: 1, isSet: true })
+}
+
+function rowNamed(name: string): MetricRow {
+  const row = METRIC_ROWS.find((each) => each.name === name)
+  if (row === undefined) throw new TypeError(`${name} has no row`)
+  return row
+}
+
+const BOUNDED_BEFORE = ['agent', 'route']
+
+function widened(row: MetricRow): MetricRow {
+  const open = BOUNDED_BEFORE.filter((label) => label in row.labels).map((label) => [label, { atMost: MANY }])
+  return { ...row, labels: { ...row.labels, ...Object.fromEntries(open) } }
+}
+
+const MANY = 10_002
+
+type Settings = Required<Omit<PrometheusMetricsOptions, 'agents'>> & {
+  readonly agents: { readonly max: number; readonly only: readonly string[] | undefined }
+}
+
+const KNOWN = ['register', 'prefix', 'agents', 'maxRoutes', 'maxSeries', 'exemplar']
+
+function readOptions(options: PrometheusMetricsOptions): Settings {
+  requireKnownOptions('prometheusMetrics', options, KNOWN)
+  const { register = globalRegister, prefix = 'countermark_', agents = {}, exemplar = () => undefined } = options
+  requireKnownOptions('agents', agents, ['max', 'only'])
+  if (typeof prefix !== 'string' || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(prefix)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'prefix must begin with a letter and hold letters, digits and _')
+  }
+  if (typeof exemplar !== 'function') throw new Misconfigured('ERR_OPTION_INVALID', 'exemplar must be a function')
+  return {
+    register: requireMethods('register', register, REGISTER),
+    prefix,
+    agents: {
+      max: requireNumber('agents.max', agents.max ?? 100, { min: 0, max: 10_000 }),
+      only: agents.only && requireStrings('agents.only', agents.only),
+    },
+    maxRoutes: requireNumber('maxRoutes', options.maxRoutes ?? 100, { min: 0, max: 10_000 }),
+    maxSeries: requireNumber('maxSeries', options.maxSeries ?? 10_000, { min: 1_000, max: 1_000_000 }),
+    exemplar,
+  }
+}
+
+const REGISTER = ['metrics', 'getMetricsAsArray', 'getSingleMetric', 'registerMetric'] as const
