@@ -35,7 +35,7 @@ export function toGrafana({ uid, title, description, rows }: Dashboard): grafana
   return withIds(builder.build())
 }
 
-function createVariables(): grafana.DatasourceVariableBuilder[] {
+function createVariables(): (grafana.DatasourceVariableBuilder | grafana.QueryVariableBuilder)[] {
   return [
     new grafana.DatasourceVariableBuilder('datasource').label('Data Source').type('prometheus'),
     labelVariable('job', `label_values(${DEFAULT_PREFIX}build_info, job)`),
