@@ -120,6 +120,24 @@ describe('a capability block', () => {
   })
 })
 
+describe('an agent whose block asks a human above one limit and stops at another', () => {
+  const text =
+    'Agent: a\nCapabilities: [call:api]\nConstraints:\n  - require_approval_above: $100\n  - max_refund_amount: $500\n'
+  const rules = { blocks: [loadCapabilityBlock(text)] }
+  const caller = { agent: anAgent({ id: 'a' }) }
+
+  it.each([
+    [10_000, 'allowed'],
+    [10_001, 'approval_required'],
+    [50_000, 'approval_required'],
+    [50_001, 'constraint_violation'],
+  ])('refunds %d cents: %s', async (cents, outcome) => {
+    const request = aRefund({ amount: cents })
+    const sources = { amount: body('/amount'), currency: 'USD' }
+    expect(await outcomeOf({ caller, rules, sources, wanted: 'call:api', request })).toBe(outcome)
+  })
+})
+
 describe('an agent with the printed block', () => {
   const mine = { assigned_tickets_only: () => true, own_tickets: () => false }
   const rules = { blocks: [loadCapabilityBlock(PRINTED)], constraints: mine }
