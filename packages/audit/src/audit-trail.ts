@@ -1,17 +1,11 @@
-import {
-  canonicalJson,
-  type Decision,
-  type Environment,
-  isSafeMethod,
-  type Outcome,
-  type Recorder,
-} from '@countermark/core'
-import { AUDIT_SCHEMA_VERSION, type EventRecord, type OutcomeRecord } from './audit-record.ts'
+import { canonicalJson, type Decision, type Environment, isSafeMethod, type Recorder } from '@countermark/core'
+import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
 import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.ts'
-import { bounded, boundedOrNone, MAX_TEXT } from './bounded-text.ts'
+import { bounded, MAX_TEXT } from './bounded-text.ts'
 import { commitTo } from './commitment.ts'
 import { decisionRecord, type Withheld } from './decision-record.ts'
 import { metricsOfSinks } from './metric-rows.ts'
+import { outcomeRecord } from './outcome-record.ts'
 import type { UnsealedRecord } from './seal-record.ts'
 import { createTrailWriter, unavailable } from './trail-writer.ts'
 
@@ -116,27 +110,6 @@ const NOT_RECORDED = {
 const WITHHELD: Readonly<Record<Decision['mode'], Withheld>> = {
   enforce: { ...NOT_RECORDED, decision: 'deny' },
   observe: { ...NOT_RECORDED, decision: 'observe' },
-}
-
-/** Members in the order of canonical JSON. */
-function outcomeRecord(
-  { request, requestId }: Decision,
-  { aborted, durationMs, status }: Outcome,
-  { id, of, atMs }: { readonly id: string; readonly of: string; readonly atMs: number },
-): UnsealedRecord {
-  const record: OutcomeRecord = {
-    aborted,
-    at: new Date(atMs).toISOString(),
-    durationMs: Math.round(durationMs * 1000) / 1000,
-    id,
-    of,
-    requestId,
-    route: boundedOrNone(request.route().template, MAX_TEXT.target),
-    status,
-    type: 'outcome',
-    v: AUDIT_SCHEMA_VERSION,
-  }
-  return { record, private: {} }
 }
 
 function eventRecord({ event, details = {}, private: values = {} }: AuditEvent, atMs: number) {

@@ -60,12 +60,17 @@ describeAuditSink('http', { durable: true, repeated: 'told' }, async () => {
 
 describe('httpSink', () => {
   const records = sealedRecords({ chain: 'a b', count: 5 })
-  let server: StartedServer
-  afterEach(() => server.close())
+  const servers: StartedServer[] = []
+  const serve = async (handler: RequestListener): Promise<StartedServer> => {
+    const server = await startServer(handler)
+    servers.push(server)
+    return server
+  }
+  afterEach(() => Promise.all(servers.splice(0).map((server) => server.close())))
 
   async function start(statuses: readonly number[], options: Partial<HttpSinkOptions> = {}) {
     const { received, handler } = receiver(statuses)
-    server = await startServer(handler)
+    const server = await serve(handler)
     const waits: number[] = []
     const delay = async (ms: number): Promise<void> => void waits.push(ms)
     return { received, waits, sink: httpSink({ url: server.origin, allowHttp: true, delay, ...options }) }
@@ -126,7 +131,7 @@ describe('httpSink', () => {
   })
 
   it('waits for a silent receiver no longer than its deadline', async () => {
-    server = await startServer(() => undefined)
+    const server = await serve(() => undefined)
     const sink = httpSink({ url: server.origin, ...NO_WAIT, deadlineMs: 20, attempts: 2 })
     await expect(sink.append(records)).rejects.toThrow('cannot be reached')
   })
@@ -138,8 +143,7 @@ describe('httpSink', () => {
     ['ERR_OPTION_INVALID', { url: 'https://siem.example.com', compression: 'br' }],
     ['ERR_OPTION_INVALID', { url: 'https://siem.example.com', attempts: 0 }],
     ['ERR_OPTION_UNKNOWN', { url: 'https://siem.example.com', retries: 3 }],
-  ])('does not start: %s', async (code, options) => {
-    server = await startServer(() => undefined)
+  ])('does not start: %s', (code, options) => {
     expect(() => httpSink(options as never)).toThrow(expect.objectContaining({ code }))
   })
 })

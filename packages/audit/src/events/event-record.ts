@@ -1,0 +1,53 @@
+import { createHmac } from 'node:crypto'
+import { canonicalJson } from '@countermark/core'
+import type { AuditRecord } from '../audit-record.ts'
+import type { PlacedRecord } from '../audit-sink.ts'
+import { escapeLine } from '../bounded-text.ts'
+import type { UnsealedRecord } from '../seal-record.ts'
+
+/** Values about people that an event may carry. What was signed is never among them. */
+export type EventValueName = 'actors' | 'address' | 'intent' | 'target' | 'user'
+
+/** All of them. */
+export const EVENT_VALUES: readonly EventValueName[] = ['actors', 'address', 'intent', 'target', 'user']
+
+/** How each value travels. `pseudonym`: the same text for the same value, from which nobody without the key gets it back. */
+export type EventValues = Readonly<Partial<Record<EventValueName, 'plain' | 'pseudonym'>>>
+
+/** How events are written. */
+export interface EventRules {
+  readonly stream: string
+  readonly values: EventValues
+  readonly pseudonymKey: string | Uint8Array
+}
+
+/** A record as an event: without evidence and commitments, and with those values about people that were asked for. */
+export function placeEvent({ record, private: values }: UnsealedRecord, seq: number, rules: EventRules): PlacedRecord {
+  const { stream } = rules
+  const event = withoutEvidence(record)
+  const shown = EVENT_VALUES.flatMap((name) => {
+    const value = showValue(name, values[name]?.value, rules)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  // Through JSON: members that are undefined are left out before the canonical form is written.
+  const text = JSON.stringify({ stream, seq, record: event, values: Object.fromEntries(shown) })
+  const line = escapeLine(canonicalJson(JSON.parse(text)))
+  return { chain: stream, seq, record: event, private: namedValues(shown), line }
+}
+
+function namedValues(shown: readonly (readonly [string, string])[]): PlacedRecord['private'] {
+  return Object.fromEntries(shown.map(([name, value]) => [name, { value }]))
+}
+
+function withoutEvidence(record: AuditRecord): AuditRecord {
+  if (record.type === 'outcome') return record
+  if (record.type === 'event') return { ...record, commitments: {} }
+  return { ...record, argumentHash: undefined, commitments: {}, evidence: { grade: record.evidence.grade } }
+}
+
+function showValue(name: EventValueName, value: string | undefined, rules: EventRules): string | undefined {
+  const form = rules.values[name]
+  if (value === undefined || form === undefined) return undefined
+  if (form === 'plain') return value
+  return createHmac('sha256', rules.pseudonymKey).update(`${name}\n${value}`).digest('base64url')
+}

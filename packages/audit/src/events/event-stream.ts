@@ -1,0 +1,91 @@
+import type { Decision, Environment, MetricRow, Observer } from '@countermark/core'
+import { newChainName } from '../chain.ts'
+import { decisionRecord } from '../decision-record.ts'
+import { outcomeRecord } from '../outcome-record.ts'
+import type { UnsealedRecord } from '../seal-record.ts'
+import { createEventQueue } from './event-queue.ts'
+import { placeEvent } from './event-record.ts'
+import { type EventStreamOptions, readEventStreamOptions } from './event-stream-options.ts'
+
+/** An observer: `createGuard({ observers: [events] })`. */
+export interface EventStream extends Observer {
+  /** Delivers what waits, as far as sinks take it at once, counts the rest as dropped, and closes the sinks. */
+  readonly close: () => Promise<void>
+}
+
+interface Fresh {
+  readonly seq: number
+  readonly write: () => UnsealedRecord
+}
+
+/**
+ * Streams decisions and outcomes to data lakes and risk engines, as the trail records them but without evidence. No request
+ * waits for it and none fails by it: what a sink cannot take in time is dropped, counted, and seen as a gap in `seq`. What
+ * must not be lost belongs into `auditTrail`.
+ * @example
+ * createGuard({ authorities, observers: [eventStream({ sinks: [redisStreamSink({ client, stream: 'events' })] })] })
+ * @throws Misconfigured
+ */
+export function eventStream(options: EventStreamOptions): EventStream {
+  const { sinks, maxQueued, deadlineMs, delay, clock, rules, values, pseudonymKey } = readEventStreamOptions(options)
+  const stream = `events-${newChainName(clock.wallMs())}`
+  let report: Environment['report'] | undefined
+  const queues = sinks.map((sink) =>
+    createEventQueue(sink, { maxQueued, deadlineMs, delay, report: (measurement) => report?.(measurement) }),
+  )
+  const names = new WeakMap<Decision, string>()
+  let fresh: Fresh[] = []
+  let seq = 0
+
+  /** Records are put together after the request had its turn. */
+  function drain(): void {
+    const taken = fresh
+    fresh = []
+    for (const { seq: place, write } of taken) {
+      const event = placeEvent(write(), place, { stream, values, pseudonymKey })
+      for (const queue of queues) queue.push(event)
+    }
+  }
+
+  function add(write: (id: string) => UnsealedRecord): string {
+    seq += 1
+    const id = `${stream}.${seq}`
+    if (fresh.length >= maxQueued) for (const queue of queues) queue.drop(1)
+    else if (fresh.push({ seq, write: () => write(id) }) === 1) setImmediate(drain)
+    return id
+  }
+
+  return {
+    metrics: metricsOf(sinks.map(({ name }) => name)),
+    reportTo: (tell) => {
+      report ??= tell
+    },
+    decided: (decision) => {
+      const id = add((own) => decisionRecord(decision, own, rules, undefined))
+      names.set(decision, id)
+    },
+    finished: (decision, outcome) => {
+      const of = names.get(decision)
+      if (of === undefined || outcome.repeated === true) return
+      const atMs = clock.wallMs()
+      add((id) => outcomeRecord(decision, outcome, { id, of, atMs }))
+    },
+    close: async () => {
+      drain()
+      await Promise.all(queues.map((queue) => queue.close()))
+    },
+  }
+}
+
+function metricsOf(sinks: readonly string[]): readonly MetricRow[] {
+  const labels = { sink: sinks }
+  return [
+    { name: 'events_sent_total', kind: 'counter', help: 'Events that a sink took', labels },
+    {
+      name: 'events_dropped_total',
+      kind: 'counter',
+      help: 'Events that a sink did not take in time, and that are lost to it',
+      labels,
+    },
+  ]
+}

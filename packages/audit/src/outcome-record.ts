@@ -1,0 +1,25 @@
+import type { Decision, Outcome } from '@countermark/core'
+import { AUDIT_SCHEMA_VERSION, type OutcomeRecord } from './audit-record.ts'
+import { boundedOrNone, MAX_TEXT } from './bounded-text.ts'
+import type { UnsealedRecord } from './seal-record.ts'
+
+/** How a request ended, with the members in the order of canonical JSON. */
+export function outcomeRecord(
+  { request, requestId }: Decision,
+  { aborted, durationMs, status }: Outcome,
+  { id, of, atMs }: { readonly id: string; readonly of: string; readonly atMs: number },
+): UnsealedRecord {
+  const record: OutcomeRecord = {
+    aborted,
+    at: new Date(atMs).toISOString(),
+    durationMs: Math.round(durationMs * 1000) / 1000,
+    id,
+    of,
+    requestId,
+    route: boundedOrNone(request.route().template, MAX_TEXT.target),
+    status,
+    type: 'outcome',
+    v: AUDIT_SCHEMA_VERSION,
+  }
+  return { record, private: {} }
+}

@@ -1,0 +1,54 @@
+import { type AgentRequest, Misconfigured } from '@countermark/core'
+import type { RecordRules } from './decision-record.ts'
+import { SECRET_PARAMETERS, secretParameters } from './secret-parameters.ts'
+
+/** What is read from a request besides what its guard established. */
+export interface RecordRuleOptions {
+  /** Query parameters whose values are credentials. @default {@link SECRET_PARAMETERS} */
+  readonly secretParameters?: readonly string[]
+  /** The field in which an agent says what it is about to do. @default 'agent-intent' */
+  readonly intentHeader?: string
+  /** The field in which it says which of its instances it is. @default 'agent-instance' */
+  readonly instanceHeader?: string
+  /** @default the trace id of `traceparent` */
+  readonly traceId?: (request: AgentRequest) => string | undefined
+  /** Class of the data behind a request, for retention and reports. @default none */
+  readonly dataClass?: (request: AgentRequest) => string | undefined
+}
+
+/** Names of {@link RecordRuleOptions}. */
+export const RECORD_RULE_OPTIONS: readonly (keyof RecordRuleOptions)[] = [
+  ...(['secretParameters', 'intentHeader', 'instanceHeader', 'traceId', 'dataClass'] as const),
+]
+
+/**
+ * Validates these options.
+ * @throws {@link Misconfigured}
+ */
+export function readRecordRules(options: RecordRuleOptions): RecordRules {
+  const { intentHeader = 'agent-intent', instanceHeader = 'agent-instance' } = options
+  return {
+    secrets: secretParameters(options.secretParameters ?? SECRET_PARAMETERS),
+    intentHeader: requireField('intentHeader', intentHeader),
+    instanceHeader: requireField('instanceHeader', instanceHeader),
+    traceIdOf: requireFunction('traceId', options.traceId ?? traceIdOf),
+    dataClassOf: requireFunction('dataClass', options.dataClass ?? (() => undefined)),
+  }
+}
+
+function requireField(option: string, name: string): string {
+  if (typeof name === 'string' && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return name.toLowerCase()
+  throw new Misconfigured('ERR_OPTION_INVALID', `${option} must be the name of a header field`)
+}
+
+function requireFunction<Reader>(option: string, read: Reader): Reader {
+  if (typeof read === 'function') return read
+  throw new Misconfigured('ERR_OPTION_INVALID', `${option} must be a function`)
+}
+
+/** W3C Trace Context section 3.2: version, trace id, parent id, flags; a trace id of zeros is none. */
+function traceIdOf({ headers }: AgentRequest): string | undefined {
+  const [, traceId] =
+    /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(headers.only('traceparent') ?? '') ?? []
+  return traceId === undefined || /^0+$/.test(traceId) ? undefined : traceId
+}

@@ -1,0 +1,41 @@
+import type { Writable } from 'node:stream'
+import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import type { PlacedRecord } from '../audit-sink.ts'
+import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+
+/** Options of {@link lineSink}. */
+export interface LineSinkOptions {
+  /** A pipe, a file or `process.stdout`, opened by you; ended when the sink is closed, standard output excepted. */
+  readonly output: Writable
+}
+
+/**
+ * Writes records as lines of JSON into a stream of Node, for whoever collects output. Nobody knows when such a stream is on
+ * a disk, so it holds a copy at best.
+ * @example
+ * eventStream({ sinks: [lineSink({ output: createWriteStream('events.ndjson', { flags: 'a' }) })] })
+ */
+export function lineSink(options: LineSinkOptions): ClosableSink<PlacedRecord> {
+  requireKnownOptions('lineSink', options, ['output'])
+  const { output } = options
+  if (typeof output?.write !== 'function') {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'lineSink needs output, a stream that can be written')
+  }
+  // Without a listener an error of the stream would end the process; here it rejects what is written.
+  output.on('error', () => undefined)
+  return createSerialSink<PlacedRecord>({
+    name: 'lines',
+    durable: false,
+    write: (records) => writeText(output, records.map(({ line }) => `${line}\n`).join('')),
+    close: async () => {
+      if (output === process.stdout || output === process.stderr || output.destroyed) return
+      await new Promise<void>((resolve) => output.end(resolve))
+    },
+  })
+}
+
+function writeText(output: Writable, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    output.write(text, (error) => (error === null || error === undefined ? resolve() : reject(error)))
+  })
+}
