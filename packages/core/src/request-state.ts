@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
 import { bareCopy } from './bare-object.ts'
+import type { CheckDescription } from './check.ts'
 import type { AgentView, Facts } from './facts.ts'
 
 /** What the guards of one factory know of one request. Kept beside the request, where no other code can assign it. */
@@ -17,8 +18,11 @@ export interface RequestState {
   ended: boolean
   /** Some guard let this request through without an identity, by name. */
   anonymous: boolean
+  /** Checks of guards that did so: what they accept helps the caller behind them as well. */
+  passed: readonly CheckDescription[]
 }
 
+const NOBODY: readonly CheckDescription[] = []
 const NO_FACTS: Readonly<Partial<Facts>> = Object.freeze(bareCopy({}))
 
 /** Starts to remember a request. */
@@ -32,5 +36,6 @@ export function createRequestState(request: AgentRequest, startedMs: number): Re
     shapeChecked: false,
     ended: false,
     anonymous: false,
+    passed: NOBODY,
   }
 }

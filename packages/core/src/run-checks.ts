@@ -34,6 +34,7 @@ export function refuse(run: Run, check: string, error: unknown): Verdict | Promi
   const refusal = toRefusal(run, check, error)
   if (refusal.code !== 'credentials_missing' || !context.route.optional) return settle(run, check, refusal)
   state.anonymous = true
+  state.passed = [...state.passed, ...context.descriptions]
   // What the checks before learned of this request does not stand: not all of them ran.
   const before: Run = { ...run, facts: state.facts }
   return state.facts.agent === undefined ? settle(before, check, undefined) : settleLevel(before)

@@ -66,6 +66,7 @@ function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | unde
   } else if (state.facts.agent === undefined) {
     // Observed refusals leave no facts behind: what would not have stood must not be acted upon.
     state.anonymous = true
+    state.passed = [...state.passed, ...context.descriptions]
   }
   return { outcome: 'allow', agent: state.view, finish, observed: refusal }
 }

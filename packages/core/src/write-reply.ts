@@ -14,8 +14,9 @@ export function writeReply(refusal: Refusal, run: Run): Reply {
 
 /** A challenge that fails costs its header fields, not the answer: the caller is refused for the reason there was. */
 function collectChallenges(refusal: Refusal, run: Run): readonly HeaderField[] {
-  const { descriptions, environment } = run.context
-  const context = new RefusedRequest(refusal, run)
+  const { environment } = run.context
+  const descriptions = challengersOf(run)
+  const context = new RefusedRequest(refusal, descriptions, run)
   return descriptions.flatMap((description) => {
     try {
       return (description.challenge?.(context) ?? []).filter(isSendable)
@@ -27,23 +28,31 @@ function collectChallenges(refusal: Refusal, run: Run): readonly HeaderField[] {
   })
 }
 
+/** Whoever was let through without credentials is told by the checks in front what they would have accepted. */
+function challengersOf({ context, state }: Run): readonly CheckDescription[] {
+  if (state.passed.length === 0 || state.facts.agent !== undefined) return context.descriptions
+  return [...new Set([...state.passed, ...context.descriptions])]
+}
+
 /** A class for the sake of its getter: see the class of requests in node/node-request.ts. */
 class RefusedRequest implements ChallengeContext {
   readonly refusal: Refusal
   readonly request: ChallengeContext['request']
   readonly environment: ChallengeContext['environment']
+  readonly #descriptions: readonly CheckDescription[]
   readonly #run: Run
   #issued: { readonly nonce: string | undefined } | undefined
 
-  constructor(refusal: Refusal, run: Run) {
+  constructor(refusal: Refusal, descriptions: readonly CheckDescription[], run: Run) {
     this.refusal = asTold(refusal, run)
     this.request = run.state.request
     this.environment = run.context.environment
+    this.#descriptions = descriptions
     this.#run = run
   }
 
   get nonce(): string | undefined {
-    this.#issued ??= { nonce: issueNonce(this.#run.context.descriptions, this.#run) }
+    this.#issued ??= { nonce: issueNonce(this.#descriptions, this.#run) }
     return this.#issued.nonce
   }
 }
