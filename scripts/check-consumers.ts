@@ -32,6 +32,8 @@ const CONSUMERS: readonly Consumer[] = [
 const USES: readonly { readonly name: string; readonly script: string; readonly args: readonly string[] }[] = [
   { name: 'ES modules', script: '', args: ['esm.mjs'] },
   { name: 'CommonJS require', script: '', args: ['commonjs.cjs'] },
+  { name: 'umbrella, ES modules', script: '', args: ['umbrella.mjs'] },
+  { name: 'umbrella, CommonJS require', script: '', args: ['umbrella.cjs'] },
   { name: 'CommonJS Jest without configuration', script: 'jest/bin/jest.js', args: ['--ci'] },
   { name: 'TypeScript NodeNext, both kinds', script: 'typescript/bin/tsc', args: ['-p', 'tsconfig.nodenext.json'] },
   { name: 'TypeScript bundler', script: 'typescript/bin/tsc', args: ['-p', 'tsconfig.bundler.json'] },
@@ -66,9 +68,7 @@ function writeProject(
   mkdirSync(folder)
   cpSync(join(root, 'test/consumers', template), folder, { recursive: true })
   const local = Object.fromEntries([...tarballs].map(([packageName, path]) => [packageName, `file:${path}`]))
-  const other = template === 'express' ? '@countermark/koa' : '@countermark/express'
-  const { [other]: _unwanted, ...wanted } = local
-  const manifest = { name: `consumer-${name}`, private: true, dependencies: { ...dependencies, ...wanted } }
+  const manifest = { name: `consumer-${name}`, private: true, dependencies: { ...dependencies, ...local } }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2))
   return folder
 }

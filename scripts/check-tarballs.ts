@@ -9,7 +9,7 @@ interface PackReport {
 }
 
 const EXPECTED = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w.-]+\.[cm]?(?:js|ts)|src\/[\w./-]+\.ts)$/
-const REQUIRED = ['package.json', 'README.md', 'LICENSE', 'dist/index.mjs', 'dist/index.cjs', 'src/index.ts']
+const REQUIRED = ['package.json', 'README.md', 'LICENSE']
 
 /** Packs every package and looks at the result as a stranger would. Returns the tarballs by package name. */
 export async function checkTarballs(
@@ -19,12 +19,12 @@ export async function checkTarballs(
   tally: Tally,
 ): Promise<ReadonlyMap<string, string>> {
   const tarballs = new Map<string, string>()
-  await inPairs(packages, async ({ name, folder }) => {
+  await inPairs(packages, async ({ name, folder, manifest }) => {
     const pack = ['pack', '--json', '--silent', '--ignore-scripts', '--pack-destination', target]
     const packed = await runCommand('npm', pack, { folder: join(root, folder) })
     if (!packed.ok) return void tally.add(`${name} packs`, packed)
     const report = readReport(packed.stdout)
-    tally.add(`${name} packs exactly what it should`, { ...packed, ...judgeFiles(report) })
+    tally.add(`${name} packs exactly what it should`, { ...packed, ...judgeFiles(report, entryFiles(manifest)) })
     const tarball = join(target, report.filename.replace('@', '').replace('/', '-'))
     tarballs.set(name, tarball)
     const bin = join(root, 'node_modules/.bin')
@@ -42,9 +42,21 @@ function readReport(text: string): PackReport {
   return report
 }
 
-function judgeFiles({ files }: PackReport): { readonly ok: boolean; readonly output: string } {
+/** What the entry points of a package are: its source, and what is built of it in both formats. */
+function entryFiles({ exports }: WorkspacePackage['manifest']): readonly string[] {
+  return Object.values(exports).flatMap((target) => {
+    const source = typeof target === 'string' ? undefined : target['@countermark/source']
+    const name = source?.match(/^\.\/src\/([\w/-]+)\.ts$/)?.[1]
+    return name === undefined ? [] : [`src/${name}.ts`, `dist/${name}.mjs`, `dist/${name}.cjs`]
+  })
+}
+
+function judgeFiles(
+  { files }: PackReport,
+  entries: readonly string[],
+): { readonly ok: boolean; readonly output: string } {
   const paths = files.map(({ path }) => path)
-  const missing = REQUIRED.filter((path) => !paths.includes(path))
+  const missing = [...REQUIRED, ...entries].filter((path) => !paths.includes(path))
   const surplus = paths.filter((path) => !EXPECTED.test(path))
   const output = [...missing.map((path) => `missing: ${path}`), ...surplus.map((path) => `surplus: ${path}`)].join('\n')
   return { ok: output === '', output }
