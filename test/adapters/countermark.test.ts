@@ -1,3 +1,5 @@
+import { idempotency, memoryAnswers } from '@countermark/capability'
+import { defineCheck } from '@countermark/core'
 import { delegateOffline } from '@countermark/delegation'
 import {
   type AdapterUnderTest,
@@ -18,20 +20,22 @@ import { createTestIssuer, type Members, type TestIssuer } from '../../packages/
 import { aRefund, createApprover, limits, outcomeOf, REFUND } from './capability-world.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'
+import { EXPRESS_STEP, KOA_STEP, type WithIdempotency } from './idempotent-step.ts'
 import { koaAdapter } from './koa-adapter.ts'
 
 const METADATA = '/.well-known/oauth-protected-resource'
 const AUDIENCE = 'https://api.example.com'
 
-describeCountermark('Express 4', expressAdapter(express4), expressCountermark)
-describeCountermark('Express 5', expressAdapter(express), expressCountermark)
-describeCountermark('Koa 2', koaAdapter(Koa2), koaCountermark)
-describeCountermark('Koa 3', koaAdapter(Koa), koaCountermark)
+describeCountermark('Express 4', expressAdapter(express4), expressCountermark, EXPRESS_STEP)
+describeCountermark('Express 5', expressAdapter(express), expressCountermark, EXPRESS_STEP)
+describeCountermark('Koa 2', koaAdapter(Koa2), koaCountermark, KOA_STEP)
+describeCountermark('Koa 3', koaAdapter(Koa), koaCountermark, KOA_STEP)
 
 function describeCountermark<Middleware>(
   name: string,
   framework: AdapterUnderTest<Middleware>,
   countermark: Umbrella<Middleware>,
+  withIdempotency: WithIdempotency<Middleware>,
 ): void {
   describe(`countermark on ${name}`, () => {
     const { adapter, createChecks, createAgents } = umbrellaUnderTest(framework, countermark)
@@ -89,6 +93,20 @@ function describeCountermark<Middleware>(
       it('goes by what the registry grants', async () => {
         const app = await startApp()
         expect(outcomeOf(await app.send(aRefund({ amount: 1 })))).toBe('insufficient_scope')
+      })
+
+      it('executes what is sent again once, where a route says so', async () => {
+        const idempotent = idempotency({ store: memoryAnswers() })
+        const app = await start({
+          build: ({ app: building, handler }) => {
+            const agents = createAgents()
+            building.use(agents)
+            building.route('post', '/orders', withIdempotency(idempotent, agents.guard), handler)
+          },
+        })
+        const order = { method: 'POST', target: '/orders', headers: { 'Idempotency-Key': 'a-1' }, body: '{}' }
+        const [first, second] = [await app.send(order), await app.send(order)]
+        expect([first.status, second.text, app.runs.length]).toEqual([200, first.text, 1])
       })
 
       it('lets strangers pass where that is said, as far as a route that asks for something', async () => {
@@ -216,6 +234,17 @@ function describeCountermark<Middleware>(
           'public, max-age=300',
           '*',
         ])
+      })
+
+      it('holds what checks say of themselves that the umbrella does not know', async () => {
+        const metadata = { agent_auth: { opening_hours: ['09:00-17:00'] } }
+        const hours = defineCheck({ name: 'hours', needs: ['agent'], adds: [], metadata }, () => ({}))
+        const app = await startApp({}, (agents) => {
+          agents.guard(hours)
+          return agents
+        })
+        const { agent_auth } = JSON.parse((await app.sendPlain({ target: METADATA })).text)
+        expect(agent_auth).toMatchObject({ profile: '1', opening_hours: ['09:00-17:00'] })
       })
 
       it('is where every challenge of tokens points to', async () => {

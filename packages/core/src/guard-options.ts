@@ -1,6 +1,7 @@
 import { readViewMembers, type ViewMember, type ViewMembers } from './agent-view.ts'
 import { type FindOrigin, originFinder } from './authority.ts'
 import { bareCopy } from './bare-object.ts'
+import type { GuardDescription } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { LEVELS, type Level } from './facts.ts'
 import { Misconfigured } from './misconfigured.ts'
@@ -72,6 +73,8 @@ export interface GuardOptions {
   readonly recorder?: Recorder
   /** Called for each refusal, observed ones included. @default nothing is called */
   readonly onRefusal?: (decision: Decision) => void
+  /** Called for each guard as it is composed, with what its checks say of themselves. @default nothing is called */
+  readonly onCompose?: (guard: GuardDescription) => void
   /** Codes of checks that are not ours. @default {} */
   readonly refusals?: Readonly<Record<string, RefusalRow>>
   /** More members of what handlers see, each made of the view that it becomes part of. @default {} */
@@ -100,6 +103,7 @@ export interface GuardSettings extends ReplyOptions {
   readonly observers: readonly Observer[]
   readonly recorder: Recorder | undefined
   readonly onRefusal: ((decision: Decision) => void) | undefined
+  readonly onCompose: ((guard: GuardDescription) => void) | undefined
   readonly view: ViewMembers
   readonly clock: Clock
   readonly verifier: SignatureVerifier
@@ -107,24 +111,9 @@ export interface GuardSettings extends ReplyOptions {
 
 /** The names of {@link GuardOptions}, for what takes them together with options of its own. */
 export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = [
-  'authorities',
-  'trustedProxies',
-  'maxBodyBytes',
-  'maxHeldBytes',
-  'maxHeaderFields',
-  'statusMode',
-  'errorDetail',
-  'mode',
-  'minimumLevel',
-  'open',
-  'observers',
-  'recorder',
-  'onRefusal',
-  'refusals',
-  'view',
-  'clock',
-  'verifier',
-  'development',
+  ...(['authorities', 'trustedProxies', 'maxBodyBytes', 'maxHeldBytes', 'maxHeaderFields', 'statusMode'] as const),
+  ...(['errorDetail', 'mode', 'minimumLevel', 'open', 'observers', 'recorder', 'onRefusal', 'onCompose'] as const),
+  ...(['refusals', 'view', 'clock', 'verifier', 'development'] as const),
 ]
 
 /**
@@ -217,16 +206,17 @@ function requirePath(path: string): string {
 }
 
 function readListeners(
-  given: Pick<GuardOptions, 'observers' | 'recorder' | 'onRefusal'>,
-): Pick<GuardSettings, 'observers' | 'recorder' | 'onRefusal'> {
-  const { observers = [], recorder, onRefusal } = given
+  given: Pick<GuardOptions, 'observers' | 'recorder' | 'onRefusal' | 'onCompose'>,
+): Pick<GuardSettings, 'observers' | 'recorder' | 'onRefusal' | 'onCompose'> {
+  const { observers = [], recorder, onRefusal, onCompose } = given
   if (!Array.isArray(observers)) throw new Misconfigured('ERR_OPTION_INVALID', 'observers must be a list')
   for (const observer of observers) requireObserver(observer)
   if (recorder !== undefined) requireMethods('recorder', recorder, ['record'])
-  if (onRefusal !== undefined && typeof onRefusal !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'onRefusal must be a function')
+  for (const [name, listen] of Object.entries({ onRefusal, onCompose })) {
+    if (listen === undefined || typeof listen === 'function') continue
+    throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be a function`)
   }
-  return { observers: [...observers], recorder, onRefusal }
+  return { observers: [...observers], recorder, onRefusal, onCompose }
 }
 
 function requireObserver(observer: Observer): void {

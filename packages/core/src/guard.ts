@@ -36,6 +36,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
     const configuration = hashConfiguration(settings, route, order.descriptions)
     const context: GuardContext = { settings, environment, listens, route, configuration, ...order }
     describeMetrics(context)
+    settings.onCompose?.({ checks: order.descriptions })
     const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
     return (request) => {
       try {

@@ -75,16 +75,15 @@ export function composeCountermark<Handler extends object>(
     ...(clock === undefined ? {} : { clock }),
     ...(delegation === undefined ? {} : { resourceMetadata }),
   })
-  const guard = createGuard({ ...guarding, view: { can: createAgentCan(rules) } })
+  const guard = createGuard({ ...guarding, view: { can: createAgentCan(rules) }, onCompose: document.describe })
   const signed = verifySignature({ ...signatures, keys })
   const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
   const delegated = createDelegation({ ...options, resourceMetadata })
-  for (const check of [signed, delegated]) document.describe(check?.description)
 
   const serve = publish(document)
   const guardsOf = (compose: ComposeGuard<Handler>): AgentGuards<Handler> => {
     const identify = delegated === undefined ? compose(signed, fresh) : compose(signed, fresh, delegated)
-    return Object.assign(inOrder(serve, identify), { require: requireWith(compose, rules, document) })
+    return Object.assign(inOrder(serve, identify), { require: requireWith(compose, rules) })
   }
   return Object.assign(guardsOf(guard), {
     with: (routeOptions: RouteOptions) => guardsOf(guard.with(routeOptions)),
@@ -120,14 +119,6 @@ function createDelegation({
   })
 }
 
-function requireWith<Handler>(
-  compose: ComposeGuard<Handler>,
-  rules: CapabilityRules,
-  document: MetadataDocument,
-): RequireScopes<Handler> {
-  return (wanted, values) => {
-    const check = requireCapability(wanted, values, rules)
-    document.describe(check.description)
-    return compose(check)
-  }
+function requireWith<Handler>(compose: ComposeGuard<Handler>, rules: CapabilityRules): RequireScopes<Handler> {
+  return (wanted, values) => compose(requireCapability(wanted, values, rules))
 }

@@ -42,7 +42,7 @@ export interface MetadataOptions {
 }
 
 /** Options of `countermark`: three are required, and those of `createGuard` may stand among them. */
-export interface CountermarkOptions extends Omit<GuardOptions, 'view'> {
+export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompose'> {
   /** Where agents' public keys come from, such as `registry(url)` or `staticKeys([…])`. Required. */
   readonly keys: KeySource
   /** Where used requests are remembered: `memoryReplayStore()` or `redisReplayStore({ client })`. Required. */
@@ -70,7 +70,7 @@ const OWN = [
  * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
  */
 export function requireCountermarkOptions(options: CountermarkOptions, foreign: readonly string[]): void {
-  const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view')
+  const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view' && name !== 'onCompose')
   requireKnownOptions('countermark', options, [...OWN, ...guardOptions, ...foreign])
   const { replay, signatures, delegation, capabilities } = options
   if (typeof replay?.claim !== 'function') {

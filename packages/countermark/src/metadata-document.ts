@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import {
-  type CheckDescription,
   type FindOrigin,
+  type GuardDescription,
   Misconfigured,
   mergeResourceMetadata,
   type ResourceMetadata,
@@ -20,8 +20,8 @@ export interface MetadataAnswer {
 
 /** The document that says what a service accepts (RFC 9728). */
 export interface MetadataDocument {
-  /** Adds what a check accepts. */
-  readonly describe: (description: CheckDescription | undefined) => void
+  /** Adds what the checks of a guard accept. */
+  readonly describe: (guard: GuardDescription) => void
   /** The answer to a request for the document; `undefined` for every other request. */
   readonly find: (message: IncomingMessage, target: string) => MetadataAnswer | undefined
 }
@@ -39,8 +39,8 @@ export function createMetadataDocument(
   let members = own
   let written: { readonly resource: string; readonly answer: MetadataAnswer } | undefined
   return {
-    describe: (description) => {
-      members = mergeResourceMetadata([members, description?.metadata ?? {}])
+    describe: ({ checks }) => {
+      members = mergeResourceMetadata([members, ...checks.map(({ metadata = {} }) => metadata)])
       written = undefined
     },
     find: (message, target) => {

@@ -9,6 +9,8 @@ const delegation = {
   audience: 'https://api.example.com',
 }
 
+const withApprovals = { ...required, capabilities: { approvals: { store: required.replay } } }
+
 describe.each([
   ['Express', (options: unknown) => expressCountermark(options as never)],
   ['Koa', (options: unknown) => koaCountermark(options as never)],
@@ -38,6 +40,7 @@ describe.each([
       'ERR_OPTION_UNKNOWN',
       /signatures\.replay/,
     ],
+    ['a second memory of tickets', withApprovals, 'ERR_OPTION_UNKNOWN', /capabilities\.approvals\.store itself/],
     [
       'a second clock',
       { ...required, capabilities: { clock: {} } },
