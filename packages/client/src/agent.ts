@@ -13,6 +13,7 @@ import { compileOrigins, type IsAllowedOrigin } from './allowed-origins.ts'
 import { type ClockOffsets, createClockOffsets } from './clock-offsets.ts'
 import { createForm } from './create-form.ts'
 import { createDpopProver, type DpopProver } from './dpop/dpop-prover.ts'
+import { globalFetch } from './global-fetch.ts'
 import { createResponseVerification, type VerifyResponse } from './response-verification.ts'
 import { isSignableValue } from './signable-value.ts'
 import type { SigningForm } from './signing-form.ts'
@@ -92,8 +93,7 @@ export function createAgent(options: AgentFetchOptions): Agent {
       requireNumber('maxClockSkewSeconds', options.maxClockSkewSeconds ?? 3600, { min: 0, max: 86_400 }),
     ),
     verifyResponse: verifyResponses === undefined ? undefined : createResponseVerification(verifyResponses),
-    // Looked up for every request: instrumentation and tests replace the global one later.
-    fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    fetch: options.fetch ?? globalFetch,
     clock: options.clock ?? systemClock,
     delay: options.delay ?? wait,
   }

@@ -14,6 +14,11 @@ export type { ResponseVerificationOptions } from './response-verification.ts'
 export type { KeyAtHand, KeyElsewhere, PrivateKeyMaterial } from './signing-identity.ts'
 export type { AgentToken, RequiredAuthentication, TokenRequest, TokenSource } from './tokens/agent-token.ts'
 export { type ClientCredentialsOptions, clientCredentials } from './tokens/client-credentials.ts'
+export {
+  type FindTokenEndpointOptions,
+  type FoundTokenEndpoint,
+  findTokenEndpoint,
+} from './tokens/find-token-endpoint.ts'
 export { type HandOnOptions, type HandOnSettings, handOn } from './tokens/hand-on.ts'
 export { type RefreshTokenOptions, type RefreshTokenSettings, refreshToken } from './tokens/refresh-token.ts'
 export type { MayAskFor } from './tokens/step-ups.ts'

@@ -80,6 +80,11 @@ describe('an agent with an account at a running identity provider', () => {
     })
   })
 
+  it('may address its assertion to the provider by its issuer identifier', async () => {
+    const token = clientCredentials({ ...settings(), issuer })
+    expect(await token({ origin: AUDIENCE })).toMatchObject({ scheme: 'Bearer' })
+  })
+
   it('gets nothing with a key that the provider does not know', async () => {
     const stranger = await createAgentWithKey()
     const token = clientCredentials({ ...settings(), key: stranger.privateKey })

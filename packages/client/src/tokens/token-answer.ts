@@ -1,6 +1,6 @@
 import { AgentFetchError } from '../agent-fetch-error.ts'
-import { readAtMost } from '../read-at-most.ts'
 import { type AgentToken, requireAgentToken } from './agent-token.ts'
+import { type JsonMembers, readJsonAnswer } from './json-answer.ts'
 
 /** What a token endpoint gave. */
 export interface TokenGrant {
@@ -20,7 +20,6 @@ export interface AnswerRules {
   readonly nowMs: number
 }
 
-const MAX_BYTES = 65_536
 const ERROR_WORD = /^[a-z][a-z0-9_]{0,63}$/
 
 /**
@@ -28,18 +27,16 @@ const ERROR_WORD = /^[a-z][a-z0-9_]{0,63}$/
  * @throws AgentFetchError `token_unavailable`, `token_unusable`
  */
 export async function readTokenAnswer(response: Response, rules: AnswerRules): Promise<TokenAnswer> {
-  if (response.redirected || (response.status >= 300 && response.status < 400)) {
-    throw unavailable('the token endpoint redirects, which is not followed')
-  }
-  const members = await readMembers(response)
+  const members = await readJsonAnswer(response, 'token endpoint')
   const { error } = members
   if (response.status === 200)
     return { token: readToken(members, rules), refreshToken: textOf(members['refresh_token']) }
   if (typeof error === 'string' && ERROR_WORD.test(error)) return { error }
-  throw unavailable(`the token endpoint answers with status ${response.status} and no error that OAuth knows`)
+  const message = `the token endpoint answers with status ${response.status} and no error that OAuth knows`
+  throw new AgentFetchError('token_unavailable', message)
 }
 
-function readToken(members: Members, { scheme, nowMs }: AnswerRules): AgentToken {
+function readToken(members: JsonMembers, { scheme, nowMs }: AnswerRules): AgentToken {
   const { access_token: value, token_type: type, expires_in: lifetime } = members
   if (typeof type !== 'string' || type.toLowerCase() !== scheme.toLowerCase()) {
     throw new AgentFetchError('token_unusable', `the token endpoint must give a token of type ${scheme}`)
@@ -53,25 +50,6 @@ function readToken(members: Members, { scheme, nowMs }: AnswerRules): AgentToken
   return requireAgentToken({ value, scheme, expiresAt: Math.floor(nowMs / 1000) + seconds })
 }
 
-type Members = Readonly<Record<string, unknown>>
-
-async function readMembers(response: Response): Promise<Members> {
-  const content = await readAtMost(response, MAX_BYTES)
-  response.body?.cancel().catch(() => undefined)
-  if (content === undefined) throw unavailable(`the token endpoint answers with more than ${MAX_BYTES} bytes`)
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(content))
-    if (typeof value === 'object' && value !== null) return { ...value }
-  } catch {
-    // Below. The parser's own words quote the answer.
-  }
-  throw unavailable('the token endpoint must answer with a JSON object')
-}
-
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function unavailable(message: string): AgentFetchError {
-  return new AgentFetchError('token_unavailable', message)
 }

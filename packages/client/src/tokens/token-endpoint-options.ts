@@ -1,8 +1,10 @@
 import { type Clock, Misconfigured, requireBoolean, requireNumber, systemClock } from '@countermark/core'
 import type { UnderlyingFetch } from '../agent-fetch-options.ts'
 import { createDpopProver, type DpopKey, type DpopProver } from '../dpop/dpop-prover.ts'
+import { globalFetch } from '../global-fetch.ts'
 import { createJoseSigner, type JoseSigner } from '../jose-signer.ts'
 import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-identity.ts'
+import { isSecureUrl } from './secure-url.ts'
 
 /** Where tokens come from, and who asks. */
 export interface TokenEndpointSettings {
@@ -66,18 +68,13 @@ export function readTokenEndpointOptions(options: TokenEndpointOptions): TokenEn
     prover: dpop === undefined ? undefined : createDpopProver(dpop, identity),
     refreshBeforeSeconds: requireNumber('refreshBeforeSeconds', refreshBeforeSeconds, { min: 0, max: 86_400 }),
     timeoutMs: requireNumber('timeoutSeconds', timeoutSeconds, { min: 0.01, max: 300 }) * 1000,
-    fetch: options.fetch ?? ((address, init) => globalThis.fetch(address, init)),
+    fetch: options.fetch ?? globalFetch,
     clock: options.clock ?? systemClock,
   }
 }
 
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
-
 function requireEndpoint(text: unknown, allowLoopbackHttp: boolean): URL {
-  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
-  const isLocal = allowLoopbackHttp && url?.protocol === 'http:' && LOOPBACK.has(url.hostname)
-  const isPlain = url?.username === '' && url.password === '' && url.hash === ''
-  if (url !== undefined && isPlain && (url.protocol === 'https:' || isLocal)) return url
+  if (isSecureUrl(text, allowLoopbackHttp)) return new URL(text)
   throw invalid('tokenEndpoint must be an https URL without credentials and fragment')
 }
 

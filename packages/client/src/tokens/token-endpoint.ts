@@ -1,7 +1,7 @@
-import { AgentFetchError, isAgentFetchError } from '../agent-fetch-error.ts'
-import { untilAborted } from '../until-aborted.ts'
+import { AgentFetchError } from '../agent-fetch-error.ts'
 import type { AgentToken } from './agent-token.ts'
 import { assertClient, type FormField } from './client-assertion.ts'
+import { within } from './json-answer.ts'
 import { readTokenAnswer, type TokenAnswer, type TokenGrant } from './token-answer.ts'
 import type { TokenEndpointRules } from './token-endpoint-options.ts'
 
@@ -28,18 +28,13 @@ interface TokenExchange {
   readonly nonce: string | undefined
 }
 
-async function exchange(
+function exchange(
   rules: TokenEndpointRules,
   fields: readonly FormField[],
   signal: AbortSignal,
 ): Promise<TokenExchange> {
-  try {
-    return await untilAborted(post(rules, fields, signal), signal)
-  } catch (cause) {
-    if (isAgentFetchError(cause)) throw cause
-    const what = signal.aborted ? `does not answer within ${rules.timeoutMs / 1000} s` : 'cannot be reached'
-    throw new AgentFetchError('token_unavailable', `the token endpoint ${what}`, { cause })
-  }
+  const { timeoutMs } = rules
+  return within({ timeoutMs, signal, noun: 'token endpoint' }, post(rules, fields, signal))
 }
 
 async function post(
