@@ -82,8 +82,10 @@ function createTokenChecks(config: BackendConfig, { store, revocations }: Pick<M
 
 function createIssuers({ issuer }: BackendConfig): readonly IssuerOptions[] {
   const http = { ...LOOPBACK, ports: 'any' } as const
+  // A day of the demo lasts less than the 30 s after which a key that is missing is looked for again.
+  const times = { recheckAfterMs: 500 }
   const plain = { types: ['JWT'], actor: 'optional', missingAudience: 'accept', requiredClaims: [] } as const
-  return [countermarkAuthority(issuer.url, { http }), { issuer: issuer.plainUrl, http, ...plain }]
+  return [countermarkAuthority(issuer.url, { http, times }), { issuer: issuer.plainUrl, http, times, ...plain }]
 }
 
 function createRules(

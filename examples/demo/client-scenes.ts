@@ -15,8 +15,9 @@ interface Agreed {
 
 /** user_17 agreed that the assistant may do all this; it asks for reading, and for more when it has to. */
 function agree({ issuer, assistant }: World, { audience }: Service, tokenSeconds = 60): Agreed {
-  const scopes = [READ, ...CLOSE]
-  const { refreshToken, uses } = issuer.consent({ user: 'user_17', agentId: assistant.agentId, scopes, tokenSeconds })
+  const { agentId } = assistant
+  const consent = { user: 'user_17', agentId, audience, scopes: [READ, ...CLOSE], tokenSeconds }
+  const { refreshToken, uses } = issuer.consent(consent)
   return { token: assistant.refreshing({ refreshToken, audience, scopes: [READ] }), uses }
 }
 

@@ -51,9 +51,9 @@ export const DELEGATION_SCENES: readonly Scene[] = [
     return outcomeOf(await fetch(urlAt(service, '/reviews'), { method: 'POST', headers }))
   }),
   atBoth('a key shown by DPoP, with the service’s nonce', '201', async (service, { issuer, assistant }) => {
-    const { refreshToken } = issuer.consent({ user: 'user_17', agentId: assistant.agentId, scopes: ['reviews:write'] })
-    const asked = { audience: service.audience, scopes: ['reviews:write'], dpop: true } as const
-    const token = assistant.refreshing({ refreshToken, ...asked })
+    const part = { audience: service.audience, scopes: ['reviews:write'] }
+    const { refreshToken } = issuer.consent({ user: 'user_17', agentId: assistant.agentId, ...part })
+    const token = assistant.refreshing({ refreshToken, ...part, dpop: true })
     const post = assistant.fetchWith(token, { form: 'dpop', dpop: true })
     const response = await post(urlAt(service, '/reviews'), { method: 'POST' })
     return expectCaller(response, { agent: 'agt_assistant', level: 'bound', user: 'user_17', through: [] })

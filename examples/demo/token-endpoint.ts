@@ -9,6 +9,8 @@ import type { Claims } from './issuer.ts'
 export interface Consent {
   readonly user: string
   readonly agentId: string
+  /** The service that they are for. */
+  readonly audience: string
   readonly scopes: readonly string[]
   /** How long each token lives. Seconds. @default 60 */
   readonly tokenSeconds?: number
@@ -28,7 +30,10 @@ export interface TokenEndpointOptions {
 /** Answers `POST /token` (RFC 6749 section 3.2). */
 export type TokenEndpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
-/** Creates a token endpoint that knows agents by their keys, consents of users and token exchange, and binds what it gives. */
+/**
+ * Creates a token endpoint that knows agents by their keys, consents of users and token exchange, and binds what it gives. It
+ * remembers no `jti`: whoever takes one for a model must use up assertions and proofs.
+ */
 export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
   return async (request, response) => {
     const { status, content } = await grant(options, request).catch((error: unknown) => ({
@@ -64,8 +69,9 @@ async function grant(options: TokenEndpointOptions, request: IncomingMessage) {
   const proof = request.headers['dpop']
   const jkt = proof === undefined ? undefined : await verifyProof(String(proof), options)
   const token = await options.mint({
-    ...{ aud: form.get('audience') ?? undefined, scope: form.get('scope') ?? '', client_id: client.agentId },
     ...claims,
+    scope: form.get('scope') ?? '',
+    client_id: client.agentId,
     cnf: jkt === undefined ? { jwk: client.publicJwk } : { jkt },
   })
   const { iat = 0, exp = 0 } = decodeJwt(token)
@@ -88,10 +94,10 @@ async function authenticate(form: URLSearchParams, { url, findKey }: TokenEndpoi
 function refresh(form: URLSearchParams, { agentId }: Client, { findConsent }: TokenEndpointOptions): Claims {
   const consent = findConsent(form.get('refresh_token') ?? '')
   if (consent?.agentId !== agentId) throw new OauthError('invalid_grant')
-  requireScopes(form, consent.scopes)
+  const { user, audience, scopes, tokenSeconds = 60 } = consent
+  requireNoMore(form, { audience, scopes })
   const now = Math.floor(Date.now() / 1000)
-  const { user, tokenSeconds = 60 } = consent
-  return { sub: user, act: { sub: agentId }, max_depth: 1, iat: now - 1, exp: now + tokenSeconds }
+  return { sub: user, aud: audience, act: { sub: agentId }, max_depth: 1, iat: now - 1, exp: now + tokenSeconds }
 }
 
 /** RFC 8693: an agent gets part of what another one has, and the token says through whose hands it went. */
@@ -101,14 +107,20 @@ async function exchange(form: URLSearchParams, client: Client, { url, verify }: 
   if (subject === undefined || !permitsActor({ ...subject }, { id: client.agentId, issuer })) {
     throw new OauthError('invalid_request')
   }
-  requireScopes(form, String(subject['scope']).split(' '))
-  return { sub: subject.sub, act: { sub: client.agentId, act: subject['act'] }, aud: subject.aud, exp: subject.exp }
+  const { sub, aud, exp, act, scope, authorization_details, restrictip } = subject
+  requireNoMore(form, { audience: String(aud), scopes: String(scope).split(' ') })
+  // What limited the token before limits this one as well.
+  return { sub, aud, exp, act: { sub: client.agentId, act }, authorization_details, restrictip }
 }
 
-function requireScopes(form: URLSearchParams, granted: readonly string[]): void {
+function requireNoMore(
+  form: URLSearchParams,
+  { audience, scopes }: { readonly audience: string; readonly scopes: readonly string[] },
+): void {
+  // RFC 8707 section 2.
+  if ((form.get('audience') ?? audience) !== audience) throw new OauthError('invalid_target')
   const wanted = (form.get('scope') ?? '').split(' ')
-  if (wanted.every((scope) => granted.some((one) => coversScope(one, scope)))) return
-  throw new OauthError('invalid_scope')
+  if (!wanted.every((scope) => scopes.some((one) => coversScope(one, scope)))) throw new OauthError('invalid_scope')
 }
 
 /** RFC 9449 section 5: the token is bound to the key that the proof shows. */
