@@ -1,20 +1,16 @@
 import { createHash, createPrivateKey, createPublicKey, randomBytes, randomUUID } from 'node:crypto'
-import type { AgentToken, TokenSource } from '@countermark/client'
+import type { AgentToken, FoundTokenEndpoint, TokenSource } from '@countermark/client'
 import { SignJWT } from 'jose'
 import type { User } from './user.ts'
 
-/** An application that users let act for them. */
-export interface Application {
+/** An application that users let act for them, at one API. */
+export interface Application extends FoundTokenEndpoint {
   readonly clientId: string
   readonly redirectUri: string
   /** The agent's private key, PEM: tokens will count only with it. */
   readonly key: string
-}
-
-/** The API that it wants to call, as the API says itself (RFC 9728). */
-export interface ProtectedResource {
+  /** The API that it wants to call. */
   readonly resource: string
-  readonly authorization_servers: readonly string[]
 }
 
 /** What the identity provider answers. */
@@ -25,11 +21,13 @@ export interface Tokens {
 }
 
 /** Tokens for one user: asks for as much as is needed, and again when a service wants more. */
-export function tokensOf(user: User, application: Application, api: ProtectedResource): TokenSource {
-  const granted = new Map<string, Promise<AgentToken>>()
-  return ({ scopes = [] }) => {
+export function tokensOf(user: User, application: Application): TokenSource {
+  const granted = new Map<string, AgentToken>()
+  return async ({ scopes = [], refused }) => {
     const wanted = ['orders:read', ...scopes].join(' ')
-    const token = granted.get(wanted) ?? logIn(user, application, api, wanted).then(toAgentToken)
+    const before = granted.get(wanted)
+    if (before !== undefined && before.value !== refused) return before
+    const token = toAgentToken(await logIn(user, application, wanted))
     granted.set(wanted, token)
     return token
   }
@@ -40,15 +38,11 @@ function toAgentToken({ access_token: value, expires_in }: Tokens): AgentToken {
 }
 
 /** Sends a user to the identity provider, and swaps the code for tokens: authorization code with PKCE and DPoP. */
-export async function logIn(
-  user: User,
-  { clientId, redirectUri, key }: Application,
-  { resource, authorization_servers: [identityProvider] }: ProtectedResource,
-  scope: string,
-): Promise<Tokens> {
-  const endpoints = await json<Endpoints>(`${identityProvider}/.well-known/openid-configuration`)
+export async function logIn(user: User, application: Application, scope: string): Promise<Tokens> {
+  const { issuer, tokenEndpoint, clientId, redirectUri, resource, key } = application
+  const metadata = await json<{ readonly authorization_endpoint: string }>(`${issuer}/.well-known/openid-configuration`)
   const [verifier, state] = [randomBytes(32).toString('base64url'), randomUUID()]
-  const authorize = new URL(endpoints.authorization_endpoint)
+  const authorize = new URL(metadata.authorization_endpoint)
   authorize.search = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,
@@ -59,24 +53,19 @@ export async function logIn(
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   }).toString()
-  const callback = await user.authorize(authorize, redirectUri)
-  if (callback.searchParams.get('state') !== state) throw new Error('somebody else began this')
+  const { searchParams: answer } = await user.authorize(authorize, redirectUri)
+  if (answer.get('state') !== state || answer.get('iss') !== issuer) throw new Error('this answers another request')
 
   const form = new URLSearchParams({
     grant_type: 'authorization_code',
     client_id: clientId,
     redirect_uri: redirectUri,
-    code: callback.searchParams.get('code') ?? '',
+    code: answer.get('code') ?? '',
     code_verifier: verifier,
     resource,
   })
-  const { token_endpoint: endpoint } = endpoints
-  return json<Tokens>(endpoint, { method: 'POST', headers: { DPoP: await proveKey(key, endpoint) }, body: form })
-}
-
-interface Endpoints {
-  readonly authorization_endpoint: string
-  readonly token_endpoint: string
+  const headers = { DPoP: await proveKey(key, tokenEndpoint) }
+  return json<Tokens>(tokenEndpoint, { method: 'POST', headers, body: form })
 }
 
 /** A DPoP proof (RFC 9449 section 5): the token that is asked for shall be bound to this key. */

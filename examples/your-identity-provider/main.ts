@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { createAgentFetch, generateAgentKey, readRefusal } from '@countermark/client'
+import { createAgentFetch, findTokenEndpoint, generateAgentKey, readRefusal } from '@countermark/client'
 import { staticKeys } from '@countermark/keys'
 import { startProgram, startServer } from '@countermark/testing'
 import type { Express } from 'express'
-import { type Application, logIn, type ProtectedResource, tokensOf } from './log-in.ts'
+import { type Application, logIn, tokensOf } from './log-in.ts'
 import { createServer } from './server.ts'
 import { createUser } from './user.ts'
 
@@ -16,12 +16,10 @@ const provider = await startProgram({
   arguments: [new URL('identity-provider.mjs', import.meta.url).pathname, shop.origin, CALLBACK],
   ready: /PORT \d+/,
 })
+const identityProvider = `http://127.0.0.1:${/PORT (\d+)/.exec(provider.output())?.[1]}`
 const { privateKey, publicJwk } = generateAgentKey()
-const app: Express = createServer({
-  origin: shop.origin,
-  identityProvider: `http://127.0.0.1:${/PORT (\d+)/.exec(provider.output())?.[1]}`,
-  keys: staticKeys([{ agentId: 'agt_7f2k9x', key: publicJwk }]),
-})
+const keys = staticKeys([{ agentId: 'agt_7f2k9x', key: publicJwk }])
+const app: Express = createServer({ origin: shop.origin, identityProvider, keys })
 
 async function expect(what: string, response: Response, expected: string): Promise<unknown> {
   const refusal = await readRefusal(response)
@@ -31,17 +29,25 @@ async function expect(what: string, response: Response, expected: string): Promi
   return response.json()
 }
 
-// Whoever comes with nothing is told where to read what is needed: which identity provider, which scopes.
+// Whoever comes with nothing is told where to read what is accepted: which identity provider, which scopes.
 const orders = `${shop.origin}/orders`
 const stranger = await fetch(orders)
+assert.match(stranger.headers.get('www-authenticate') ?? '', /resource_metadata="http/)
 await expect('a stranger reads', stranger, '401 credentials_missing')
-const [, place = ''] = /resource_metadata="([^"]+)"/.exec(stranger.headers.get('www-authenticate') ?? '') ?? []
-const api: ProtectedResource = JSON.parse(await (await fetch(place)).text())
+
+// The agent reads it, and goes on only with an identity provider that it knows.
+const known = { resource: shop.origin, issuers: [identityProvider], allowLoopbackHttp: true }
+const agent: Application = {
+  ...(await findTokenEndpoint(known)),
+  clientId: 'shopping-assistant',
+  redirectUri: CALLBACK,
+  key: privateKey,
+  resource: shop.origin,
+}
 
 // A user logs in and lets the agent read. The token counts only with a proof of the agent's key.
 const user = createUser()
-const agent: Application = { clientId: 'shopping-assistant', redirectUri: CALLBACK, key: privateKey }
-const token = tokensOf(user, agent, api)
+const token = tokensOf(user, agent)
 const options = { agentId: 'agt_7f2k9x', key: privateKey, origins: [shop.origin], token, dpop: true } as const
 const provingFetch = createAgentFetch({ ...options, form: 'dpop' })
 const list = await expect('the agent reads, with a proof', await provingFetch(orders), '200')
@@ -62,12 +68,12 @@ const bearer = await fetch(orders, { headers: { Authorization: `Bearer ${value}`
 await expect('the token alone', bearer, '401 token_binding_mismatch')
 const thief = createAgentFetch({ ...options, key: generateAgentKey().privateKey, form: 'dpop' })
 await expect('the token with a proof of another key', await thief(orders), '401 token_binding_mismatch')
-const { id_token: idToken } = await logIn(user, agent, api, 'orders:read')
+const { id_token: idToken } = await logIn(user, agent, 'orders:read')
 const confused = createAgentFetch({ ...options, token: () => ({ value: idToken, scheme: 'DPoP' }), form: 'dpop' })
 await expect('the ID token', await confused(orders), '401 token_invalid')
 
 // Another application of the same identity provider is no agent here, whatever a user agreed to.
-const other = tokensOf(user, { ...agent, clientId: 'somebody-elses-app' }, api)
+const other = tokensOf(user, { ...agent, clientId: 'somebody-elses-app' })
 const otherFetch = createAgentFetch({ ...options, token: other, form: 'dpop' })
 await expect('another application', await otherFetch(orders), '403 actor_unauthorized')
 
