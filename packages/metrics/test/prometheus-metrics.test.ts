@@ -1,5 +1,12 @@
 import { isMisconfigured, type MetricRow } from '@countermark/core'
-import { Counter, collectDefaultMetrics, Gauge, register as globalRegister, Registry } from 'prom-client'
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  register as globalRegister,
+  type OpenMetricsContentType,
+  Registry,
+} from 'prom-client'
 import { prometheusMetrics, renderMetrics } from '../src/index.ts'
 import { VERSION } from '../src/version.ts'
 import { aDecision, anOutcome } from './a-decision.ts'
@@ -182,7 +189,8 @@ describe('a register of the application', () => {
   })
 
   it('says the same in the format of OpenMetrics', async () => {
-    const register = new Registry(Registry.OPENMETRICS_CONTENT_TYPE)
+    const register = new Registry<OpenMetricsContentType>()
+    register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
     const metrics = prometheusMetrics({ register, exemplar: () => ({ trace_id: 'abc' }) })
     metrics.decided(aDecision({ code: 'replay_detected' }))
     const lines = (written: string): readonly string[] =>
