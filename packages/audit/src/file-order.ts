@@ -1,14 +1,15 @@
 import { open } from 'node:fs/promises'
-import { MAX_LINE_BYTES, parseLine } from './parse-line.ts'
+import { MAX_LINE_BYTES } from './parse-line.ts'
 import { readLines } from './read-lines.ts'
+import { isPruned, type PrunedMembers, parsePlaced } from './retention/pruned-line.ts'
 import type { SealedMembers } from './seal-record.ts'
 
 /** A file of a trail. */
 export interface TrailFileToRead {
   readonly path: string
   readonly size: number
-  readonly first: SealedMembers | undefined
-  readonly last: SealedMembers | undefined
+  readonly first: SealedMembers | PrunedMembers | undefined
+  readonly last: SealedMembers | PrunedMembers | undefined
 }
 
 /**
@@ -35,6 +36,7 @@ export async function inWrittenOrder(paths: readonly string[]): Promise<readonly
 function continues({ first }: TrailFileToRead, { last }: TrailFileToRead): boolean {
   if (first === undefined || last === undefined) return false
   if (first.chain === last.chain) return first.seq === last.seq + 1
+  if (isPruned(first)) return false
   const { record } = first
   if (record.type !== 'event') return false
   return JSON.stringify(record.details['follows'] ?? null).includes(`"${last.hash}"`)
@@ -59,19 +61,19 @@ async function readEnds(path: string): Promise<TrailFileToRead> {
   }
 }
 
-async function firstOf(path: string): Promise<SealedMembers | undefined> {
+async function firstOf(path: string): Promise<SealedMembers | PrunedMembers | undefined> {
   for await (const { bytes } of readLines(path)) {
-    const sealed = parseLine(bytes)
+    const sealed = parsePlaced(bytes)
     if (sealed !== undefined) return sealed
   }
   return undefined
 }
 
-function lastOf(tail: Buffer): SealedMembers | undefined {
+function lastOf(tail: Buffer): SealedMembers | PrunedMembers | undefined {
   const end = tail.lastIndexOf(LINE_FEED)
   if (end < 0) return undefined
   const start = end === 0 ? 0 : tail.lastIndexOf(LINE_FEED, end - 1) + 1
-  return parseLine(tail.subarray(start, end))
+  return parsePlaced(tail.subarray(start, end))
 }
 
 const LINE_FEED = 10

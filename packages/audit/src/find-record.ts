@@ -2,8 +2,8 @@ import { canonicalJson } from '@countermark/core'
 import type { Anchors } from './anchors.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { inWrittenOrder } from './file-order.ts'
-import { parseLine } from './parse-line.ts'
 import { readLines } from './read-lines.ts'
+import { isPruned, parsePlaced } from './retention/pruned-line.ts'
 import { contentHash, type SealedMembers } from './seal-record.ts'
 
 /** A record with what belongs to it. */
@@ -31,9 +31,9 @@ export async function findRecord(
   let links: string[] = []
   for (const { path } of await inWrittenOrder(paths)) {
     for await (const { bytes } of readLines(path)) {
-      const next = parseLine(bytes)
+      const next = parsePlaced(bytes)
       if (next === undefined) continue
-      if (isAskedFor(next, id)) {
+      if (!isPruned(next) && isAskedFor(next, id)) {
         sealed = next
         links = []
         checkpoint = anchors.find(next.chain, next.seq)
@@ -43,14 +43,18 @@ export async function findRecord(
         checkpoint === undefined &&
         links.length < MAX_LINKS
       ) {
-        links.push(contentHash(canonicalJson(next.record)))
+        links.push(isPruned(next) ? next.content : contentHash(canonicalJson(next.record)))
         checkpoint = anchors.find(next.chain, next.seq)
       }
-      if (sealed !== undefined && next.record.type === 'outcome' && next.record.of === sealed.record.id) outcome = next
+      if (sealed !== undefined && !isPruned(next) && isOutcomeOf(next, sealed)) outcome = next
     }
   }
   if (sealed === undefined) return undefined
   return { sealed, outcome, links: checkpoint === undefined ? [] : links, checkpoint }
+}
+
+function isOutcomeOf({ record }: SealedMembers, { record: decision }: SealedMembers): boolean {
+  return record.type === 'outcome' && record.of === decision.id
 }
 
 function isAskedFor({ record }: SealedMembers, id: string): boolean {

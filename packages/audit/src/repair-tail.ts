@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { FoundTrail } from './audit-sink.ts'
-import { MAX_LINE_BYTES, parseLine } from './parse-line.ts'
+import { MAX_LINE_BYTES } from './parse-line.ts'
+import { parsePlaced } from './retention/pruned-line.ts'
 
 const LINE_FEED = 10
 
@@ -45,7 +46,7 @@ function findLastRecord(tail: Buffer): LastRecord | undefined {
 }
 
 function endOf(line: Buffer): FoundTrail['end'] {
-  const sealed = parseLine(line)
+  const sealed = parsePlaced(line)
   return sealed && { chain: sealed.chain, seq: sealed.seq, hash: sealed.hash }
 }
 

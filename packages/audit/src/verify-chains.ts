@@ -2,6 +2,8 @@ import { canonicalJson } from '@countermark/core'
 import type { Anchors } from './anchors.ts'
 import type { ChainEnd } from './audit-sink.ts'
 import { commitmentTo } from './commitment.ts'
+import { hasOwnHash, isPruned, type PrunedMembers } from './retention/pruned-line.ts'
+import { createPrunedRanges } from './retention/pruned-ranges.ts'
 import { contentHash, firstPrevious, linkHash, type SealedMembers } from './seal-record.ts'
 
 /** What is wrong with a trail, in one word. */
@@ -28,12 +30,14 @@ export interface ChainReport {
 /** Follows chains from record to record. */
 export interface ChainVerifier {
   /** What is wrong with this record or its place. */
-  readonly add: (sealed: SealedMembers) => readonly Finding[]
+  readonly add: (sealed: SealedMembers | PrunedMembers) => readonly Finding[]
   /** What is missing at the ends, once everything was read. */
   readonly finish: () => readonly Finding[]
   readonly chains: () => readonly ChainReport[]
   /** How many values were erased. */
   readonly erased: () => number
+  /** How many records were pruned. */
+  readonly pruned: () => number
 }
 
 interface ChainState {
@@ -49,9 +53,10 @@ interface ChainState {
 /** Verifies chains against checkpoints. `partial`: older files were taken away, so chains may begin in their middle. */
 export function createChainVerifier(anchors: Anchors, { partial }: { readonly partial: boolean }): ChainVerifier {
   const states = new Map<string, ChainState>()
+  const prunedRanges = createPrunedRanges()
   let erased = 0
 
-  function begin(sealed: SealedMembers): readonly Finding[] {
+  function begin(sealed: SealedMembers | PrunedMembers): readonly Finding[] {
     const { chain, seq, hash: own, previous } = sealed
     states.set(chain, {
       chain,
@@ -67,7 +72,7 @@ export function createChainVerifier(anchors: Anchors, { partial }: { readonly pa
     return [{ kind: 'missing', message: `chain ${chain} begins with record ${seq}: what stood before is gone` }]
   }
 
-  function goOn(state: ChainState, { seq, previous, hash: own }: SealedMembers): readonly Finding[] {
+  function goOn(state: ChainState, { seq, previous, hash: own }: SealedMembers | PrunedMembers): readonly Finding[] {
     const { chain, last, lastHash } = state
     if (seq <= last)
       return [{ kind: 'misplaced', message: `record ${seq} of chain ${chain} stands behind record ${last}` }]
@@ -80,7 +85,7 @@ export function createChainVerifier(anchors: Anchors, { partial }: { readonly pa
     return [{ kind: 'altered', message: `record ${seq} of chain ${chain} continues another record ${last}` }]
   }
 
-  function checkAnchor(sealed: SealedMembers): readonly Finding[] {
+  function checkAnchor(sealed: SealedMembers | PrunedMembers): readonly Finding[] {
     const anchor = anchors.find(sealed.chain, sealed.seq)
     if (anchor === undefined) return []
     const state = states.get(sealed.chain)
@@ -99,18 +104,22 @@ export function createChainVerifier(anchors: Anchors, { partial }: { readonly pa
     add: (sealed) => {
       const state = states.get(sealed.chain)
       const place = state === undefined ? begin(sealed) : goOn(state, sealed)
-      const own = checkRecord(sealed)
-      erased +=
-        Object.keys(sealed.record.type === 'outcome' ? {} : sealed.record.commitments).length -
-        Object.keys(sealed.private).length
+      const own = isPruned(sealed) ? checkPruned(sealed) : checkRecord(sealed)
+      if (isPruned(sealed)) prunedRanges.addPruned(sealed)
+      else {
+        prunedRanges.addRecord(sealed.record)
+        erased += erasedOf(sealed)
+      }
       return [...own, ...place, ...checkAnchor(sealed)]
     },
     finish: () => [
       ...anchors.ends().flatMap((end) => findCut(end, states, partial)),
       ...findUnfollowed(states, partial),
+      ...prunedRanges.unnamed().map(unnamedFinding),
     ],
     chains: () => [...states.values()].map(({ lastHash: _lastHash, ...report }) => report),
     erased: () => erased,
+    pruned: prunedRanges.count,
   }
 }
 
@@ -133,7 +142,36 @@ function checkRecord(sealed: SealedMembers): readonly Finding[] {
   return findings
 }
 
-function followedBy({ record }: SealedMembers): ChainEnd | undefined {
+function erasedOf({ record, private: values }: SealedMembers): number {
+  const commitments = record.type === 'outcome' ? {} : record.commitments
+  return Object.keys(commitments).length - Object.keys(values).length
+}
+
+/** Of a pruned record the place is left, and its hash is still made of that. */
+function checkPruned(pruned: PrunedMembers): readonly Finding[] {
+  if (hasOwnHash(pruned)) return []
+  const { chain, seq } = pruned
+  return [{ kind: 'altered', message: `pruned record ${seq} of chain ${chain} does not have the hash that it states` }]
+}
+
+function unnamedFinding({
+  chain,
+  from,
+  to,
+}: {
+  readonly chain: string
+  readonly from: number
+  readonly to: number
+}): Finding {
+  return {
+    kind: 'missing',
+    message: `records ${from} to ${to} of chain ${chain} were taken away, and no event says so`,
+  }
+}
+
+function followedBy(sealed: SealedMembers | PrunedMembers): ChainEnd | undefined {
+  if (isPruned(sealed)) return undefined
+  const { record } = sealed
   if (record.type !== 'event' || record.event !== 'trail_started') return undefined
   const { follows } = record.details
   if (typeof follows !== 'object' || follows === null) return undefined

@@ -2,7 +2,7 @@ import type { TrailReport } from './verify-trail.ts'
 
 /** What a person reads about a verified trail. */
 export function reportText(report: TrailReport): string {
-  const { chains, checkpoints, erased, findingCount, findings, halfWritten, records } = report
+  const { chains, checkpoints, erased, findingCount, findings, halfWritten, pruned, records } = report
   const lines = [`${records} records in ${chains.length} ${chains.length === 1 ? 'chain' : 'chains'}`]
   for (const { chain, first, last, anchoredTo, anchoredAt } of chains) {
     lines.push(`  ${chain}: records ${first} to ${last}`)
@@ -14,6 +14,7 @@ export function reportText(report: TrailReport): string {
   }
   if (checkpoints.rejected > 0) lines.push(`${checkpoints.rejected} checkpoints are not signed with a trusted key`)
   if (erased > 0) lines.push(`${erased} values were erased; the records hold without them`)
+  if (pruned > 0) lines.push(`${pruned} records were pruned; their places hold`)
   if (halfWritten > 0) lines.push(`the last line is half written (${halfWritten} bytes): no record`)
   for (const { kind, message, file, line } of findings) {
     lines.push(`${kind.toUpperCase()} ${file === undefined ? '' : `${file}:${line} `}${message}`)

@@ -1,7 +1,7 @@
 import type { Anchors } from './anchors.ts'
 import { inWrittenOrder } from './file-order.ts'
-import { parseLine } from './parse-line.ts'
 import { readLines } from './read-lines.ts'
+import { parsePlaced } from './retention/pruned-line.ts'
 import { type ChainReport, createChainVerifier, type Finding } from './verify-chains.ts'
 
 /** Options of {@link verifyTrail}. */
@@ -28,6 +28,8 @@ export interface TrailReport {
   readonly findingCount: number
   /** Values that were erased; the chain holds without them. */
   readonly erased: number
+  /** Records of which only their place is left, as events of the trail name them. */
+  readonly pruned: number
   /** Bytes of a half-written last line, as the end of a process leaves it: no record, and not verified. */
   readonly halfWritten: number
   readonly checkpoints: { readonly trusted: number; readonly rejected: number }
@@ -59,7 +61,7 @@ export async function verifyTrail(paths: readonly string[], options: VerifyTrail
 
   for (const { path, size } of files) {
     for await (const { bytes, number, end, isWhole } of readLines(path)) {
-      const sealed = parseLine(bytes)
+      const sealed = parsePlaced(bytes)
       if (!isWhole && path === files.at(-1)?.path) halfWritten = bytes.length
       else if (sealed === undefined || !isWhole) note([MALFORMED], path, number)
       else note(verifier.add(sealed), path, number)
@@ -79,6 +81,7 @@ export async function verifyTrail(paths: readonly string[], options: VerifyTrail
     findings,
     findingCount,
     erased: verifier.erased(),
+    pruned: verifier.pruned(),
     halfWritten,
     checkpoints,
   }

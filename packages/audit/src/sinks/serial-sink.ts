@@ -1,4 +1,4 @@
-import type { PlacedRecord, RecordSink } from '../audit-sink.ts'
+import type { FoundTrail, PlacedRecord, RecordSink } from '../audit-sink.ts'
 
 /** What a sink of some kind does besides. */
 export interface SerialSinkParts<Placed extends PlacedRecord> {
@@ -6,7 +6,7 @@ export interface SerialSinkParts<Placed extends PlacedRecord> {
   readonly durable: boolean
   /** Called for one batch at a time, never with an empty one. */
   readonly write: (records: readonly Placed[]) => Promise<void>
-  readonly ready?: () => Promise<void>
+  readonly ready?: () => Promise<FoundTrail> | Promise<void>
   /** Called once, after what is under way has ended. */
   readonly close?: () => void | Promise<void>
 }

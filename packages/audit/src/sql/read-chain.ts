@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { FoundTrail } from '../audit-sink.ts'
 import type { AuditTables } from './audit-tables.ts'
 
 const PAGE = 1000
@@ -27,4 +28,16 @@ export async function* readSqlChain(db: Kysely<AuditTables>, chain: string): Asy
 export async function listSqlChains(db: Kysely<AuditTables>): Promise<readonly string[]> {
   const rows = await db.selectFrom('countermark_audit').select('chain').distinct().orderBy('chain').execute()
   return rows.map(({ chain }) => chain)
+}
+
+/** Where the chain ended that began last: names begin with the time. */
+export async function findSqlEnd(db: Kysely<AuditTables>): Promise<FoundTrail> {
+  const last = await db
+    .selectFrom('countermark_audit')
+    .select(['chain', 'seq', 'hash'])
+    .orderBy('chain', 'desc')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return last === undefined ? {} : { end: { ...last, seq: Number(last.seq) } }
 }

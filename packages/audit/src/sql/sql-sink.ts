@@ -1,10 +1,11 @@
-import { Misconfigured, requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
+import { requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
 import type { Kysely, Transaction } from 'kysely'
 import type { SealedRecord } from '../audit-sink.ts'
 import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'
 import { toAuditRow } from './audit-row.ts'
 import { type AuditTables, migrateAuditTables } from './audit-tables.ts'
-import { listSqlChains, readSqlChain } from './read-chain.ts'
+import { requireDatabase } from './database.ts'
+import { findSqlEnd, listSqlChains, readSqlChain } from './read-chain.ts'
 
 /** Options of {@link sqlSink}. */
 export interface SqlSinkOptions {
@@ -36,7 +37,7 @@ const OPENING_DEADLINE_MS = 30_000
  */
 export function sqlSink(options: SqlSinkOptions): SqlSink {
   requireKnownOptions('sqlSink', options, ['db', 'deadlineMs'])
-  const db = requireDatabase(options.db)
+  const db = requireDatabase('sqlSink', options.db)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 })
   let opening: Promise<void> | undefined
   const open = (): Promise<void> => {
@@ -54,7 +55,10 @@ export function sqlSink(options: SqlSinkOptions): SqlSink {
     ...createSerialSink({
       name: 'sql',
       durable: true,
-      ready: () => withDeadline(open(), OPENING_DEADLINE_MS),
+      ready: async () => {
+        await withDeadline(open(), OPENING_DEADLINE_MS)
+        return findSqlEnd(db)
+      },
       write: (records) => withDeadline(write(records), deadlineMs),
     }),
     read: (chain) => readSqlChain(db, chain),
@@ -85,17 +89,4 @@ async function requireSame(transaction: Transaction<AuditTables>, batch: readonl
       .executeTakeFirst()
     if (kept?.hash !== hash) throw new Error('another record has this place in the chain')
   }
-}
-
-function requireDatabase(db: unknown): Kysely<AuditTables> {
-  if (isKysely(db)) return db
-  const fix = 'pass a Kysely of SQLite or PostgreSQL'
-  if (db === undefined) throw new Misconfigured('ERR_OPTION_MISSING', `sqlSink needs db; ${fix}`)
-  throw new Misconfigured('ERR_OPTION_INVALID', `sqlSink cannot use this db; ${fix}`)
-}
-
-/** MySQL and SQL Server have no RETURNING. Two copies of kysely may be loaded, so its class decides nothing. */
-function isKysely(db: unknown): db is Kysely<AuditTables> {
-  if (typeof db !== 'object' || db === null || !('getExecutor' in db) || !('transaction' in db)) return false
-  return typeof db.getExecutor === 'function' && db.getExecutor().adapter?.supportsReturning === true
 }

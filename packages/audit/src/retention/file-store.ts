@@ -1,0 +1,71 @@
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { inWrittenOrder } from '../file-order.ts'
+import { MAX_LINE_BYTES, parseLine } from '../parse-line.ts'
+import { type FileLine, readLines } from '../read-lines.ts'
+import { lineOf } from '../seal-record.ts'
+import { isPruned, prunedLine } from './pruned-line.ts'
+import type { ChangeRecord, TrailStore } from './trail-store.ts'
+
+/**
+ * Files of a trail that nobody writes: finished ones, or those of a process that has stopped. Each file that changes is
+ * written anew beside itself and takes its own place at once, so that a failure leaves the old one.
+ */
+export function fileStore(paths: readonly string[]): TrailStore {
+  return {
+    change: async (change) => {
+      for (const { path } of await inWrittenOrder(paths)) await changeFile(path, change)
+    },
+  }
+}
+
+async function changeFile(path: string, change: ChangeRecord): Promise<void> {
+  const before = await stat(path)
+  const beside = `${path}.rewritten`
+  const output = await open(beside, 'wx', before.mode & 0o777)
+  try {
+    const changed = await copyLines(path, output, change)
+    await output.chown(before.uid, before.gid)
+    await output.sync()
+    await output.close()
+    const after = await stat(path)
+    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs || after.ino !== before.ino) {
+      throw new Error(`${path} is being written: stop its process, or take finished files only`)
+    }
+    if (changed) await rename(beside, path)
+  } finally {
+    await output.close()
+    await rm(beside, { force: true })
+  }
+}
+
+const FLUSH_BYTES = 1 << 20
+
+async function copyLines(path: string, output: FileHandle, change: ChangeRecord): Promise<boolean> {
+  let changed = false
+  let pending: Buffer[] = []
+  let bytes = 0
+  const flush = async (): Promise<void> => {
+    await output.writeFile(Buffer.concat(pending))
+    pending = []
+    bytes = 0
+  }
+  for await (const line of readLines(path)) {
+    if (line.bytes.length > MAX_LINE_BYTES) throw new Error(`${path}:${line.number} is longer than any record`)
+    const replaced = changedLine(line, change)
+    changed ||= replaced !== undefined
+    const written = Buffer.concat([replaced ?? line.bytes, Buffer.from(line.isWhole ? '\n' : '')])
+    pending.push(written)
+    bytes += written.length
+    if (bytes >= FLUSH_BYTES) await flush()
+  }
+  await flush()
+  return changed
+}
+
+/** Lines that are no records stay as they are, for the verifier to judge. */
+function changedLine({ bytes, isWhole }: FileLine, change: ChangeRecord): Buffer | undefined {
+  const sealed = isWhole ? parseLine(bytes) : undefined
+  const changed = sealed && change(sealed)
+  if (changed === undefined) return undefined
+  return Buffer.from(isPruned(changed) ? prunedLine(changed) : lineOf(changed))
+}

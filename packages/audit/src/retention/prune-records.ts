@@ -1,0 +1,82 @@
+import {
+  type Clock,
+  Misconfigured,
+  requireKnownOptions,
+  requireNumber,
+  requireObject,
+  systemClock,
+} from '@countermark/core'
+import type { AuditRecord } from '../audit-record.ts'
+import type { AuditEvent } from '../audit-trail.ts'
+import { pruneRecord } from './pruned-line.ts'
+import { createSeqRanges, type SeqRanges } from './seq-ranges.ts'
+import type { TrailStore } from './trail-store.ts'
+
+/** How long records are kept. */
+export interface PruneOptions {
+  /**
+   * Days by class of data, such as `{ phi: 2190, '*': 365 }`; `event` stands for events, `*` for every class without a row of
+   * its own, no class included. What has no row is kept for ever.
+   */
+  readonly keepDays: Readonly<Record<string, number>>
+  /** Records that it was done: the `event` of a trail. */
+  readonly record: (event: AuditEvent) => Promise<void>
+  /** @default the machine's clock */
+  readonly clock?: Clock
+}
+
+/** What was pruned. */
+export interface Pruning {
+  readonly records: number
+  readonly ranges: SeqRanges
+}
+
+/** What says that a trail began, went on and was changed outlives everything else. */
+const KEPT_EVENTS: readonly string[] = ['trail_started', 'records_erased', 'records_pruned']
+const DAY_MS = 86_400_000
+
+/**
+ * Leaves nothing of records past their time but their place, the hash of what they said and their link, so that every chain
+ * verifies as before; an event names which ones, and the verifier asks for it. An outcome goes with its decision.
+ * @example
+ * await pruneRecords(fileStore(files), { keepDays: { phi: 2190, '*': 365 }, record: trail.event })
+ * @throws {@link Misconfigured}
+ */
+export async function pruneRecords(store: TrailStore, options: PruneOptions): Promise<Pruning> {
+  requireKnownOptions('pruneRecords', options, ['keepDays', 'record', 'clock'])
+  const { keepDays, record, clock = systemClock } = options
+  const isOver = createIsOver(keepDays, clock.wallMs())
+  const pruned = createSeqRanges()
+  const decisions = new Set<string>()
+  await store.change((sealed) => {
+    if (!isOver(sealed.record, decisions)) return undefined
+    pruned.add(sealed.chain, sealed.seq)
+    return pruneRecord(sealed)
+  })
+  const pruning = { records: pruned.count(), ranges: pruned.ranges() }
+  if (pruning.records > 0) await record({ event: 'records_pruned', details: { ...pruning, keepDays } })
+  return pruning
+}
+
+function createIsOver(keepDays: PruneOptions['keepDays'], nowMs: number) {
+  requireObject('keepDays', keepDays)
+  for (const [name, days] of Object.entries(keepDays)) requireNumber(`keepDays.${name}`, days, { min: 1, max: 36_500 })
+  if (Object.keys(keepDays).length === 0) {
+    throw new Misconfigured(
+      'ERR_OPTION_MISSING',
+      "keepDays needs a row for each class, such as { phi: 2190, '*': 365 }",
+    )
+  }
+  const isOld = (at: string, dataClass: string): boolean => {
+    const days = Object.hasOwn(keepDays, dataClass) ? keepDays[dataClass] : keepDays['*']
+    // A time that cannot be read is never over.
+    return days !== undefined && Date.parse(at) < nowMs - days * DAY_MS
+  }
+  return (record: AuditRecord, decisions: Set<string>): boolean => {
+    if (record.type === 'outcome') return decisions.delete(record.of)
+    if (record.type === 'event') return !KEPT_EVENTS.includes(record.event) && isOld(record.at, 'event')
+    if (!isOld(record.at, record.resource.dataClass ?? '*')) return false
+    decisions.add(record.id)
+    return true
+  }
+}

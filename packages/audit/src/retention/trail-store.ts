@@ -1,0 +1,11 @@
+import type { SealedMembers } from '../seal-record.ts'
+import type { PrunedMembers } from './pruned-line.ts'
+
+/** What becomes of a record: nothing, or another line in the same place. */
+export type ChangeRecord = (sealed: SealedMembers) => SealedMembers | PrunedMembers | undefined
+
+/** A trail at rest whose lines can be changed where they stand. Places and hashes stay. */
+export interface TrailStore {
+  /** Shows every whole record once, in the order of its chain. All changes are durable when it resolves. */
+  readonly change: (change: ChangeRecord) => Promise<void>
+}
