@@ -40,9 +40,9 @@ interface CollectedMetric {
 interface CollectedValue {
   readonly labels: Readonly<Record<string, string | number>>
   readonly sharedLabels?: Readonly<Record<string, string>>
-  readonly value: number
+  value: number
   readonly metricName?: string
-  readonly exemplar?: object | undefined
+  exemplar?: object | undefined
 }
 
 const COLLECTOR = Symbol.for('countermark.collector')
@@ -75,11 +75,24 @@ const AGGREGATED = { counter: 'sum', gauge: 'max', histogram: 'sum' } as const
 
 function createCollector(name: string, metric: Metric, book: MetricBook): Collector {
   const { help, kind, combine } = metric.row
+  const known = new Map<Series, readonly CollectedValue[]>()
+  const asText = (series: Series): readonly CollectedValue[] => {
+    const values = known.get(series) ?? toValues(series, name, (labels) => ({ labels: {}, sharedLabels: labels }))
+    known.set(series, values)
+    return refresh(values, series)
+  }
+  const asJson = (series: Series): readonly CollectedValue[] =>
+    refresh(
+      toValues(series, collector.name, (labels) => ({ labels: { ...labels } })),
+      series,
+    )
+  const collect = (read: (series: Series) => readonly CollectedValue[]): CollectedMetric =>
+    withValues(collector, metric.collect().flatMap(read))
   const collector: Collector = {
     ...{ name, help, type: kind, aggregator: combine ?? AGGREGATED[kind], standsIn: undefined, metric, book },
-    get: async () => collect(collector, (labels) => ({ labels })),
+    get: async () => collect(asJson),
     getForPromString: () => {
-      if (collector.standsIn === undefined) return collect(collector, (sharedLabels) => ({ labels: {}, sharedLabels }))
+      if (collector.standsIn === undefined) return collect(asText)
       return withValues(collector, [{ labels: {}, value: 0, metricName: collector.standsIn }])
     },
     reset: metric.reset,
@@ -93,32 +106,29 @@ function withValues({ name, help, type, aggregator }: Collector, values: readonl
 
 type ShareLabels = (labels: Series['labels']) => Pick<CollectedValue, 'labels' | 'sharedLabels'>
 
-function collect(collector: Collector, share: ShareLabels): CollectedMetric {
-  const series = collector.metric.collect()
-  const toValues = (each: Series): readonly CollectedValue[] =>
-    each.histogram === undefined
-      ? [{ ...share(each.labels), value: each.value }]
-      : histogramValues(each, each.histogram, collector.name, share)
-  return withValues(collector, series.flatMap(toValues))
+/** The lines of a series, values to be filled in. */
+function toValues({ labels, histogram }: Series, name: string, share: ShareLabels): readonly CollectedValue[] {
+  if (histogram === undefined) return [{ ...share(labels), value: 0 }]
+  const buckets = [...histogram.bounds, '+Inf'].map((le) => {
+    const shared = share(labels)
+    return { ...shared, labels: { ...shared.labels, le }, value: 0, metricName: `${name}_bucket` }
+  })
+  const totals = ['sum', 'count'].map((total) => ({ ...share(labels), value: 0, metricName: `${name}_${total}` }))
+  return [...buckets, ...totals]
 }
 
-function histogramValues(
-  { labels, value }: Series,
-  { bounds, counts, exemplars, sum }: NonNullable<Series['histogram']>,
-  name: string,
-  share: ShareLabels,
-): readonly CollectedValue[] {
+function refresh(values: readonly CollectedValue[], { value, histogram }: Series): readonly CollectedValue[] {
+  if (histogram === undefined) {
+    for (const line of values) line.value = value
+    return values
+  }
+  const { counts, exemplars, sum } = histogram
   let total = 0
-  const shared = share(labels)
-  const buckets = counts.map((found, slot): CollectedValue => {
-    total += found
-    const exemplar = exemplars[slot] && { ...exemplars[slot], labelSet: exemplars[slot].labels }
-    const own = { ...shared.labels, le: bounds[slot] ?? '+Inf' }
-    return { ...shared, labels: own, value: total, metricName: `${name}_bucket`, exemplar }
-  })
-  return [
-    ...buckets,
-    { ...shared, value: sum, metricName: `${name}_sum` },
-    { ...shared, value, metricName: `${name}_count` },
-  ]
+  for (const [slot, line] of values.entries()) {
+    total += counts[slot] ?? 0
+    line.value = slot < counts.length ? total : slot === counts.length ? sum : value
+    const exemplar = exemplars[slot]
+    if (exemplar !== undefined) line.exemplar = { ...exemplar, labelSet: exemplar.labels }
+  }
+  return values
 }

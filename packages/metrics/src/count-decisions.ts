@@ -32,33 +32,41 @@ export function createDecisionCounts({ metric, agentOf, route, exemplar }: Decis
   const signatures = metric('signature_failures_total')
   const authentications = metric('authentication_failures_total')
   const durations = { check: metric('check_duration_seconds'), guard: metric('guard_duration_seconds') }
+  const byCheck = new Map<string, Series>()
   const statuses = metric('requests_total')
   const aborted = metric('requests_aborted_total').series([])
   const uses = createUseCounts({ metric, agentOf })
-  const agentAt = new Set<string>()
 
   function count({ check, outcome, refusal }: Decision, agent: string, at: string): void {
     const code: RefusalCode | typeof NO_CODE = refusal?.code ?? NO_CODE
-    decisions.series([check, outcome, code, at, agent]).value += 1
+    const series = decisions.series([check, outcome, code, at, agent])
+    if (series.value === 0) startAtZero(agent, at)
+    series.value += 1
+  }
+
+  /** Checks are named by the program; a series that stands for several is found anew. */
+  function durationOf(check: string): Series {
+    const known = byCheck.get(check)
+    if (known !== undefined) return known
+    const series = durations.check.series([check])
+    if (series.labels['check'] === check) byCheck.set(check, series)
+    return series
   }
 
   function observeTimes({ timings, outcome, atMs }: Decision): void {
     const labels = exemplar()
-    const withTrace = (value: number): Exemplar | undefined => labels && { labels, value, timestamp: atMs / 1000 }
+    const withTrace = (value: number): Exemplar => ({ labels: labels ?? {}, value, timestamp: atMs / 1000 })
     let seconds = 0
     for (const { check, durationMs } of timings) {
       const taken = durationMs / 1000
       seconds += taken
-      observe(durations.check.series([check]), taken, withTrace(taken))
+      observe(durationOf(check), taken, labels && withTrace(taken))
     }
-    observe(durations.guard.series([outcome]), seconds, withTrace(seconds))
+    observe(durations.guard.series([outcome]), seconds, labels && withTrace(seconds))
   }
 
   /** From the first accepted request on, so that the first refused one is seen to be one more. */
   function startAtZero(agent: string, at: string): void {
-    const place = `${agent} ${at}`
-    if (agentAt.has(place)) return
-    agentAt.add(place)
     signatures.series([agent, at])
     signatures.series([UNVERIFIED, at])
   }
@@ -82,7 +90,6 @@ export function createDecisionCounts({ metric, agentOf, route, exemplar }: Decis
       if (decision.outcome !== 'deny') {
         const [agent, at] = [agentOf(decision), route.routed(decision.request)]
         count(decision, agent, at)
-        startAtZero(agent, at)
       }
       if (outcome.repeated === true) return
       statuses.series([`${Math.floor(outcome.status / 100)}xx`]).value += 1

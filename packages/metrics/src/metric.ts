@@ -70,9 +70,8 @@ export function createMetric(name: string, row: MetricRow, budget: SeriesBudget)
     }
   }
 
-  function collect(): readonly Series[] {
+  function readAll(): void {
     for (const [series, reads] of readings) readInto(series, reads, row)
-    return [...all.values()].filter(({ isSet }) => isSet)
   }
 
   describe(row)
@@ -82,13 +81,18 @@ export function createMetric(name: string, row: MetricRow, budget: SeriesBudget)
     seriesOf: (labels = {}) => find(labelNames.map((label) => labels[label] ?? '')),
     has: (values) => all.has(keyOf(values)),
     describe,
-    collect,
+    collect: () => {
+      readAll()
+      return [...all.values()].filter(({ isSet }) => isSet)
+    },
     write: ({ more, openMetrics }) => {
       const style = `${openMetrics}${more}`
-      if (style !== written) for (const series of all.values()) series.shown = Number.NaN
+      if (style !== written)
+        for (const series of all.values()) Object.assign(series, { shown: Number.NaN, heads: undefined })
       written = style
+      readAll()
       let text = ''
-      for (const series of collect()) text += writeSeries(series, { name, more, openMetrics })
+      for (const series of all.values()) if (series.isSet) text += writeSeries(series, { name, more, openMetrics })
       return text
     },
     reset: () => {

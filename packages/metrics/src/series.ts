@@ -11,13 +11,14 @@ export interface Exemplar {
 /** One line of a metric, or for a histogram all lines that share their labels. */
 export interface Series {
   readonly labels: Labels
-  readonly values: readonly string[]
   value: number
   /** Whether there is something to show. */
   isSet: boolean
   /** The line as it was shown last, and the value it shows. */
   line: string
   shown: number
+  /** What its lines say besides values, in the style they were written in last. */
+  heads: readonly string[] | undefined
   readonly histogram: HistogramCounts | undefined
 }
 
@@ -35,11 +36,11 @@ export function createSeries(labels: Labels, bounds: readonly number[] | undefin
   const slots = (bounds?.length ?? 0) + 1
   return {
     labels,
-    values: Object.values(labels),
     value: 0,
     isSet,
     line: '',
     shown: Number.NaN,
+    heads: undefined,
     histogram: bounds && {
       bounds,
       counts: new Array<number>(slots).fill(0),
@@ -73,39 +74,41 @@ export interface LineStyle {
 /** The lines of a series, each with its newline; made again only when its value has changed. */
 export function writeSeries(series: Series, style: LineStyle): string {
   if (series.shown === series.value) return series.line
-  const { histogram, labels, value } = series
-  const own = [writeLabels(labels), style.more].filter((text) => text !== '').join(',')
+  series.heads ??= writeHeads(series, style)
   series.line =
-    histogram === undefined
-      ? `${style.name}${braced(own)} ${writeNumber(value)}\n`
-      : writeHistogram(histogram, { ...style, own, count: value })
-  series.shown = value
+    series.histogram === undefined
+      ? `${series.heads[0]}${writeNumber(series.value)}\n`
+      : writeHistogram(series.histogram, series.heads, series.value, style.openMetrics)
+  series.shown = series.value
   return series.line
 }
 
-interface HistogramStyle extends LineStyle {
-  readonly own: string
-  readonly count: number
+/** What a line says besides its value. */
+function writeHeads({ histogram, labels }: Series, { name, more }: LineStyle): readonly string[] {
+  const own = [writeLabels(labels), more].filter((text) => text !== '').join(',')
+  const braced = own === '' ? ' ' : `{${own}} `
+  if (histogram === undefined) return [name + braced]
+  const rest = own === '' ? '' : `,${own}`
+  const limits = [...histogram.bounds, Number.POSITIVE_INFINITY].map(writeNumber)
+  return [...limits.map((le) => `${name}_bucket{le="${le}"${rest}} `), `${name}_sum${braced}`, `${name}_count${braced}`]
 }
 
-function writeHistogram({ bounds, counts, exemplars, sum }: HistogramCounts, style: HistogramStyle): string {
-  const { name, own, count, openMetrics } = style
-  const rest = own === '' ? '' : `,${own}`
+function writeHistogram(
+  { counts, exemplars, sum }: HistogramCounts,
+  heads: readonly string[],
+  count: number,
+  openMetrics: boolean,
+): string {
   let text = ''
   let total = 0
-  for (const [slot, found] of counts.entries()) {
-    total += found
-    const exemplar = openMetrics ? writeExemplar(exemplars[slot]) : ''
-    text += `${name}_bucket{le="${writeNumber(bounds[slot] ?? Number.POSITIVE_INFINITY)}"${rest}} ${total}${exemplar}\n`
+  for (let slot = 0; slot < counts.length; slot++) {
+    total += counts[slot] as number
+    text += `${heads[slot]}${total}${openMetrics ? writeExemplar(exemplars[slot]) : ''}\n`
   }
-  return `${text}${name}_sum${braced(own)} ${writeNumber(sum)}\n${name}_count${braced(own)} ${count}\n`
+  return `${text}${heads[counts.length]}${writeNumber(sum)}\n${heads[counts.length + 1]}${count}\n`
 }
 
 function writeExemplar(exemplar: Exemplar | undefined): string {
   if (exemplar === undefined) return ''
   return ` # {${writeLabels(exemplar.labels)}} ${writeNumber(exemplar.value)} ${exemplar.timestamp}`
-}
-
-function braced(labels: string): string {
-  return labels === '' ? '' : `{${labels}}`
 }
