@@ -50,7 +50,9 @@ export async function createAgents(surroundings: Surroundings, responseKey: KeyO
 
 function createBuyer(keys: KeyRegistry, origins: readonly string[], responseKey: KeyObject): Buyer {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  keys.put('agt_buyer', { keyId: 'buyer-1', jwk: publicKey.export({ format: 'jwk' }) })
+  // It ends in three days, for somebody to be told in time.
+  const notAfter = Math.floor(Date.now() / 1000) + 3 * 86_400
+  keys.put('agt_buyer', { keyId: 'buyer-1', jwk: publicKey.export({ format: 'jwk' }), notAfter })
   const own = { agentId: 'agt_buyer', origins, keyId: 'buyer-1', key: privateKey }
   return {
     agentId: 'agt_buyer',

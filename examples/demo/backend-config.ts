@@ -16,6 +16,15 @@ export interface BackendConfig {
   readonly redisPort: number | undefined
   /** PKCS#8 PEM of the key with which the backend signs its responses. */
   readonly responseKey: string
+  /** Where Prometheus comes; not the port of the service. */
+  readonly metricsPort: number
+  readonly audit: {
+    readonly folder: string
+    /** Where checkpoints go, out of reach of whoever can change the trail. */
+    readonly anchorFolder: string
+    /** PKCS#8 PEM of the key that signs checkpoints. */
+    readonly checkpointKey: string
+  }
 }
 
 /** Reads the configuration that {@link ./processes.ts} hands over. */

@@ -24,10 +24,14 @@ import { memoryReplayStore, preventReplay, redisReplayStore } from '@countermark
 import { verifySignature } from '@countermark/signature'
 import { Redis } from 'ioredis'
 import type { BackendConfig } from './backend-config.ts'
+import type { Observation } from './seeing/observation.ts'
 
-/** What both backends know of themselves; each adds what is its own. */
-export function createGuardOptions({ origins }: BackendConfig): GuardOptions {
-  return { authorities: origins, open: { paths: ['/healthz'] } }
+/** What both backends know of themselves, and who watches; each adds what is its own. */
+export function createGuardOptions(
+  { origins }: BackendConfig,
+  { observers, recorder }: Pick<Observation, 'observers' | 'recorder'>,
+): GuardOptions {
+  return { authorities: origins, open: { paths: ['/healthz'] }, observers, recorder }
 }
 
 /** Everything that guards, the same for both backends: who calls, for whom, how far. Routes choose from it. */

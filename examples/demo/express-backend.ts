@@ -4,11 +4,13 @@ import multer from 'multer'
 import { readBackendConfig } from './backend-config.ts'
 import { callerOf } from './caller.ts'
 import { createChecks, createGuardOptions } from './checks.ts'
+import { createObservation } from './seeing/observation.ts'
 import { serve } from './serve.ts'
 
 const config = readBackendConfig()
 const checks = createChecks(config)
-const guard = createGuard({ ...createGuardOptions(config), maxBodyBytes: 4_000_000 })
+const observation = createObservation(config)
+const guard = createGuard({ ...createGuardOptions(config, observation), maxBodyBytes: 4_000_000 })
 
 const app = express()
 
@@ -48,4 +50,4 @@ app.post('/refunds', checks.idempotent.express(guard), guard(checks.createRefund
   res.status(201).json({ ...callerOf(req.agent), refund: ++refunds })
 })
 
-await serve(app, config, checks)
+await serve(app, config, { ...checks, ...observation })

@@ -6,12 +6,14 @@ import Koa from 'koa'
 import { readBackendConfig } from './backend-config.ts'
 import { callerOf } from './caller.ts'
 import { createChecks, createGuardOptions } from './checks.ts'
+import { createObservation } from './seeing/observation.ts'
 import { serve } from './serve.ts'
 import { signKoaResponse } from './sign-koa-response.ts'
 
 const config = readBackendConfig()
 const checks = createChecks(config)
-const guard = createGuard(createGuardOptions(config))
+const observation = createObservation(config)
+const guard = createGuard(createGuardOptions(config, observation))
 
 // A token alone will do here: to read, anybody's that has one; to write, one that a key was shown for.
 const unsigned = new Router({ prefix: '/v1' })
@@ -56,4 +58,4 @@ app.use(signed.routes())
 app.use((ctx) => {
   if (ctx.path === '/healthz') ctx.body = 'ok'
 })
-await serve(app.callback(), config, checks)
+await serve(app.callback(), config, { ...checks, ...observation })

@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util'
 import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
 import { CAPABILITY_SCENES } from './capability-scenes.ts'
 import { CHAIN_ATTACK_SCENES } from './chain-attack-scenes.ts'
@@ -12,6 +13,8 @@ import { MID_RUN_SCENES } from './mid-run-scenes.ts'
 import { ONCE_SCENES } from './once-scenes.ts'
 import type { Scene } from './scene.ts'
 import { heading, type SceneResult, say, table, tick } from './screen.ts'
+import { playFinale } from './seeing/finale.ts'
+import { stay } from './seeing/stay.ts'
 import { TOKEN_ATTACK_SCENES } from './token-attack-scenes.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -31,9 +34,13 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['A flood', [FLOOD_SCENE]],
 ]
 
+const { values: options } = parseArgs({
+  options: { stay: { type: 'boolean', default: false }, screenshots: { type: 'string' } },
+})
 heading('countermark demo: real agents, real HTTP, an Express and a Koa backend')
 const world = await createWorld()
 const results: SceneResult[] = []
+const problems: string[] = []
 try {
   for (const [title, scenes] of GROUPS) {
     heading(title)
@@ -42,11 +49,12 @@ try {
       else results.push(await play(scene, world))
     }
   }
+  table(results)
+  problems.push(...(await playFinale(world)))
+  if (options.stay || options.screenshots !== undefined) await stay(world, { screenshots: options.screenshots })
 } finally {
   await world.close()
 }
-
-table(results)
 console.log(`
   Where to look next
     examples/guard-existing-app   guard an ordinary Express application in under ten lines
@@ -56,8 +64,9 @@ console.log(`
     docs/refusals.md              every refusal: what it means and who should act
 `)
 const unexpected = results.filter(({ got, expected }) => got !== expected)
-console.log(`${results.length} scenes, ${unexpected.length} unexpected`)
-process.exitCode = unexpected.length === 0 ? 0 : 1
+for (const problem of problems) console.log(`  ${problem}`)
+console.log(`${results.length} scenes, ${unexpected.length} unexpected; ${problems.length} problems in what was seen`)
+process.exitCode = unexpected.length + problems.length === 0 ? 0 : 1
 
 async function play(scene: Scene, stage: World): Promise<SceneResult> {
   const begun = performance.now()

@@ -7,6 +7,8 @@ import { createIssuer, type Issuer } from './issuer.ts'
 import { createKeyRegistry, type KeyRegistry } from './key-registry.ts'
 import { type BackendProcess, startBackend } from './processes.ts'
 import { say } from './screen.ts'
+import { type AuditFolders, createAuditFolders } from './seeing/audit-folders.ts'
+import { type ScrapeTarget, type StartedPrometheus, startPrometheus } from './seeing/prometheus.ts'
 import type { Service } from './service.ts'
 
 /** Everything that plays in the demo. */
@@ -20,6 +22,11 @@ export interface World extends Agents {
   readonly issuer: Issuer
   readonly approver: Approver
   readonly hasRedis: boolean
+  readonly audit: AuditFolders
+  /** Of every process. */
+  readonly metricsUrls: readonly string[]
+  /** `undefined` where it is not installed. */
+  readonly prometheus: StartedPrometheus | undefined
   readonly close: () => Promise<void>
 }
 
@@ -35,14 +42,18 @@ export async function createWorld(): Promise<World> {
   const approver = createApprover(keys)
   const redis = await findRedis()
   const responseKeys = generateKeyPairSync('ed25519')
+  const audit = await createAuditFolders()
   const shared = {
     registryUrl: keys.url,
     issuer: { url: issuer.url, plainUrl: issuer.plainUrl },
     approver: approver.id,
     redisPort: redis?.port,
     responseKey: responseKeys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    audit: { folder: audit.folder, anchorFolder: audit.anchorFolder, checkpointKey: audit.checkpointKey },
   }
-  const { shop, billing } = await startServices(shared)
+  const { shop, billing, targets } = await startServices(shared)
+  const prometheus = await startPrometheus(targets)
+  say(`prometheus            ${prometheus?.url ?? 'not found: dashboards and alerts are left out'}`)
   const services = [
     { name: 'shop', backend: shop[0], prefix: '', audience: SHOP },
     { name: 'billing', backend: billing, prefix: '/v1', audience: BILLING },
@@ -51,10 +62,11 @@ export async function createWorld(): Promise<World> {
   const agents = await createAgents({ keys, issuer, origins }, responseKeys.publicKey)
   const close = async (): Promise<void> => {
     await Promise.all([billing, ...shop].map(({ kill }) => kill()))
-    await redis?.stop()
-    await Promise.all([keys.close(), issuer.close()])
+    await Promise.all([redis?.stop(), prometheus?.stop(), keys.close(), issuer.close(), audit.remove()])
   }
-  return { shop, billing, services, keys, issuer, approver, hasRedis: redis !== undefined, ...agents, close }
+  const metricsUrls = targets.flatMap(({ instances }) => instances.map((instance) => `http://${instance}/metrics`))
+  const seeing = { audit, metricsUrls, prometheus }
+  return { shop, billing, services, keys, issuer, approver, hasRedis: redis !== undefined, ...seeing, ...agents, close }
 }
 
 async function findRedis(): Promise<StartedRedis | undefined> {
@@ -68,34 +80,47 @@ async function findRedis(): Promise<StartedRedis | undefined> {
   return redis
 }
 
-type Shared = Omit<BackendConfig, 'service' | 'port' | 'origins' | 'audience' | 'nonceSecret'>
+type Shared = Omit<BackendConfig, 'service' | 'port' | 'metricsPort' | 'origins' | 'audience' | 'nonceSecret'>
+type Services = Pick<World, 'shop' | 'billing'> & { readonly targets: readonly ScrapeTarget[] }
 
-async function startServices(shared: Shared): Promise<Pick<World, 'shop' | 'billing'>> {
+async function startServices(shared: Shared): Promise<Services> {
   const [shopPort, secondPort, billingPort] = await Promise.all([findFreePort(), findFreePort(), findFreePort()])
   const furtherPorts = shared.redisPort === undefined ? [] : [secondPort]
-  const ofShop: Omit<BackendConfig, 'port'> = {
+  const ofShop: Omit<BackendConfig, 'port' | 'metricsPort'> = {
     ...shared,
     service: 'shop',
     audience: SHOP,
     nonceSecret: createSecret(),
     origins: [shopPort, ...furtherPorts].map((port) => `http://127.0.0.1:${port}`),
   }
-  const ofBilling: Omit<BackendConfig, 'port'> = {
+  const ofBilling: Omit<BackendConfig, 'port' | 'metricsPort'> = {
     ...shared,
     service: 'billing',
     audience: BILLING,
     nonceSecret: createSecret(),
     origins: [`http://127.0.0.1:${billingPort}`],
   }
+  const shopPorts = [shopPort, ...furtherPorts]
+  const [billingMetrics = 0, ...shopMetrics] = await findPorts(1 + shopPorts.length)
+  const startShop = (port: number, index: number): Promise<BackendProcess> =>
+    startBackend('express', { ...ofShop, port, metricsPort: shopMetrics[index] ?? 0 })
   const [billing, firstShop, ...furtherShops] = await Promise.all([
-    startBackend('koa', { ...ofBilling, port: billingPort }),
-    startBackend('express', { ...ofShop, port: shopPort }),
-    ...furtherPorts.map((port) => startBackend('express', { ...ofShop, port })),
+    startBackend('koa', { ...ofBilling, port: billingPort, metricsPort: billingMetrics }),
+    startShop(shopPort, 0),
+    ...furtherPorts.map((port, index) => startShop(port, index + 1)),
   ])
+  const targets = [
+    { job: 'shop', instances: shopMetrics.map((port) => `127.0.0.1:${port}`) },
+    { job: 'billing', instances: [`127.0.0.1:${billingMetrics}`] },
+  ]
   const shop = [firstShop, ...furtherShops] as const
   for (const { origin } of shop) say(`shop    (Express)     ${origin}`)
   say(`billing (Koa)         ${billing.origin}`)
-  return { shop, billing }
+  return { shop, billing, targets }
+}
+
+async function findPorts(count: number): Promise<readonly number[]> {
+  return Promise.all(Array.from({ length: count }, () => findFreePort()))
 }
 
 function createSecret(): string {

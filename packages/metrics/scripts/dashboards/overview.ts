@@ -169,7 +169,7 @@ export const OVERVIEW: Dashboard = {
           queries: [
             { expr: sumBy('', rate('guard_failures_total')), legend: 'guard' },
             { expr: sumBy('', rate('observer_failures_total')), legend: 'observer' },
-            { expr: sumBy('', rate('challenge_failures_total')), legend: 'challenge' },
+            { expr: `${sumBy('', rate('challenge_failures_total'))} or vector(0)`, legend: 'challenge' },
           ],
         },
         {
