@@ -1,6 +1,7 @@
 import { heading, say } from '../screen.ts'
 import type { World } from '../world.ts'
 import { startPreview } from './preview-server.ts'
+import { takeScreenshots } from './screenshots.ts'
 
 const CALL_EVERY_MS = 250
 
