@@ -32,9 +32,6 @@ for (const dashboard of dashboards) {
   })
   tabs.append(button)
 }
-await draw()
-setInterval(draw, REFRESH_MS)
-document.body.dataset.ready = 'true'
 
 async function draw() {
   for (const [index, dashboard] of dashboards.entries()) {
@@ -202,3 +199,7 @@ function seconds(value) {
   if (size < 120) return `${value.toFixed(1)} s`
   return size < 172_800 ? `${(value / 3600).toFixed(1)} h` : `${(value / 86_400).toFixed(1)} d`
 }
+
+await draw()
+setInterval(draw, REFRESH_MS)
+document.body.dataset.ready = 'true'
