@@ -30,7 +30,7 @@ const variants = VARIANTS.filter(
 const REQUESTS_PER_SECOND = 9000
 /** The compiler needs so many requests until it has finished. */
 const WARM_UP_REQUESTS = 12_000
-const MOST_WARM_UP_SLOTS = 12
+const MOST_WARM_UP_SLOTS = 6
 
 const folder = mkdtempSync(join(tmpdir(), 'countermark-bench-'))
 const servers: StartedServer[] = []

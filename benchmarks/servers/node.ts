@@ -38,7 +38,7 @@ function guarded(
     return (message, response) => {
       const apply = (verdict: Verdict): void => {
         if (verdict.outcome === 'allow') return void ok(message, response)
-        response.writeHead(verdict.reply.status, Object.fromEntries(verdict.reply.headers)).end(verdict.reply.body)
+        response.writeHead(verdict.reply.status, verdict.reply.headers.flat()).end(verdict.reply.body)
       }
       const verdict = guard(
         toAgentRequest({ message, originalUrl: message.url ?? '', route: () => ({ template: '/', parameters: {} }) }),

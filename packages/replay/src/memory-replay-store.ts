@@ -15,6 +15,7 @@ import { isProvenFresh } from './fence.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
 import { STORE_METRIC_ROWS } from './metric-rows.ts'
 import { createNonce } from './own-nonce.ts'
+import { createRandomDraw } from './random-draw.ts'
 import { requireSingleProcess } from './single-process.ts'
 import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from './store-options.ts'
 
@@ -49,6 +50,7 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
   const table = createFingerprintTable()
   const quota = createClaimQuota({ maxClaims, maxClaimsPerKey: rules.maxClaimsPerKey })
   const eras = createEraKeeper(rules, 'memory')
+  const draw = createRandomDraw()
   const start = { fromMs: Number.NEGATIVE_INFINITY, untilMs: rules.startedAt, cause: 'start' } as const
   eras.forget(start, eras.current().secret)
 
@@ -70,6 +72,6 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
       quota.count(claim.thumbprint, lastSecond)
       return 'claimed'
     },
-    issueNonce: (environment) => createNonce(eras.current().secret, environment.clock.wallMs()),
+    issueNonce: (environment) => createNonce(eras.current().secret, environment.clock.wallMs(), draw),
   }
 }

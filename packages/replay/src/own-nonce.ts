@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { decodeBase64url } from '@countermark/core'
+import type { RandomDraw } from './random-draw.ts'
 
 /** How long a nonce of ours is recognised. */
 export interface NonceRule {
@@ -17,10 +18,10 @@ const TOTAL_BYTES = SEALED_BYTES + 16
  * A nonce that whoever holds the secret recognises without having stored it: 51 characters. It is used up by the claim,
  * like any other nonce.
  */
-export function createNonce(secret: Uint8Array, nowMs: number): string {
+export function createNonce(secret: Uint8Array, nowMs: number, draw: RandomDraw = randomBytes): string {
   const nonce = Buffer.allocUnsafe(TOTAL_BYTES)
   nonce.writeUIntBE(Math.max(0, Math.floor(nowMs)), 0, TIME_BYTES)
-  randomBytes(SEALED_BYTES - TIME_BYTES).copy(nonce, TIME_BYTES)
+  nonce.set(draw(SEALED_BYTES - TIME_BYTES), TIME_BYTES)
   seal(secret, nonce.subarray(0, SEALED_BYTES)).copy(nonce, SEALED_BYTES)
   return nonce.toString('base64url')
 }

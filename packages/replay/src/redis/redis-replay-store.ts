@@ -15,6 +15,7 @@ import { createClaimQuota } from '../claim-quota.ts'
 import { createEraKeeper } from '../era-keeper.ts'
 import { REDIS_METRIC_ROWS } from '../metric-rows.ts'
 import { createNonce } from '../own-nonce.ts'
+import { createRandomDraw } from '../random-draw.ts'
 import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from '../store-options.ts'
 import { askRedis, type ClaimTools, lookAfter, refuseUnasked } from './ask-redis.ts'
 import { createAttempts } from './attempts.ts'
@@ -69,6 +70,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
     ...{ client, send, prefix, rules, startedAt, eras, allowEviction },
     report: (measurement) => report(measurement),
   })
+  const draw = createRandomDraw()
   const claim = createGuardedClaim({ send, link, eras, quota, rules }, prefix, deadlineMs)
   return {
     name: 'redis',
@@ -77,7 +79,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
       report = environment.report
       return claim(claimed, environment)
     },
-    issueNonce: ({ clock }) => link.standing && createNonce(eras.current().secret, clock.wallMs()),
+    issueNonce: ({ clock }) => link.standing && createNonce(eras.current().secret, clock.wallMs(), draw),
     ready: async () => {
       await link.inspect().catch((error: unknown) => {
         throw isMisconfigured(error) ? error : unavailable(error)
