@@ -11,7 +11,8 @@ export interface RunResult {
   readonly variants: readonly Variant[]
   readonly results: Results
   readonly rounds: number
-  readonly seconds: number
+  /** Requests to each server in each round. */
+  readonly count: number
   /** Of the whole machine, after each round. */
   readonly loads: readonly number[]
   readonly write: boolean
@@ -45,12 +46,12 @@ between “half of the rounds” lie the middle ones. “Main” is the event lo
 same requests and ignores what they carry: the rest of the units is what Node takes to read longer requests. Requests per second are those of a core that
 server and load share, by the CPU time of both, against the bare framework with short requests.`
 
-function describeRun({ rounds, seconds, loads }: RunResult, date: string): string {
+function describeRun({ rounds, count, loads }: RunResult, date: string): string {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim()
   const cpu = cpus()[0]?.model.trim() ?? 'unknown CPU'
   const load = [Math.min(...loads), Math.max(...loads)].map((value) => value.toFixed(1)).join(' to ')
   return `${date}, commit ${commit}, Node ${process.version}, ${cpus().length} × ${cpu}, load of the machine ${load} (1 is this run), ${rounds} interleaved
-rounds of ${seconds} s, medians, server and load on one core. \`npm run bench -- --write\``
+rounds of ${count} requests, medians, server and load on one core. \`npm run bench -- --write\``
 }
 
 function createAimsTable(figures: ReadonlyMap<string, Figures>): string {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundle.ts'
 import { type BenchIdentity, createIdentity } from './identity.ts'
-import { type Measured, measure } from './load.ts'
+import { IN_FLIGHT, type Measured, measure } from './load.ts'
 import { writeReport } from './report.ts'
 import { createRequests, REPEATABLE, type RequestKind } from './requests.ts'
 import { type StartedServer, startServer } from './started-server.ts'
@@ -13,24 +13,21 @@ import { VARIANTS, type Variant } from './variants.ts'
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
-    seconds: { type: 'string', default: '1' },
-    /** Part of a name; the bare servers and the unit are always measured. */
+    requests: { type: 'string', default: '2000' },
+    /** Names, or parts of names, by `;`; the bare servers and the unit are always measured. */
     only: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.rounds)
-const seconds = Number(values.seconds)
-const wanted = values.only.split(',')
+const count = Number(values.requests)
+const wanted = values.only.split(';')
 const variants = VARIANTS.filter(
   ({ name, over, requests }) =>
     over === undefined || requests === 'plain' || wanted.some((part) => name.includes(part)),
 )
-/** More than a core can answer in a second. */
-const REQUESTS_PER_SECOND = 9000
 /** The compiler needs so many requests until it has finished. */
-const WARM_UP_REQUESTS = 12_000
-const MOST_WARM_UP_SLOTS = 6
+const WARM_UP_REQUESTS = 10_000
 
 const folder = mkdtempSync(join(tmpdir(), 'countermark-bench-'))
 const servers: StartedServer[] = []
@@ -40,7 +37,9 @@ try {
   const identity = createIdentity()
   const identityFile = join(folder, 'identity.json')
   writeFileSync(identityFile, JSON.stringify(identity))
-  console.log(`${variants.length} servers, ${rounds} interleaved rounds of ${seconds} s, server and load on core 0`)
+  console.log(
+    `${variants.length} servers, ${rounds} interleaved rounds of ${count} requests, server and load on core 0`,
+  )
   const script = await bundle('server')
   for (const { name } of variants) servers.push(await startServer(script, name, identityFile))
   for (const [index, variant] of variants.entries()) await warmUp(variant, servers[index] as StartedServer, identity)
@@ -57,23 +56,20 @@ try {
     loads.push(loadavg()[0] ?? Number.NaN)
   }
   process.stdout.write('\n')
-  writeReport({ variants, results, rounds, seconds, loads, write: values.write })
+  writeReport({ variants, results, rounds, count, loads, write: values.write })
 } finally {
   for (const server of servers) server.stop()
   rmSync(folder, { recursive: true })
 }
 
 async function warmUp(variant: Variant, server: StartedServer, identity: BenchIdentity): Promise<void> {
-  let answered = 0
-  for (let slot = 0; slot < MOST_WARM_UP_SLOTS && answered < WARM_UP_REQUESTS; slot++) {
-    const measured = await measureOne(variant, server, createSlot(variant, identity))
-    answered += measured.requests
-    show('warm-up', variant, measured)
+  for (let answered = 0; answered < WARM_UP_REQUESTS; answered += count) {
+    show('warm-up', variant, await measureOne(variant, server, createSlot(variant, identity)))
   }
 }
 
 function createSlot({ requests }: Variant, identity: BenchIdentity): readonly string[] {
-  return createRequests(requests, REPEATABLE.has(requests) ? 64 : Math.ceil(seconds * REQUESTS_PER_SECOND), identity)
+  return createRequests(requests, REPEATABLE.has(requests) ? 64 : count + IN_FLIGHT, identity)
 }
 
 async function measureOne(
@@ -81,7 +77,7 @@ async function measureOne(
   { pid, port }: StartedServer,
   requests: readonly string[],
 ): Promise<Measured> {
-  const measured = await measure({ pid, port, requests, status, seconds, folder })
+  const measured = await measure({ pid, port, requests, status, count, folder })
   if (measured.unexpected === 0 && measured.requests > 0) return measured
   throw new Error(`${name}: ${measured.unexpected} of ${measured.requests} answers were not ${status}`)
 }
