@@ -72,6 +72,8 @@ export interface DecisionRecord {
   /** The operator's reason: the refusal's message. */
   readonly reason?: string | undefined
   readonly agent?: AuditAgent | undefined
+  /** Whose key a refused request named, when there is such an agent: proven by nothing. */
+  readonly claimedAgent?: string | undefined
   readonly delegation?: AuditDelegation | undefined
   readonly action: {
     readonly method: string

@@ -4,6 +4,7 @@ import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.
 import { bounded, MAX_TEXT } from './bounded-text.ts'
 import { commitTo } from './commitment.ts'
 import { decisionRecord, type Withheld } from './decision-record.ts'
+import { createLatestDecisions } from './latest-decisions.ts'
 import { metricsOfSinks } from './metric-rows.ts'
 import { outcomeRecord } from './outcome-record.ts'
 import type { UnsealedRecord } from './seal-record.ts'
@@ -46,8 +47,7 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
   let reportTo: Environment['report'] | undefined
   const writer = createTrailWriter({ ...writing, report: (measurement) => reportTo?.(measurement) })
   // One outcome for each request: that of the decision that was recorded last.
-  const latest = new WeakMap<object, { readonly decision: Decision; readonly id: string }>()
-  const remember = (decision: Decision, id: string): void => void latest.set(decision.request.raw, { decision, id })
+  const latest = createLatestDecisions()
 
   function requireRoom(): void {
     if (writer.hasRoom()) return
@@ -60,7 +60,7 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
       requireRoom()
       const write = (id: string): UnsealedRecord => decisionRecord(decision, id, rules, undefined)
       if (decision.refusal !== undefined || isSafeMethod(decision.request.method)) {
-        remember(decision, writer.add(write))
+        latest.remember(decision, writer.add(write))
         return undefined
       }
       if (!writer.wouldTry()) {
@@ -68,16 +68,16 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
         throw unavailable('no sink takes records', undefined)
       }
       const { id, durable } = writer.addAndWait(write)
-      remember(decision, id)
+      latest.remember(decision, id)
       return durable
     },
     finish: (decision, outcome) => {
-      const last = latest.get(decision.request.raw)
-      if (last?.decision !== decision) return
+      const of = latest.take(decision)
+      if (of === undefined) return
       if (!writer.hasRoom()) reportTo?.(LOST)
-      else writer.add((id) => outcomeRecord(decision, outcome, { id, of: last.id, atMs: clock.wallMs() }))
+      else writer.add((id) => outcomeRecord(decision, outcome, { id, of, atMs: clock.wallMs() }))
     },
-    metrics: metricsOfSinks([...options.sinks.map(({ name }) => name), 'none']),
+    metrics: metricsOfSinks([...writing.sinks.map(({ name }) => name), LOST.labels.sink]),
     reportTo: (report) => {
       reportTo ??= report
     },

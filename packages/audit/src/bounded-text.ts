@@ -10,13 +10,13 @@ export const MAX_TEXT = {
   signed: 32_768,
 } as const
 
-const LONE_SURROGATE = /\p{Surrogate}/u
-const EVERY_LONE_SURROGATE = /\p{Surrogate}/gu
+/** Node has it; the library that is compiled against names it only later. Of a text in one-byte characters it costs nothing. */
+const isWellFormed: (this: string) => boolean = Reflect.get(String.prototype, 'isWellFormed')
 
 /** Cuts what is too long, and makes well-formed Unicode of it: a lone surrogate has no place in JSON (RFC 8785). */
 export function bounded(text: string, max: number): string {
   const cut = text.length <= max ? text : `${text.slice(0, max - 1)}…`
-  return LONE_SURROGATE.test(cut) ? cut.replace(EVERY_LONE_SURROGATE, '\ufffd') : cut
+  return isWellFormed.call(cut) ? cut : cut.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
 /** The same for what may be missing. */
@@ -25,12 +25,13 @@ export function boundedOrNone(text: string | undefined, max: number): string | u
 }
 
 // C1 controls act on terminals, U+2028 and U+2029 end lines in JavaScript, the others turn the direction of text around.
-const HOSTILE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
-const EVERY_HOSTILE = new RegExp(HOSTILE, 'g')
+const HOSTILE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
 /** JSON already escapes U+0000 to U+001F; this escapes whatever else a terminal or an editor acts upon. */
 export function escapeLine(json: string): string {
-  return HOSTILE.test(json) ? json.replace(EVERY_HOSTILE, escapeOne) : json
+  // Both looks are made by the machine many characters at a time; the expression is for the few lines that need it.
+  if (Buffer.byteLength(json) === json.length && !json.includes('\u007f')) return json
+  return json.replace(HOSTILE, escapeOne)
 }
 
 function escapeOne(character: string): string {

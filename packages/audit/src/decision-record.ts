@@ -11,6 +11,7 @@ import {
 import { bounded, boundedOrNone, MAX_TEXT } from './bounded-text.ts'
 import { commitTo, newSalt } from './commitment.ts'
 import { evidenceOf } from './evidence.ts'
+import { isoTime } from './iso-time.ts'
 import type { UnsealedRecord } from './seal-record.ts'
 import type { SecretParameters } from './secret-parameters.ts'
 
@@ -51,8 +52,9 @@ export function decisionRecord(
     action: auditAction(decision),
     agent: facts.agent === undefined ? undefined : auditAgent(facts.agent, decision, rules),
     argumentHash: argumentHash(request, salts.target, contentDigest),
-    at: new Date(decision.atMs).toISOString(),
+    at: isoTime(decision.atMs),
     check: withheld?.check ?? decision.check,
+    claimedAgent: facts.agent === undefined ? boundedOrNone(refusal?.claimedAgent, MAX_TEXT.id) : undefined,
     code: withheld?.code ?? refusal?.code,
     commitments,
     configuration: decision.configuration,

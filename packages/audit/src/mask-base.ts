@@ -8,15 +8,21 @@ export interface MaskedBase {
 }
 
 /** Fields that hold no credential, whoever sends them. The value of any other field is replaced: closed by default. */
-const PLAIN_FIELDS: ReadonlySet<string> = new Set([
+const PLAIN: ReadonlySet<string> = new Set([
+  ...['@authority', '@method', '@scheme', '@signature-params', '@status'],
   ...['accept', 'agent-id', 'agent-intent', 'agent-instance', 'content-digest', 'content-encoding', 'content-language'],
   ...['content-length', 'content-type', 'date', 'host', 'mcp-method', 'mcp-name', 'origin', 'repr-digest'],
   ...['signature-agent', 'traceparent', 'user-agent', 'want-content-digest'],
   ...['x-http-method', 'x-http-method-override', 'x-method-override'],
 ])
 
+/** Components that hold path or query: as plain as their parameters are. */
+const OF_THE_TARGET: ReadonlySet<string> = new Set([
+  ...['@path', '@query', '@query-param', '@request-target', '@target-uri'],
+])
+
 const CREDENTIALS = /^(bearer|dpop) (.+)$/i
-const LINE = /^("([^"]+)"[^:]*): (.*)$/s
+const NONE: readonly string[] = []
 
 /**
  * Replaces, in a signature base (RFC 9421 section 2.5), each value that may be a credential by `sha-256=:…:`, the digest of
@@ -24,23 +30,37 @@ const LINE = /^("([^"]+)"[^:]*): (.*)$/s
  * `base` holds one byte in each character.
  */
 export function maskBase(base: string, isSecretQuery: (text: string) => boolean): MaskedBase {
-  const masked: string[] = []
-  const lines = base.split('\n')
-  for (let index = 0; index < lines.length; index++) {
-    const match = LINE.exec(lines[index] ?? '')
-    const [, identifier = '', name = '', value = ''] = match ?? []
-    if (match === null || isPlain(name, identifier, value, isSecretQuery)) continue
-    lines[index] = `${identifier}: ${maskValue(value)}`
-    masked.push(identifier)
+  let masked: string[] | undefined
+  let text = ''
+  let copied = 0
+  for (let from = 0; from < base.length; ) {
+    const feed = base.indexOf('\n', from)
+    const end = feed < 0 ? base.length : feed
+    const nameEnd = base.indexOf('"', from + 1)
+    const name = base.slice(from + 1, nameEnd)
+    if (!PLAIN.has(name)) {
+      const colon = endOfIdentifier(base, nameEnd + 1)
+      const [identifier, value] = [base.slice(from, colon), base.slice(colon + 2, end)]
+      if (!OF_THE_TARGET.has(name) || isSecretQuery(name === '@query-param' ? queryOf(identifier, value) : value)) {
+        masked = [...(masked ?? []), identifier]
+        text += base.slice(copied, colon + 2) + maskValue(value)
+        copied = end
+      }
+    }
+    from = end + 1
   }
-  return masked.length === 0 ? { text: base, masked } : { text: lines.join('\n'), masked }
+  return masked === undefined ? { text: base, masked: NONE } : { text: text + base.slice(copied), masked }
 }
 
-function isPlain(name: string, identifier: string, value: string, isSecretQuery: (text: string) => boolean): boolean {
-  if (name === '@query-param') return !isSecretQuery(queryOf(identifier, value))
-  if (name === '@signature-params') return true
-  if (name.startsWith('@')) return !isSecretQuery(value)
-  return PLAIN_FIELDS.has(name)
+/** Behind the name there may be parameters, whose texts in quotes may hold any character but a quote. */
+function endOfIdentifier(base: string, from: number): number {
+  let isQuoted = false
+  for (let at = from; at < base.length; at++) {
+    const character = base.charAt(at)
+    if (character === '"') isQuoted = !isQuoted
+    else if (character === ':' && !isQuoted) return at
+  }
+  return base.length
 }
 
 /** `"@query-param";name="token"` as it would stand in a query. */

@@ -1,6 +1,7 @@
 import type { Decision, Outcome } from '@countermark/core'
 import { AUDIT_SCHEMA_VERSION, type OutcomeRecord } from './audit-record.ts'
 import { boundedOrNone, MAX_TEXT } from './bounded-text.ts'
+import { isoTime } from './iso-time.ts'
 import type { UnsealedRecord } from './seal-record.ts'
 
 /** How a request ended, with the members in the order of canonical JSON. */
@@ -11,7 +12,7 @@ export function outcomeRecord(
 ): UnsealedRecord {
   const record: OutcomeRecord = {
     aborted,
-    at: new Date(atMs).toISOString(),
+    at: isoTime(atMs),
     durationMs: Math.round(durationMs * 1000) / 1000,
     id,
     of,

@@ -1,26 +1,59 @@
 import { isUtf8 } from 'node:buffer'
+import { canonicalJson } from '@countermark/core'
 import type { AuditRecord, PrivateValue } from './audit-record.ts'
-import { lineOf, type SealedMembers } from './seal-record.ts'
+import { escapeLine } from './bounded-text.ts'
+import { contentHash, lineOf, type SealedMembers } from './seal-record.ts'
 
 /** Longest line that is read. Bytes. */
 export const MAX_LINE_BYTES = 1_048_576
 
 const TYPES: ReadonlySet<unknown> = new Set(['decision', 'outcome', 'event'])
 
+/** A line that is written as it must be, with the content hash of its record. */
+export interface ReadLine {
+  readonly sealed: SealedMembers
+  readonly content: string
+}
+
+/** The record of a line; `undefined` when it is none: see {@link readSealedLine}. */
+export function parseLine(bytes: Buffer): SealedMembers | undefined {
+  return readSealedLine(bytes)?.sealed
+}
+
 /**
  * Reads one line of a trail. `undefined` unless it is, byte for byte, what the writer writes for what it says: a member more, a
  * blank more or another spelling of the same string is no line of ours.
  */
-export function parseLine(bytes: Buffer): SealedMembers | undefined {
+export function readSealedLine(bytes: Buffer): ReadLine | undefined {
   if (bytes.length > MAX_LINE_BYTES || !isUtf8(bytes)) return undefined
   const text = bytes.toString('utf8')
   try {
-    const sealed = toSealed(JSON.parse(text))
-    return sealed !== undefined && lineOf(sealed) === text ? sealed : undefined
+    const value: unknown = JSON.parse(text)
+    const sealed = toSealed(value)
+    if (sealed === undefined) return undefined
+    if (isPlainlyCanonical(text, value)) return { sealed, content: contentHash(JSON.stringify(sealed.record)) }
+    if (lineOf(sealed) !== text) return undefined
+    return { sealed, content: contentHash(canonicalJson(sealed.record)) }
   } catch {
     // Neither JSON nor something that canonical JSON can say: no line of ours.
     return undefined
   }
+}
+
+/** Most lines need none of the further escapes: then JSON.stringify says the same as canonical JSON, in a third of the time. */
+function isPlainlyCanonical(text: string, value: unknown): boolean {
+  return JSON.stringify(value) === text && isSorted(value) && !text.includes('\\ud') && escapeLine(text) === text
+}
+
+function isSorted(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(isSorted)
+  let before = ''
+  for (const [name, member] of Object.entries(value)) {
+    if (name < before || !isSorted(member)) return false
+    before = name
+  }
+  return true
 }
 
 function toSealed(value: unknown): SealedMembers | undefined {

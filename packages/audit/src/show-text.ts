@@ -37,13 +37,17 @@ function decisionLines(record: DecisionRecord, { sealed, outcome }: FoundRecord)
     ...(action.approval === undefined ? [] : [['approval', quote(action.approval)] as const]),
     ['intent', erasable('intent')],
     ['address', erasable('address')],
-    ['agent', agent === undefined ? 'unknown' : `${quote(agent.id)}, ${agent.level} by ${agent.scheme}`],
+    ['agent', agent === undefined ? unproven(record) : `${quote(agent.id)}, ${agent.level} by ${agent.scheme}`],
     ...(agent?.thumbprint === undefined ? [] : [['key', agent.thumbprint] as const]),
     ...chainLines(record, sealed.private['user']?.value, sealed.private['actors']?.value),
     ['outcome', ended === undefined ? 'not recorded' : outcomeText(ended)],
     ['evidence', `${evidence.grade}: ${GRADES[evidence.grade]}`],
     ['configured', record.configuration],
   ]
+}
+
+function unproven({ claimedAgent }: DecisionRecord): string {
+  return claimedAgent === undefined ? 'unknown' : `unknown; says it is ${quote(claimedAgent)}`
 }
 
 function outcomeText({

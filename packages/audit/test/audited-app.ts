@@ -31,6 +31,8 @@ export interface AuditedAppInput {
   readonly framework?: (typeof FRAMEWORKS)[number]
   readonly trail?: Partial<AuditTrailOptions>
   readonly guard?: Partial<GuardOptions>
+  /** The handler never answers. @default false */
+  readonly hang?: boolean
   /** @default signature and replay */
   readonly checks?: (agent: TestAgent) => readonly Check[]
 }
@@ -43,6 +45,10 @@ export interface AuditedApp {
   readonly trail: AuditTrail
   readonly send: (request: RequestToSign) => Promise<RawResponse>
   readonly sendRaw: (text: string) => Promise<RawResponse>
+  /** Once the handler has run for the first time. */
+  readonly handled: Promise<void>
+  /** Once a request is over. */
+  readonly finished: Promise<void>
   /** Flushes and reads everything back. */
   readonly records: () => Promise<readonly SealedMembers[]>
   readonly close: () => Promise<void>
@@ -55,14 +61,20 @@ export async function startAuditedApp(input: AuditedAppInput = {}): Promise<Audi
   const path = join(folder.path, 'audit.ndjson')
   const trail = auditTrail({ sinks: [fileSink({ path })], flushMs: 0, ...input.trail })
   const agent = await createTestAgent({ agentId: 'agt_buyer' })
-  const options: GuardOptions = { authorities: ['api.example.com'], recorder: trail, ...input.guard }
-  const listener = framework === 'express' ? onExpress(options, checks(agent)) : onKoa(options, checks(agent))
+  const [handled, handle] = milestone()
+  const [finished, finish] = milestone()
+  const observers = [{ finished: finish }]
+  const app = { hang: input.hang ?? false, handle }
+  const options: GuardOptions = { authorities: ['api.example.com'], recorder: trail, observers, ...input.guard }
+  const listener = framework === 'express' ? onExpress(options, checks(agent), app) : onKoa(options, checks(agent), app)
   const server = await startServer(listener)
   return {
     port: server.port,
     path,
     agent,
     trail,
+    handled,
+    finished,
     send: async (request) => sendRaw(server.port, rawRequest(await agent.signRequest(request))),
     sendRaw: (text) => sendRaw(server.port, text),
     records: async () => {
@@ -99,19 +111,37 @@ export function signedOnce(agent: TestAgent): readonly Check[] {
   ]
 }
 
+function milestone(): [reached: Promise<void>, reach: () => void] {
+  let reach = (): void => {}
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve
+  })
+  return [reached, reach]
+}
+
+interface Handling {
+  readonly hang: boolean
+  readonly handle: () => void
+}
+
 type Compose<Handler> = (...checks: readonly Check[]) => Handler
 
-function onExpress(options: GuardOptions, checks: readonly Check[]): RequestListener {
+function onExpress(options: GuardOptions, checks: readonly Check[], { hang, handle }: Handling): RequestListener {
   const guard: Compose<express.RequestHandler> = expressGuard(options) as Compose<express.RequestHandler>
   const app: Express = express()
-  app.all('/orders/:id', guard(...checks), (_req, res) => void res.status(201).json({ done: true }))
+  app.all('/orders/:id', guard(...checks), (_req, res) => {
+    handle()
+    if (!hang) res.status(201).json({ done: true })
+  })
   return app
 }
 
-function onKoa(options: GuardOptions, checks: readonly Check[]): RequestListener {
+function onKoa(options: GuardOptions, checks: readonly Check[], { hang, handle }: Handling): RequestListener {
   const guard: Compose<Koa.Middleware> = koaGuard(options) as Compose<Koa.Middleware>
   const router = new Router()
-  router.all('/orders/:id', guard(...checks), (ctx: Koa.Context) => {
+  router.all('/orders/:id', guard(...checks), async (ctx: Koa.Context) => {
+    handle()
+    if (hang) await new Promise(() => {})
     ctx.status = 201
     ctx.body = { done: true }
   })

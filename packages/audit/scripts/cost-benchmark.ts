@@ -1,0 +1,138 @@
+import { generateKeyPairSync, sign, verify } from 'node:crypto'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createHeaderFields, type Decision, type Outcome, type Recorder } from '@countermark/core'
+import { type AuditSink, type AuditTrail, auditTrail, fileSink } from '../src/index.ts'
+
+// CPU of all threads for each request that is recorded: its decision, waited for, and its outcome, against one crypto.verify.
+// node --import tsx --conditions=@countermark/source packages/audit/scripts/cost-benchmark.ts [requests] [at once]
+
+const REQUESTS = Number(process.argv[2] ?? 40_000)
+const AT_ONCE = Number(process.argv[3] ?? 64)
+const ROUNDS = 7
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+const PARAMETERS = `("@method" "@authority" "@path" "@query" "content-digest" "content-type" "agent-id");created=1767225600;expires=1767225660;nonce="q3Wc0Yw1m2s7o5dFvXgkZQ";keyid="DPb2C1ZbN8jLoIuYJd_1CIyZdO0wqJzSAVYUZ5-vXbY";tag="agent-auth"`
+const BASE = Buffer.from(
+  `"@method": POST\n"@authority": api.example.com\n"@path": /orders/7\n"@query": ?limit=2\n"content-digest": sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:\n"content-type": application/json\n"agent-id": agt_buyer\n"@signature-params": ${PARAMETERS}`,
+)
+const SIGNATURE = sign(null, BASE, privateKey)
+const HEADERS = createHeaderFields([
+  'Host',
+  'api.example.com',
+  'Content-Digest',
+  'sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:',
+])
+let next = 1e11
+const OUTCOME: Outcome = { requestId: '', status: 201, durationMs: 3.25, aborted: false }
+
+interface Row {
+  readonly what: string
+  readonly us: number
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'countermark-audit-'))
+const nowhere: AuditSink = { name: 'nowhere', durable: true, append: async () => {} }
+const path = join(folder, 'audit.ndjson')
+const nothing: Recorder = { record: () => Promise.resolve(), finish: () => {} }
+const trails: Readonly<Record<string, AuditTrail>> = {
+  'a sink that does nothing': auditTrail({ sinks: [nowhere] }),
+  'file, fsync never': auditTrail({ sinks: [fileSink({ path: `${path}.never`, fsync: 'never' })] }),
+  'file, fsync group': auditTrail({ sinks: [fileSink({ path })] }),
+}
+try {
+  const rows: Row[][] = []
+  for (let round = 0; round < ROUNDS; round++) rows.push(await measureRound())
+  const unit = median(rows.map(([row]) => row?.us ?? Number.NaN))
+  const itself = median(rows.map(([, row]) => row?.us ?? Number.NaN))
+  const results = (rows[0] ?? []).map(({ what }, index) => {
+    const us = median(rows.map((row) => row[index]?.us ?? Number.NaN)) - (index > 1 ? itself : 0)
+    return { what, 'CPU µs': us.toFixed(1), units: (us / unit).toFixed(3) }
+  })
+  console.table(results)
+  console.log(`${(statSync(path).size / (REQUESTS * ROUNDS)).toFixed(0)} bytes a request, ${AT_ONCE} at once`)
+} finally {
+  for (const trail of Object.values(trails)) await trail.close()
+  rmSync(folder, { recursive: true })
+}
+
+async function measureRound(): Promise<Row[]> {
+  const rows: Row[] = [
+    await measure('one crypto.verify', 2000, async () => void verify(null, BASE, publicKey, SIGNATURE)),
+  ]
+  rows.push(await measure('the benchmark itself', REQUESTS, () => recordOne(nothing)))
+  for (const [what, trail] of Object.entries(trails)) rows.push(await measure(what, REQUESTS, () => recordOne(trail)))
+  return rows
+}
+
+/** User and system time of the whole process: what the thread pool writes counts too. */
+async function measure(what: string, times: number, work: () => Promise<void>): Promise<Row> {
+  const before = process.cpuUsage()
+  let left = times
+  const client = async (): Promise<void> => {
+    while (left-- > 0) await work()
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, client))
+  const { user, system } = process.cpuUsage(before)
+  return { what, us: (user + system) / times }
+}
+
+async function recordOne(trail: Recorder): Promise<void> {
+  const decision = aDecision()
+  await trail.record(decision)
+  trail.finish?.(decision, OUTCOME)
+}
+
+function aDecision(): Decision {
+  return {
+    requestId: `0b8f5a1c-5d0f-4a55-9d0e-${next++}`,
+    atMs: 1_767_225_600_000,
+    outcome: 'allow',
+    check: 'preventReplay',
+    refusal: undefined,
+    status: undefined,
+    request: {
+      method: 'POST',
+      target: '/orders/7?limit=2',
+      path: '/orders/7',
+      query: '?limit=2',
+      scheme: 'https',
+      authority: 'api.example.com',
+      headers: HEADERS,
+      remoteAddress: '192.0.2.1',
+      hasBody: false,
+      contentLength: undefined,
+      body: () => new Uint8Array(),
+      route: () => ({ template: '/orders/:id', parameters: { id: '7' } }),
+      raw: {},
+    },
+    agent: undefined,
+    facts: {
+      agent: { id: 'agt_buyer', level: 'signed', scheme: 'httpsig', record: { id: 'agt_buyer', state: 'active' } },
+      proof: {
+        scheme: 'httpsig',
+        keyId: 'DPb2C1ZbN8jLoIuYJd_1CIyZdO0wqJzSAVYUZ5-vXbY',
+        thumbprint: 'DPb2C1ZbN8jLoIuYJd_1CIyZdO0wqJzSAVYUZ5-vXbY',
+        algorithm: 'ed25519',
+        created: 1_767_225_600,
+        acceptUntil: 1_767_225_660,
+        nonce: 'q3Wc0Yw1m2s7o5dFvXgkZQ',
+        baseHash: '',
+        label: 'sig1',
+        tag: 'agent-auth',
+        signed: { base: BASE, signature: SIGNATURE },
+        publicKey,
+        covers: () => true,
+      },
+    },
+    timings: [],
+    mode: 'enforce',
+    configuration: 'DPb2C1ZbN8jLoIuYJd_1CIyZdO0wqJzSAVYUZ5-vXbY',
+    anonymous: false,
+  }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}

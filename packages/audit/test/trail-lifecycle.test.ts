@@ -1,0 +1,89 @@
+import { createConnection } from 'node:net'
+import { Refusal } from '@countermark/core'
+import { rawRequest } from '@countermark/testing'
+import { type AuditSink, auditTrail, fileSink, type SealedRecord } from '../src/index.ts'
+import { type AuditedApp, FRAMEWORKS, startAuditedApp } from './audited-app.ts'
+import { aDecision } from './written-trail.ts'
+
+function sinkInto(kept: SealedRecord[]): AuditSink {
+  return { name: 'test', durable: true, append: async (records) => void kept.push(...records) }
+}
+
+describe('a trail', () => {
+  it('cannot start where it cannot write', async () => {
+    await expect(auditTrail({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] }).ready()).rejects.toThrow('ENOENT')
+  })
+
+  it('writes what is told by hand, with what may be erased beside it', async () => {
+    const kept: SealedRecord[] = []
+    const trail = auditTrail({ sinks: [sinkInto(kept)] })
+    await trail.event({ event: 'token_issued', details: { scopes: ['a'], n: 1 }, private: { user: 'user_17' } })
+    const [, told] = kept
+    expect(told?.record).toMatchObject({ type: 'event', event: 'token_issued', details: { n: 1, scopes: ['a'] } })
+    expect([JSON.stringify(told?.record).includes('user_17'), told?.private['user']?.value]).toEqual([false, 'user_17'])
+    await trail.close()
+  })
+
+  it.each([
+    ['a name with blanks', { event: 'token issued' }],
+    ['what JSON cannot say', { event: 'x', details: { at: Number.NaN } }],
+  ])('refuses an event with %s', async (_what, event) => {
+    const trail = auditTrail({ sinks: [sinkInto([])] })
+    await expect(trail.event(event)).rejects.toThrow(TypeError)
+    await trail.close()
+  })
+
+  it('writes records in the order in which they came, whoever waits', async () => {
+    const kept: SealedRecord[] = []
+    const trail = auditTrail({ sinks: [sinkInto(kept)] })
+    void trail.record(aDecision({ requestId: 'a' }))
+    const told = trail.event({ event: 'b' })
+    void trail.record(aDecision({ requestId: 'c' }))
+    await told
+    await trail.flush()
+    expect(kept.map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
+    expect(kept.map(({ record }) => record.id.split('.')[1])).toEqual(['1', '2', '3', '4'])
+    await trail.close()
+  })
+
+  it('keeps whose key a refused request named, as a claim', async () => {
+    const kept: SealedRecord[] = []
+    const trail = auditTrail({ sinks: [sinkInto(kept)] })
+    const refusal = new Refusal('signature_invalid', 'does not verify', { claimedAgent: 'agt_buyer' })
+    void trail.record(aDecision({ outcome: 'deny', refusal, status: 401, facts: {} }))
+    await trail.close()
+    expect(kept[1]?.record).toMatchObject({ claimedAgent: 'agt_buyer', code: 'signature_invalid' })
+  })
+
+  it('says how a request ended once, under the last decision about it', async () => {
+    const kept: SealedRecord[] = []
+    const trail = auditTrail({ sinks: [sinkInto(kept)] })
+    const [first, second] = [aDecision({ check: 'one' }), aDecision({ check: 'two' })]
+    const outcome = { requestId: 'req_1', status: 200, durationMs: 1.23456, aborted: false }
+    for (const decision of [first, second]) void trail.record(decision)
+    for (const decision of [first, second, second]) trail.finish?.(decision, outcome)
+    await trail.close()
+    const outcomes = kept.flatMap(({ record }) => (record.type === 'outcome' ? [record] : []))
+    expect(outcomes).toMatchObject([{ of: kept[2]?.record.id, durationMs: 1.235 }])
+  })
+})
+
+describe.each(FRAMEWORKS)('a client of %s that goes away', (framework) => {
+  let app: AuditedApp
+  beforeEach(async () => {
+    app = await startAuditedApp({ framework, hang: true })
+  })
+  afterEach(() => app.close())
+
+  it('leaves one decision and the outcome that it did', async () => {
+    const signed = await app.agent.signRequest({ url: 'https://api.example.com/orders/7', method: 'POST', body: '{}' })
+    const socket = createConnection({ port: app.port, host: '127.0.0.1' })
+    socket.write(rawRequest(signed))
+    await app.handled
+    socket.destroy()
+    await app.finished
+    const kept = (await app.records()).map(({ record }) => record)
+    expect(kept.filter(({ type }) => type === 'decision')).toHaveLength(1)
+    expect(kept.at(-1)).toMatchObject({ type: 'outcome', aborted: true })
+  })
+})
