@@ -115,13 +115,16 @@ const WITHHELD: Readonly<Record<Decision['mode'], Withheld>> = {
 function eventRecord({ event, details = {}, private: values = {} }: AuditEvent, atMs: number) {
   if (!/^[a-z][a-z0-9_]{0,63}$/.test(event)) throw new TypeError('an event is named by a word in snake case')
   const sorted = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
+  const text = canonicalJson(details)
+  if (text.length > MAX_TEXT.details)
+    throw new TypeError(`details of an event have at most ${MAX_TEXT.details} characters`)
   const committed = commitTo(Object.fromEntries(sorted.map(([name, value]) => [name, bounded(value, MAX_TEXT.target)])))
   const record: Omit<EventRecord, 'id'> = {
     v: AUDIT_SCHEMA_VERSION,
     type: 'event',
     at: new Date(atMs).toISOString(),
     event,
-    details: JSON.parse(canonicalJson(details)),
+    details: JSON.parse(text),
     commitments: committed.commitments,
   }
   return { record, private: committed.private }

@@ -8,6 +8,7 @@ export const MAX_TEXT = {
   intent: 1024,
   target: 4096,
   signed: 32_768,
+  details: 65_536,
 } as const
 
 /** Node has it; the library that is compiled against names it only later. Of a text in one-byte characters it costs nothing. */

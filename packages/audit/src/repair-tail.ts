@@ -4,6 +4,9 @@ import { MAX_LINE_BYTES } from './parse-line.ts'
 import { parsePlaced } from './retention/pruned-line.ts'
 
 const LINE_FEED = 10
+/** `{` and `}`: what does not begin and end with them need not be parsed. */
+const OPENING = 123
+const CLOSING = 125
 
 /**
  * Looks at the end of a file of records. What stands behind the last whole record, half a line when a process died in the
@@ -51,6 +54,7 @@ function endOf(line: Buffer): FoundTrail['end'] {
 }
 
 function isJson(line: Buffer): boolean {
+  if (line[0] !== OPENING || line.at(-1) !== CLOSING) return false
   try {
     JSON.parse(line.toString('utf8'))
     return true

@@ -59,7 +59,7 @@ export async function startAuditedApp(input: AuditedAppInput = {}): Promise<Audi
   const { framework = 'express', checks = signedOnce } = input
   const folder = await createTempFolder()
   const path = join(folder.path, 'audit.ndjson')
-  const trail = auditTrail({ sinks: [fileSink({ path })], flushMs: 0, ...input.trail })
+  const trail = auditTrail({ sinks: [fileSink({ path })], flushMs: 0, deadlineMs: 20_000, ...input.trail })
   const agent = await createTestAgent({ agentId: 'agt_buyer' })
   const [handled, handle] = milestone()
   const [finished, finish] = milestone()

@@ -9,7 +9,7 @@ import { auditTrail, fileSink } from '../src/index.ts'
 
 // A backend to be killed: every answered order must be in the trail.
 const [path = '', jwk = '{}'] = process.argv.slice(2)
-const trail = auditTrail({ sinks: [fileSink({ path })] })
+const trail = auditTrail({ sinks: [fileSink({ path })], deadlineMs: 20_000 })
 const guard = createGuard({ authorities: ['api.example.com'], recorder: trail })
 const keys = staticKeys([{ agentId: 'agt_buyer', key: JSON.parse(jwk) }])
 const store = memoryReplayStore({ allowSingleProcess: true })

@@ -45,7 +45,7 @@ describe('a file of records', () => {
 
   /** One process that writes decisions and ends. */
   async function run(decisions: number, options: Partial<FileSinkOptions> = {}): Promise<void> {
-    const trail = auditTrail({ sinks: [fileSink({ path, ...options })], flushMs: 0 })
+    const trail = auditTrail({ sinks: [fileSink({ path, ...options })], flushMs: 0, deadlineMs: 20_000 })
     await trail.ready()
     for (let index = 0; index < decisions; index++) {
       void trail.record(aDecision())

@@ -26,6 +26,7 @@ describe('a trail', () => {
 
   it.each([
     ['a name with blanks', { event: 'token issued' }],
+    ['details without an end', { event: 'x', details: { text: 'x'.repeat(70_000) } }],
     ['what JSON cannot say', { event: 'x', details: { at: Number.NaN } }],
   ])('refuses an event with %s', async (_what, event) => {
     const trail = auditTrail({ sinks: [sinkInto([])] })

@@ -33,7 +33,12 @@ export async function writeTrail(input: WrittenTrailInput): Promise<WrittenTrail
   for (let run = 0; run < runs; run++) {
     const anchors = [fileAnchor({ path: checkpointPath })]
     const sinks = [fileSink({ path, fsync: 'never' })]
-    const trail = auditTrail({ sinks, checkpoints: { key: privateKey, anchors, everyRecords }, ...input.trail })
+    const trail = auditTrail({
+      sinks,
+      deadlineMs: 20_000,
+      checkpoints: { key: privateKey, anchors, everyRecords },
+      ...input.trail,
+    })
     await trail.ready()
     for (let index = 0; index < decisions; index++) void trail.record(aDecision({ requestId: `req_${run}_${index}` }))
     await trail.close()
