@@ -1,39 +1,25 @@
 import { isUtf8 } from 'node:buffer'
-import { canonicalJson } from '@countermark/core'
 import type { AuditRecord, PrivateValue } from './audit-record.ts'
 import { escapeLine } from './bounded-text.ts'
-import { contentHash, lineOf, type SealedMembers } from './seal-record.ts'
+import { lineOf, type SealedMembers } from './seal-record.ts'
 
 /** Longest line that is read. Bytes. */
 export const MAX_LINE_BYTES = 1_048_576
 
 const TYPES: ReadonlySet<unknown> = new Set(['decision', 'outcome', 'event'])
 
-/** A line that is written as it must be, with the content hash of its record. */
-export interface ReadLine {
-  readonly sealed: SealedMembers
-  readonly content: string
-}
-
-/** The record of a line; `undefined` when it is none: see {@link readSealedLine}. */
-export function parseLine(bytes: Buffer): SealedMembers | undefined {
-  return readSealedLine(bytes)?.sealed
-}
-
 /**
  * Reads one line of a trail. `undefined` unless it is, byte for byte, what the writer writes for what it says: a member more, a
  * blank more or another spelling of the same string is no line of ours.
  */
-export function readSealedLine(bytes: Buffer): ReadLine | undefined {
+export function parseLine(bytes: Buffer): SealedMembers | undefined {
   if (bytes.length > MAX_LINE_BYTES || !isUtf8(bytes)) return undefined
   const text = bytes.toString('utf8')
   try {
     const value: unknown = JSON.parse(text)
     const sealed = toSealed(value)
     if (sealed === undefined) return undefined
-    if (isPlainlyCanonical(text, value)) return { sealed, content: contentHash(JSON.stringify(sealed.record)) }
-    if (lineOf(sealed) !== text) return undefined
-    return { sealed, content: contentHash(canonicalJson(sealed.record)) }
+    return isPlainlyCanonical(text, value) || lineOf(sealed) === text ? sealed : undefined
   } catch {
     // Neither JSON nor something that canonical JSON can say: no line of ours.
     return undefined
