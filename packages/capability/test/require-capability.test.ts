@@ -107,6 +107,13 @@ describe('requireCapability', () => {
       expect(await ask({ caller, wanted: 'dns:{zone}:write', request })).toMatchObject({ used: ['dns:zone_123:write'] })
     })
 
+    it('are left as the route declares them for whoever counts', async () => {
+      const request = aRequest({ route: ZONE })
+      expect(await ask({ caller, wanted: 'dns:{zone}:write', request })).toMatchObject({
+        declared: ['dns:{zone}:write'],
+      })
+    })
+
     it.each(['zone_124', '*', 'zone_123:write', '', 'ZONE_123', 'zone_123 '])('cannot be %j instead', async (zone) => {
       const request = aRequest({ route: { ...ZONE, parameters: { zone } } })
       expect(await outcomeOf({ caller, wanted: 'dns:{zone}:write', request })).toBe('insufficient_scope')

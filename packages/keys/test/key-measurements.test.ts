@@ -28,9 +28,23 @@ describe('what a source reports', () => {
     remote.server.answer = text('', {}, 500)
     await remote.idsOf(UNKNOWN)
     expect(failing()).toMatchObject({ value: 1 })
+    const degraded = remote.source.metrics?.find(({ name }) => name === 'degraded')
+    expect([degraded?.labels, degraded?.read?.()]).toEqual([{ dependency: ['keys'] }, 1])
     const total = (result: string): number =>
       remote.environment.observer.total('key_fetches_total', { source: 'partner', result })
     expect([total('ok'), total('status_refused')]).toEqual([1, 1])
+  })
+
+  it('is when keys were last fetched, and not when a fetch failed', async () => {
+    const remote = await openRemote(KINDS.jwks, [servedKey('k1')])
+    const fetchedAt = remote.clock.seconds()
+    await remote.find(KNOWN)
+    remote.clock.advance(10 * SECOND)
+    remote.server.answer = text('', {}, 500)
+    await remote.idsOf(UNKNOWN)
+    const { measurements } = remote.environment.observer
+    const times = measurements.filter(({ name }) => name === 'key_set_fetched_timestamp_seconds')
+    expect(times.map(({ value }) => value)).toEqual([fetchedAt])
   })
 
   it('is each entry that it refused, by reason', async () => {

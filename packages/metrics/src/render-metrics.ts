@@ -3,7 +3,7 @@ import { type Collector, isCollector, type Register } from './collector.ts'
 
 /** A line that holds the place of ours, with the labels that the register gives every metric. */
 const PLACE = /^countermark_place_(\d+)(?:_total)?(?:\{(.*)\})? 0$\n?/gm
-const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="(?:[^"\\]|\\.)*"/g
+const FIRST_LABEL = /^([a-zA-Z_][a-zA-Z0-9_]*)="(?:[^"\\]|\\.)*"/
 
 /**
  * Everything in a register as text for Prometheus: our metrics written here, quickly, all others by prom-client. The same as
@@ -33,6 +33,12 @@ function standIn(ours: readonly Collector[], ask: () => Promise<string>): Promis
 /** A metric's own labels outrank those of the register. */
 function withoutOwn(labels: string, { metric }: Collector): string {
   const own = Object.keys(metric.row.labels)
-  const more = [...labels.matchAll(LABEL)].filter(([, name = '']) => name !== 'le' && !own.includes(name))
-  return more.map(([text]) => text).join(',')
+  const kept: string[] = []
+  let rest = labels
+  for (let match = FIRST_LABEL.exec(rest); match !== null; match = FIRST_LABEL.exec(rest)) {
+    const [text, name = ''] = match
+    if (name !== 'le' && !own.includes(name)) kept.push(text)
+    rest = rest.slice(text.length + 1)
+  }
+  return kept.join(',')
 }
