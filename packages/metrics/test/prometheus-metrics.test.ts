@@ -248,10 +248,24 @@ describe('a register of the application', () => {
 })
 
 describe('an attacker', () => {
+  it('cannot break out of a label', async () => {
+    const { metrics, text } = watch()
+    const open: MetricRow = { ...ROW, name: 'open_total', labels: { kind: { atMost: 8 } } }
+    metrics.described({ checks: [], rows: [open] })
+    for (const kind of ['"} 1\nforged_total{a="', '\\', '\u0085\u2028']) {
+      metrics.measured({ name: 'open_total', kind: 'counter', value: 1, labels: { kind } })
+    }
+    const shown = await text()
+    expect([
+      shown.match(/^forged_total/m),
+      shown.match(/^countermark_open_total{kind="(?:[^"\\\n]|\\.)*"} 1$/gm)?.length,
+    ]).toEqual([null, 3])
+  })
+
   it('cannot add series by ids, paths, codes or keys of its choosing', async () => {
     const { metrics, text } = watch()
     const attack = (round: number): void => {
-      for (let each = 0; each < 5_000; each++) {
+      for (let each = 0; each < 50_000; each++) {
         const name = `x${round}-${each}`
         const decision = aDecision({ code: 'key_unknown', agentId: name, level: 'identified', path: `/${name}` })
         metrics.decided(decision)
