@@ -34,5 +34,5 @@ function isSegment(segment: string): boolean {
 }
 
 function invalid(): Refusal {
-  return new Refusal('token_invalid', 'the subject must be a SPIFFE ID such as spiffe://example.org/agent')
+  return new Refusal('token_invalid', 'the token must name workloads by SPIFFE IDs such as spiffe://example.org/agent')
 }

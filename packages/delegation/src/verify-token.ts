@@ -44,7 +44,7 @@ export async function verifyToken(text: string, rules: TokenRules, environment: 
   const key = await findKey(issuer, keyQuery, environment)
   await verifyIssuerSignature(tokenText, key, 'token_invalid')
   const claims = readTokenClaims(jws.claims, issuer, rules)
-  requireOwnSubject(issuer, claims.subject)
+  requireOwnWorkloads(issuer, claims)
   const token = toVerifiedToken({ claims, jws, issuer, key, keyQuery })
   if (rules.links === undefined || links.length === 0) return token
   return verifyLinks({ token, tokenText, links, rules: rules.links }, environment)
@@ -65,10 +65,13 @@ function findTrustDomain(claims: JsonObject, issuers: TokenRules['issuers']): Is
   return domain === undefined ? undefined : issuers.get(domain)
 }
 
-/** No trust domain names the workloads of another. */
-function requireOwnSubject({ trustDomain }: IssuerSettings, subject: string): void {
-  if (trustDomain === undefined || parseSpiffeId(subject).trustDomain === trustDomain) return
-  throw invalid('must name a workload of its own trust domain')
+/** No trust domain names the workloads of another, neither as subjects nor as those who act for them. */
+function requireOwnWorkloads({ trustDomain }: IssuerSettings, { subject, actor, priorActors }: TokenClaims): void {
+  if (trustDomain === undefined) return
+  const ids = [subject, ...[actor, ...priorActors].map(({ id }) => id)].map(parseSpiffeId)
+  // Without a path an id names the domain itself (SPIFFE-ID section 2.2).
+  if (ids.every((id) => id.trustDomain === trustDomain && id.path !== '')) return
+  throw invalid('must name workloads of its own trust domain, and nobody else')
 }
 
 function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithms }: IssuerSettings): JoseAlgorithm {

@@ -92,6 +92,21 @@ describe('an attacker', () => {
     expect(await callerOf().codeOf({ token: await mint(claims) })).toBe(code)
   })
 
+  it.each<readonly [string, Members]>([
+    ['a workload of another domain', { act: { sub: WORKLOAD } }],
+    ['one that acted before', { act: { sub: 'spiffe://partner.example/a', act: { sub: WORKLOAD } } }],
+    ['one in the name of that domain', { act: { sub: WORKLOAD, iss: 'spiffe://example.org' } }],
+    ['an agent of the registry', { act: { sub: 'agt_buyer' } }],
+    ['the domain itself', { sub: 'spiffe://partner.example' }],
+  ])('cannot have a trust domain name as agent %s', async (_, claims) => {
+    const partner = await createTestIssuer('ES256')
+    const partnerBundle = { keys: partner.jwks.keys.map((key) => ({ ...key, use: 'jwt-svid' })) }
+    const trusted = [spiffe('example.org', { bundle: bundle() }), spiffe('partner.example', { bundle: partnerBundle })]
+    const svid = { iss: undefined, jti: undefined, client_id: undefined, sub: 'spiffe://partner.example/buyer' }
+    const token = await partner.mint({ ...svid, ...claims }, { typ: 'JWT' })
+    expect(await createTokenCaller([], { issuers: trusted }).codeOf({ token })).toBe('token_invalid')
+  })
+
   it('cannot have another issuer’s users named by a trust domain', async () => {
     const issuer = await createTestIssuer('ES256')
     const trusted = [issuer.options(), spiffe('example.org', { bundle: bundle() })]
