@@ -59,12 +59,14 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
     record: (decision) => {
       requireRoom()
       const write = (id: string): UnsealedRecord => decisionRecord(decision, id, rules, undefined)
-      if (decision.refusal !== undefined || isSafeMethod(decision.request.method)) {
+      // What a guard only observes is carried out as well.
+      if (decision.outcome === 'deny' || isSafeMethod(decision.request.method)) {
         latest.remember(decision, writer.add(write))
         return undefined
       }
       if (!writer.wouldTry()) {
-        writer.add((id) => decisionRecord(decision, id, rules, WITHHELD[decision.mode]))
+        const withheld = decision.refusal === undefined ? WITHHELD[decision.mode] : undefined
+        writer.add((id) => decisionRecord(decision, id, rules, withheld))
         throw unavailable('no sink takes records', undefined)
       }
       const { id, durable } = writer.addAndWait(write)

@@ -3,6 +3,7 @@ import { type FileHandle, open, rename } from 'node:fs/promises'
 import { dirname, parse } from 'node:path'
 import type { Clock } from '@countermark/core'
 import type { FoundTrail } from './audit-sink.ts'
+import { type FileLock, lockFile } from './file-lock.ts'
 import { repairTail } from './repair-tail.ts'
 
 /** When lines are on the disk. */
@@ -40,10 +41,13 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
   const { path, fsync, maxBytes, daily, onRotated, clock } = options
   let file: OpenFile | undefined
   let broken: OpenFile | undefined
+  let lock: FileLock | undefined
   const now = (): string => new Date(clock.wallMs()).toISOString()
 
   async function openFile(): Promise<FoundTrail> {
     if (file !== undefined) return {}
+    // Before the end of the file is looked at: a half-written line of a process that runs is no rest of one that died.
+    lock ??= await lockFile(path)
     // One call then writes and makes durable: half the system calls of write and fdatasync.
     const durable = fsync === 'never' ? 0 : constants.O_DSYNC
     const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | durable
@@ -123,6 +127,8 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
     close: async () => {
       await file?.handle.close()
       file = undefined
+      await lock?.release()
+      lock = undefined
     },
   }
 }

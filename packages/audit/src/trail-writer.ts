@@ -1,6 +1,6 @@
 import { type Clock, type Measurement, Unavailable } from '@countermark/core'
 import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
-import type { AuditSink, ChainEnd, FoundTrail } from './audit-sink.ts'
+import type { AuditSink, ChainEnd, FoundTrail, SealedRecord } from './audit-sink.ts'
 import { createChain, newChainName } from './chain.ts'
 import { type CheckpointOptions, createCheckpoints } from './checkpoints.ts'
 import type { UnsealedRecord } from './seal-record.ts'
@@ -125,8 +125,19 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
   }
 
   function distribute(records: readonly UnsealedRecord[]): void {
-    const sealed = records.map(chain.seal)
+    const sealed = records.map(sealOrTell)
     for (const queue of queues) queue.push(sealed)
+  }
+
+  /** A fact that JSON cannot say, from a check of somebody else, must not leave a gap in the chain. */
+  function sealOrTell(record: UnsealedRecord): SealedRecord {
+    try {
+      return chain.seal(record)
+    } catch {
+      // What is wrong with it is not worth a line: it may hold anything.
+      const details = { type: record.record.type }
+      return chain.seal(eventRecord(record.record.id, 'record_unwritable', details, clock.wallMs()))
+    }
   }
 
   async function seal(): Promise<void> {

@@ -37,6 +37,13 @@ describe('a process that is killed under load', () => {
     })
   }
 
+  it('keeps a second process from the same file', async () => {
+    const first = await startServer()
+    await expect(startServer()).rejects.toThrow(`is written by process ${first.pid}`)
+    await first.stop()
+    await (await startServer()).stop()
+  }, 120_000)
+
   /** Sends orders from several clients at once, until the server is gone. Answers with those that were accepted. */
   async function orderUntilKilled(server: StartedProgram, killAfter: number): Promise<ReadonlySet<string>> {
     const port = Number(/port (\d+)/.exec(server.output())?.[1])

@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net'
-import { Refusal } from '@countermark/core'
-import { rawRequest } from '@countermark/testing'
+import { type AgentFact, Refusal } from '@countermark/core'
+import { aRequest, rawRequest } from '@countermark/testing'
 import { type AuditSink, auditTrail, fileSink, type SealedRecord } from '../src/index.ts'
 import { type AuditedApp, FRAMEWORKS, startAuditedApp } from './audited-app.ts'
 import { aDecision } from './written-trail.ts'
@@ -54,6 +54,27 @@ describe('a trail', () => {
     void trail.record(aDecision({ outcome: 'deny', refusal, status: 401, facts: {} }))
     await trail.close()
     expect(kept[1]?.record).toMatchObject({ claimedAgent: 'agt_buyer', code: 'signature_invalid' })
+  })
+
+  it('leaves no gap where a fact cannot be written', async () => {
+    const kept: SealedRecord[] = []
+    const trail = auditTrail({ sinks: [sinkInto(kept)] })
+    const { facts } = aDecision()
+    const agent = { ...facts.agent, scheme: 1n } as unknown as AgentFact
+    void trail.record(aDecision({ facts: { ...facts, agent } }))
+    void trail.record(aDecision())
+    await trail.close()
+    expect(kept.map(({ seq }) => seq)).toEqual([1, 2, 3])
+    expect(kept[1]?.record).toMatchObject({ event: 'record_unwritable', details: { type: 'decision' } })
+  })
+
+  it('waits for the record of an unsafe request that a guard only observes', async () => {
+    const trail = auditTrail({ sinks: [sinkInto([])] })
+    const refusal = new Refusal('signature_invalid', 'does not verify')
+    const request = aRequest({ method: 'POST' })
+    expect(trail.record(aDecision({ outcome: 'observe', mode: 'observe', refusal, request }))).toBeInstanceOf(Promise)
+    expect(trail.record(aDecision({ outcome: 'deny', refusal, request }))).toBeUndefined()
+    await trail.close()
   })
 
   it('says how a request ended once, under the last decision about it', async () => {
