@@ -5,7 +5,7 @@ import { bounded, MAX_TEXT } from './bounded-text.ts'
 import { commitTo } from './commitment.ts'
 import { decisionRecord, type Withheld } from './decision-record.ts'
 import { createLatestDecisions } from './latest-decisions.ts'
-import { metricsOfSinks } from './metric-rows.ts'
+import { metricsOfSinks, TRAIL_METRIC_ROWS } from './metric-rows.ts'
 import { outcomeRecord } from './outcome-record.ts'
 import type { UnsealedRecord } from './seal-record.ts'
 import { createTrailWriter, unavailable } from './trail-writer.ts'
@@ -79,7 +79,7 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
       if (!writer.hasRoom()) reportTo?.(LOST)
       else writer.add((id) => outcomeRecord(decision, outcome, { id, of, atMs: clock.wallMs() }))
     },
-    metrics: metricsOfSinks([...writing.sinks.map(({ name }) => name), LOST.labels.sink]),
+    metrics: metricsOfSinks(TRAIL_METRIC_ROWS, [...writing.sinks.map(({ name }) => name), LOST.labels.sink]),
     reportTo: (report) => {
       reportTo ??= report
     },

@@ -33,6 +33,14 @@ export type { EventStreamOptions } from './events/event-stream-options.ts'
 export { fileAnchor } from './file-anchor.ts'
 export { type FileSinkOptions, fileSink } from './file-sink.ts'
 export type { RecordRuleOptions } from './record-rules.ts'
+export {
+  type ClauseReport,
+  type RegulationName,
+  type RegulationReport,
+  type RegulationReportOptions,
+  regulationReport,
+} from './report/regulation-report.ts'
+export type { TrailSummary } from './report/trail-summary.ts'
 export { type EraseOptions, type Erasure, eraseSubject } from './retention/erase-subject.ts'
 export { fileStore } from './retention/file-store.ts'
 export { type PruneOptions, type Pruning, pruneRecords } from './retention/prune-records.ts'

@@ -4,7 +4,7 @@ import type { LabelValues, MetricRow } from '@countermark/core'
 const SINK: LabelValues = { atMost: 16 }
 
 /** What a trail reports. */
-export const METRIC_ROWS: readonly MetricRow[] = [
+export const TRAIL_METRIC_ROWS: readonly MetricRow[] = [
   {
     name: 'audit_records_total',
     kind: 'counter',
@@ -39,7 +39,21 @@ export const METRIC_ROWS: readonly MetricRow[] = [
   },
 ]
 
-/** The rows with the names of a trail's sinks. */
-export function metricsOfSinks(names: readonly string[]): readonly MetricRow[] {
-  return METRIC_ROWS.map((row) => ('sink' in row.labels ? { ...row, labels: { ...row.labels, sink: names } } : row))
+/** What a stream of events reports. */
+export const EVENT_METRIC_ROWS: readonly MetricRow[] = [
+  { name: 'events_sent_total', kind: 'counter', help: 'Events that a sink took', labels: { sink: SINK } },
+  {
+    name: 'events_dropped_total',
+    kind: 'counter',
+    help: 'Events that a sink did not take in time, and that are lost to it',
+    labels: { sink: SINK },
+  },
+]
+
+/** All of them. */
+export const METRIC_ROWS: readonly MetricRow[] = [...TRAIL_METRIC_ROWS, ...EVENT_METRIC_ROWS]
+
+/** Rows with the names of the sinks that are there. */
+export function metricsOfSinks(rows: readonly MetricRow[], names: readonly string[]): readonly MetricRow[] {
+  return rows.map((row) => ('sink' in row.labels ? { ...row, labels: { ...row.labels, sink: names } } : row))
 }

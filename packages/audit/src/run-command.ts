@@ -1,21 +1,34 @@
 import { parseArgs } from 'node:util'
 import { type Command, type CommandOutput, EXIT } from './command.ts'
+import { eraseCommand } from './erase-command.ts'
+import { pruneCommand } from './prune-command.ts'
+import { reportCommand } from './report-command.ts'
 import { showCommand } from './show-command.ts'
 import { verifyCommand } from './verify-command.ts'
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['verify', verifyCommand],
   ['show', showCommand],
+  ['report', reportCommand],
+  ['erase', eraseCommand],
+  ['prune', pruneCommand],
 ])
 
 const USAGE = `usage:
   countermark-audit verify [--checkpoints FILE]… [--key FILE]… [--partial] [--json] FILE…
   countermark-audit show ID [--checkpoints FILE]… [--key FILE]… [--bundle OUT] FILE…
+  countermark-audit report --regulation sox|hipaa|gdpr|pci [--checkpoints FILE]… [--key FILE]… [--json] FILE…
+  countermark-audit erase --subject USER [--log FILE] FILE…
+  countermark-audit prune --keep CLASS=DAYS… [--log FILE] FILE…
 
   --checkpoints FILE  signed checkpoints, as fileAnchor writes them
   --key FILE          public Ed25519 key that signs them, in PEM or as a JWK
   --partial           older files were taken away on purpose
   --bundle OUT        write the evidence of the decision as one JSON file
+  --keep CLASS=DAYS   how long records of a class of data are kept; event and * stand for events and everything else
+  --log FILE          where erasing and pruning are recorded, instead of behind the last file
+
+erase and prune change files: take finished ones, or stop the process that writes them
 
 exit codes: 0 nothing was altered, 1 tampered, 2 usage or unreadable
 `
@@ -43,5 +56,9 @@ const OPTIONS = {
   bundle: { type: 'string' },
   partial: { type: 'boolean' },
   json: { type: 'boolean' },
+  regulation: { type: 'string' },
+  subject: { type: 'string' },
+  keep: { type: 'string', multiple: true },
+  log: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const

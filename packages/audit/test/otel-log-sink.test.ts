@@ -41,7 +41,7 @@ describe('a record as an OpenTelemetry log', () => {
         chain: 'c',
         count: 1,
         values: { user: 'user_7', address: '192.0.2.7' },
-        change: (record) => ({ ...record, decision: 'deny', code: 'scope_missing', status: 403 }),
+        change: (record) => ({ ...record, decision: 'deny', code: 'insufficient_scope', status: 403 }),
       }),
     )
     const [log] = await exported()
@@ -55,7 +55,7 @@ describe('a record as an OpenTelemetry log', () => {
       'client.address': '192.0.2.7',
       'user.id': 'user_7',
       'countermark.agent': 'agt_assistant',
-      'countermark.code': 'scope_missing',
+      'countermark.code': 'insufficient_scope',
       'countermark.request_id': 'req_c-1',
       'countermark.seq': 1,
     })

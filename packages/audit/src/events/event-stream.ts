@@ -1,6 +1,7 @@
-import type { Decision, Environment, MetricRow, Observer } from '@countermark/core'
+import type { Decision, Environment, Observer } from '@countermark/core'
 import { newChainName } from '../chain.ts'
 import { decisionRecord } from '../decision-record.ts'
+import { EVENT_METRIC_ROWS, metricsOfSinks } from '../metric-rows.ts'
 import { outcomeRecord } from '../outcome-record.ts'
 import type { UnsealedRecord } from '../seal-record.ts'
 import { createEventQueue } from './event-queue.ts'
@@ -56,7 +57,10 @@ export function eventStream(options: EventStreamOptions): EventStream {
   }
 
   return {
-    metrics: metricsOf(sinks.map(({ name }) => name)),
+    metrics: metricsOfSinks(
+      EVENT_METRIC_ROWS,
+      sinks.map(({ name }) => name),
+    ),
     reportTo: (tell) => {
       report ??= tell
     },
@@ -75,17 +79,4 @@ export function eventStream(options: EventStreamOptions): EventStream {
       await Promise.all(queues.map((queue) => queue.close()))
     },
   }
-}
-
-function metricsOf(sinks: readonly string[]): readonly MetricRow[] {
-  const labels = { sink: sinks }
-  return [
-    { name: 'events_sent_total', kind: 'counter', help: 'Events that a sink took', labels },
-    {
-      name: 'events_dropped_total',
-      kind: 'counter',
-      help: 'Events that a sink did not take in time, and that are lost to it',
-      labels,
-    },
-  ]
 }
