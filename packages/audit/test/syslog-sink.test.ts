@@ -28,9 +28,11 @@ function counting(sink: AuditSinkUnderTest['sink']): {
   readonly sent: () => number
 } {
   let sent = 0
+  const seen = new WeakSet<object>()
   const append: AuditSinkUnderTest['sink']['append'] = async (records) => {
     await sink.append(records)
-    sent += records.length
+    sent += records.filter((record) => !seen.has(record)).length
+    for (const record of records) seen.add(record)
   }
   return { sink: { ...sink, append }, sent: () => sent }
 }

@@ -14,19 +14,40 @@ export interface SerialSinkParts<Placed extends PlacedRecord> {
 /** A sink that can be closed. */
 export type ClosableSink<Placed extends PlacedRecord> = RecordSink<Placed> & Required<Pick<RecordSink<Placed>, 'close'>>
 
-/** A sink that writes one batch after the other, so that calls that overlap keep their order, and nothing once closed. */
+/** Whoever does not wait for answers is refused before memory is full. */
+const MAX_WAITING = 16
+
+/**
+ * A sink that writes one batch after the other, so that calls that overlap keep their order, and nothing once closed. A batch
+ * that its caller gave up waiting for goes on all the same: when its records come again they are written once.
+ */
 export function createSerialSink<Placed extends PlacedRecord>(parts: SerialSinkParts<Placed>): ClosableSink<Placed> {
   const { name, durable, write, ready } = parts
+  const written = new WeakSet<Placed>()
+  let waiting = 0
   let underWay: Promise<unknown> = Promise.resolve()
   let closing: Promise<void> | undefined
+
+  async function writeNew(records: readonly Placed[]): Promise<void> {
+    const fresh = records.filter((record) => !written.has(record))
+    if (fresh.length === 0) return
+    await write(fresh)
+    for (const record of fresh) written.add(record)
+  }
+
   return {
     name,
     durable,
     ...(ready === undefined ? {} : { ready }),
     append: async (records) => {
       if (closing !== undefined) throw new Error('the sink is closed')
-      if (records.length === 0) return
-      const writing = underWay.then(() => write(records))
+      if (waiting >= MAX_WAITING) throw new Error('the sink is still busy with earlier records')
+      waiting += 1
+      const writing = underWay
+        .then(() => writeNew(records))
+        .finally(() => {
+          waiting -= 1
+        })
       // Whoever appended hears of a failure; the next batch is tried all the same.
       underWay = writing.catch(() => undefined)
       await writing
