@@ -1,14 +1,7 @@
-import type { LabelValues, MetricRow } from '@countermark/core'
+import { degradedRow, type LabelValues, type MetricRow } from '@countermark/core'
 
 /** Kinds of stores that one process may name. */
 const STORE: LabelValues = { atMost: 8 }
-
-const DEGRADED: Pick<MetricRow, 'name' | 'kind' | 'help' | 'initial'> = {
-  name: 'degraded',
-  kind: 'gauge',
-  help: 'Whether a dependency does not answer as it should (1) or does (0)',
-  initial: 0,
-}
 
 /** What taking from budgets reports. */
 export const BUDGET_METRIC_ROWS: readonly MetricRow[] = [
@@ -21,7 +14,7 @@ export const BUDGET_METRIC_ROWS: readonly MetricRow[] = [
 ]
 
 /** What a store of budgets in Redis reports. */
-export const REDIS_BUDGET_METRIC_ROWS: readonly MetricRow[] = [{ ...DEGRADED, labels: { dependency: ['budgets'] } }]
+export const REDIS_BUDGET_METRIC_ROWS: readonly MetricRow[] = [degradedRow(['budgets'])]
 
 /** What answering repeated requests reports. */
 export const IDEMPOTENCY_METRIC_ROWS: readonly MetricRow[] = [
@@ -37,7 +30,7 @@ export const IDEMPOTENCY_METRIC_ROWS: readonly MetricRow[] = [
 ]
 
 /** What a store of answers in Redis reports. */
-export const REDIS_ANSWER_METRIC_ROWS: readonly MetricRow[] = [{ ...DEGRADED, labels: { dependency: ['idempotency'] } }]
+export const REDIS_ANSWER_METRIC_ROWS: readonly MetricRow[] = [degradedRow(['idempotency'])]
 
 /** Everything that this package reports. */
 export const METRIC_ROWS: readonly MetricRow[] = [

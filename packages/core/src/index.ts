@@ -47,7 +47,14 @@ export {
 export { createHeaderFields, type HeaderFields } from './header-fields.ts'
 export { type ImportedKey, type ImportOptions, importPublicKey } from './key-import.ts'
 export type { KeyMaterial } from './key-material.ts'
-export { type GuardMetrics, type LabelValues, type MetricRow, nameLabels, readMetrics } from './metric-row.ts'
+export {
+  degradedRow,
+  type GuardMetrics,
+  type LabelValues,
+  type MetricRow,
+  nameLabels,
+  readMetrics,
+} from './metric-row.ts'
 export { isMisconfigured, Misconfigured, type MisconfiguredCode } from './misconfigured.ts'
 export type { CheckTiming, Decision, Measured, Measurement, Observer, Outcome, Recorder } from './observer.ts'
 export {

@@ -31,6 +31,17 @@ export interface GuardMetrics {
   readonly rows: readonly MetricRow[]
 }
 
+/** Whether a dependency answers: one metric, whichever package depends on it. */
+export function degradedRow(dependency: LabelValues): MetricRow {
+  return {
+    name: 'degraded',
+    kind: 'gauge',
+    help: 'Whether a dependency does not answer as it should (1) or does (0)',
+    labels: { dependency },
+    ...('atMost' in dependency ? {} : { initial: 0 }),
+  }
+}
+
 /** The rows with the values of labels that only an instance knows, such as the name of a store. */
 export function nameLabels(rows: readonly MetricRow[], values: Readonly<Record<string, string>>): readonly MetricRow[] {
   return rows.map((row) => {

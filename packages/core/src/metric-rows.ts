@@ -1,4 +1,4 @@
-import type { MetricRow } from './metric-row.ts'
+import { degradedRow, type MetricRow } from './metric-row.ts'
 
 /** Values of the `check` label that are no check: the parts of the guard itself that can refuse. */
 export const GUARD_PARTS: readonly string[] = ['request', 'open', 'level', 'recorder']
@@ -32,10 +32,5 @@ export const METRIC_ROWS: readonly MetricRow[] = [
     help: 'Challenges left out of an answer because writing them failed',
     labels: { check: { atMost: MAX_CHECKS } },
   },
-  {
-    name: 'degraded',
-    kind: 'gauge',
-    help: 'Whether a dependency does not answer as it should (1) or does (0)',
-    labels: { dependency: { atMost: 16 } },
-  },
+  degradedRow({ atMost: 16 }),
 ]

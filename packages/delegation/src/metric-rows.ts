@@ -1,29 +1,13 @@
-import type { LabelValues, MetricRow } from '@countermark/core'
+import { degradedRow, type LabelValues, type MetricRow } from '@countermark/core'
+import { OUTBOUND_REASONS } from '@countermark/outbound'
 
-const FAILURES = [
-  ...['url_refused', 'address_refused', 'dns_failed', 'connection_failed', 'deadline_exceeded', 'redirected'],
-  ...[
-    'status_refused',
-    'content_type_refused',
-    'too_large',
-    'too_deep',
-    'malformed',
-    'over_budget',
-    'closed',
-    'failed',
-  ],
-] as const
+/** Why a fetch failed; `failed` is an error that is not of ours. */
+const FAILURES: readonly string[] = [...OUTBOUND_REASONS, 'failed']
 
 const DOCUMENT: LabelValues = ['issuer_keys', 'status_list', 'introspection']
 
-const DEGRADED: Pick<MetricRow, 'name' | 'kind' | 'help'> = {
-  name: 'degraded',
-  kind: 'gauge',
-  help: 'Whether a dependency does not answer as it should (1) or does (0)',
-}
-
 /** Whether revocations can be asked for or heard of. */
-export const REVOCATION_SERVICE_ROW: MetricRow = { ...DEGRADED, labels: { dependency: ['revocation'] } }
+export const REVOCATION_SERVICE_ROW: MetricRow = degradedRow(['revocation'])
 
 /** What a list of revocations can tell about itself. */
 export const APPLIED_METRIC_ROW: MetricRow = {
@@ -84,7 +68,7 @@ export const TOKEN_METRIC_ROWS: readonly MetricRow[] = [
     help: "When one of the issuers' documents was last fetched",
     labels: { document: DOCUMENT },
   },
-  { ...DEGRADED, labels: { dependency: ['issuer'] } },
+  degradedRow(['issuer']),
 ]
 
 /** Everything that this package reports. */

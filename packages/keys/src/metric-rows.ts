@@ -1,21 +1,11 @@
-import type { LabelValues, MetricRow } from '@countermark/core'
+import { degradedRow, type LabelValues, type MetricRow } from '@countermark/core'
+import { OUTBOUND_REASONS } from '@countermark/outbound'
 
 /** Sources of keys that one process may name. */
 const SOURCE: LabelValues = { atMost: 32 }
 
-const FAILURES = [
-  ...['url_refused', 'address_refused', 'dns_failed', 'connection_failed', 'deadline_exceeded', 'redirected'],
-  ...[
-    'status_refused',
-    'content_type_refused',
-    'too_large',
-    'too_deep',
-    'malformed',
-    'over_budget',
-    'closed',
-    'failed',
-  ],
-] as const
+/** Why a fetch failed; `failed` is an error that is not of ours. */
+const FAILURES: readonly string[] = [...OUTBOUND_REASONS, 'failed']
 
 const REFUSED_ENTRIES = ['malformed', 'key_invalid', 'key_id_invalid', 'key_shared', 'agent_foreign'] as const
 
@@ -63,11 +53,5 @@ export const METRIC_ROWS: readonly MetricRow[] = [
     help: 'When keys were last fetched; time() minus it is the age of the set',
     labels: { source: SOURCE },
   },
-  {
-    name: 'degraded',
-    kind: 'gauge',
-    help: 'Whether a dependency does not answer as it should (1) or does (0)',
-    labels: { dependency: ['keys'] },
-    initial: 0,
-  },
+  degradedRow(['keys']),
 ]

@@ -2,7 +2,13 @@ export type { FetchedResponse, FetchFunction } from './fetch-transport.ts'
 export { createFetcher, type Fetcher, type JsonDocument, type TextDocument } from './fetcher.ts'
 export { FETCHER_OPTIONS, type FetcherOptions } from './fetcher-options.ts'
 export { isGlobalAddress } from './global-address.ts'
-export { isOutboundError, type OutboundDetails, OutboundError, type OutboundReason } from './outbound-error.ts'
+export {
+  isOutboundError,
+  OUTBOUND_REASONS,
+  type OutboundDetails,
+  OutboundError,
+  type OutboundReason,
+} from './outbound-error.ts'
 export {
   type CacheContext,
   type CacheEvent,

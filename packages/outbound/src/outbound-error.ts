@@ -1,18 +1,22 @@
 /** Why something could not be had from elsewhere. A closed set, fit for a metric label. */
-export type OutboundReason =
-  | 'url_refused'
-  | 'address_refused'
-  | 'dns_failed'
-  | 'connection_failed'
-  | 'deadline_exceeded'
-  | 'redirected'
-  | 'status_refused'
-  | 'content_type_refused'
-  | 'too_large'
-  | 'too_deep'
-  | 'malformed'
-  | 'over_budget'
-  | 'closed'
+export const OUTBOUND_REASONS = [
+  'url_refused',
+  'address_refused',
+  'dns_failed',
+  'connection_failed',
+  'deadline_exceeded',
+  'redirected',
+  'status_refused',
+  'content_type_refused',
+  'too_large',
+  'too_deep',
+  'malformed',
+  'over_budget',
+  'closed',
+] as const
+
+/** One of {@link OUTBOUND_REASONS}. */
+export type OutboundReason = (typeof OUTBOUND_REASONS)[number]
 
 const OUTBOUND_ERROR = Symbol.for('countermark.outbound-error')
 

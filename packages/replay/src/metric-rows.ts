@@ -1,4 +1,4 @@
-import type { LabelValues, MetricRow } from '@countermark/core'
+import { degradedRow, type LabelValues, type MetricRow } from '@countermark/core'
 
 /** Kinds of stores that one process may name. */
 const STORE: LabelValues = { atMost: 8 }
@@ -45,13 +45,7 @@ export const REDIS_METRIC_ROWS: readonly MetricRow[] = [
     help: "How far the store's clock is ahead of ours",
     labels: { store: ['redis'] },
   },
-  {
-    name: 'degraded',
-    kind: 'gauge',
-    help: 'Whether a dependency does not answer as it should (1) or does (0)',
-    labels: { dependency: ['replay'] },
-    initial: 0,
-  },
+  degradedRow(['replay']),
 ]
 
 /** Everything that this package reports. */
