@@ -15,7 +15,7 @@ import { parseCompactJws } from './compact-jws.ts'
 import { readKeyBinding } from './key-binding.ts'
 import { requireNames, requireTexts } from './option-lists.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
-import { type JsonObject, ownMember } from './strict-json.ts'
+import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
 import { isTime } from './token-times.ts'
 import { LINK_TYPE, SEPARATOR } from './verify-links.ts'
 
@@ -95,7 +95,7 @@ function readLast(token: string): LastPiece {
   const binding = readKeyBinding(claims, true)
   if (!('thumbprint' in binding)) throw invalid('token must be bound to a key by jwk, kid or jkt')
   const act = ownMember(claims, 'act')
-  const holder = type === LINK_TYPE || typeof act !== 'object' || act === null ? claims : (act as JsonObject)
+  const holder = type === LINK_TYPE || !isJsonObject(act) ? claims : act
   const [agentId, expiresAt] = [ownMember(holder, 'sub'), ownMember(claims, 'exp')]
   if (typeof agentId !== 'string' || !isTime(expiresAt)) throw invalid('token must say who acts, and until when')
   return { thumbprint: binding.thumbprint, agentId, expiresAt }

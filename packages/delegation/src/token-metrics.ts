@@ -12,7 +12,7 @@ export interface MeasuredTokens {
 }
 
 /** What a check of tokens reports, with its issuers, its list of revocations and its source of agents. */
-export function describeTokens({ issuers, remembered, acceptance }: MeasuredTokens): readonly MetricRow[] {
+export function tokenMetrics({ issuers, remembered, acceptance }: MeasuredTokens): readonly MetricRow[] {
   const { revocations, agents } = acceptance
   const isUntold = ({ statusLists, introspection }: IssuerSettings): boolean =>
     statusLists?.isFailing() === true || introspection?.isFailing() === true

@@ -16,7 +16,7 @@ import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } f
 import { stateIssuer } from './issuer-options.ts'
 import { type PresentedToken, readPresentedToken } from './presented-token.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
-import { describeTokens } from './token-metrics.ts'
+import { tokenMetrics } from './token-metrics.ts'
 import type { DelegationFacts } from './verified-token.ts'
 import { verifyToken } from './verify-token.ts'
 
@@ -41,7 +41,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       adds: ['agent', 'delegation'],
       settings: { ...stateSettings(options, STATED_OPTIONS), issuers: options.issuers.map(stateIssuer) },
       metadata,
-      metrics: describeTokens({ issuers: [...tokens.issuers.values()], remembered, acceptance }),
+      metrics: tokenMetrics({ issuers: [...tokens.issuers.values()], remembered, acceptance }),
       challenge: (context) => writeTokenChallenge(context, challenge),
       inspect: requireSignatureFirst,
     },

@@ -195,7 +195,7 @@ function validOptions(options: VerifySignatureOptions): Settings {
 function refuseOptionsOfForms(options: VerifySignatureOptions): void {
   if (typeof options !== 'object' || options === null) return
   const stray = Object.keys(options).find(
-    (name) => !OPTIONS.includes(name) && (HTTP_SIGNATURES_OPTIONS as readonly string[]).includes(name),
+    (name) => !OPTIONS.includes(name) && HTTP_SIGNATURES_OPTIONS.some((option) => option === name),
   )
   if (stray === undefined) return
   const fix = `write accept: [httpSignatures({ ${stray} })]`
