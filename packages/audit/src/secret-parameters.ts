@@ -51,7 +51,7 @@ export function secretParameters(names: readonly string[]): SecretParameters {
   }
 }
 
-const PAIR = /([?&;])([^=&;]*)=([^&;]*)/g
+const PAIR = /([?&;])([^?=&;]*)=([^&;]*)/g
 
 /** `access%5Ftoken` is `access_token` to whoever parses the query. */
 function plainName(written: string): string {
