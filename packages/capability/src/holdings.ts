@@ -18,7 +18,7 @@ export interface Holdings {
   readonly covers: (wanted: WantedScope) => boolean
   /** Whether the token alone does, with every piece of its chain; `false` without one. */
   readonly tokenCovers: (wanted: WantedScope) => boolean
-  /** Unix milliseconds: when a duration among the scopes ends the token. */
+  /** Unix milliseconds: when the token ends, or a duration among the scopes ends it. */
   readonly endsAtMs: number
   /** The caller's address must lie in every one of them. */
   readonly networks: readonly IpNetwork[]
@@ -66,6 +66,8 @@ function collectHoldings({ agent, delegation }: Holder, rules: CapabilityRules):
   const registered = stated.length === 0 && isRequired ? [NOTHING] : stated
   const lists = [...pieces.map(({ list }) => list), ...registered]
   const ends = pieces.map(({ list, issuedAt }) => issuedAt + shortestOf([list, ...registered]))
+  // A handler may hold what it knows of the caller for longer than the token lives.
+  if (delegation !== undefined) ends.push(delegation.expiresAt)
   const tokenCovers = (wanted: WantedScope): boolean =>
     pieces.length > 0 && pieces.every(({ list }) => list.covers(wanted))
   return {
@@ -134,7 +136,8 @@ function createGroupFinder({ agent, delegation }: Holder, rules: CapabilityRules
  */
 export function requireUnrestricted(holdings: Holdings, { context, nowMs }: Pick<Asking, 'context' | 'nowMs'>): void {
   const { endsAtMs, isUnclear, networks } = holdings
-  if (!(nowMs < endsAtMs)) throw new Refusal('token_expired', 'a scope with a duration has ended the token')
+  if (!(nowMs < endsAtMs))
+    throw new Refusal('token_expired', 'the token has ended, or a scope with a duration has ended it')
   if (isUnclear) {
     throw new Refusal('constraint_unknown', 'what was granted is restricted in a way that is not understood here')
   }
