@@ -56,21 +56,24 @@ interface KnownHeader {
 
 const RULES = { maxLength: 4096, code: 'dpop_proof_invalid', noun: 'DPoP proof', allowedKeyMember: 'jwk' } as const
 const MAX_KEYS = 10_000
+/** Headers that are longer on average are fewer: whoever makes proofs writes into them what it likes. */
+const CHARACTERS_EACH = 512
 const MAX_TEXT = 256
 
 /** Makes the verifier of DPoP proofs for one guard. */
 export function createDpopProofs(rules: DpopProofRules): DpopProofs {
-  const headers = new LRUCache<string, KnownHeader>({ max: MAX_KEYS })
+  const headers = new LRUCache<string, KnownHeader>({ max: MAX_KEYS, maxSize: MAX_KEYS * CHARACTERS_EACH })
   const reading = { ...RULES, findHeader: (headerText: string) => headers.get(headerText)?.header }
   return {
     verify: (text, expected, environment) => {
       const jws = parseCompactJws(text, reading)
-      const known = headers.get(jws.headerText)
+      const { headerText } = jws
+      const known = headers.get(headerText)
       const key = known?.key ?? readKey(jws, expected, rules)
       requireKey(key.thumbprint, expected)
       const proof = readClaims(jws, key.thumbprint, expected)
       if (!verifyJwsSignature(key, jws, environment)) throw invalid('does not verify')
-      if (known === undefined) headers.set(jws.headerText, { header: headerOf(jws), key })
+      if (known === undefined) headers.set(headerText, { header: headerOf(jws), key }, { size: headerText.length })
       return proof
     },
   }

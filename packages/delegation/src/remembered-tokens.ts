@@ -3,6 +3,7 @@ import { type Environment, isThenable, Unavailable } from '@countermark/core'
 import { LRUCache } from 'lru-cache'
 import type { IssuerKey } from './issuer-key.ts'
 import { createCounters } from './measurements.ts'
+import { MAX_TOKEN_LENGTH } from './presented-token.ts'
 import type { VerifiedToken } from './verified-token.ts'
 
 /** Tokens that verified, for one verifier. */
@@ -16,6 +17,8 @@ export interface RememberedTokens {
 export type VerifyAnew = (text: string, environment: Environment) => Promise<VerifiedToken>
 
 const MAX_UNDER_WAY = 256
+/** What a token may weigh on average before fewer are remembered: whoever may hand on makes as many as it likes. */
+const CHARACTERS_EACH = 2048
 
 /**
  * Puts a memory in front of verification. Each verifier has its own, so that what one of them was told to accept means
@@ -23,7 +26,7 @@ const MAX_UNDER_WAY = 256
  * Callers of one token share one verification, and refusals are not remembered.
  */
 export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number): RememberedTokens {
-  const memory = maxTokens === 0 ? undefined : new LRUCache<string, VerifiedToken>({ max: maxTokens })
+  const memory = maxTokens === 0 ? undefined : createMemory(maxTokens)
   const underWay = new Map<string, Promise<VerifiedToken>>()
   const counters = createCounters('delegation_tokens_total', 'result', [
     'remembered',
@@ -47,7 +50,7 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
     }
     verification.then(
       (token) => {
-        memory?.set(key, token)
+        memory?.set(key, token, { size: text.length })
         land('verified')
       },
       () => land('refused'),
@@ -74,4 +77,9 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
       return recall(current) ?? start(key, text, environment)
     },
   }
+}
+
+function createMemory(maxTokens: number): LRUCache<string, VerifiedToken> {
+  // At least one token of any length.
+  return new LRUCache({ max: maxTokens, maxSize: Math.max(maxTokens * CHARACTERS_EACH, MAX_TOKEN_LENGTH) })
 }

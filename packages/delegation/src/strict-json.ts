@@ -1,6 +1,7 @@
 /** How much JSON is read. */
 export interface StrictJsonRules {
   readonly maxDepth: number
+  /** Members, objects and lists together: what costs memory beyond its text. */
   readonly maxMembers: number
 }
 
@@ -44,12 +45,12 @@ function checkMembers(text: string, rules: StrictJsonRules): void {
   let members = 0
   for (const match of text.matchAll(TOKEN)) {
     const token = match[0]
-    if (token === '{' || token === '[') open.push(new Set())
+    const isOpening = token === '{' || token === '['
+    const isMember = token.startsWith('"') && isName(text, match.index + token.length)
+    if (isOpening) open.push(new Set())
+    else if (isMember) addName(open.at(-1), token)
     else if (token === '}' || token === ']') open.pop()
-    else if (isName(text, match.index + token.length)) {
-      addName(open.at(-1), token)
-      members++
-    }
+    if (isOpening || isMember) members++
     if (open.length > rules.maxDepth || members > rules.maxMembers) throw new AmbiguousJson('the JSON is too large')
   }
 }

@@ -89,6 +89,14 @@ describe('a token that was verified', () => {
     expect(isThenable(caller.answer({ token: tokens[0] ?? '' }))).toBe(true)
   })
 
+  it('makes room by its length, too: whoever hands on makes tokens as long as may be, and as many', async () => {
+    const caller = createTokenCaller([issuer()], { rememberedTokens: 10 })
+    const note = 'x'.repeat(5000)
+    const tokens = await Promise.all([1, 2, 3, 4].map((jti) => issuer().mint({ jti: `dlg_${jti}`, note })))
+    for (const token of tokens) await caller.answer({ token })
+    expect(tokens.map((token) => isThenable(caller.answer({ token })))).toEqual([true, true, false, false])
+  })
+
   it('may be verified anew each time', async () => {
     const caller = createTokenCaller([issuer()], { rememberedTokens: 0 })
     const token = await issuer().mint()

@@ -48,6 +48,7 @@ describe('strict JSON', () => {
 
   it('refuses what nests too deep or holds too much', () => {
     expect(() => parseStrictJson(`${'['.repeat(33)}${']'.repeat(33)}`)).toThrow(AmbiguousJson)
+    expect(() => parseStrictJson(`[${Array.from({ length: 512 }, () => '[]').join()}]`)).toThrow(AmbiguousJson)
     const members = Array.from({ length: 513 }, (_, index) => `"m${index}":0`).join()
     expect(() => parseStrictJson(`{${members}}`)).toThrow(AmbiguousJson)
   })
