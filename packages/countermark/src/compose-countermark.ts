@@ -99,18 +99,21 @@ export function composeCountermark<Handler extends object>(
   })
 }
 
-interface DelegationInput extends Pick<CountermarkOptions, 'delegation' | 'replay'> {
+interface DelegationInput extends Pick<CountermarkOptions, 'delegation' | 'replay' | 'keys'> {
   readonly resourceMetadata: string
 }
 
 function createDelegation({
   delegation,
+  keys,
   replay,
   resourceMetadata,
 }: DelegationInput): Check<object, DelegationFacts> | undefined {
   if (delegation === undefined) return undefined
   const { dpop, offline, ...rest } = delegation
   return verifyDelegation({
+    // Who is suspended where keys come from, or limited, is so without a signature, too, and in the middle of a chain.
+    ...(rest.agents === undefined ? { agents: keys, unknownAgents: 'accept' } : {}),
     ...rest,
     resourceMetadata,
     ...(dpop === undefined ? {} : { dpop: { ...dpop, store: replay } }),

@@ -23,6 +23,7 @@ import { SEPARATOR } from './verify-links.ts'
 export interface AcceptanceRules extends PossessionRules {
   readonly clockSkewSeconds: number
   readonly agents: KeySource | undefined
+  readonly unknownAgents: 'refuse' | 'accept'
   readonly revocations: Revocations | undefined
 }
 
@@ -63,12 +64,12 @@ function requireActor(
   rules: AcceptanceRules,
   environment: Environment,
 ): AgentFact | Promise<AgentFact> {
-  const { agents } = rules
+  const { agents, unknownAgents } = rules
   if (call.agent !== undefined && call.proof !== undefined) {
     requireSigner(token, call)
     const signer = call.agent
     if (agents === undefined) return signer
-    return after(requireKnownHops(token.hops.slice(1), agents, environment), () => signer)
+    return after(requireKnownHops(token.hops.slice(1), { agents, unknownAgents }, environment), () => signer)
   }
   return after(requireUnsigned(token, possession, rules, environment), (agent) => strongerOf(agent, call.agent))
 }
@@ -77,7 +78,7 @@ function requireActor(
 function requireUnsigned(
   token: VerifiedToken,
   possession: Possession,
-  { agents }: AcceptanceRules,
+  { agents, unknownAgents }: AcceptanceRules,
   environment: Environment,
 ): AgentFact | Promise<AgentFact> {
   const { agentId, hops, isHandedOn } = token
@@ -89,7 +90,8 @@ function requireUnsigned(
   const proven = isHandedOn ? requireKnownKey(acting, agents, environment) : undefined
   return after(proven, () => {
     if (agents === undefined) return toAgent(agentId, possession, undefined)
-    return after(requireKnownHops(hops, agents, environment), (record) => toAgent(agentId, possession, record))
+    const record = requireKnownHops(hops, { agents, unknownAgents }, environment)
+    return after(record, (known) => toAgent(agentId, possession, known))
   })
 }
 

@@ -44,8 +44,10 @@ export interface VerifyDelegationOptions {
   readonly dpop?: DpopOptions
   /** Where client certificates are seen. @default 'connection' */
   readonly clientCertificate?: CertificateSource
-  /** Who is known: every agent of a chain must be. @default whomever the issuer names */
+  /** Who is known: a suspended agent, or a revoked key, ends a chain wherever it stands in it. @default nobody is looked up */
   readonly agents?: KeySource
+  /** What counts of agents that `agents` does not know. @default 'refuse' */
+  readonly unknownAgents?: 'refuse' | 'accept'
   /** What was revoked here. @default nothing */
   readonly revocations?: Revocations
   /** Take links that agents sign themselves. @default not taken */
@@ -72,13 +74,14 @@ export interface DelegationSettings {
 
 const KNOWN = [
   ...['issuers', 'audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'dpop', 'clientCertificate'],
-  ...['agents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata', 'rememberedTokens'],
+  ...['agents', 'unknownAgents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds'],
+  ...['resourceMetadata', 'rememberedTokens'],
 ]
 
 /** Options that the configuration hash is made of: nothing that may hold a secret, such as `dpop.nonceSecret`. */
 export const STATED_OPTIONS: readonly (keyof VerifyDelegationOptions)[] = [
   ...(['audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'clientCertificate', 'agents'] as const),
-  ...(['offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata'] as const),
+  ...(['unknownAgents', 'offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata'] as const),
 ]
 
 /**
@@ -134,6 +137,7 @@ function readAcceptance(
   agents: KeySource | undefined,
 ): AcceptanceRules {
   const { requirePoP = true, httpSignatureForJkt = false, clockSkewSeconds = 30, revocations } = options
+  const { unknownAgents = 'refuse' } = options
   if (revocations !== undefined && typeof revocations?.covers !== 'function') {
     throw new Misconfigured('ERR_OPTION_INVALID', 'revocations must come from createRevocations()')
   }
@@ -144,6 +148,7 @@ function readAcceptance(
     findCertificateHash: createCertificateHashes(options.clientCertificate ?? 'connection'),
     clockSkewSeconds: requireNumber('clockSkewSeconds', clockSkewSeconds, { min: 0, max: 300 }),
     agents,
+    unknownAgents: requireWord('unknownAgents', unknownAgents, ['refuse', 'accept']),
     revocations,
   }
 }

@@ -2,20 +2,26 @@ import { type AgentKey, type AgentRecord, type Environment, type KeySource, Refu
 import { after } from './after.ts'
 import type { Hop } from './verified-token.ts'
 
+/** Who knows agents, and what counts of those it does not know. */
+export interface KnownAgents {
+  readonly agents: KeySource
+  readonly unknownAgents: 'refuse' | 'accept'
+}
+
 /**
- * Refuses a chain in which somebody is unknown to the source of agents, suspended, or acts with a key that was revoked.
- * Answers with the record of the first.
+ * Refuses a chain in which somebody is suspended, acts with a key that was revoked, or is unknown to the source of agents
+ * where all must be known. Answers with the record of the first; `undefined` for one that may be unknown.
  * @throws {@link Refusal} `actor_unauthorized`, `agent_suspended`, `key_revoked`
  */
 export function requireKnownHops(
   hops: readonly Hop[],
-  agents: KeySource,
+  known: KnownAgents,
   environment: Environment,
 ): AgentRecord | undefined | Promise<AgentRecord | undefined> {
   const [hop, ...others] = hops
   if (hop === undefined) return undefined
-  return after(findRecord(hop, agents, environment), (record) =>
-    after(requireKnownHops(others, agents, environment), () => record),
+  return after(findRecord(hop, known, environment), (record) =>
+    after(requireKnownHops(others, known, environment), () => record),
   )
 }
 
@@ -37,12 +43,15 @@ export function requireKnownKey(
 
 function findRecord(
   { agentId, thumbprint }: Hop,
-  agents: KeySource,
+  { agents, unknownAgents }: KnownAgents,
   environment: Environment,
-): AgentRecord | Promise<AgentRecord> {
+): AgentRecord | undefined | Promise<AgentRecord | undefined> {
+  const mayBeUnknown = unknownAgents === 'accept'
+  if (agentId === undefined && mayBeUnknown) return undefined
   if (agentId === undefined) throw unknown()
   return after(agents.findKeys({ agentId }, environment), (keys: readonly AgentKey[]) => {
     const record = keys[0]?.agent
+    if (record === undefined && mayBeUnknown) return undefined
     if (record === undefined || record.id !== agentId) throw unknown()
     if (record.state !== 'active') throw new Refusal('agent_suspended', 'an agent of the chain may not act at present')
     if (keys.some((key) => key.thumbprint === thumbprint && key.state === 'revoked')) {

@@ -1,5 +1,6 @@
 import { type AgentKey, type AgentRecord, Unavailable } from '@countermark/core'
 import { agentKeyOf, createTestAgent, type TestAgent } from '@countermark/testing'
+import type { VerifyDelegationOptions } from '../src/index.ts'
 import { useOneIssuer } from './one-issuer.ts'
 import { createTokenCaller, signedBy } from './token-call.ts'
 import type { Members } from './token-issuer.ts'
@@ -15,12 +16,13 @@ async function ask(
   claims: Members,
   known: readonly AgentKey[],
   input: Partial<Parameters<ReturnType<typeof createTokenCaller>['call']>[0]> = {},
+  more: Partial<VerifyDelegationOptions> = {},
 ): Promise<unknown> {
   const source = {
     name: 'test',
     findKeys: ({ agentId }: { agentId?: string }) => known.filter((key) => key.agent.id === agentId),
   }
-  const caller = createTokenCaller([issuer()], { agents: source })
+  const caller = createTokenCaller([issuer()], { agents: source, ...more })
   const result = await caller.call({ token: await issuer().mint(claims), ...input })
   return typeof result === 'string' ? result : result.agent.record
 }
@@ -49,6 +51,13 @@ describe('where agents must be known', () => {
     expect(await ask({ act: { sub: 'agt_buyer', act: { sub: 'agt_clerk', iss: 'https://x.example' } } }, keys())).toBe(
       'actor_unauthorized',
     )
+  })
+
+  it('an unknown one may act where that is said, and a suspended one still may not', async () => {
+    const unknownAgents = 'accept'
+    const nobody = { act: { sub: 'agt_nobody', act: { sub: 'agt_clerk' } } }
+    expect(await ask(nobody, keys(), {}, { unknownAgents })).toEqual({ id: 'agt_nobody', state: 'active' })
+    expect(await ask(nobody, keys({ state: 'suspended' }), {}, { unknownAgents })).toBe('agent_suspended')
   })
 
   it('a suspended one ends the chain', async () => {

@@ -113,26 +113,29 @@ describe('a key in the chain that the source of agents calls revoked', () => {
 })
 
 describe('an agent that nobody signs for', () => {
-  it('may use DPoP where the source of agents knows its key, so that no agent names another', async () => {
-    const prove = createDpopProver()
-    const token = await forge({ cnf: { jkt: prove.thumbprint } })
-    const headers = [['DPoP', await prove.prove({ token, at: NOW })]] as const
-    const agent = await createTestAgent({ agentId: 'agt_buyer' })
-    const proven = {
-      ...agentKeyOf(agent),
-      agent: { id: 'agt_worker', state: 'active' },
-      keyId: prove.thumbprint,
-    } as const
-    const sources = [keySourceOf(agent, { ...proven, thumbprint: prove.thumbprint }), keySourceOf(agent, proven)]
-    const codes = await Promise.all(
-      [...sources, undefined].map((agents) => {
-        const store = memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true })
-        const options = { offline: {}, dpop: { store }, ...(agents === undefined ? {} : { agents }) }
-        return createTokenCaller([issuer()], options).codeOf({ token, scheme: 'DPoP', headers })
-      }),
-    )
-    expect(codes).toEqual(['accepted', 'actor_unauthorized', 'actor_unauthorized'])
-  })
+  it.each(['refuse', 'accept'] as const)(
+    'may use DPoP where the source of agents knows its key, so that no agent names another: %s',
+    async (unknownAgents) => {
+      const prove = createDpopProver()
+      const token = await forge({ cnf: { jkt: prove.thumbprint } })
+      const headers = [['DPoP', await prove.prove({ token, at: NOW })]] as const
+      const agent = await createTestAgent({ agentId: 'agt_buyer' })
+      const proven = {
+        ...agentKeyOf(agent),
+        agent: { id: 'agt_worker', state: 'active' },
+        keyId: prove.thumbprint,
+      } as const
+      const sources = [keySourceOf(agent, { ...proven, thumbprint: prove.thumbprint }), keySourceOf(agent, proven)]
+      const codes = await Promise.all(
+        [...sources, undefined].map((agents) => {
+          const store = memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true })
+          const options = { offline: {}, dpop: { store }, unknownAgents, ...(agents === undefined ? {} : { agents }) }
+          return createTokenCaller([issuer()], options).codeOf({ token, scheme: 'DPoP', headers })
+        }),
+      )
+      expect(codes).toEqual(['accepted', 'actor_unauthorized', 'actor_unauthorized'])
+    },
+  )
 })
 
 describe('a revocation', () => {
