@@ -1,7 +1,7 @@
 import { canonicalJson, type Decision, type Environment, isSafeMethod, type Recorder } from '@countermark/core'
 import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
 import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.ts'
-import { bounded, MAX_TEXT } from './bounded-text.ts'
+import { bounded, escapeLine, MAX_TEXT } from './bounded-text.ts'
 import { commitTo } from './commitment.ts'
 import { decisionRecord, type Withheld } from './decision-record.ts'
 import { createLatestDecisions } from './latest-decisions.ts'
@@ -118,8 +118,9 @@ function eventRecord({ event, details = {}, private: values = {} }: AuditEvent, 
   if (!/^[a-z][a-z0-9_]{0,63}$/.test(event)) throw new TypeError('an event is named by a word in snake case')
   const sorted = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
   const text = canonicalJson(details)
-  if (text.length > MAX_TEXT.details)
-    throw new TypeError(`details of an event have at most ${MAX_TEXT.details} characters`)
+  if (Buffer.byteLength(escapeLine(text)) > MAX_TEXT.details) {
+    throw new TypeError(`details of an event have at most ${MAX_TEXT.details} bytes`)
+  }
   const committed = commitTo(Object.fromEntries(sorted.map(([name, value]) => [name, bounded(value, MAX_TEXT.target)])))
   const record: Omit<EventRecord, 'id'> = {
     v: AUDIT_SCHEMA_VERSION,

@@ -8,7 +8,8 @@ export const MAX_TEXT = {
   intent: 1024,
   target: 4096,
   signed: 32_768,
-  details: 65_536,
+  /** Bytes: with everything else still a line that is read. */
+  details: 524_288,
 } as const
 
 /** Node has it; the library that is compiled against names it only later. Of a text in one-byte characters it costs nothing. */

@@ -2,8 +2,8 @@ import { canonicalJson } from '@countermark/core'
 import type { Anchors } from './anchors.ts'
 import type { ChainEnd } from './audit-sink.ts'
 import { commitmentTo } from './commitment.ts'
+import { createNamedRanges, type UnnamedRange } from './retention/named-ranges.ts'
 import { hasOwnHash, isPruned, type PrunedMembers } from './retention/pruned-line.ts'
-import { createPrunedRanges } from './retention/pruned-ranges.ts'
 import { contentHash, firstPrevious, linkHash, type SealedMembers } from './seal-record.ts'
 
 /** What is wrong with a trail, in one word. */
@@ -53,8 +53,9 @@ interface ChainState {
 /** Verifies chains against checkpoints. `partial`: older files were taken away, so chains may begin in their middle. */
 export function createChainVerifier(anchors: Anchors, { partial }: { readonly partial: boolean }): ChainVerifier {
   const states = new Map<string, ChainState>()
-  const prunedRanges = createPrunedRanges()
-  let erased = 0
+  const pruned = createNamedRanges('records_pruned')
+  const erased = createNamedRanges('records_erased')
+  let erasedValues = 0
 
   function begin(sealed: SealedMembers | PrunedMembers): readonly Finding[] {
     const { chain, seq, hash: own, previous } = sealed
@@ -100,26 +101,32 @@ export function createChainVerifier(anchors: Anchors, { partial }: { readonly pa
     return []
   }
 
+  function noteErased(sealed: SealedMembers): void {
+    pruned.addRecord(sealed.record)
+    erased.addRecord(sealed.record)
+    const count = erasedOf(sealed)
+    if (count > 0) erased.add(sealed.chain, sealed.seq)
+    erasedValues += count
+  }
+
   return {
     add: (sealed) => {
       const state = states.get(sealed.chain)
       const place = state === undefined ? begin(sealed) : goOn(state, sealed)
       const own = isPruned(sealed) ? checkPruned(sealed) : checkRecord(sealed)
-      if (isPruned(sealed)) prunedRanges.addPruned(sealed)
-      else {
-        prunedRanges.addRecord(sealed.record)
-        erased += erasedOf(sealed)
-      }
+      if (isPruned(sealed)) pruned.add(sealed.chain, sealed.seq)
+      else noteErased(sealed)
       return [...own, ...place, ...checkAnchor(sealed)]
     },
     finish: () => [
       ...anchors.ends().flatMap((end) => findCut(end, states, partial)),
       ...findUnfollowed(states, partial),
-      ...prunedRanges.unnamed().map(unnamedFinding),
+      ...pruned.unnamed().map((range) => unnamedFinding('records', range)),
+      ...erased.unnamed().map((range) => unnamedFinding('values of records', range)),
     ],
     chains: () => [...states.values()].map(({ lastHash: _lastHash, ...report }) => report),
-    erased: () => erased,
-    pruned: prunedRanges.count,
+    erased: () => erasedValues,
+    pruned: pruned.count,
   }
 }
 
@@ -154,18 +161,10 @@ function checkPruned(pruned: PrunedMembers): readonly Finding[] {
   return [{ kind: 'altered', message: `pruned record ${seq} of chain ${chain} does not have the hash that it states` }]
 }
 
-function unnamedFinding({
-  chain,
-  from,
-  to,
-}: {
-  readonly chain: string
-  readonly from: number
-  readonly to: number
-}): Finding {
+function unnamedFinding(what: string, { chain, from, to }: UnnamedRange): Finding {
   return {
     kind: 'missing',
-    message: `records ${from} to ${to} of chain ${chain} were taken away, and no event says so`,
+    message: `${what} ${from} to ${to} of chain ${chain} were taken away, and no event says so`,
   }
 }
 

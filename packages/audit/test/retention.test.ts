@@ -4,6 +4,7 @@ import { createFakeClock } from '@countermark/testing'
 import { Kysely, SqliteDialect } from 'kysely'
 import Database from 'libsql'
 import {
+  type AuditEvent,
   type AuditTrail,
   auditTrail,
   dataClasses,
@@ -15,6 +16,7 @@ import {
   type TrailReport,
   verifyTrail,
 } from '../src/index.ts'
+import { splitRanges } from '../src/retention/seq-ranges.ts'
 import { sqlSink, sqlStore } from '../src/sql.ts'
 import { aDecision, type WrittenTrail, writeTrail } from './written-trail.ts'
 
@@ -49,16 +51,30 @@ async function verify({ path, checkpointPath, publicKey }: WrittenTrail): Promis
   return verifyTrail([path], { anchors: await readAnchors([checkpointPath], [publicKey]) })
 }
 
+/** Erases, with the event in the same file; answers with the events too. */
+async function eraseAndKeep(trail: WrittenTrail, subject: string) {
+  const events: AuditEvent[] = []
+  const erased = await eraseSubject(fileStore([trail.path]), {
+    subject,
+    record: async (event) => {
+      events.push(event)
+      await maintain(trail.path, (maintenance) => maintenance.event(event))
+    },
+  })
+  return { erased, events }
+}
+
 describe('erasure', () => {
-  const erase = (trail: WrittenTrail, subject: string) =>
-    maintain(trail.path, async ({ event }) => {
-      const events: Parameters<typeof event>[0][] = []
-      const erased = await eraseSubject(fileStore([trail.path]), {
-        subject,
-        record: async (made) => void events.push(made),
-      })
-      return { erased, events }
-    })
+  const erase = (trail: WrittenTrail, subject: string) => eraseAndKeep(trail, subject)
+
+  it('that no event names is taken for tampering', async () => {
+    const trail = await written(3)
+    await eraseSubject(fileStore([trail.path]), { subject: 'user_17', record: async () => undefined })
+    const { findings } = await verify(trail)
+    expect(findings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^values of records 2 to 4 of chain .* were taken away, and no event says so$/),
+    ])
+  })
 
   it('removes what is about a person, and every chain verifies as before', async () => {
     const trail = await written(5)
@@ -205,5 +221,28 @@ describe('a trail in a database', () => {
     await trail.close()
     await db.destroy()
     await remove()
+  })
+})
+
+describe('ranges', () => {
+  it('are split into parts that each fit an event, and none is lost', () => {
+    const ranges = {
+      a: [
+        [1, 2],
+        [4, 4],
+        [6, 9],
+      ],
+      b: [[1, 1]],
+    } as const
+    expect(splitRanges(ranges, 2)).toEqual([
+      {
+        a: [
+          [1, 2],
+          [4, 4],
+        ],
+      },
+      { a: [[6, 9]], b: [[1, 1]] },
+    ])
+    expect(splitRanges({})).toEqual([{}])
   })
 })

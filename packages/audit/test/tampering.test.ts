@@ -45,6 +45,12 @@ const WAYS: Readonly<Record<string, Tamper>> = {
     const user = { salt: sealed.private['user']?.salt ?? '', value: `user_${random(1e6) + 100}` }
     return lines.with(index, lineOf({ ...sealed, private: { ...sealed.private, user } }))
   },
+  'erase a value without saying so': (lines, random) => {
+    const index = 1 + random(lines.length - 2)
+    const { private: values, ...sealed } = parse(lines[index] ?? '')
+    const { target: _target, ...others } = values
+    return lines.with(index, lineOf({ ...sealed, private: others }))
+  },
   'insert a copy': (lines, random) => lines.toSpliced(random(lines.length + 1), 0, lines[random(lines.length)] ?? ''),
   'insert a record of its own': (lines, random) => {
     const index = 1 + random(lines.length - 1)

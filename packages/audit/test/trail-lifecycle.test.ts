@@ -26,7 +26,7 @@ describe('a trail', () => {
 
   it.each([
     ['a name with blanks', { event: 'token issued' }],
-    ['details without an end', { event: 'x', details: { text: 'x'.repeat(70_000) } }],
+    ['details without an end', { event: 'x', details: { text: '\u20ac'.repeat(200_000) } }],
     ['what JSON cannot say', { event: 'x', details: { at: Number.NaN } }],
   ])('refuses an event with %s', async (_what, event) => {
     const trail = auditTrail({ sinks: [sinkInto([])] })

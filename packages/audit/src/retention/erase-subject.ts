@@ -1,7 +1,7 @@
 import { requireKnownOptions } from '@countermark/core'
 import type { AuditEvent } from '../audit-trail.ts'
 import type { SealedMembers } from '../seal-record.ts'
-import { createSeqRanges, type SeqRanges } from './seq-ranges.ts'
+import { createSeqRanges, type SeqRanges, splitRanges } from './seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 
 /** Whom to forget. */
@@ -37,7 +37,9 @@ export async function eraseSubject(store: TrailStore, options: EraseOptions): Pr
     return { ...sealed, private: left }
   })
   const erasure = { records: erased.count(), ranges: erased.ranges() }
-  await record({ event: 'records_erased', details: { ...erasure } })
+  for (const ranges of splitRanges(erasure.ranges)) {
+    await record({ event: 'records_erased', details: { records: erasure.records, ranges } })
+  }
   return erasure
 }
 

@@ -9,7 +9,7 @@ import {
 import type { AuditRecord } from '../audit-record.ts'
 import type { AuditEvent } from '../audit-trail.ts'
 import { pruneRecord } from './pruned-line.ts'
-import { createSeqRanges, type SeqRanges } from './seq-ranges.ts'
+import { createSeqRanges, type SeqRanges, splitRanges } from './seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 
 /** How long records are kept. */
@@ -54,7 +54,9 @@ export async function pruneRecords(store: TrailStore, options: PruneOptions): Pr
     return pruneRecord(sealed)
   })
   const pruning = { records: pruned.count(), ranges: pruned.ranges() }
-  if (pruning.records > 0) await record({ event: 'records_pruned', details: { ...pruning, keepDays } })
+  for (const ranges of pruning.records > 0 ? splitRanges(pruning.ranges) : []) {
+    await record({ event: 'records_pruned', details: { records: pruning.records, ranges, keepDays } })
+  }
   return pruning
 }
 

@@ -49,3 +49,20 @@ export function coversRange(all: SeqRanges, chain: string, [from, to]: readonly 
   }
   return next > to
 }
+
+/** The same ranges in parts of at most `most`, each small enough for one event. One part at least. */
+export function splitRanges(ranges: SeqRanges, most: number = MAX_RANGES): readonly SeqRanges[] {
+  const all = Object.entries(ranges).flatMap(([chain, list]) => list.map((range) => [chain, range] as const))
+  const count = Math.max(1, Math.ceil(all.length / most))
+  return Array.from({ length: count }, (_, index) => {
+    const part = new Map<string, (readonly [from: number, to: number])[]>()
+    for (const [chain, range] of all.slice(index * most, (index + 1) * most)) {
+      const ranges = part.get(chain) ?? []
+      part.set(chain, ranges)
+      ranges.push(range)
+    }
+    return Object.fromEntries(part)
+  })
+}
+
+const MAX_RANGES = 10_000

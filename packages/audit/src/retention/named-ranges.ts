@@ -1,25 +1,31 @@
 import type { AuditRecord } from '../audit-record.ts'
-import type { PrunedMembers } from './pruned-line.ts'
 import { coversRange, createSeqRanges, readSeqRanges, type SeqRanges } from './seq-ranges.ts'
 
-/** Which records were pruned, and which of these no event of the trail names. */
-export interface PrunedRanges {
-  readonly addPruned: (pruned: PrunedMembers) => void
+/** Places from which something was taken away, and which of these no event of the trail names. */
+export interface NamedRanges {
+  readonly add: (chain: string, seq: number) => void
+  /** Looks whether a record is an event that names places. */
   readonly addRecord: (record: AuditRecord) => void
   readonly count: () => number
   /** Where something was taken away that nobody said they took away. */
-  readonly unnamed: () => readonly { readonly chain: string; readonly from: number; readonly to: number }[]
+  readonly unnamed: () => readonly UnnamedRange[]
 }
 
-/** Starts with none. */
-export function createPrunedRanges(): PrunedRanges {
+/** Records one behind the other. */
+export interface UnnamedRange {
+  readonly chain: string
+  readonly from: number
+  readonly to: number
+}
+
+/** Starts with none. `event` is the word of the events that name places in `details.ranges`. */
+export function createNamedRanges(event: string): NamedRanges {
   const found = createSeqRanges()
   const named: SeqRanges[] = []
   return {
-    addPruned: ({ chain, seq }) => found.add(chain, seq),
+    add: found.add,
     addRecord: (record) => {
-      if (record.type === 'event' && record.event === 'records_pruned')
-        named.push(readSeqRanges(record.details['ranges']))
+      if (record.type === 'event' && record.event === event) named.push(readSeqRanges(record.details['ranges']))
     },
     count: found.count,
     unnamed: () =>
