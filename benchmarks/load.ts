@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
 
 const MOST_SECONDS = 120
 /** Requests that wrk may have sent when it learns that it may stop. */
@@ -35,28 +32,38 @@ export async function measure(input: {
   writeFileSync(data, input.requests.join('\0'))
   writeFileSync(script, wrkScript(data, input.status, input.count))
   const before = cpuNanos(input.pid)
-  const load = `wrk -t1 -c16 -d${MOST_SECONDS}s --timeout ${MOST_SECONDS}s -s ${script} http://127.0.0.1:${input.port}/; times`
-  const { stdout } = await run('taskset', ['-c', '0', 'bash', '-c', load])
+  const load = ['wrk', '-t1', '-c16', `-d${MOST_SECONDS}s`, '-s', script, `http://127.0.0.1:${input.port}/`]
+  const { sent, unexpected, loadNanos } = await runLoad(load)
   const after = cpuNanos(input.pid)
-  const requests = Number(/RESULT requests=(\d+)/.exec(stdout)?.[1])
   return {
-    requests,
-    cpuMicros: (after.all - before.all) / 1000 / requests,
-    mainThreadMicros: (after.main - before.main) / 1000 / requests,
-    perCpuSecond: requests / ((after.all - before.all) / 1e9 + secondsOfLoad(stdout)),
-    unexpected: Number(/unexpected=(\d+)/.exec(stdout)?.[1]),
+    requests: sent,
+    cpuMicros: (after.all - before.all) / 1000 / sent,
+    mainThreadMicros: (after.main - before.main) / 1000 / sent,
+    perCpuSecond: sent / ((after.all - before.all + loadNanos) / 1e9),
+    unexpected,
   }
 }
 
-/** The last line of `times`: user and system time of what the shell ran. */
-function secondsOfLoad(stdout: string): number {
-  const [user = '', system = ''] = stdout.trim().split('\n').at(-1)?.split(' ') ?? []
-  return secondsOf(user) + secondsOf(system)
+interface LoadResult {
+  readonly sent: number
+  readonly unexpected: number
+  readonly loadNanos: number
 }
 
-function secondsOf(time: string): number {
-  const [, minutes, seconds] = /^(\d+)m([\d.]+)s$/.exec(time) ?? []
-  return Number(minutes) * 60 + Number(seconds)
+/** Ends the load as soon as it has told its result. */
+function runLoad(command: readonly string[]): Promise<LoadResult> {
+  const child = spawn('taskset', ['-c', '0', ...command], { stdio: ['pipe', 'pipe', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+      const [, sent, unexpected] = /RESULT sent=(\d+) unexpected=(\d+)\n/.exec(output) ?? []
+      if (sent === undefined || child.pid === undefined) return
+      resolve({ sent: Number(sent), unexpected: Number(unexpected), loadNanos: cpuNanos(child.pid).all })
+      child.kill('SIGKILL')
+    })
+    child.once('exit', () => reject(new Error(`the load ended without a result: ${output}`)))
+  })
 }
 
 /** Time on a CPU by Linux' scheduler, in nanoseconds. */
@@ -68,7 +75,7 @@ function cpuNanos(pid: number): { all: number; main: number } {
   return { all: nanos.reduce((sum, value) => sum + value, 0), main: nanos[threads.indexOf(String(pid))] ?? 0 }
 }
 
-// What is in flight when the last answer comes was sent, and is answered, too.
+// Having told the result it reads what nobody writes: so it waits for its end. What is in flight then is answered, too.
 function wrkScript(data: string, status: number, count: number): string {
   return `
 local file = io.open(${JSON.stringify(data)}, 'rb')
@@ -86,17 +93,11 @@ end
 function response(status)
   answered = answered + 1
   if status ~= ${status} then unexpected = unexpected + 1 end
-  if answered >= ${count} then wrk.thread:stop() end
-end
-local threads = {}
-function setup(thread) table.insert(threads, thread) end
-function done()
-  local sum, bad = 0, 0
-  for _, thread in ipairs(threads) do
-    sum = sum + thread:get('sent')
-    bad = bad + thread:get('unexpected')
+  if answered == ${count} then
+    io.write(string.format('RESULT sent=%d unexpected=%d\\n', sent, unexpected))
+    io.flush()
+    io.read()
   end
-  io.write(string.format('RESULT requests=%d unexpected=%d\\n', sum, bad))
 end
 `
 }
