@@ -26,8 +26,21 @@ export interface ScrapeTarget {
   readonly instances: readonly string[]
 }
 
+/** What is not as the demo has it. */
+export interface PrometheusSettings {
+  /** Text of the alert rules. @default those that are shipped */
+  readonly alerts?: string
+  /** `host:port` of an Alertmanager. @default none */
+  readonly alertmanager?: string
+  /** How often it scrapes and evaluates. @default 1 */
+  readonly everySeconds?: number
+}
+
 /** Starts Prometheus on a free port in a temporary folder; `undefined` where it is not installed. */
-export async function startPrometheus(targets: readonly ScrapeTarget[]): Promise<StartedPrometheus | undefined> {
+export async function startPrometheus(
+  targets: readonly ScrapeTarget[],
+  settings: PrometheusSettings = {},
+): Promise<StartedPrometheus | undefined> {
   const command = findProgram('prometheus')
   if (command === undefined) return undefined
   const folder = await createTempFolder()
@@ -35,7 +48,8 @@ export async function startPrometheus(targets: readonly ScrapeTarget[]): Promise
   for (const name of ['countermark.rules.yaml', 'countermark.alerts.yaml']) {
     copyFileSync(join(METRICS_FOLDER, 'prometheus', name), join(folder.path, name))
   }
-  writeFileSync(join(folder.path, 'prometheus.yaml'), configOf(targets))
+  if (settings.alerts !== undefined) writeFileSync(join(folder.path, 'countermark.alerts.yaml'), settings.alerts)
+  writeFileSync(join(folder.path, 'prometheus.yaml'), configOf(targets, settings))
   const program = await startProgram({
     command,
     folder: folder.path,
@@ -50,13 +64,17 @@ export async function startPrometheus(targets: readonly ScrapeTarget[]): Promise
   return { ...createQueries(`http://127.0.0.1:${port}`), stop: () => end(program, folder.remove) }
 }
 
-function configOf(targets: readonly ScrapeTarget[]): string {
+function configOf(targets: readonly ScrapeTarget[], { alertmanager, everySeconds = 1 }: PrometheusSettings): string {
   const scrapes = targets.map(({ job, instances }) => ({ job_name: job, static_configs: [{ targets: instances }] }))
+  const every = `${everySeconds}s`
   // JSON is YAML.
   return JSON.stringify({
-    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    global: { scrape_interval: every, scrape_timeout: every, evaluation_interval: every },
     rule_files: ['countermark.rules.yaml', 'countermark.alerts.yaml'],
     scrape_configs: scrapes,
+    ...(alertmanager === undefined
+      ? {}
+      : { alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] } }),
   })
 }
 

@@ -111,6 +111,12 @@ function createUseCounts({ metric, agentOf }: Pick<DecisionCounting, 'metric' | 
   const firstUses = metric('capability_first_used_timestamp_seconds')
   const adders = { proof: new Set<string>(), delegation: new Set<string>(), capability: new Set<string>() }
 
+  /** A key without an end takes the place of one that had an end. */
+  function noteExpiry(agent: string, notAfter: number | undefined): void {
+    if (notAfter !== undefined) set(expiry.series([agent]), notAfter)
+    else if (expiry.has([agent])) expiry.series([agent]).isSet = false
+  }
+
   function countCapability(agent: string, capability: string, atMs: number): void {
     const values = [agent, capability]
     uses.series(values).value += 1
@@ -128,9 +134,7 @@ function createUseCounts({ metric, agentOf }: Pick<DecisionCounting, 'metric' | 
       const { timings, facts, atMs } = decision
       const { proof, delegation, capability } = facts
       const adds = (names: ReadonlySet<string>): boolean => timings.some(({ check }) => names.has(check))
-      if (proof?.keyNotAfter !== undefined && adds(adders.proof)) {
-        set(expiry.series([agentOf(decision)]), proof.keyNotAfter)
-      }
+      if (proof !== undefined && adds(adders.proof)) noteExpiry(agentOf(decision), proof.keyNotAfter)
       if (delegation !== undefined && adds(adders.delegation)) observe(depth, 1 + delegation.priorActors.length)
       if (capability?.declared === undefined || !adds(adders.capability)) return
       for (const declared of capability.declared) countCapability(agentOf(decision), declared, atMs)

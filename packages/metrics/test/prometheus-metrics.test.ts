@@ -109,6 +109,14 @@ describe('prometheusMetrics', () => {
     expect(await text()).toContain('countermark_key_expiry_timestamp_seconds{agent="agt_1"} 1800000000\n')
   })
 
+  it('shows no end any more once the agent uses a key without one', async () => {
+    const { metrics, decide, text } = watch()
+    metrics.described({ checks: [{ name: 'verifySignature', adds: ['proof'] }], rows: [] })
+    decide({ agentId: 'agt_1', facts: { proof: { keyNotAfter: 1_800_000_000 } as never } })
+    decide({ agentId: 'agt_1', facts: { proof: {} as never } })
+    expect(await text()).not.toContain('countermark_key_expiry_timestamp_seconds{')
+  })
+
   it('shows when an agent first used a capability, as the route declares it', async () => {
     const { metrics, decide, text } = watch()
     metrics.described({ checks: [{ name: 'requireCapability', adds: ['capability'] }], rows: [] })

@@ -114,7 +114,11 @@ function canConnect(port: number): Promise<boolean> {
 /** Never settles once aborted: the race it takes part in is over. */
 function afterMs(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    const forget = (): void => clearTimeout(timer)
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', forget)
+      resolve()
+    }, ms)
+    signal.addEventListener('abort', forget, { once: true })
   })
 }

@@ -14,6 +14,7 @@ export interface Alert {
 
 const m = (name: string, matchers = ''): string => `${DEFAULT_PREFIX}${name}${matchers === '' ? '' : `{${matchers}}`}`
 const WEEK = 604_800
+const CONFIG_ERRORS = m('decisions_total', 'code="config_error"')
 
 /** All alerts, the urgent first. */
 export const ALERTS: readonly Alert[] = [
@@ -40,7 +41,8 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'CountermarkDependencyDown',
-    expr: `max by (job, dependency) (${m('degraded')}) == 1`,
+    // Keys have an alert of their own: known ones carry on for a day.
+    expr: `max by (job, dependency) (${m('degraded', 'dependency!="keys"')}) == 1`,
     for: '1m',
     severity: 'page',
     summary: '{{ $labels.dependency }} does not answer {{ $labels.job }}',
@@ -96,14 +98,15 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: 'CountermarkConfigurationError',
-    expr: `sum by (job, route) (increase(${m('decisions_total', 'code="config_error"')}[5m])) > 0`,
+    // The first one begins its series, which is no increase.
+    expr: `sum by (job, route) (increase(${CONFIG_ERRORS}[5m]) > 0 or ${CONFIG_ERRORS} unless ${CONFIG_ERRORS} offset 5m) > 0`,
     severity: 'ticket',
     summary: 'A guard of {{ $labels.job }} is set up wrongly at {{ $labels.route }}',
     description: 'Callers get 500. The process warned with the fix when it happened first.',
   },
   {
     name: 'CountermarkKeyExpiresSoon',
-    expr: `min by (job, agent) (${m('key_expiry_timestamp_seconds')}) - time() < ${WEEK}`,
+    expr: `0 < min by (job, agent) (${m('key_expiry_timestamp_seconds')}) - time() < ${WEEK}`,
     severity: 'ticket',
     summary: 'The key of {{ $labels.agent }} ends soon',
     description: 'It ends in {{ $value | humanizeDuration }}; after that its requests get key_expired.',
