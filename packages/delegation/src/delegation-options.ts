@@ -13,6 +13,7 @@ import type { ChallengeRules } from './challenge.ts'
 import { type CertificateSource, createCertificateHashes } from './client-certificate.ts'
 import { createDpop, type Dpop, type DpopOptions } from './dpop.ts'
 import { type IssuerOptions, type IssuerSettings, readIssuerOptions } from './issuer-options.ts'
+import { createKeyWaits } from './key-waits.ts'
 import { requireNames } from './option-lists.ts'
 import type { TokenField } from './presented-token.ts'
 import { describeTokens } from './resource-metadata.ts'
@@ -72,6 +73,9 @@ export interface DelegationSettings {
   readonly rememberedTokens: number
 }
 
+/** Out of the 256 tokens that are verified at a time. */
+const MAX_WAITING_FOR_ISSUER = 192
+
 const KNOWN = [
   ...['issuers', 'audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'dpop', 'clientCertificate'],
   ...['agents', 'unknownAgents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds'],
@@ -100,7 +104,7 @@ export function readDelegationOptions(options: VerifyDelegationOptions): Delegat
   const links = readOffline(options.offline, { audiences, maxDepth, agents, allowTestKeys })
   return {
     tokenFrom: requireWord('tokenFrom', tokenFrom, ['either', 'authorization', 'agent-delegation']),
-    tokens: { issuers, audiences, maxDepth, links },
+    tokens: { issuers, audiences, maxDepth, links, keyWaits: createKeyWaits(MAX_WAITING_FOR_ISSUER) },
     acceptance: readAcceptance(options, dpop, agents),
     challenge: {
       dpop,

@@ -5,6 +5,7 @@ import type { IssuerKey } from './issuer-key.ts'
 import type { IssuerSettings } from './issuer-options.ts'
 import { type JoseAlgorithm, toJoseAlgorithm } from './jose-algorithm.ts'
 import type { KeyBinding } from './key-binding.ts'
+import type { KeyWaits } from './key-waits.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
 import { revocationKey } from './revocation-event.ts'
 import type { Revocable } from './revocations.ts'
@@ -24,6 +25,7 @@ export interface TokenRules {
   readonly maxDepth: number
   /** `undefined`: links that agents signed themselves are not taken. */
   readonly links: LinkRules | undefined
+  readonly keyWaits: KeyWaits
 }
 
 const RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' } as const
@@ -41,7 +43,7 @@ export async function verifyToken(text: string, rules: TokenRules, environment: 
   const jws = parseCompactJws(tokenText, RULES)
   const issuer = findIssuer(jws, rules)
   const keyQuery = { keyId: jws.keyId, algorithm: requireHeader(jws, issuer) }
-  const key = await findKey(issuer, keyQuery, environment)
+  const key = await findKey(issuer, keyQuery, rules.keyWaits, environment)
   await verifyIssuerSignature(tokenText, key, 'token_invalid')
   const claims = readTokenClaims(jws.claims, issuer, rules)
   requireOwnWorkloads(issuer, claims)
@@ -84,12 +86,13 @@ function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithm
 }
 
 async function findKey(
-  { keys }: IssuerSettings,
+  { issuer, keys }: IssuerSettings,
   query: VerifiedToken['keyQuery'],
+  keyWaits: KeyWaits,
   environment: Environment,
 ): Promise<IssuerKey> {
   const found = keys.find(query, environment)
-  const key = isThenable(found) ? await found : found
+  const key = isThenable(found) ? await keyWaits.wait(issuer, found) : found
   if (key === undefined) throw invalid('must be signed with a key that its issuer publishes')
   return key
 }

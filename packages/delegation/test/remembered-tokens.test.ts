@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { isThenable } from '@countermark/core'
 import fc from 'fast-check'
 import { createRevocations, type VerifyDelegationOptions } from '../src/index.ts'
@@ -112,10 +113,28 @@ describe('too many tokens at once', () => {
       issuer().options({ keys: { jwksUri: 'https://auth.example.com/jwks' }, http: { fetch, deadlineMs: 50 } }),
     ]
     const caller = createTokenCaller([], { issuers })
-    const tokens = await Promise.all(Array.from({ length: 257 }, (_, index) => issuer().mint({ jti: String(index) })))
-    const waiting = tokens.slice(0, 256).map((token) => caller.codeOf({ token }))
-    expect(await caller.codeOf({ token: tokens[256] ?? '' })).toBe('overloaded')
+    const tokens = await Promise.all(Array.from({ length: 193 }, (_, index) => issuer().mint({ jti: String(index) })))
+    const waiting = tokens.slice(0, 192).map((token) => caller.codeOf({ token }))
+    expect(await caller.codeOf({ token: tokens[192] ?? '' })).toBe('overloaded')
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['key_source_unavailable']))
+  })
+
+  it('leave room for those of another issuer, while the keys of theirs are waited for', async () => {
+    const silent = issuer().options({
+      keys: { jwksUri: 'https://auth.example.com/jwks' },
+      http: { fetch: (): Promise<never> => new Promise(() => undefined), deadlineMs: 50 },
+    })
+    const other = await createTestIssuer('ES256', 'https://idp.example.org')
+    const caller = createTokenCaller([], { issuers: [silent, other.options()] })
+    // Nobody has to sign anything for that.
+    const forged = (jti: number): Promise<string> => other.mint({ iss: silent.issuer, jti: String(jti) })
+    const flood = await Promise.all(Array.from({ length: 300 }, (_, index) => forged(index)))
+    const honest = await other.mint()
+    const waiting = flood.map((token) => caller.codeOf({ token }))
+    // As requests come: one after the other.
+    await setImmediate()
+    expect(await caller.codeOf({ token: honest })).toBe('accepted')
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['key_source_unavailable', 'overloaded']))
   })
 })
 
