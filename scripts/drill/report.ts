@@ -18,7 +18,9 @@ export function writeReport(courses: readonly Course[], startedMs: number): stri
 
 ${date}, commit ${commit}, Node ${process.version}, ${machine}. \`npm run drill\`: Express and Koa services with real Redis, a registry,
 audit files, Prometheus and Alertmanager; each condition is brought about for real, and each alert is waited for at Alertmanager's
-webhook. ${SHORTENED}
+webhook.
+
+${SHORTENED}
 
 | alert | how it was brought about | fired after | reached | resolved after its end |
 |---|---|---|---|---|
