@@ -63,18 +63,12 @@ export function composeCountermark<Handler extends object>(
 ): Countermark<Handler> {
   const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...guarding } =
     options
-  const { authorities, clock } = guarding
+  const { authorities } = guarding
   const findOrigin = originFinder(authorities)
   const published = readResource(resource, typeof authorities === 'function' ? undefined : findOrigin)
   const document = createMetadataDocument(published, readMetadataOptions(metadata ?? {}), findOrigin)
   const resourceMetadata = published.place
-  const { approvals, ...granting } = capabilities ?? {}
-  const rules = capabilityRules({
-    ...granting,
-    ...(approvals === undefined ? {} : { approvals: { ...approvals, store: replay } }),
-    ...(clock === undefined ? {} : { clock }),
-    ...(delegation === undefined ? {} : { resourceMetadata }),
-  })
+  const rules = createRules({ ...options, resourceMetadata })
   const guard = createGuard({ ...guarding, view: { can: createAgentCan(rules) }, onCompose: document.describe })
   const signed = verifySignature({ ...signatures, keys })
   const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
@@ -99,16 +93,23 @@ export function composeCountermark<Handler extends object>(
   })
 }
 
-interface DelegationInput extends Pick<CountermarkOptions, 'delegation' | 'replay' | 'keys'> {
+/** The options, with what is decided here. */
+interface DecidedOptions extends CountermarkOptions {
   readonly resourceMetadata: string
 }
 
-function createDelegation({
-  delegation,
-  keys,
-  replay,
-  resourceMetadata,
-}: DelegationInput): Check<object, DelegationFacts> | undefined {
+function createRules({ capabilities, replay, delegation, clock, resourceMetadata }: DecidedOptions): CapabilityRules {
+  const { approvals, ...granting } = capabilities ?? {}
+  return capabilityRules({
+    ...granting,
+    ...(approvals === undefined ? {} : { approvals: { ...approvals, store: replay } }),
+    ...(clock === undefined ? {} : { clock }),
+    ...(delegation === undefined ? {} : { resourceMetadata }),
+  })
+}
+
+function createDelegation(options: DecidedOptions): Check<object, DelegationFacts> | undefined {
+  const { delegation, keys, replay, resourceMetadata } = options
   if (delegation === undefined) return undefined
   const { dpop, offline, ...rest } = delegation
   return verifyDelegation({

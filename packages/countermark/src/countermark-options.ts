@@ -61,9 +61,10 @@ export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompo
   readonly metadata?: MetadataOptions
 }
 
-const OWN = [
-  ...['keys', 'replay', 'onStoreUnavailable', 'signatures', 'delegation', 'capabilities', 'resource', 'metadata'],
-] as const
+const OWN: readonly (keyof CountermarkOptions)[] = [
+  ...(['keys', 'replay', 'onStoreUnavailable', 'signatures'] as const),
+  ...(['delegation', 'capabilities', 'resource', 'metadata'] as const),
+]
 
 /**
  * Refuses misspelt options, missing ones, and those that would contradict others. What is in them is judged by the parts.
