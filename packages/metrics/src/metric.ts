@@ -56,7 +56,7 @@ export function createMetric(name: string, row: MetricRow, budget: SeriesBudget)
     for (const [index, label] of labelNames.entries()) sets[index]?.describe(more.labels[label] ?? [])
     const single = labelNames.map((label) => singleValue(more.labels[label]))
     if (more.read !== undefined && single.every((value) => value !== undefined)) {
-      const series = find(single as readonly string[])
+      const series = find(single)
       readings.set(series, (readings.get(series) ?? new Set()).add(more.read))
     }
     if (more.kind !== 'gauge' || more.initial !== undefined) startListed(more)
@@ -114,7 +114,8 @@ function linesOf(bounds: readonly number[] | undefined): number {
 }
 
 function singleValue(values: MetricRow['labels'][string] | undefined): string | undefined {
-  return listedValues(values)?.length === 1 ? listedValues(values)?.[0] : undefined
+  const [only, ...others] = listedValues(values) ?? []
+  return others.length === 0 ? only : undefined
 }
 
 function listedValues(values: MetricRow['labels'][string] | undefined): readonly string[] | undefined {

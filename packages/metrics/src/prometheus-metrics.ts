@@ -106,7 +106,7 @@ function requireMetric({ metrics }: MetricBook, name: string): ReturnType<Metric
   return metric
 }
 
-/** Agents, routes and capabilities are bounded before they come here, by options. */
+/** Agents and routes are bounded before they come here, by options. */
 function describeOwn(book: MetricBook): void {
   for (const row of METRIC_ROWS) book.describe(widened(row))
   book.describe({ ...rowNamed('series_merged_total'), read: book.refused })
@@ -123,11 +123,12 @@ function rowNamed(name: string): MetricRow {
 const BOUNDED_BEFORE = ['agent', 'route']
 
 function widened(row: MetricRow): MetricRow {
-  const open = BOUNDED_BEFORE.filter((label) => label in row.labels).map((label) => [label, { atMost: MANY }])
+  const open = BOUNDED_BEFORE.filter((label) => label in row.labels).map((label) => [label, { atMost: MOST_ADMITTED }])
   return { ...row, labels: { ...row.labels, ...Object.fromEntries(open) } }
 }
 
-const MANY = 10_002
+/** What the options allow at most, and the two words for those that are not told apart. */
+const MOST_ADMITTED = 10_002
 
 type Settings = Required<Omit<PrometheusMetricsOptions, 'agents'>> & {
   readonly agents: { readonly max: number; readonly only: readonly string[] | undefined }

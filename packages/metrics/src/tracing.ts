@@ -1,5 +1,5 @@
 import { type Decision, Misconfigured, type Observer, requireKnownOptions } from '@countermark/core'
-import { type Span, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
+import { type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api'
 
 /** Options of {@link tracing}. */
 export interface TracingOptions {
@@ -59,8 +59,7 @@ function writeSpans(tracer: Tracer, { atMs, timings, outcome, check, refusal, ag
   if (refusal !== undefined) parent?.setAttribute('countermark.code', refusal.code)
 }
 
-/** A refusal is a guard at work, not an error of the service. */
+/** An attribute and no status: a refusal is a guard at work, not an error of the service. */
 function markRefused(span: Span, code: string): void {
   span.setAttribute('countermark.code', code)
-  span.setStatus({ code: SpanStatusCode.UNSET })
 }
