@@ -1,6 +1,6 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import type { FoundTrail } from '../audit-sink.ts'
-import type { AuditTables } from './audit-tables.ts'
+import type { AuditRow, AuditTables } from './audit-tables.ts'
 
 const PAGE = 1000
 
@@ -8,20 +8,37 @@ const PAGE = 1000
 export async function* readSqlChain(db: Kysely<AuditTables>, chain: string): AsyncIterable<string> {
   let after = 0
   while (true) {
-    const page = await db
-      .selectFrom('countermark_audit')
-      .select(['seq', 'line'])
-      .where('chain', '=', chain)
-      .where('seq', '>', after)
-      .orderBy('seq')
-      .limit(PAGE)
-      .execute()
+    const page = await readSqlPage(db, { chain, after, limit: PAGE })
     for (const { seq, line } of page) {
       after = Number(seq)
       yield line
     }
     if (page.length < PAGE) return
   }
+}
+
+/** Part of a chain. */
+export interface SqlPage {
+  readonly chain: string
+  /** The place of the record before. */
+  readonly after: number
+  /** Most records. */
+  readonly limit: number
+}
+
+/** The next records of a chain, in order. */
+export function readSqlPage(
+  db: Kysely<AuditTables>,
+  { chain, after, limit }: SqlPage,
+): Promise<readonly Pick<Selectable<AuditRow>, 'seq' | 'line'>[]> {
+  return db
+    .selectFrom('countermark_audit')
+    .select(['seq', 'line'])
+    .where('chain', '=', chain)
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
 }
 
 /** Names of the chains that are kept. */

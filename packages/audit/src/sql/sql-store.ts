@@ -6,7 +6,7 @@ import type { ChangeRecord, TrailStore } from '../retention/trail-store.ts'
 import { lineOf } from '../seal-record.ts'
 import type { AuditTables } from './audit-tables.ts'
 import { requireDatabase } from './database.ts'
-import { listSqlChains } from './read-chain.ts'
+import { listSqlChains, readSqlPage } from './read-chain.ts'
 
 /** Options of {@link sqlStore}. */
 export interface SqlStoreOptions {
@@ -43,14 +43,7 @@ function changePage(
   change: ChangeRecord,
 ): Promise<number | undefined> {
   return db.transaction().execute(async (transaction) => {
-    const page = await transaction
-      .selectFrom('countermark_audit')
-      .select(['seq', 'line'])
-      .where('chain', '=', chain)
-      .where('seq', '>', after)
-      .orderBy('seq')
-      .limit(PAGE)
-      .execute()
+    const page = await readSqlPage(transaction, { chain, after, limit: PAGE })
     for (const { seq, line } of page) {
       const columns = changedColumns(line, change)
       if (columns === undefined) continue
