@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson, type JsonValue } from './canonical-json.ts'
 import type { CheckDescription } from './check.ts'
-import type { GuardSettings, RouteSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-options.ts'
+import type { RouteSettings } from './route-options.ts'
 
 /**
  * Names a configuration without telling it: the SHA-256, base64url, of the canonical JSON (RFC 8785) of the options of the

@@ -1,6 +1,6 @@
 import type { Check } from './check.ts'
 import type { Guard, GuardComposer } from './guard.ts'
-import type { RouteOptions } from './guard-options.ts'
+import type { RouteOptions } from './route-options.ts'
 
 /** What the compiler says of a check that stands behind one that needs what it adds. */
 export interface Misplaced {

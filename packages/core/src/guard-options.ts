@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { LEVELS, type Level } from './facts.ts'
 import { Misconfigured } from './misconfigured.ts'
 import type { Decision, Observer, Recorder } from './observer.ts'
+import { type OpenRequests, type OpenSettings, readOpenRequests } from './open-requests.ts'
 import {
   requireBoolean,
   requireKnownOptions,
@@ -17,32 +18,15 @@ import {
 import type { RefusalRow } from './refusal-codes.ts'
 import { requireForeignRows } from './refusal-rows.ts'
 import type { ErrorDetail, ReplyOptions, StatusMode } from './reply.ts'
+import { MODES } from './route-options.ts'
 import { nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
 
-/** What passes without an agent, by name. Everything else is guarded. */
-export interface OpenRequests {
-  /** Exact request-targets, query not counted, that GET and HEAD may read, such as `/healthz`. */
-  readonly paths?: readonly string[]
-  /** Let CORS preflights (OPTIONS with Origin and Access-Control-Request-Method) reach the application. @default false */
-  readonly corsPreflight?: boolean
-}
-
-/** The weakest credential accepted, by the kind of method (R12). */
+/** The weakest credential accepted, by the kind of method. */
 export interface MinimumLevels {
   /** GET, HEAD and OPTIONS. @default 'identified' */
   readonly safe?: Level
   /** Everything else. @default 'signed' */
   readonly unsafe?: Level
-}
-
-/** What one guard may do differently from its factory. */
-export interface RouteOptions {
-  /** Let a request without credentials through; invalid ones are still refused. @default false */
-  readonly optional?: boolean
-  /** `observe` lets refused requests pass and reports what would have been refused. @default 'enforce' */
-  readonly mode?: 'enforce' | 'observe'
-  /** The weakest credential accepted on this route, whatever its method. @default by method: {@link GuardOptions.minimumLevel} */
-  readonly minimumLevel?: Level
 }
 
 /** How a backend is guarded. */
@@ -88,7 +72,7 @@ export interface GuardOptions {
 }
 
 /** Options after validation, ready for every request. */
-export interface GuardSettings extends ReplyOptions {
+export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly originOf: FindOrigin
   /** As configured; `undefined` where they are found out later. */
   readonly authorities: readonly string[] | undefined
@@ -98,8 +82,6 @@ export interface GuardSettings extends ReplyOptions {
   readonly maxHeaderFields: number
   readonly mode: 'enforce' | 'observe'
   readonly minimumLevel: Readonly<Required<MinimumLevels>>
-  readonly openPaths: ReadonlySet<string>
-  readonly corsPreflight: boolean
   readonly observers: readonly Observer[]
   readonly recorder: Recorder | undefined
   readonly onRefusal: ((decision: Decision) => void) | undefined
@@ -156,29 +138,6 @@ function readBodyLimits(given: GuardOptions): Pick<GuardSettings, 'maxBodyBytes'
   return { maxBodyBytes, maxHeldBytes: requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes }) }
 }
 
-const MODES = ['enforce', 'observe'] as const
-
-/** Route options after validation. */
-export interface RouteSettings {
-  readonly optional: boolean
-  readonly mode: 'enforce' | 'observe'
-  readonly minimumLevel: Level | undefined
-}
-
-/**
- * Validates what one guard does differently from its factory.
- * @throws {@link Misconfigured}
- */
-export function readRouteOptions(options: RouteOptions, settings: GuardSettings): RouteSettings {
-  requireKnownOptions('guard.with', options, ['optional', 'mode', 'minimumLevel'])
-  const { optional = false, mode = settings.mode, minimumLevel } = bareCopy(options)
-  return {
-    optional: requireBoolean('optional', optional),
-    mode: requireWord('mode', mode, MODES),
-    minimumLevel: minimumLevel === undefined ? undefined : requireWord('minimumLevel', minimumLevel, LEVELS),
-  }
-}
-
 function readMinimumLevels(levels: MinimumLevels): GuardSettings['minimumLevel'] {
   requireKnownOptions('minimumLevel', levels, ['safe', 'unsafe'])
   const { safe = 'identified', unsafe = 'signed' } = bareCopy(levels)
@@ -186,23 +145,6 @@ function readMinimumLevels(levels: MinimumLevels): GuardSettings['minimumLevel']
     safe: requireWord('minimumLevel.safe', safe, LEVELS),
     unsafe: requireWord('minimumLevel.unsafe', unsafe, LEVELS),
   }
-}
-
-function readOpenRequests(open: OpenRequests): Pick<GuardSettings, 'openPaths' | 'corsPreflight'> {
-  requireKnownOptions('open', open, ['paths', 'corsPreflight'])
-  const { paths = [], corsPreflight = false } = bareCopy(open)
-  return {
-    openPaths: new Set(requireStrings('open.paths', paths).map(requirePath)),
-    corsPreflight: requireBoolean('open.corsPreflight', corsPreflight),
-  }
-}
-
-function requirePath(path: string): string {
-  if (/^\/(?!\/)[\x21\x22\x24-\x29\x2b-\x3e\x40-\x5b\x5d-\x7e]*$/.test(path)) return path
-  throw new Misconfigured(
-    'ERR_OPTION_INVALID',
-    'each of open.paths must be one exact path such as /healthz, no pattern',
-  )
 }
 
 function readListeners(

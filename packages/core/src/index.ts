@@ -41,8 +41,6 @@ export {
   type GuardOptions,
   type GuardSettings,
   type MinimumLevels,
-  type OpenRequests,
-  type RouteOptions,
 } from './guard-options.ts'
 export { createHeaderFields, type HeaderFields } from './header-fields.ts'
 export { type ImportedKey, type ImportOptions, importPublicKey } from './key-import.ts'
@@ -57,6 +55,7 @@ export {
 } from './metric-row.ts'
 export { isMisconfigured, Misconfigured, type MisconfiguredCode } from './misconfigured.ts'
 export type { CheckTiming, Decision, Measured, Measurement, Observer, Outcome, Recorder } from './observer.ts'
+export type { OpenRequests } from './open-requests.ts'
 export {
   requireBoolean,
   requireKnownOptions,
@@ -73,6 +72,7 @@ export { rowOf } from './refusal-rows.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
 export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './reply.ts'
 export { mergeResourceMetadata, metadataUrl, type ResourceMetadata, requireMetadataPlace } from './resource-metadata.ts'
+export type { RouteOptions } from './route-options.ts'
 export { isSafeMethod } from './safe-method.ts'
 export { hasSignatureLength, nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
 export { stateSettings } from './state-settings.ts'
