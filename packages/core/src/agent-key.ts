@@ -3,7 +3,7 @@ import type { SignatureAlgorithm } from './algorithms.ts'
 import type { Environment } from './environment.ts'
 import type { MetricRow } from './metric-row.ts'
 
-/** The ways a credential may be presented. A key for `simple-v0` is good for nothing else (protocol trap 7). */
+/** The ways a credential may be presented. A key for `simple-v0` is good for nothing else. */
 export type Scheme = 'httpsig' | 'simple-v1' | 'simple-v0' | 'challenge' | 'action' | 'dpop' | 'mtls' | 'bearer'
 
 /** What a registry knows of an agent beyond its keys. */

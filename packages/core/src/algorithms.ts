@@ -6,7 +6,7 @@ export type SignatureAlgorithm =
   | 'rsa-pss-sha512'
   | 'rsa-v1_5-sha256'
 
-/** What is accepted unless a guard says otherwise. `hmac-sha256` does not exist here: nothing is shared (R10). */
+/** What is accepted unless a guard says otherwise. `hmac-sha256` does not exist here: nothing is shared. */
 export const DEFAULT_ALGORITHMS: readonly SignatureAlgorithm[] = ['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512']
 
 /** Whether a string is a known algorithm name. */

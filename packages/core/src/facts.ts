@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { AgentRecord, Scheme } from './agent-key.ts'
 import type { SignatureAlgorithm } from './algorithms.ts'
 
-/** How much a credential proves, weakest first (R12). */
+/** How much a credential proves, weakest first. */
 export type Level = 'identified' | 'bearer' | 'bound' | 'signed'
 
 const RANK: Readonly<Record<Level, number>> = { identified: 0, bearer: 1, bound: 2, signed: 3 }

@@ -33,7 +33,7 @@ function record(run: Run, decision: Decision): Verdict | Promise<Verdict> {
   )
 }
 
-/** No record, no unsafe answer (R72). */
+/** No record, no unsafe answer. */
 function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
   const { context, state } = run
   context.environment.report({ name: 'audit_failures_total', kind: 'counter', value: 1 })

@@ -16,7 +16,7 @@ export interface SignatureTimes {
 
 /**
  * The last second at which a signature is acceptable: `min(expires, created + tolerance)`. Accepted iff
- * `created ≤ now + skew` and `now ≤ created + tolerance` (R14).
+ * `created ≤ now + skew` and `now ≤ created + tolerance`.
  * @throws {@link Refusal} `signature_expired`, `signature_not_yet_valid`
  */
 export function acceptUntil(times: SignatureTimes, window: AcceptanceWindow, nowMs: number): number {

@@ -83,7 +83,7 @@ describe('a token without act', () => {
     expect(await actorsOf({ ...plain, azp: 7 }, rule)).toBe('chain_invalid')
   })
 
-  it('may be plain: an agent for itself, scopes in a list, meant for nobody (R34)', async () => {
+  it('may be plain: an agent for itself, scopes in a list, meant for nobody', async () => {
     const changes = { types: ['JWT'], actor: 'optional', missingAudience: 'accept', requiredClaims: [] } as const
     const claims = { sub: 'agt_buyer', name: 'Buyer', iat: CLAIMS['iat'], exp: CLAIMS['exp'], scopes: ['orders:read'] }
     const token = await issuer().mintRaw(JSON.stringify({ iss: issuer().issuer, ...claims }), { typ: 'JWT' })

@@ -18,7 +18,7 @@ export function toKeyDocument(entries: readonly (AgentKey | RefusedEntry)[]): Ke
   return { keys, refused }
 }
 
-/** Takes out keys that two agents claim: nobody could tell whose signature it is (R10). */
+/** Takes out keys that two agents claim: nobody could tell whose signature it is. */
 export function withoutSharedKeys(document: KeyDocument): KeyDocument {
   const owners = new Map<string, string>()
   const shared = new Set<string>()

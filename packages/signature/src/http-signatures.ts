@@ -47,7 +47,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
   return {
     name: 'httpsig',
     settings: stateSettings(options, HTTP_SIGNATURES_OPTIONS),
-    // A lone Signature belongs to the simple forms only when it comes with their Timestamp (protocol trap 9).
+    // A lone Signature belongs to the simple forms only when it comes with their Timestamp.
     isPresented: ({ headers }) =>
       headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),
     readCandidates,

@@ -41,7 +41,7 @@ function checkAlgorithm(algorithm: SignatureAlgorithm, { algorithm: stated, algo
   }
 }
 
-/** A key for `simple-v0` signs text that strangers choose in part: it is good for nothing else (protocol trap 7). */
+/** A key for `simple-v0` signs text that strangers choose in part: it is good for nothing else. */
 function isUsableFor(key: AgentKey, scheme: Scheme): boolean {
   if (key.schemes === undefined) return scheme !== 'simple-v0'
   if (key.schemes.includes('simple-v0')) return scheme === 'simple-v0' && key.schemes.length === 1

@@ -1,6 +1,6 @@
 import { type AgentRequest, decodeBase64, type HeaderFields, isAgentId, isThenable, Refusal } from '@countermark/core'
 
-/** Ten digits, or the end of the body and the start of the time could change places (protocol trap 8). */
+/** Ten digits, or the end of the body and the start of the time could change places. */
 const TIMESTAMP = /^[0-9]{10}$/
 
 /** Unreserved characters and those of base64: safe in a header, in a line and in a store's key. */

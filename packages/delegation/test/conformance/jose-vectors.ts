@@ -17,7 +17,7 @@ export const judgeJws: JudgeVector = async ({ input, expected }) => {
   if (typeof text !== 'string' || input.detached_payload !== undefined) return { skip: 'not a compact JWS' }
   if (expected.disputed === true) return { skip: 'the sources disagree' }
   const keys: readonly Record<string, unknown>[] = (input.jwks?.keys ?? [input.jwk]).map(publicHalf)
-  if (expected.valid === true && keys.some((key) => key['kty'] === 'oct')) return { skip: 'no symmetric keys (R10)' }
+  if (expected.valid === true && keys.some((key) => key['kty'] === 'oct')) return { skip: 'no symmetric keys' }
   if (expected.valid === true && keys.some((key) => key['crv'] === 'P-521')) return { skip: 'no P-521' }
   const verdicts = [await verifyOurs(text, keys), await verifyByJose(text, keys)]
   return compare([expected.valid, expected.valid], verdicts)
