@@ -120,7 +120,7 @@ describe('a stream of events whose sink fails', () => {
     const { decide, told, fail } = start()
     fail(3)
     for (let index = 0; index < 10; index++) decide()
-    await new Promise((resolve) => setImmediate(resolve))
+    for (let attempt = 0; attempt < 20; attempt++) await new Promise((resolve) => setImmediate(resolve))
     const seqs = (await told()).map(({ seq }) => seq)
     expect(seqs).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })

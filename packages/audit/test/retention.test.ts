@@ -193,7 +193,7 @@ describe('a file that is being written', () => {
 
 describe('a trail in a database', () => {
   it('is erased and pruned while it goes on, and verifies', async () => {
-    const db = new Kysely<never>({ dialect: new SqliteDialect({ database: new Database(':memory:') }) })
+    const db = new Kysely<unknown>({ dialect: new SqliteDialect({ database: new Database(':memory:') }) })
     const sink = sqlSink({ db })
     const clock = createFakeClock(START_MS)
     const trail = auditTrail({ sinks: [sink], flushMs: 0, clock, dataClass: dataClasses({ '/orders/*': 'order' }) })

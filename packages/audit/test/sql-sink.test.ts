@@ -10,7 +10,7 @@ import { sealedRecords } from './sealed-records.ts'
 
 const KIND = { durable: true, repeated: 'kept-once' } as const
 
-function openFile(path: string): Kysely<never> {
+function openFile(path: string): Kysely<unknown> {
   const database = new Database(path)
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = FULL')
@@ -51,7 +51,7 @@ function keepsInPostgres(found: string): void {
     const server = await startPostgres(found)
     const pool = new Pool({ connectionString: server.url })
     pool.on('error', () => undefined)
-    const db = new Kysely<never>({ dialect: new PostgresDialect({ pool }) })
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
     const sink = sqlSink({ db, deadlineMs: 1500 })
     const other = new Client({ connectionString: server.url })
     await other.connect()
@@ -73,7 +73,7 @@ function keepsInPostgres(found: string): void {
     const server = await startPostgres(found)
     const pool = new Pool({ connectionString: server.url })
     pool.on('error', () => undefined)
-    const db = new Kysely<never>({ dialect: new PostgresDialect({ pool }) })
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
     const sink = sqlSink({ db })
     const records = sealedRecords({ chain: 'c', count: 4 })
     await sink.append(records.slice(0, 2))
@@ -89,7 +89,7 @@ function keepsInPostgres(found: string): void {
   it('is prepared once by processes that start together', async () => {
     const server = await startPostgres(found)
     const dbs = [1, 2, 3].map(
-      () => new Kysely<never>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: server.url }) }) }),
+      () => new Kysely<unknown>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: server.url }) }) }),
     )
     await Promise.all(dbs.map((db) => sqlSink({ db }).ready?.()))
     await refusesChanges(dbs[0] ?? openFile(':memory:'))
@@ -98,7 +98,7 @@ function keepsInPostgres(found: string): void {
   })
 }
 
-async function refusesChanges(db: Kysely<never>): Promise<void> {
+async function refusesChanges(db: Kysely<unknown>): Promise<void> {
   const sink = sqlSink({ db })
   const records = sealedRecords({ chain: 'kept', count: 2 })
   await sink.append(records)
@@ -109,7 +109,7 @@ async function refusesChanges(db: Kysely<never>): Promise<void> {
 }
 
 describe('a table of audit records', () => {
-  let db: Kysely<never>
+  let db: Kysely<unknown>
   beforeEach(() => {
     db = openFile(':memory:')
   })
@@ -174,6 +174,15 @@ async function collectGarbage(): Promise<void> {
 }
 
 describe('sqlSink', () => {
+  it('takes the Kysely of an application with tables of its own', async () => {
+    const database = new Database(':memory:')
+    const db = new Kysely<{ orders: { id: number } }>({ dialect: new SqliteDialect({ database }) })
+    const sink = sqlSink({ db })
+    await sink.append(sealedRecords({ chain: 'c', count: 1 }))
+    expect(await sink.chains()).toEqual(['c'])
+    await db.destroy()
+  })
+
   it.each([
     ['ERR_OPTION_MISSING', {}],
     ['ERR_OPTION_INVALID', { db: {} }],

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Measurement, withDeadline } from '@countermark/core'
 import type { EventSink, PlacedRecord } from '../audit-sink.ts'
 
@@ -70,6 +71,8 @@ export function createEventQueue(sink: EventSink, options: EventQueueOptions): E
       return
     }
     failures += 1
+    // Whatever `delay` does, others get their turn between two attempts.
+    await nextTurn()
     await Promise.race([delay(Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)), closing])
   }
 

@@ -1,5 +1,4 @@
 import { createHmac } from 'node:crypto'
-import { canonicalJson } from '@countermark/core'
 import type { AuditRecord } from '../audit-record.ts'
 import type { PlacedRecord } from '../audit-sink.ts'
 import { escapeLine } from '../bounded-text.ts'
@@ -29,9 +28,7 @@ export function placeEvent({ record, private: values }: UnsealedRecord, seq: num
     const value = showValue(name, values[name]?.value, rules)
     return value === undefined ? [] : [[name, value] as const]
   })
-  // Through JSON: members that are undefined are left out before the canonical form is written.
-  const text = JSON.stringify({ stream, seq, record: event, values: Object.fromEntries(shown) })
-  const line = escapeLine(canonicalJson(JSON.parse(text)))
+  const line = escapeLine(JSON.stringify({ record: event, seq, stream, values: Object.fromEntries(shown) }))
   return { chain: stream, seq, record: event, private: namedValues(shown), line }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Decision, Environment, Observer } from '@countermark/core'
 import { newChainName } from '../chain.ts'
 import { decisionRecord } from '../decision-record.ts'
@@ -13,6 +14,8 @@ export interface EventStream extends Observer {
   /** Delivers what waits, as far as sinks take it at once, counts the rest as dropped, and closes the sinks. */
   readonly close: () => Promise<void>
 }
+
+const EVENTS_PER_TURN = 32
 
 interface Fresh {
   readonly seq: number
@@ -35,17 +38,16 @@ export function eventStream(options: EventStreamOptions): EventStream {
     createEventQueue(sink, { maxQueued, deadlineMs, delay, report: (measurement) => report?.(measurement) }),
   )
   const names = new WeakMap<Decision, string>()
-  let fresh: Fresh[] = []
+  const fresh: Fresh[] = []
   let seq = 0
 
-  /** Records are put together after the request had its turn. */
+  /** Records are put together after the request had its turn, so many in one that nobody else's takes longer for it. */
   function drain(): void {
-    const taken = fresh
-    fresh = []
-    for (const { seq: place, write } of taken) {
+    for (const { seq: place, write } of fresh.splice(0, EVENTS_PER_TURN)) {
       const event = placeEvent(write(), place, { stream, values, pseudonymKey })
       for (const queue of queues) queue.push(event)
     }
+    if (fresh.length > 0) setImmediate(drain)
   }
 
   function add(write: (id: string) => UnsealedRecord): string {
@@ -75,7 +77,7 @@ export function eventStream(options: EventStreamOptions): EventStream {
       add((id) => outcomeRecord(decision, outcome, { id, of, atMs }))
     },
     close: async () => {
-      drain()
+      while (fresh.length > 0) await nextTurn()
       await Promise.all(queues.map((queue) => queue.close()))
     },
   }

@@ -60,7 +60,7 @@ export async function migrateAuditTables(db: Kysely<AuditTables>): Promise<void>
 }
 
 /** Both databases that are taken can return what they wrote; only PostgreSQL changes tables inside a transaction. */
-export function isPostgres(db: Kysely<never> | Kysely<unknown>): boolean {
+export function isPostgres(db: Kysely<unknown>): boolean {
   return db.getExecutor().adapter.supportsTransactionalDdl
 }
 

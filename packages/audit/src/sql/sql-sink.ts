@@ -8,9 +8,9 @@ import { requireDatabase } from './database.ts'
 import { findSqlEnd, listSqlChains, readSqlChain } from './read-chain.ts'
 
 /** Options of {@link sqlSink}. */
-export interface SqlSinkOptions {
+export interface SqlSinkOptions<Database> {
   /** kysely on SQLite (better-sqlite3, libsql) or PostgreSQL, opened and closed by you. */
-  readonly db: Kysely<never>
+  readonly db: Kysely<Database>
   /** How long one append may take at most. SQLite in this process cannot be interrupted. @default 5000 */
   readonly deadlineMs?: number
 }
@@ -35,7 +35,7 @@ const OPENING_DEADLINE_MS = 30_000
  * const db = new Kysely({ dialect: new SqliteDialect({ database: new Database('audit.db') }) })
  * auditTrail({ sinks: [sqlSink({ db })] })
  */
-export function sqlSink(options: SqlSinkOptions): SqlSink {
+export function sqlSink<Database>(options: SqlSinkOptions<Database>): SqlSink {
   requireKnownOptions('sqlSink', options, ['db', 'deadlineMs'])
   const db = requireDatabase('sqlSink', options.db)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 })

@@ -9,9 +9,9 @@ import { requireDatabase } from './database.ts'
 import { listSqlChains, readSqlPage } from './read-chain.ts'
 
 /** Options of {@link sqlStore}. */
-export interface SqlStoreOptions {
+export interface SqlStoreOptions<Database> {
   /** The database of {@link sqlSink}. */
-  readonly db: Kysely<never>
+  readonly db: Kysely<Database>
 }
 
 const PAGE = 200
@@ -21,7 +21,7 @@ const PAGE = 200
  * records: what a failure interrupts is done by the next run.
  * @throws {@link Misconfigured}
  */
-export function sqlStore(options: SqlStoreOptions): TrailStore {
+export function sqlStore<Database>(options: SqlStoreOptions<Database>): TrailStore {
   requireKnownOptions('sqlStore', options, ['db'])
   const db = requireDatabase('sqlStore', options.db)
   return {
