@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { RevocationEvent, RevocationName } from '@countermark/delegation'
+import type { RevocationName } from '@countermark/delegation'
 import { type CryptoKey, createLocalJWKSet, exportJWK, generateKeyPair, type JWK, jwtVerify, SignJWT } from 'jose'
+import { createRevocationEvents } from './revocation-events.ts'
 import { type Consent, createTokenEndpoint } from './token-endpoint.ts'
 
 /** Claims of a token, by the names they have in it; `undefined` leaves one out. */
@@ -50,12 +51,10 @@ interface SigningKey {
   readonly publicJwk: JWK
 }
 
-const ALIVE_EVERY_MS = 500
-
 /** Starts an issuer on a free port. Agents are known to it by the keys that `findKey` finds. */
 export async function createIssuer(findKey: (agentId: string) => JWK | undefined = () => undefined): Promise<Issuer> {
   const keys: [SigningKey, ...SigningKey[]] = [await createKey('issuer-1')]
-  const feed = createFeed()
+  const feed = createRevocationEvents()
   const consents = createConsents()
   let requests = 0
   let failing = false
@@ -145,39 +144,5 @@ function createConsents() {
       if (entry !== undefined) entry.uses++
       return entry?.consent
     },
-  }
-}
-
-interface Feed {
-  readonly follow: (response: ServerResponse) => void
-  readonly publish: (event: RevocationEvent) => void
-  readonly silence: (silent: boolean) => void
-  readonly close: () => void
-}
-
-/** One event a line. Whoever comes late hears what was said before. */
-function createFeed(): Feed {
-  const followers = new Set<ServerResponse>()
-  const past: string[] = []
-  const tell = (line: string): void => {
-    for (const follower of followers) follower.write(line)
-  }
-  let isSilent = false
-  const timer = setInterval(() => isSilent || tell('{"type":"alive"}\n'), ALIVE_EVERY_MS)
-  return {
-    follow: (response) => {
-      followers.add(response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }))
-      response.on('close', () => followers.delete(response))
-      response.write(`${past.join('')}{"type":"alive"}\n`)
-    },
-    publish: (event) => {
-      const line = `${JSON.stringify(event)}\n`
-      past.push(line)
-      tell(line)
-    },
-    silence: (silent) => {
-      isSilent = silent
-    },
-    close: () => clearInterval(timer),
   }
 }
