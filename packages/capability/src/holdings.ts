@@ -118,6 +118,7 @@ function createGroupFinder({ agent, delegation }: Holder, rules: CapabilityRules
     block: rules.blocks.get(agent.id),
     ignoredDetailTypes: rules.ignoredDetailTypes,
     compiler: rules,
+    compiled: new Map(),
   }
   return (wanted) => {
     const before = known.get(wanted.text)

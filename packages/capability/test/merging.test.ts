@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { body } from '../src/arguments/argument-source.ts'
 import { capabilityRules } from '../src/capability-rules.ts'
 import { requireCapability } from '../src/require-capability.ts'
+import { findWanted } from '../src/scope-template.ts'
 import { aDelegation, aDetail, anAgent, aRefund } from './granting.ts'
 
 /** Limits of one link of a chain. */
@@ -94,5 +95,21 @@ describe('limits down a chain', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+})
+
+describe('a grant', () => {
+  it('is read once, however many scopes are asked for: whoever asks must not fill memory', () => {
+    const rules = capabilityRules()
+    const details = [aDetail({ max_amount: { value: 5000, currency: 'USD' } }, { actions: ['dns:*:read'] })]
+    const agent = anAgent({ constraints: { max_amount: { value: 9000, currency: 'USD' } } })
+    const holdings = rules.findHoldings({ agent, delegation: aDelegation({ authorizationDetails: [details] }) }, rules)
+    const alternativesFor = (scope: string) => {
+      const wanted = findWanted(scope, rules.rename)
+      return wanted === undefined ? [] : holdings.groupsFor(wanted).flatMap(({ alternatives }) => alternatives)
+    }
+    const [first, second] = [alternativesFor('dns:zone_1:read'), alternativesFor('dns:zone_2:read')]
+    expect(first).toHaveLength(2)
+    expect(second.map((alternative, index) => alternative === first[index])).toEqual([true, true])
   })
 })

@@ -31,6 +31,8 @@ export interface ConstraintSources {
   readonly block: CompiledBlock | undefined
   readonly ignoredDetailTypes: ReadonlySet<string>
   readonly compiler: LimitCompiler
+  /** What was compiled before, by where it stands: a grant is read once, however many scopes are asked for. */
+  readonly compiled: Map<object, Alternative>
 }
 
 /** The type of `authorization_details` that this profile defines. */
@@ -47,7 +49,8 @@ export function gatherGroups(wanted: WantedScope, sources: ConstraintSources): r
   const links = delegation?.authorizationDetails ?? []
   if (links.length === 0 && recordConstraints === undefined && block === undefined) return NO_GROUPS
   const groups = links.flatMap((details) => groupsOfLink(details, wanted, sources))
-  if (recordConstraints !== undefined) groups.push(agentGroup(recordConstraints, `record ${agentId}`, sources))
+  if (recordConstraints !== undefined)
+    groups.push(agentGroup(recordConstraints, recordConstraints, `record ${agentId}`, sources))
   if (block !== undefined) groups.push(...groupsOfBlock(block, wanted, sources))
   return groups.filter(({ alternatives }) => alternatives.some(({ limits }) => limits.length > 0))
 }
@@ -57,13 +60,15 @@ function groupsOfLink(details: readonly Detail[], wanted: WantedScope, sources: 
   const ours = details.filter(({ type }) => type === CAPABILITY_TYPE)
   const alternatives = ours
     .filter((detail) => isAbout(detail, wanted, sources))
-    .map((detail) => detailAlternative(detail, sources))
+    .map((detail) => once(detail, sources, () => detailAlternative(detail, sources)))
   const foreign = details.filter(
     ({ type }) => type !== CAPABILITY_TYPE && !sources.ignoredDetailTypes.has(String(type)),
   )
   const groups = [
     { alternatives },
-    ...foreign.map((detail) => ({ alternatives: [foreignAlternative(detail, sources)] })),
+    ...foreign.map((detail) => ({
+      alternatives: [once(detail, sources, () => foreignAlternative(detail, sources))],
+    })),
   ]
   return groups.map((group) => ({ ...group, about: 'action', isCallersOwn: true }))
 }
@@ -106,17 +111,33 @@ function foreignAlternative({ type, locations }: Detail, { compiler }: Constrain
 }
 
 function groupsOfBlock(
-  { agentId, rows, constraints }: CompiledBlock,
+  block: CompiledBlock,
   { segments }: WantedScope,
   sources: ConstraintSources,
 ): readonly ConstraintGroup[] {
+  const { agentId, rows, constraints } = block
   const covering = rows.filter((row) => coversSegments(row.segments, segments))
-  const alternatives = covering.map((row) => alternativeOf(row.constraints, `block ${agentId} ${row.scope}`, sources))
-  return [{ alternatives, about: 'action', isCallersOwn: false }, agentGroup(constraints, `block ${agentId}`, sources)]
+  const alternatives = covering.map((row) =>
+    once(row, sources, () => alternativeOf(row.constraints, `block ${agentId} ${row.scope}`, sources)),
+  )
+  const ofAgent = agentGroup(block, constraints, `block ${agentId}`, sources)
+  return [{ alternatives, about: 'action', isCallersOwn: false }, ofAgent]
 }
 
-function agentGroup(constraints: Constraints, owner: string, sources: ConstraintSources): ConstraintGroup {
-  return { alternatives: [alternativeOf(constraints, owner, sources)], about: 'agent', isCallersOwn: false }
+function agentGroup(
+  place: object,
+  constraints: Constraints,
+  owner: string,
+  sources: ConstraintSources,
+): ConstraintGroup {
+  const alternative = once(place, sources, () => alternativeOf(constraints, owner, sources))
+  return { alternatives: [alternative], about: 'agent', isCallersOwn: false }
+}
+
+function once(place: object, { compiled }: ConstraintSources, compile: () => Alternative): Alternative {
+  const known = compiled.get(place) ?? compile()
+  compiled.set(place, known)
+  return known
 }
 
 function alternativeOf(constraints: Constraints, owner: string, { compiler }: ConstraintSources): Alternative {
