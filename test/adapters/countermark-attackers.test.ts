@@ -1,4 +1,5 @@
-import type { AgentKey, AgentRecord } from '@countermark/core'
+import { memoryBudgets } from '@countermark/capability'
+import type { AgentKey, AgentRecord, KeySource } from '@countermark/core'
 import { type DelegateOfflineOptions, delegateOffline } from '@countermark/delegation'
 import { memoryReplayStore } from '@countermark/replay'
 import {
@@ -8,6 +9,8 @@ import {
   createTestAgent,
   type GuardedApp,
   keySourceOf,
+  rawRequest,
+  sendRaw,
   type TestAgent,
   useGuardedApps,
 } from '@countermark/testing'
@@ -64,12 +67,16 @@ function describeAttackers<Middleware>(
       return startApp({ keys, ...options }, (agents) => agents.withoutSignature())
     }
     /** agt_clerk hands its token on. */
-    const handOn = async (to: DelegateOfflineOptions['to']): Promise<string> =>
+    const handOn = async (
+      to: DelegateOfflineOptions['to'],
+      authorizationDetails: readonly Members[] = [],
+    ): Promise<string> =>
       delegateOffline({
         token: await mint({ cnf: { jwk: bearer.jwk }, max_depth: 1 }),
         key: bearer.privateKey,
         to,
         scopes: ['orders:read'],
+        ...(authorizationDetails.length === 0 ? {} : { authorizationDetails }),
       })
 
     const mint = (claims: Members, now = Math.floor(Date.now() / 1000)): Promise<string> =>
@@ -124,6 +131,28 @@ function describeAttackers<Middleware>(
       expect(outcomeOf(await app.send({ target: '/orders', headers: { Authorization: `Bearer ${token}` } }))).toBe(
         outcome,
       )
+    })
+
+    it('cannot use up the room of others’ budgets by handing on ever new ones', async () => {
+      const budgets = memoryBudgets({ maxCounters: 4, maxCountersPerAgent: 2 })
+      const late: AgentKey[] = [agentKeyOf(clerk)]
+      const keys: KeySource = { name: 'late', findKeys: (...asked) => keySourceOf(...late).findKeys(...asked) }
+      const other = await createTestAgent({ agentId: 'agt_other' })
+      late.push(agentKeyOf(other))
+      const app = await startSigned({ keys, capabilities: { budgets } })
+      late.push(agentKeyOf(app.agent))
+      const budget = (most: number): Members => {
+        return { type: 'urn:agent-auth:capability:1', actions: ['*:*'], constraints: { max_requests_per_day: most } }
+      }
+      const spend = async (agent: TestAgent, most: number): Promise<string> => {
+        const to = { agentId: agent.agentId, key: agent.publicJwk }
+        const headers = { Authorization: `Bearer ${await handOn(to, [budget(most)])}` }
+        const signed = await agent.signRequest({ target: '/orders', headers })
+        return outcomeOf(await sendRaw(app.port, rawRequest(signed)))
+      }
+      const made = [await spend(app.agent, 1), await spend(app.agent, 2), await spend(app.agent, 3)]
+      expect(made).toEqual(['allowed', 'allowed', 'rate_limited'])
+      expect([await spend(other, 11), await spend(other, 12)]).toEqual(['allowed', 'allowed'])
     })
 
     it('cannot ask what its token allows once that has ended', async () => {

@@ -44,7 +44,8 @@ export function fulfil({ scopes, examination }: Decided, context: DecidedFor): C
     }
   }
   const count = (ticket: ValidTicket | undefined): Capable | Promise<Capable> => {
-    const release = reserveBudgets(examination.budgets, context.asking.rules.budgets, context.environment)
+    const { agent, rules } = context.asking
+    const release = reserveBudgets(examination.budgets, agent.id, rules.budgets, context.environment)
     return isThenable(release) ? release.then((given) => useUp(ticket, given)) : useUp(ticket, release)
   }
   // One ticket stands for the whole request, whichever check asks.

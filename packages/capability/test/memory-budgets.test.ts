@@ -31,6 +31,19 @@ describe('memoryBudgets', () => {
     )
   })
 
+  it('has room for others when one agent makes up ever new budgets, and for it again once they are free', () => {
+    const clock = createFakeClock()
+    const environment = createTestEnvironment({ clock })
+    const store = memoryBudgets({ maxCounters: 10, maxCountersPerAgent: 5 })
+    const outcome = (agentId: string, key: string): string =>
+      store.reserve([{ key, windowSeconds: 60, limit: 1, cost: 1, unit: 'requests', agentId }], environment).outcome
+    const made = Array.from({ length: 10 }, (_, index) => outcome('agt_mallory', `made-up-${index}`))
+    expect(made.filter((each) => each === 'reserved')).toHaveLength(5)
+    expect(outcome('agt_buyer', 'honest')).toBe('reserved')
+    clock.advance(70_000)
+    expect(outcome('agt_mallory', 'later')).toBe('reserved')
+  })
+
   it('keeps nothing of budgets that are free again', () => {
     const clock = createFakeClock()
     const environment = createTestEnvironment({ clock })

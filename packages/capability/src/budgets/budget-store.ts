@@ -10,6 +10,8 @@ export interface BudgetClaim {
   readonly cost: number
   /** `requests`, or the currency of an amount. */
   readonly unit: string
+  /** Who uses it: a store may bound how many counters one agent makes. @default nobody in particular */
+  readonly agentId?: string
 }
 
 /** `reserved`: all claims fit and are counted. `exceeded`: none is counted. `full`: there is no room for another counter. */

@@ -12,6 +12,8 @@ export interface MemoryBudgetsOptions {
   readonly allowSingleProcess?: boolean
   /** Counters in all; one is needed for each budget in use. With more in use than that, requests are refused. @default 100_000 */
   readonly maxCounters?: number
+  /** Counters that one agent may make: whoever hands rights on writes budgets of its own. @default 10_000 */
+  readonly maxCountersPerAgent?: number
 }
 
 /** A store that answers at once. */
@@ -21,6 +23,13 @@ export interface MemoryBudgets extends BudgetStore {
 
 /** Looking through all counters takes a while: a store that is full must not do so for each request. */
 const SWEEP_EVERY_MS = 1000
+
+const QUOTA_RETRY_SECONDS = 60
+
+interface Counter extends WindowCounter {
+  /** Who made it. */
+  readonly agentId: string
+}
 
 interface Charge {
   readonly counter: WindowCounter
@@ -35,28 +44,37 @@ interface Charge {
  * const rules = capabilityRules({ budgets: memoryBudgets() })
  */
 export function memoryBudgets(options: MemoryBudgetsOptions = {}): MemoryBudgets {
-  requireKnownOptions('memoryBudgets', options, ['maxCounters', 'allowSingleProcess'])
+  requireKnownOptions('memoryBudgets', options, ['maxCounters', 'maxCountersPerAgent', 'allowSingleProcess'])
   const { allowSingleProcess } = options
   requireSingleProcess({ name: 'memoryBudgets', instead: 'redisBudgets', allowSingleProcess })
   const maxCounters = requireNumber('maxCounters', options.maxCounters ?? 100_000, { min: 1 })
-  const counters = new Map<string, WindowCounter>()
+  const maxPerAgent = requireNumber('maxCountersPerAgent', options.maxCountersPerAgent ?? 10_000, { min: 1 })
+  const counters = new Map<string, Counter>()
+  const made = new Map<string, number>()
   let sweptMs = Number.NEGATIVE_INFINITY
   return {
     name: 'memory',
     reserve: (claims, { clock }) => {
       const nowMs = clock.monotonicMs()
-      if (counters.size + claims.length > maxCounters && nowMs - sweptMs >= SWEEP_EVERY_MS) {
-        forgetIdle(counters, nowMs)
+      const [{ agentId = '' } = { agentId: '' }] = claims
+      const isFull = (added: number): boolean => counters.size + added > maxCounters
+      const isOverQuota = (added: number): boolean => agentId !== '' && (made.get(agentId) ?? 0) + added > maxPerAgent
+      if ((isFull(claims.length) || isOverQuota(claims.length)) && nowMs - sweptMs >= SWEEP_EVERY_MS) {
+        forgetIdle(counters, made, nowMs)
         sweptMs = nowMs
       }
-      const found = claims.map(({ key, windowSeconds }) => counters.get(key) ?? { windowSeconds, slices: new Map() })
+      const found = claims.map(
+        ({ key, windowSeconds }) => counters.get(key) ?? { windowSeconds, slices: new Map(), agentId },
+      )
       const waits = claims.map((claim, index) => secondsToWait(claim, found[index] as WindowCounter, nowMs))
       const retryAfterSeconds = Math.max(0, ...waits)
       if (retryAfterSeconds > 0) return { outcome: 'exceeded', retryAfterSeconds }
       const added = claims.filter(({ key }) => !counters.has(key)).length
-      if (counters.size + added > maxCounters) return { outcome: 'full' }
+      if (added > 0 && isOverQuota(added)) return { outcome: 'exceeded', retryAfterSeconds: QUOTA_RETRY_SECONDS }
+      if (isFull(added)) return { outcome: 'full' }
+      if (added > 0) made.set(agentId, (made.get(agentId) ?? 0) + added)
       const charges = claims.map(({ key, windowSeconds, cost }, index): Charge => {
-        const counter = found[index] as WindowCounter
+        const counter = found[index] as Counter
         counters.set(key, counter)
         return { counter, slice: sliceOf(nowMs, windowSeconds), cost }
       })
@@ -89,8 +107,12 @@ function releaseOnce(charges: readonly Charge[]): () => void {
 }
 
 /** Only what counts nothing may go. */
-function forgetIdle(counters: Map<string, WindowCounter>, nowMs: number): void {
+function forgetIdle(counters: Map<string, Counter>, made: Map<string, number>, nowMs: number): void {
   for (const [key, counter] of counters) {
-    if (countTaken(counter, sliceOf(nowMs, counter.windowSeconds)) === 0) counters.delete(key)
+    if (countTaken(counter, sliceOf(nowMs, counter.windowSeconds)) > 0) continue
+    counters.delete(key)
+    const left = (made.get(counter.agentId) ?? 1) - 1
+    if (left === 0) made.delete(counter.agentId)
+    else made.set(counter.agentId, left)
   }
 }

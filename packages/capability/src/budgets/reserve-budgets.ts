@@ -10,6 +10,7 @@ type Release = NonNullable<CapabilityFact['release']>
  */
 export function reserveBudgets(
   claims: readonly BudgetClaim[],
+  agentId: string,
   store: BudgetStore | undefined,
   environment: Environment,
 ): Release | undefined | Promise<Release> {
@@ -27,17 +28,17 @@ export function reserveBudgets(
     const { retryAfterSeconds } = reservation
     throw new Refusal('rate_limited', 'a budget of what was granted is used up', { retryAfterSeconds })
   }
-  const reservation = store.reserve(mergeClaims(claims), environment)
+  const reservation = store.reserve(mergeClaims(claims, agentId), environment)
   return isThenable(reservation) ? reservation.then(settle) : settle(reservation)
 }
 
 /** Links of a chain may repeat a budget: it is counted once, by the lower limit. */
-function mergeClaims(claims: readonly BudgetClaim[]): readonly BudgetClaim[] {
+function mergeClaims(claims: readonly BudgetClaim[], agentId: string): readonly BudgetClaim[] {
   const byKey = new Map<string, BudgetClaim>()
   for (const claim of claims) {
     const known = byKey.get(claim.key)
     const limit = Math.min(claim.limit, known?.limit ?? claim.limit)
-    byKey.set(claim.key, { ...claim, limit, cost: Math.max(claim.cost, known?.cost ?? 0) })
+    byKey.set(claim.key, { ...claim, agentId, limit, cost: Math.max(claim.cost, known?.cost ?? 0) })
   }
   return [...byKey.values()]
 }
