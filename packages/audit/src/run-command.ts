@@ -30,7 +30,7 @@ const USAGE = `usage:
 
 erase and prune change files: take finished ones, or stop the process that writes them
 
-exit codes: 0 nothing was altered, 1 tampered, 2 usage or unreadable
+exit codes: 0 no alteration found, 1 tampered, 2 usage or unreadable
 `
 
 /** Runs one command of the command line. Never throws. */

@@ -18,7 +18,7 @@ export function recordText(found: FoundRecord): string {
   const lines = record.type === 'decision' ? decisionLines(record, found) : [[record.type, quote(record)] as const]
   const anchor = checkpoint === undefined ? 'not anchored' : `anchored by record ${checkpoint.seq}, ${checkpoint.at}`
   const all = [['id', record.id], ['at', record.at], ...lines, ['chain', `${chain}, record ${seq}, ${anchor}`]] as const
-  return all.map(([name, text]) => `${printable(`${`${name}:`.padEnd(13)}${text}`)}\n`).join('')
+  return all.map(([name, text]) => `${printable(`${(name === '' ? '' : `${name}:`).padEnd(13)}${text}`)}\n`).join('')
 }
 
 type Line = readonly [name: string, text: string]

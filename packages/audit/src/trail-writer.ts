@@ -59,6 +59,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
   let isStarted = false
   let starting: Promise<void> | undefined
   let failedStartMs = Number.NEGATIVE_INFINITY
+  let startFailure: unknown
   let timer: NodeJS.Timeout | NodeJS.Immediate | undefined
   let isUrgent = false
 
@@ -109,6 +110,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     const [failure] = results.filter((result) => result.status === 'rejected')
     if (opened.length === 0) {
       failedStartMs = clock.monotonicMs()
+      startFailure = failure?.reason
       throw failure?.reason
     }
     const found = opened.map(({ value }) => value).find((value) => value !== undefined)
@@ -173,7 +175,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     await seal()
     await Promise.all(queues.map((queue) => queue.drain()))
     if (durableSeq < wanted && isStarted) throw unavailable('no sink has all records', undefined)
-    if (!isStarted) throw unavailable('no sink could be opened', undefined)
+    if (!isStarted) throw unavailable('no sink could be opened', startFailure)
     await checkpoints?.flush()
   }
 

@@ -80,7 +80,8 @@ export function createChainVerifier(anchors: Anchors, { partial }: { readonly pa
     state.last = seq
     state.lastHash = own
     if (seq > last + 1) {
-      return [{ kind: 'missing', message: `records ${last + 1} to ${seq - 1} of chain ${chain} are gone` }]
+      const gone = seq === last + 2 ? `record ${seq - 1}` : `records ${last + 1} to ${seq - 1}`
+      return [{ kind: 'missing', message: `${gone} of chain ${chain} ${seq === last + 2 ? 'is' : 'are'} gone` }]
     }
     if (previous === lastHash) return []
     return [{ kind: 'altered', message: `record ${seq} of chain ${chain} continues another record ${last}` }]

@@ -20,6 +20,13 @@ export function reportText(report: TrailReport): string {
     lines.push(`${kind.toUpperCase()} ${file === undefined ? '' : `${file}:${line} `}${message}`)
   }
   if (findingCount > findings.length) lines.push(`and ${findingCount - findings.length} more`)
-  lines.push(findingCount === 0 ? 'nothing was altered' : `TAMPERED: ${findingCount} findings`)
+  lines.push(conclusion(report))
   return `${lines.join('\n')}\n`
+}
+
+/** Without a checkpoint a trail cannot show its end: that nothing was cut off is then not said. */
+function conclusion({ chains, findingCount }: TrailReport): string {
+  if (findingCount > 0) return `TAMPERED: ${findingCount} ${findingCount === 1 ? 'finding' : 'findings'}`
+  if (chains.every(({ anchoredTo, last }) => anchoredTo >= last)) return 'nothing was altered'
+  return 'no alteration was found; what is NOT ANCHORED can have been replaced or cut off all the same'
 }

@@ -44,7 +44,11 @@ describe('countermark-audit verify', () => {
 
   it('never calls a tail verified that no checkpoint vouches for', async () => {
     const { code, out } = await run('verify', trail.path)
-    expect([code, out.match(/NOT ANCHORED/g)]).toEqual([0, ['NOT ANCHORED', 'NOT ANCHORED']])
+    expect([code, out.match(/NOT ANCHORED: /g)]).toEqual([0, ['NOT ANCHORED: ', 'NOT ANCHORED: ']])
+    expect(out).toMatch(
+      /^no alteration was found; what is NOT ANCHORED can have been replaced or cut off all the same$/m,
+    )
+    expect(out).not.toContain('nothing was altered')
   })
 
   it('ends with 1 when a line is gone, and names the place', async () => {
@@ -57,7 +61,11 @@ describe('countermark-audit verify', () => {
         .join(''),
     )
     const { code, out } = await run('verify', ...trusted, path)
-    expect([code, out.includes(`MISSING ${path}:5 records 5 to 5`), out.includes('TAMPERED')]).toEqual([1, true, true])
+    expect([code, out.includes(`MISSING ${path}:5 record 5 of`), out.includes('TAMPERED: 1 finding\n')]).toEqual([
+      1,
+      true,
+      true,
+    ])
   })
 
   it('takes a trail without its beginning when it is told that this was meant', async () => {
@@ -118,6 +126,16 @@ describe('countermark-audit verify', () => {
     ])
     expect(JSON.parse((await started).stdout)).toMatchObject({ records: 26, findingCount: 0 })
   }, 60_000)
+})
+
+describe('countermark-audit show, when somebody is acted for', () => {
+  it('draws through whose hands it went, without empty names', async () => {
+    const trail = await writeTrail({ decisions: 1 })
+    const { out } = await run('show', 'req_0_0', trail.path)
+    expect(out).toContain('for:         "user_17"\n             └─ "agt_planner"\n                └─ ')
+    expect(out).not.toMatch(/^:/m)
+    await trail.remove()
+  })
 })
 
 describe('countermark-audit show', () => {

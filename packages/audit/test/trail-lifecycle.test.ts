@@ -14,6 +14,12 @@ describe('a trail', () => {
     await expect(auditTrail({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] }).ready()).rejects.toThrow('ENOENT')
   })
 
+  it('says why it could not start when it is closed', async () => {
+    const trail = auditTrail({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] })
+    const cause = expect.objectContaining({ code: 'ENOENT' })
+    await expect(trail.close()).rejects.toMatchObject({ message: 'no sink could be opened', cause })
+  })
+
   it('writes what is told by hand, with what may be erased beside it', async () => {
     const kept: SealedRecord[] = []
     const trail = auditTrail({ sinks: [sinkInto(kept)] })

@@ -11,7 +11,10 @@ const MARKS: Readonly<Record<Answer, string>> = {
 export function regulationText({ title, summary, findingCount, clauses, beyond }: RegulationReport): string {
   const { records, from = 'never', until = 'never' } = summary
   const lines = [title, `${records} records from ${from} to ${until}`]
-  if (findingCount > 0) lines.push(`TAMPERED: ${findingCount} findings; nothing below can be relied on`)
+  if (findingCount > 0)
+    lines.push(
+      `TAMPERED: ${findingCount} ${findingCount === 1 ? 'finding' : 'findings'}; nothing below can be relied on`,
+    )
   for (const { clause, asks, answer, shows, gap } of clauses) {
     lines.push('', `${MARKS[answer]} ${clause}: ${asks}`, `            ${shows}`)
     if (gap !== undefined) lines.push(`            gap: ${gap}`)

@@ -44,7 +44,11 @@ export function integrity({ verified }: ReportFacts): Finding {
   const { findingCount, chains } = verified
   const unanchored = chains.filter(({ anchoredTo, last }) => anchoredTo < last).length
   if (findingCount > 0) {
-    return { answer: 'not_shown', shows: `${findingCount} findings: this trail was tampered with`, gap: 'run verify' }
+    return {
+      answer: 'not_shown',
+      shows: `${findingCount === 1 ? 'one finding' : `${findingCount} findings`}: this trail was tampered with`,
+      gap: 'run verify',
+    }
   }
   const shows = `${chains.length} hash chains hold; ${chains.length - unanchored} are anchored to their end`
   const gap = 'chains without checkpoints to their end can be replaced by whoever can write them'
