@@ -25,7 +25,7 @@ async function sayMeasured({ metricsUrls }: World): Promise<void> {
       .join(', ')}`,
   )
   say(
-    `the checks of an allowed request took at most ${ms(guardSeconds.p50)}, in 99 of 100 cases ${ms(guardSeconds.p99)}`,
+    `the checks of half the allowed requests took at most ${ms(guardSeconds.p50)}, those of 99 in 100 at most ${ms(guardSeconds.p99)}`,
   )
   say(`${series} series in ${metricsUrls.length} processes, whatever callers sent`)
 }
@@ -63,7 +63,7 @@ async function sayTrails({ audit }: World): Promise<readonly string[]> {
   const trails = await verifyTrails(audit)
   for (const { name, report, anchored } of trails) {
     say(
-      `${name}: ${report.records} records, ${report.chains.length} chains, ${anchored} records anchored, ${found(report.findingCount)}`,
+      `${name}: ${report.records} records, ${report.chains.length} ${report.chains.length === 1 ? 'chain' : 'chains'}, ${anchored} records anchored, ${found(report.findingCount)}`,
     )
   }
   const tampered = await verifyTamperedCopy(audit, trails)
@@ -79,5 +79,5 @@ async function sayTrails({ audit }: World): Promise<readonly string[]> {
 }
 
 function found(count: number): string {
-  return count === 0 ? 'nothing altered' : `TAMPERED: ${count} findings`
+  return count === 0 ? 'nothing altered' : `TAMPERED: ${count} ${count === 1 ? 'finding' : 'findings'}`
 }
