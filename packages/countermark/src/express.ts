@@ -25,7 +25,7 @@ export interface ExpressCountermarkOptions extends CountermarkOptions {
  * @example
  * const agents = countermark({ authorities: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
  * app.use(agents)
- * app.post('/refunds', agents.require('refunds:create', { amount: body('/amount') }), handler)
+ * app.post('/refunds', agents.require('refunds:create', { amount: body('/amount'), currency: body('/currency') }), handler)
  * @throws Misconfigured
  */
 export function countermark(options: ExpressCountermarkOptions): Countermark<RequestHandler> {

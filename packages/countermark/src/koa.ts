@@ -25,7 +25,7 @@ export interface KoaCountermarkOptions extends CountermarkOptions {
  * @example
  * const agents = countermark({ authorities: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
  * app.use(agents)
- * router.post('/refunds', agents.require('refunds:create', { amount: body('/amount') }), handler)
+ * router.post('/refunds', agents.require('refunds:create', { amount: body('/amount'), currency: body('/currency') }), handler)
  * @throws Misconfigured
  */
 export function countermark(options: KoaCountermarkOptions): Countermark<Middleware> {
