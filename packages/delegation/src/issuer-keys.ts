@@ -141,12 +141,12 @@ type FetchSet = (signal: AbortSignal) => Promise<FetchedSet>
 function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
   const options = { contentTypes: CONTENT_TYPES, ...http }
   if (typeof place === 'object' && 'jwksUri' in place) {
-    const fetcher = createIssuerFetcher('issuers', place.jwksUri, options)
+    const fetcher = createIssuerFetcher('issuers[].http', place.jwksUri, options)
     return (signal) => fetcher.fetchJson(place.jwksUri, signal)
   }
   if (typeof place === 'object' && 'bundleUri' in place) return createBundleFetcher(place.bundleUri, options)
   const [url = issuer] = URL.canParse(issuer) ? metadataUrlsOf(issuer) : []
-  const fetcher = createIssuerFetcher('issuers', url, options)
+  const fetcher = createIssuerFetcher('issuers[].http', url, options)
   return async (signal) => {
     const metadata = await fetchMetadata(issuer, fetcher, signal)
     return fetcher.fetchJson(requireUrlMember(metadata, 'jwks_uri'), signal)
@@ -154,7 +154,7 @@ function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
 }
 
 function createBundleFetcher(url: string, options: FetcherOptions): FetchSet {
-  const fetcher = createIssuerFetcher('issuers', url, options)
+  const fetcher = createIssuerFetcher('issuers[].http', url, options)
   return async (signal) => {
     const { value, freshForSeconds } = await fetcher.fetchJson(url, signal)
     const { jwks, refreshAfterSeconds } = openSpiffeBundle(value)

@@ -143,7 +143,7 @@ describe('discovery', () => {
 
 describe('a misconfigured issuer', () => {
   it.each<readonly [string, Partial<IssuerOptions>]>([
-    ['allowHttp', { keys: { jwksUri: 'http://auth.example.com/jwks' } }],
+    ['issuers[].http: http needs allowHttp: true', { keys: { jwksUri: 'http://auth.example.com/jwks' } }],
     ['private address', { keys: { jwksUri: 'https://127.0.0.1/jwks' } }],
     ['absolute URL', { issuer: 'not a url' }],
     ['ERR_KEY_MATERIAL', { keys: { jwks: { keys: [] } } }],
