@@ -14,8 +14,8 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
     requests: { type: 'string', default: '2000' },
-    /** Names, or parts of names, by `;`; the bare servers and the unit are always measured. */
-    only: { type: 'string', default: '' },
+    /** Names, or beginnings of names with `*`, by `;`; bare servers and the unit are always measured. @default all */
+    only: { type: 'string', default: '*' },
     write: { type: 'boolean', default: false },
   },
 })
@@ -24,7 +24,7 @@ const count = Number(values.requests)
 const wanted = values.only.split(';')
 const variants = VARIANTS.filter(
   ({ name, over, requests }) =>
-    over === undefined || requests === 'plain' || wanted.some((part) => name.includes(part)),
+    over === undefined || requests === 'plain' || wanted.some((part) => matches(name, part)),
 )
 /** The compiler needs so many requests until it has finished. */
 const WARM_UP_REQUESTS = 10_000
@@ -60,6 +60,10 @@ try {
 } finally {
   for (const server of servers) server.stop()
   rmSync(folder, { recursive: true })
+}
+
+function matches(name: string, part: string): boolean {
+  return part.endsWith('*') ? name.startsWith(part.slice(0, -1)) : name === part
 }
 
 async function warmUp(variant: Variant, server: StartedServer, identity: BenchIdentity): Promise<void> {
