@@ -51,7 +51,7 @@ try {
       const requests = signed.get(variant.requests) ?? createSlot(variant, identity)
       signed.set(variant.requests, requests)
       const server = servers[index] as StartedServer
-      // Not counted: a server that waited for its turn has lost compiled code and warm memory.
+      // Not counted: a server that waited for its turn has lost warm memory.
       await measureOne(variant, server, requests.slice(0, half + IN_FLIGHT), half)
       const measured = await measureOne(variant, server, requests.slice(-count - IN_FLIGHT), count)
       results.get(variant.name)?.push(measured)

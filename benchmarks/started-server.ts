@@ -7,9 +7,12 @@ export interface StartedServer {
   readonly stop: () => void
 }
 
+/** V8 throws code away that did not run for a while: a server that waits for its turn would begin anew each time. */
+const KEEP_CODE = ['--no-flush-bytecode']
+
 /** Starts one variant's server and waits until it listens. */
 export function startServer(script: string, name: string, identityFile: string): Promise<StartedServer> {
-  const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, script, name], {
+  const child: ChildProcess = spawn('taskset', ['-c', '0', process.execPath, ...KEEP_CODE, script, name], {
     env: { ...process.env, BENCH_IDENTITY: identityFile, NODE_ENV: 'benchmark' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
