@@ -52,7 +52,7 @@ function keepsInPostgres(found: string): void {
     const pool = new Pool({ connectionString: server.url })
     pool.on('error', () => undefined)
     const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
-    const sink = sqlSink({ db, deadlineMs: 1500 })
+    const sink = sqlSink({ db, deadlineMs: 6000 })
     const other = new Client({ connectionString: server.url })
     await other.connect()
     return {
