@@ -5,6 +5,8 @@ import type { MetricRow } from './metric-row.ts'
 export interface ReplayClaim {
   /** SHA-256 over scheme, key thumbprint and nonce (or signature base), 32 bytes. */
   readonly id: Uint8Array
+  /** The same, a character for each byte. */
+  readonly idText?: string
   /** The signing key: quotas are counted per key. */
   readonly thumbprint: string
   /** Unix seconds. */

@@ -6,10 +6,15 @@ import type { ProofFact } from '@countermark/core'
  * SHA-256 over length-prefixed parts, so that no two sets of parts can be written alike.
  */
 export function claimId(proof: Pick<ProofFact, 'scheme' | 'thumbprint' | 'nonce' | 'baseHash'>): Buffer {
-  const { scheme, thumbprint, nonce, baseHash } = proof
+  return Buffer.from(claimText(proof), 'latin1')
+}
+
+/** The same, a character for each byte: no buffer has to be made for a store that keeps none. */
+export function claimText(proof: Pick<ProofFact, 'scheme' | 'thumbprint' | 'nonce' | 'baseHash'>): string {
+  const { scheme, thumbprint, nonce } = proof
   // The kind keeps a nonce that looks like a hash apart from that hash.
-  const last = nonce === undefined ? prefixed('base', baseHash) : prefixed('nonce', nonce)
-  return hash('sha256', `${scheme.length}:${scheme}${thumbprint.length}:${thumbprint}${last}`, 'buffer')
+  const last = nonce === undefined ? prefixed('base', proof.baseHash) : prefixed('nonce', nonce)
+  return hash('sha256', `${scheme.length}:${scheme}${thumbprint.length}:${thumbprint}${last}`, 'latin1')
 }
 
 function prefixed(kind: string, text: string): string {

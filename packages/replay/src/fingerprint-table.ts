@@ -3,9 +3,9 @@ import { randomFillSync } from 'node:crypto'
 /** Remembers ids until their end, 16 bytes each. Times are Unix seconds. */
 export interface FingerprintTable {
   /** Whether an id was added and has not ended. */
-  readonly has: (id: Uint8Array, nowSecond: number) => boolean
+  readonly has: (id: string, nowSecond: number) => boolean
   /** Remembers an id while `now ≤ lastSecond`. */
-  readonly add: (id: Uint8Array, lastSecond: number, nowSecond: number) => void
+  readonly add: (id: string, lastSecond: number, nowSecond: number) => void
 }
 
 /** Many small tables, so that growing one never takes long. */
@@ -40,7 +40,7 @@ interface Place {
 export function createFingerprintTable(): FingerprintTable {
   const shards: (Shard | undefined)[] = new Array(2 ** SHARD_BITS).fill(undefined)
   const placeOf = createPlacing()
-  const placeOfId = (id: Uint8Array): Place => placeOf(wordAt(id, 0), wordAt(id, 4), wordAt(id, 8))
+  const placeOfId = (id: string): Place => placeOf(wordAt(id, 0), wordAt(id, 4), wordAt(id, 8))
   return {
     has: (id, nowSecond) => {
       const place = placeOfId(id)
@@ -126,8 +126,14 @@ function isLive(lastSecond: number, nowSecond: number): boolean {
   return lastSecond !== 0 && lastSecond >= nowSecond
 }
 
-function wordAt(id: Uint8Array, offset: number): number {
-  return (at(id, offset) | (at(id, offset + 1) << 8) | (at(id, offset + 2) << 16) | (at(id, offset + 3) << 24)) >>> 0
+function wordAt(id: string, offset: number): number {
+  return (
+    (id.charCodeAt(offset) |
+      (id.charCodeAt(offset + 1) << 8) |
+      (id.charCodeAt(offset + 2) << 16) |
+      (id.charCodeAt(offset + 3) << 24)) >>>
+    0
+  )
 }
 
 function at(array: Uint8Array | Uint32Array, index: number): number {

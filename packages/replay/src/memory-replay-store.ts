@@ -61,14 +61,15 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
       eras.noticeClock(environment.report)
       const nowMs = environment.clock.wallMs()
       const nowSecond = Math.floor(nowMs / 1000)
-      if (table.has(claim.id, nowSecond)) return 'replayed'
+      const id = claim.idText ?? Buffer.from(claim.id).toString('latin1')
+      if (table.has(id, nowSecond)) return 'replayed'
       // After its end a claim may be forgotten already, so nothing can be said any more.
       if (!(nowMs <= claim.acceptUntil * 1000)) return 'unproven'
       if (!isProvenFresh(claim, eras.current(), rules, nowMs)) return 'unproven'
       const exceeded = quota.exceeded(claim.thumbprint, nowSecond)
       if (exceeded !== undefined) return exceeded
       const lastSecond = Math.ceil(claim.acceptUntil + rules.keepSeconds)
-      table.add(claim.id, lastSecond, nowSecond)
+      table.add(id, lastSecond, nowSecond)
       quota.count(claim.thumbprint, lastSecond)
       return 'claimed'
     },

@@ -5,10 +5,11 @@ import {
   type Measurement,
   type ProofFact,
   Refusal,
+  type ReplayClaim,
   type ReplayStore,
   Unavailable,
 } from '@countermark/core'
-import { claimId } from './claim-id.ts'
+import { claimText } from './claim-id.ts'
 
 /** What came of asking a store. */
 export interface Answer {
@@ -22,12 +23,31 @@ const QUOTA_RETRY_SECONDS = 10
 
 /** Claims a proof. Whatever the store throws means that it could not answer; at once when the store answers at once. */
 export function askStore(store: ReplayStore, proof: ProofFact, environment: Environment): Answer | Promise<Answer> {
-  const { thumbprint, created, acceptUntil, nonce } = proof
   try {
-    const result = store.claim({ id: claimId(proof), thumbprint, created, acceptUntil, nonce }, environment)
+    const result = store.claim(new Claim(proof), environment)
     return typeof result === 'string' ? toAnswer(result) : result.then(toAnswer, toFailure)
   } catch (error) {
     return toFailure(error)
+  }
+}
+
+class Claim implements ReplayClaim {
+  readonly idText: string
+  readonly thumbprint: string
+  readonly created: number
+  readonly acceptUntil: number
+  readonly nonce: string | undefined
+
+  constructor(proof: ProofFact) {
+    this.idText = claimText(proof)
+    this.thumbprint = proof.thumbprint
+    this.created = proof.created
+    this.acceptUntil = proof.acceptUntil
+    this.nonce = proof.nonce
+  }
+
+  get id(): Uint8Array {
+    return Buffer.from(this.idText, 'latin1')
   }
 }
 

@@ -6,6 +6,7 @@ import {
   isThenable,
   isUnavailable,
   type KeySource,
+  type ProofFact,
   Refusal,
   type SignatureAlgorithm,
 } from '@countermark/core'
@@ -143,28 +144,56 @@ function settle(given: Case, key: AgentKey, base: Uint8Array): SignatureFacts | 
   return isThenable(pending) ? pending.then(() => toFacts(candidate, key, base)) : toFacts(candidate, key, base)
 }
 
+/** A class: the hash of the base is worked out only for whoever asks, which nobody does where there is a nonce. */
+class Proof implements ProofFact {
+  readonly scheme: ProofFact['scheme']
+  readonly keyId: string
+  readonly thumbprint: string
+  readonly algorithm: SignatureAlgorithm
+  readonly created: number
+  readonly acceptUntil: number
+  readonly nonce: string | undefined
+  readonly label: string | undefined
+  readonly tag: string | undefined
+  readonly signed: ProofFact['signed']
+  readonly keyNotAfter: number | undefined
+  readonly publicKey: ProofFact['publicKey']
+  readonly covers: ProofFact['covers']
+  readonly further: readonly ProofFact[] | undefined
+  readonly #candidate: Candidate
+  #baseHash: string | undefined
+
+  constructor(candidate: Candidate, key: AgentKey, base: Uint8Array, further?: readonly ProofFact[]) {
+    this.scheme = candidate.scheme
+    this.keyId = key.keyId
+    this.thumbprint = key.thumbprint
+    this.algorithm = key.algorithm
+    this.created = candidate.created
+    this.acceptUntil = candidate.acceptUntil
+    this.nonce = candidate.nonce
+    this.label = candidate.label
+    this.tag = candidate.tag
+    this.signed = { base, signature: candidate.signature }
+    this.keyNotAfter = key.notAfter
+    this.publicKey = key.publicKey
+    this.covers = candidate.covers
+    this.further = further
+    this.#candidate = candidate
+    this.#baseHash = undefined
+  }
+
+  get baseHash(): string {
+    const { base } = this.signed
+    this.#baseHash ??= digestBase64('sha256', this.#candidate.replayIdentity?.(base) ?? base)
+    return this.#baseHash
+  }
+}
+
 function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): SignatureFacts {
-  const { scheme, level, created, acceptUntil, nonce, label, tag, signature, covers } = candidate
-  const { agent, keyId, thumbprint, algorithm } = key
-  const baseHash = digestBase64('sha256', candidate.replayIdentity?.(base) ?? base)
+  const { agent } = key
   return {
-    agent: { id: agent.id, level, scheme, record: agent },
-    proof: {
-      scheme,
-      keyId,
-      thumbprint,
-      algorithm,
-      created,
-      acceptUntil,
-      nonce,
-      baseHash,
-      label,
-      tag,
-      signed: { base, signature },
-      keyNotAfter: key.notAfter,
-      publicKey: key.publicKey,
-      covers,
-    },
+    agent: { id: agent.id, level: candidate.level, scheme: candidate.scheme, record: agent },
+    proof: new Proof(candidate, key, base),
   }
 }
 

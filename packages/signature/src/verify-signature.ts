@@ -127,7 +127,7 @@ async function withFurtherProofs(facts: SignatureFacts, others: readonly Case[])
       if (!isRefusal(error) || isUnavailable(error)) throw error
     }
   }
-  return further.length === 0 ? facts : { ...facts, proof: { ...facts.proof, further } }
+  return further.length === 0 ? facts : { ...facts, proof: Object.assign(facts.proof, { further }) }
 }
 
 function requireReplayCheck({ checks }: GuardDescription, replay: 'elsewhere' | undefined): void {
