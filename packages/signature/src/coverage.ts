@@ -1,4 +1,4 @@
-import { type AgentRequest, isRefusal, Misconfigured, requireKnownOptions, requireWord } from '@countermark/core'
+import { type AgentRequest, fieldBit, isRefusal, Misconfigured, requireKnownOptions, requireWord } from '@countermark/core'
 import { normaliseComponent, writeComponentList } from './component-identifier.ts'
 import { type ComponentList, compileComponentList } from './component-list.ts'
 
@@ -74,12 +74,19 @@ function compileRule(rule: CoverageRule): Coverage {
   const always = also.map(requireComponent)
   const fields = whenPresent.map(requireFieldName)
   const isContentRequired = content === 'required'
+  const bits = fields.map(fieldBit)
+  const anyBit = bits.reduce((any, bit) => any | bit, 0)
+  const allHaveBits = bits.every((bit) => bit !== 0)
 
   const findMissing = (request: AgentRequest, list: ComponentList): readonly string[] => {
     let missing = missingTarget(request, list)
     for (const component of always) if (!list.covers(component)) missing = [...missing, component]
     if (isContentRequired && request.hasBody && !list.covers('content-digest')) missing = [...missing, 'content-digest']
-    for (const field of fields) {
+    const { mask } = request.headers
+    if (allHaveBits && mask !== undefined && (mask & anyBit) === 0) return missing
+    for (let index = 0; index < fields.length; index++) {
+      if (mask !== undefined && bits[index] !== 0 && (mask & (bits[index] as number)) === 0) continue
+      const field = fields[index] as string
       if (isExpected(request, field) && !coversField(list, field)) missing = [...missing, field]
     }
     return missing

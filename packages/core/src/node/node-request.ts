@@ -90,10 +90,9 @@ const NO_BODY = (): Uint8Array => EMPTY
  * have, there are more of them than anybody accepts.
  */
 function completeFields({ rawHeaders, socket, httpVersionMajor }: IncomingMessage): HeaderFields {
-  const fields = createHeaderFields(rawHeaders)
-  if (httpVersionMajor >= 2 || !('server' in socket)) return fields
+  if (httpVersionMajor >= 2 || !('server' in socket)) return createHeaderFields(rawHeaders)
   const most = mostFieldsOf(socket.server)
-  return most > 0 && rawHeaders.length >= 2 * most ? { ...fields, count: Number.POSITIVE_INFINITY } : fields
+  return createHeaderFields(rawHeaders, most > 0 && rawHeaders.length >= 2 * most)
 }
 
 /** 0 stands for no limit, or for Node's default, which is above ours. */
