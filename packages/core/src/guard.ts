@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
-import { bareCopy } from './bare-object.ts'
 import type { Check } from './check.ts'
+import { FactsRecord } from './facts-record.ts'
 import { hashConfiguration } from './configuration-hash.ts'
 import { createEnvironment } from './environment.ts'
 import { describeMetrics, introduceReports } from './guard-metrics.ts'
@@ -50,13 +50,15 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
   }
 }
 
+const NO_TIMINGS: Run['timings'] = []
+
 function startRun(request: AgentRequest, context: GuardContext, states: RequestStates): Run {
   let state = states.find(request.raw)
   if (state === undefined) {
     state = createRequestState(request, context.listens ? context.settings.clock.monotonicMs() : 0)
     states.remember(request.raw, state)
   }
-  return { context, state, facts: bareCopy(state.facts), timings: [] }
+  return { context, state, facts: new FactsRecord(state.facts) as Run['facts'], timings: context.listens ? [] : NO_TIMINGS }
 }
 
 function runGuard(run: Run): Verdict | Promise<Verdict> {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
-import { bareCopy } from './bare-object.ts'
 import type { CheckDescription } from './check.ts'
 import type { AgentView, Facts } from './facts.ts'
+import { NO_FACTS } from './facts-record.ts'
 
 /** What the guards of one factory know of one request. Kept beside the request, where no other code can assign it. */
 export interface RequestState {
@@ -23,19 +23,31 @@ export interface RequestState {
 }
 
 const NOBODY: readonly CheckDescription[] = []
-const NO_FACTS: Readonly<Partial<Facts>> = Object.freeze(bareCopy({}))
+
+class State implements RequestState {
+  readonly request: AgentRequest
+  readonly startedMs: number
+  facts: Readonly<Partial<Facts>> = NO_FACTS
+  view: AgentView | undefined = undefined
+  shapeChecked = false
+  ended = false
+  anonymous = false
+  passed: readonly CheckDescription[] = NOBODY
+  #requestId: string | undefined = undefined
+
+  constructor(request: AgentRequest, startedMs: number) {
+    this.request = request
+    this.startedMs = startedMs
+  }
+
+  /** Made for whoever asks. */
+  get requestId(): string {
+    this.#requestId ??= randomUUID()
+    return this.#requestId
+  }
+}
 
 /** Starts to remember a request. */
 export function createRequestState(request: AgentRequest, startedMs: number): RequestState {
-  return {
-    request,
-    requestId: randomUUID(),
-    startedMs,
-    facts: NO_FACTS,
-    view: undefined,
-    shapeChecked: false,
-    ended: false,
-    anonymous: false,
-    passed: NOBODY,
-  }
+  return new State(request, startedMs)
 }

@@ -12,7 +12,7 @@ import { writeReply } from './write-reply.ts'
 /** Decides, records, tells and answers, in this order. Without a refusal the request passes. */
 export function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
   const { context, facts } = run
-  Object.freeze(facts)
+  if (context.listens) Object.freeze(facts)
   if (!context.listens) return toVerdict(run, refusal, undefined)
   const outcome = refusal === undefined ? 'allow' : context.route.mode === 'observe' ? 'observe' : 'deny'
   return record(run, createDecision({ run, outcome, check, refusal }))
@@ -60,7 +60,7 @@ function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | unde
   const { context, state, facts } = run
   if (refusal === undefined) {
     state.facts = facts
-    if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId, context.settings.view)
+    if (context.ordered.length > 0) state.view = createAgentView(facts, state, context.settings.view)
   } else if (context.route.mode === 'enforce') {
     return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }
   } else if (state.facts.agent === undefined) {

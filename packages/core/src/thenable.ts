@@ -1,5 +1,6 @@
 /** Whether something must be awaited. Awaiting what need not be costs every request a turn. */
 export function isThenable<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
-  return 'then' in value && typeof value.then === 'function'
+  if (value instanceof Promise) return true
+  return typeof (value as { readonly then?: unknown }).then === 'function'
 }
