@@ -25,9 +25,14 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
 
   const readCandidates = (request: AgentRequest, environment: Environment): readonly Candidate[] => {
     const nowMs = environment.clock.wallMs()
+    const all = readPresentedSignatures(request.headers)
+    const [lone] = all
+    if (all.length === 1 && lone !== undefined && settings.acceptsTag(lone.scanned.parameters.tag)) {
+      return [readHttpCandidate(openSignature(lone, findList), request, settings, nowMs)]
+    }
     const candidates: Candidate[] = []
     let first: unknown
-    for (const presented of readPresentedSignatures(request.headers)) {
+    for (const presented of all) {
       if (!settings.acceptsTag(presented.scanned.parameters.get('tag'))) continue
       try {
         candidates.push(readHttpCandidate(openSignature(presented, findList), request, settings, nowMs))

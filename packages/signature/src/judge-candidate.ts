@@ -73,15 +73,16 @@ function findByKeyId({ judge, environment }: Case, keyId: string): readonly Agen
 }
 
 function judgeWithKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
-  const blame = (error: unknown): never => {
-    throw found[0] === undefined ? error : nameClaimedAgent(error, found[0].agent.id)
-  }
   try {
     const facts = judgeByKeys(given, found)
-    return isThenable(facts) ? facts.catch(blame) : facts
+    return isThenable(facts) ? facts.catch((error: unknown) => blame(error, found)) : facts
   } catch (error) {
-    return blame(error)
+    return blame(error, found)
   }
+}
+
+function blame(error: unknown, found: readonly AgentKey[]): never {
+  throw found[0] === undefined ? error : nameClaimedAgent(error, found[0].agent.id)
 }
 
 function judgeByKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
@@ -95,6 +96,10 @@ function usableKeys({ candidate, judge, environment }: Case, found: readonly Age
   const { scheme, algorithm } = candidate
   const algorithms = narrow(candidate.algorithms, judge.algorithms)
   const use = { scheme, algorithm, algorithms, nowMs: environment.clock.wallMs() }
+  if (found.length === 1) {
+    checkKey(found[0] as AgentKey, use)
+    return found
+  }
   const usable: AgentKey[] = []
   let first: unknown
   for (const key of found) {

@@ -12,22 +12,34 @@ export interface ParseOnce {
   readonly query: (text: string) => ReadonlyMap<string, string | undefined>
 }
 
-/** Creates the memory for one signature base. */
-export function createParseOnce(): ParseOnce {
-  return {
-    dictionary: remember((text) => readStructuredText(text).dictionary()),
-    query: remember(parseQuery),
+class Once implements ParseOnce {
+  #dictionaries: Map<string, ReadonlyMap<string, string>> | undefined = undefined
+  #queries: Map<string, ReadonlyMap<string, string | undefined>> | undefined = undefined
+
+  dictionary(text: string): ReadonlyMap<string, string> {
+    this.#dictionaries ??= new Map()
+    return remember(this.#dictionaries, text, readDictionary)
+  }
+
+  query(text: string): ReadonlyMap<string, string | undefined> {
+    this.#queries ??= new Map()
+    return remember(this.#queries, text, parseQuery)
   }
 }
 
-function remember<Parsed>(parse: (text: string) => Parsed): (text: string) => Parsed {
-  let known: Map<string, Parsed> | undefined
-  return (text) => {
-    const before = known?.get(text)
-    if (before !== undefined) return before
-    const parsed = parse(text)
-    known ??= new Map()
-    known.set(text, parsed)
-    return parsed
-  }
+/** Creates the memory for one signature base. */
+export function createParseOnce(): ParseOnce {
+  return new Once()
+}
+
+function readDictionary(text: string): ReadonlyMap<string, string> {
+  return readStructuredText(text).dictionary()
+}
+
+function remember<Parsed>(known: Map<string, Parsed>, text: string, parse: (text: string) => Parsed): Parsed {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const parsed = parse(text)
+  known.set(text, parsed)
+  return parsed
 }
