@@ -51,7 +51,7 @@ export function examineScopes(
   const questions: HostQuestion[] = []
   let all: Examination | undefined
   for (const { wanted, groups } of scopes) {
-    const given = answers.filter((answer) => answer.wanted === wanted.text)
+    const given = answers.length === 0 ? answers : answers.filter((answer) => answer.wanted === wanted.text)
     const found = examineGroups(groups, { wanted, context, nowMs, argument }, given)
     if (found.breach !== undefined) return { ...found, questions: [] }
     for (const { name, limit } of found.questions) questions.push({ name, limit, wanted: wanted.text })

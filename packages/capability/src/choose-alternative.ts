@@ -17,6 +17,8 @@ export interface Chosen {
   readonly examination: ScopesExamination
 }
 
+const NO_ANSWERS: readonly HostAnswer[] = []
+
 /**
  * Takes the first alternative whose limits hold. The host is asked last, and only about what depends on it.
  * @throws {@link Refusal} `constraint_violation`, `constraint_unknown`: the breach of the first alternative
@@ -26,6 +28,11 @@ export function chooseAlternative(
   asking: Asking,
   argument: FindArgument,
 ): Chosen | Promise<Chosen> {
+  const [only] = alternatives
+  if (alternatives.length === 1 && only !== undefined) {
+    const examination = examineScopes(only, asking, { argument, answers: NO_ANSWERS })
+    if (examination.breach === undefined && examination.questions.length === 0) return { scopes: only, examination }
+  }
   let first: Breach | undefined
   const tryFrom = (index: number): Chosen | Promise<Chosen> => {
     const scopes = alternatives[index]

@@ -60,6 +60,23 @@ function judgeTicket({ asking, request, environment }: DecidedFor): ValidTicket 
   throw new Refusal('approval_required', 'a human has to approve this, and nobody here takes approvals')
 }
 
+interface Names {
+  readonly declared: readonly string[]
+  readonly used: readonly string[]
+}
+const namesByScopes = new WeakMap<readonly LimitedScope[], Names>()
+
+function namesOf(scopes: readonly LimitedScope[]): Names {
+  const known = namesByScopes.get(scopes)
+  if (known !== undefined) return known
+  const names = {
+    declared: Object.freeze(scopes.map(({ wanted }) => wanted.declared ?? wanted.text)),
+    used: Object.freeze(scopes.map(({ wanted }) => wanted.text)),
+  }
+  namesByScopes.set(scopes, names)
+  return names
+}
+
 /** A second check of one request adds to what the first one established. */
 function createFact(
   scopes: readonly LimitedScope[],
@@ -67,6 +84,16 @@ function createFact(
   done: Pick<CapabilityFact, 'approval' | 'release'>,
 ): CapabilityFact {
   const before = caller.capability
+  if (before === undefined) {
+    const names = namesOf(scopes)
+    return Object.freeze({
+      declared: names.declared,
+      used: names.used,
+      approval: done.approval,
+      release: done.release,
+      context: asking.context,
+    })
+  }
   const release = bothReleases(before?.release, done.release)
   return Object.freeze({
     declared: Object.freeze([

@@ -26,6 +26,8 @@ export interface Holdings {
   readonly isUnclear: boolean
   /** The limits that are about a scope. */
   readonly groupsFor: (wanted: WantedScope) => readonly ConstraintGroup[]
+  /** What routes without parameters work out once. */
+  readonly routes: Map<object, unknown>
 }
 
 interface KnownHoldings {
@@ -80,6 +82,7 @@ function collectHoldings({ agent, delegation }: Holder, rules: CapabilityRules):
     networks: lists.flatMap(({ networks }) => networks),
     isUnclear: lists.some(({ isUnclear }) => isUnclear),
     groupsFor: createGroupFinder({ agent, delegation }, rules),
+    routes: new Map(),
   }
 }
 

@@ -27,10 +27,22 @@ export function findNetwork(text: string): IpNetwork | undefined {
 
 /** Whether an address in its canonical form lies in a network. Families never match: NAT64 is not IPv4. */
 export function containsAddress(network: IpNetwork, address: string): boolean {
+  const bytes = recentBytes(address)
+  return bytes !== undefined && bytes.length === network.bytes.length && sharesPrefix(network, bytes)
+}
+
+const MOST_RECENT = 1024
+let recent = new Map<string, Uint8Array | undefined>()
+
+function recentBytes(address: string): Uint8Array | undefined {
+  const known = recent.get(address)
+  if (known !== undefined) return known
   const canonical = canonicalAddress(address)
-  if (canonical === undefined) return false
+  if (canonical === undefined) return undefined
   const bytes = bytesOf(canonical)
-  return bytes.length === network.bytes.length && sharesPrefix(network, bytes)
+  if (recent.size >= MOST_RECENT) recent = new Map()
+  recent.set(address, bytes)
+  return bytes
 }
 
 function sharesPrefix({ bytes, prefixLength }: IpNetwork, other: Uint8Array): boolean {

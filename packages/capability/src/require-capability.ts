@@ -15,7 +15,7 @@ import {
   stateSettings,
 } from '@countermark/core'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
-import { type Asking, limitScopes } from './asking.ts'
+import { type Asking, type LimitedScope, limitScopes } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
 import { chooseAlternative } from './choose-alternative.ts'
 import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
@@ -55,7 +55,11 @@ export function requireCapability(
   rules: CapabilityRules = capabilityRules(),
 ): Check<Caller, Capable> {
   const alternatives = compileWanted(wanted, rules.rename)
-  const route = { arguments: compileArguments(sources), fill: createFill(alternatives) }
+  const route = {
+    arguments: compileArguments(sources),
+    fill: createFill(alternatives),
+    isConstant: !alternatives.flat().some(({ parameters }) => parameters.length > 0),
+  }
   const owner = {}
   let takesTokens = rules.resourceMetadata !== undefined
   return defineCheck<Caller, Capable>(
@@ -81,13 +85,18 @@ export function requireCapability(
       const holdings = rules.findHoldings(asking, rules)
       requireUnrestricted(holdings, asking)
       const filled = route.fill(request)
+      const worked = holdings.routes.get(filled) as readonly (readonly LimitedScope[])[] | undefined
+      if (worked !== undefined) return decideLimited(worked, { asking, holdings, caller, request, environment, route })
       const covered = filled.filter((scopes) => scopes.every((scope) => isHeld(scope, holdings)))
       const [scopes = []] = filled
       if (covered.length === 0) {
         const offersTokens = takesTokens || delegation !== undefined
         throw insufficientScope({ holdings, delegation, scopes, takesTokens: offersTokens, rules, request, owner })
       }
-      return decide(covered, { asking, holdings, caller, request, environment, route })
+      const limited = covered.map((scopes) => limitScopes(scopes.map(wantedOf), holdings))
+      // The same for every request: there are no more of them than routes.
+      if (route.isConstant) holdings.routes.set(filled, limited)
+      return decideLimited(limited, { asking, holdings, caller, request, environment, route })
     },
   )
 }
@@ -116,18 +125,34 @@ interface Exchange {
 }
 
 /** Nothing of the request is read before a limit asks for it. */
-function decide(covered: readonly (readonly FilledScope[])[], exchange: Exchange): Capable | Promise<Capable> {
-  const { asking, holdings, request, route } = exchange
-  const alternatives = covered.map((scopes) => limitScopes(scopes.map(wantedOf), holdings))
-  const free = alternatives.find((scopes) => scopes.every(({ groups }) => groups.length === 0))
-  if (free !== undefined) return fulfil({ scopes: free, examination: undefined }, exchange)
-  const continueWith = (body: Uint8Array | undefined): Capable | Promise<Capable> => {
-    const argument = route.arguments.read({ request, proof: exchange.caller.proof, body })
-    const chosen = chooseAlternative(alternatives, asking, argument)
-    return isThenable(chosen) ? chosen.then((choice) => fulfil(choice, exchange)) : fulfil(chosen, exchange)
+function decideLimited(
+  alternatives: readonly (readonly LimitedScope[])[],
+  exchange: Exchange,
+): Capable | Promise<Capable> {
+  for (const scopes of alternatives) {
+    if (isFree(scopes)) return fulfil({ scopes, examination: undefined }, exchange)
   }
-  const body = route.arguments.needsBody ? request.body() : undefined
-  return isThenable(body) ? body.then(continueWith) : continueWith(body)
+  if (!exchange.route.arguments.needsBody) return decideWith(alternatives, exchange, undefined)
+  const body = exchange.request.body()
+  return isThenable(body)
+    ? body.then((content) => decideWith(alternatives, exchange, content))
+    : decideWith(alternatives, exchange, body)
+}
+
+function decideWith(
+  alternatives: readonly (readonly LimitedScope[])[],
+  exchange: Exchange,
+  body: Uint8Array | undefined,
+): Capable | Promise<Capable> {
+  const { asking, request, route, caller } = exchange
+  const argument = route.arguments.read({ request, proof: caller.proof, body })
+  const chosen = chooseAlternative(alternatives, asking, argument)
+  return isThenable(chosen) ? chosen.then((choice) => fulfil(choice, exchange)) : fulfil(chosen, exchange)
+}
+
+function isFree(scopes: readonly LimitedScope[]): boolean {
+  for (const { groups } of scopes) if (groups.length > 0) return false
+  return true
 }
 
 type Fill = (request: AgentRequest) => readonly (readonly FilledScope[])[]

@@ -3,6 +3,7 @@ import {
   type AgentRecord,
   type AgentRequest,
   type Environment,
+  isThenable,
   type KeySource,
   type Level,
   Refusal,
@@ -46,14 +47,38 @@ export function acceptToken(
 ): DelegationFacts | Promise<DelegationFacts> {
   const nowMs = environment.clock.wallMs()
   for (const times of token.times) requireWithin(times, nowMs, rules.clockSkewSeconds)
-  return after(provePossession(token, call, rules, environment), (possession) =>
-    after(requireActor(token, call, possession, rules, environment), (agent) =>
-      after(requireUnrevoked(token, call, agent, rules, environment), () => {
-        requireNetwork(token, call.request)
-        return { agent, delegation: token.delegation }
-      }),
-    ),
-  )
+  const possession = provePossession(token, call, rules, environment)
+  if (isThenable(possession)) return possession.then((proven) => acceptActor(token, call, rules, environment, proven))
+  return acceptActor(token, call, rules, environment, possession)
+}
+
+function acceptActor(
+  token: VerifiedToken,
+  call: TokenCall,
+  rules: AcceptanceRules,
+  environment: Environment,
+  possession: Possession,
+): DelegationFacts | Promise<DelegationFacts> {
+  const agent = requireActor(token, call, possession, rules, environment)
+  if (isThenable(agent)) return agent.then((known) => acceptAgent(token, call, rules, environment, known))
+  return acceptAgent(token, call, rules, environment, agent)
+}
+
+function acceptAgent(
+  token: VerifiedToken,
+  call: TokenCall,
+  rules: AcceptanceRules,
+  environment: Environment,
+  agent: AgentFact,
+): DelegationFacts | Promise<DelegationFacts> {
+  const unrevoked = requireUnrevoked(token, call, agent, rules, environment)
+  if (isThenable(unrevoked)) return unrevoked.then(() => acceptNetwork(token, call, agent))
+  return acceptNetwork(token, call, agent)
+}
+
+function acceptNetwork(token: VerifiedToken, call: TokenCall, agent: AgentFact): DelegationFacts {
+  requireNetwork(token, call.request)
+  return { agent, delegation: token.delegation }
 }
 
 /** Only the outermost actor decides who acts (RFC 8693 section 4.1). */
@@ -141,6 +166,7 @@ function requireUnrevoked(
     if (isRevoked) throw new Refusal('token_revoked', 'the token, or somebody in its chain, was revoked')
   }
   const { statusLists, introspection } = token.issuer
+  if (introspection === undefined && (token.status === undefined || statusLists === undefined)) return
   const status = token.status === undefined ? undefined : statusLists?.check(token.status, environment)
   // The issuer knows what it issued, not what agents put behind it.
   return after(status, () => introspection?.check(tokenOf(presented.text), environment))

@@ -41,6 +41,10 @@ export function readPresentedToken(request: AgentRequest, from: TokenField | 'ei
 function findToken({ headers }: AgentRequest, from: TokenField | 'either'): PresentedToken | undefined {
   const authorization = from === 'agent-delegation' ? undefined : headers.only('authorization')
   const delegation = from === 'authorization' ? undefined : headers.only('agent-delegation')
+  if (delegation === undefined && authorization !== undefined) {
+    const known = read.get(authorization)
+    if (known !== undefined) return known
+  }
   const isTaken = authorization !== undefined && OURS.test(authorization)
   if (delegation === undefined) return isTaken ? parseAuthorization(authorization) : undefined
   if (isTaken) throw malformedRequest('a request carries one token, not two')
@@ -48,7 +52,20 @@ function findToken({ headers }: AgentRequest, from: TokenField | 'either'): Pres
   return { text: delegation, scheme, field: 'agent-delegation' }
 }
 
+/** A caller sends the same field again and again. Bounded: what is not there is read anew. */
+const MOST_READ = 256
+let read = new Map<string, PresentedToken>()
+
 function parseAuthorization(authorization: string): PresentedToken {
+  const known = read.get(authorization)
+  if (known !== undefined) return known
+  const token = readAuthorization(authorization)
+  if (read.size >= MOST_READ) read = new Map()
+  read.set(authorization, token)
+  return token
+}
+
+function readAuthorization(authorization: string): PresentedToken {
   const match = AUTHORIZATION.exec(authorization)
   if (match === null) throw new Refusal('token_malformed', 'expected "Bearer <token>" or "DPoP <token>"')
   const [, scheme = '', text = ''] = match

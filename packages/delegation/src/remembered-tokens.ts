@@ -17,6 +17,7 @@ export interface RememberedTokens {
 export type VerifyAnew = (text: string, environment: Environment) => Promise<VerifiedToken>
 
 const MAX_UNDER_WAY = 256
+const MOST_KEYS = 256
 /** What a token may weigh on average before fewer are remembered: whoever may hand on makes as many as it likes. */
 const CHARACTERS_EACH = 2048
 
@@ -58,10 +59,20 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
     return verification
   }
 
+  // The hash of what came lately; bounded, and dropped as a whole.
+  let keys = new Map<string, string>()
+  const keyOf = (text: string): string => {
+    const known = keys.get(text)
+    if (known !== undefined) return known
+    const key = hash('sha256', text, 'base64')
+    if (keys.size >= MOST_KEYS) keys = new Map()
+    keys.set(text, key)
+    return key
+  }
   return {
     size: () => memory?.size ?? 0,
     find: (text, environment) => {
-      const key = hash('sha256', text, 'base64')
+      const key = keyOf(text)
       const token = memory?.get(key)
       if (token === undefined) return start(key, text, environment)
       const recall = (current: IssuerKey | undefined): VerifiedToken | undefined => {

@@ -48,12 +48,13 @@ function compileSource(name: string, source: ArgumentSource | string): ArgumentS
 }
 
 function createArguments(sources: ReadonlyMap<string, ArgumentSource>, content: RequestContent): FindArgument {
-  const found = new Map<string, Argument>()
-  const { request, proof } = content
-  const input: ArgumentInput = { request, proof, document: lazily(() => parseBody(content)) }
+  let found: Map<string, Argument> | undefined
+  let input: ArgumentInput | undefined
   return (name) => {
     const source = sources.get(name)
     if (source === undefined) return { state: 'undeclared' }
+    found ??= new Map()
+    input ??= { request: content.request, proof: content.proof, document: lazily(() => parseBody(content)) }
     const argument = found.get(name) ?? source.read(input)
     found.set(name, argument)
     return argument
