@@ -63,20 +63,43 @@ export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyO
   const row = publicRow(refusal.code, options)
   const status = statusIn(options.statusMode, row)
   const signals = maySignal(status, row, options)
-  const headers: HeaderField[] = [
-    ['Content-Type', 'application/problem+json'],
-    ['Cache-Control', 'no-store'],
-    ...context.challenges.filter(([name]) => signals || !SIGNAL.test(name)),
-  ]
+  const headers: HeaderField[] = [CONTENT_TYPE, NO_STORE]
+  let challenged = false
+  for (const field of context.challenges) {
+    if (!signals && SIGNAL.test(field[0])) continue
+    headers.push(field)
+    challenged ||= field[0] === 'WWW-Authenticate' || field[0].toLowerCase() === 'www-authenticate'
+  }
   // RFC 9110 section 15.5.2: a 401 always carries a challenge.
-  if (status === 401 && !headers.some(([name]) => name.toLowerCase() === 'www-authenticate')) {
+  if (status === 401 && !challenged) {
     headers.push(['WWW-Authenticate', `Signature realm="${context.realm}"`])
   }
   const retryAfterSeconds = refusal.retryAfterSeconds ?? (row.retry === 'later' ? 1 : Number.NaN)
   if (retryAfterSeconds >= 0)
     headers.push(['Retry-After', String(Math.ceil(Math.min(retryAfterSeconds, MOST_SECONDS)))])
   if (context.cors) headers.push(['Access-Control-Expose-Headers', EXPOSED])
-  return { status, headers, body: JSON.stringify(problem(refusal, { row, status, signals, ...context }, options)) }
+  return { status, headers, body: writeProblem(refusal, { row, status, signals, ...context }, options) }
+}
+
+const CONTENT_TYPE: HeaderField = ['Content-Type', 'application/problem+json']
+const NO_STORE: HeaderField = ['Cache-Control', 'no-store']
+const MARK = '00000000-0000-0000-0000-000000000000'
+const NO_MEMBERS = 0
+const documents = new WeakMap<ReplyOptions, Map<string, readonly string[]>>()
+
+/** Most documents differ by the id of the request alone. */
+function writeProblem(refusal: Refusal, context: ProblemContext, options: ReplyOptions): string {
+  const isPlain = !options.development && options.errorDetail !== 'full' && Object.keys(refusal.members).length === NO_MEMBERS
+  if (!isPlain) return JSON.stringify(problem(refusal, context, options))
+  let known = documents.get(options)
+  if (known === undefined) documents.set(options, (known = new Map()))
+  const key = `${refusal.code} ${context.status} ${context.signals} ${refusal.credential}`
+  let parts = known.get(key)
+  if (parts === undefined) {
+    parts = JSON.stringify(problem(refusal, { ...context, requestId: MARK }, options)).split(MARK)
+    if (known.size < 512) known.set(key, parts)
+  }
+  return parts.join(context.requestId)
 }
 
 const SIGNAL = /^(?:signature-error|accept-signature)$/i

@@ -17,15 +17,18 @@ function collectChallenges(refusal: Refusal, run: Run): readonly HeaderField[] {
   const { environment } = run.context
   const descriptions = challengersOf(run)
   const context = new RefusedRequest(refusal, descriptions, run)
-  return descriptions.flatMap((description) => {
+  const fields: HeaderField[] = []
+  for (const description of descriptions) {
+    if (description.challenge === undefined) continue
     try {
-      return (description.challenge?.(context) ?? []).filter(isSendable)
+      const own = description.challenge(context)
+      for (const field of own) if (isSendable(field)) fields.push(field)
     } catch {
       const labels = { check: description.name }
       environment.report({ name: 'challenge_failures_total', kind: 'counter', value: 1, labels })
-      return []
     }
-  })
+  }
+  return fields
 }
 
 /** Whoever was let through without credentials is told by the checks in front what they would have accepted. */
@@ -69,5 +72,9 @@ function asTold(refusal: Refusal, { context }: Run): Refusal {
 
 /** Node throws at what is no field value (RFC 9110 section 5.5): the refusal would become a failure. */
 function isSendable([name, value]: HeaderField): boolean {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+  return (OURS.has(name) || /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
 }
+
+const OURS: ReadonlySet<string> = new Set([
+  ...['WWW-Authenticate', 'Signature-Error', 'Accept-Signature', 'Want-Content-Digest', 'DPoP-Nonce'],
+])

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { decodeBase64url } from '@countermark/core'
 import type { RandomDraw } from './random-draw.ts'
 
@@ -22,7 +22,7 @@ export function createNonce(secret: Uint8Array, nowMs: number, draw: RandomDraw 
   const nonce = Buffer.allocUnsafe(TOTAL_BYTES)
   nonce.writeUIntBE(Math.max(0, Math.floor(nowMs)), 0, TIME_BYTES)
   nonce.set(draw(SEALED_BYTES - TIME_BYTES), TIME_BYTES)
-  seal(secret, nonce.subarray(0, SEALED_BYTES)).copy(nonce, SEALED_BYTES)
+  nonce.latin1Write(sealText(secret, nonce), SEALED_BYTES, 16)
   return nonce.toString('base64url')
 }
 
@@ -31,12 +31,22 @@ export function recognisesNonce(nonce: string, secret: Uint8Array, rule: NonceRu
   if (nonce.length !== Math.ceil((TOTAL_BYTES * 4) / 3)) return false
   const bytes = decodeBase64url(nonce)
   if (bytes?.length !== TOTAL_BYTES) return false
-  const expected = seal(secret, bytes.subarray(0, SEALED_BYTES))
+  const expected = Buffer.from(sealText(secret, bytes), 'latin1').subarray(0, 16)
   if (!timingSafeEqual(expected, bytes.subarray(SEALED_BYTES))) return false
   const ageMs = nowMs - bytes.readUIntBE(0, TIME_BYTES)
   return ageMs <= rule.nonceSeconds * 1000 && ageMs >= -rule.futureSkewSeconds * 1000
 }
 
-function seal(secret: Uint8Array, bytes: Uint8Array): Buffer {
-  return createHmac('sha256', secret).update('countermark nonce').update(bytes).digest().subarray(0, 16)
+const LABEL = Buffer.from('countermark nonce')
+
+/**
+ * SHA-256 over secret, label and what is sealed, a character for each byte. All of it has one length and half of the hash is
+ * kept back, so nothing can be appended.
+ */
+function sealText(secret: Uint8Array, bytes: Uint8Array): string {
+  const input = Buffer.allocUnsafe(secret.length + LABEL.length + SEALED_BYTES)
+  input.set(secret, 0)
+  input.set(LABEL, secret.length)
+  for (let index = 0; index < SEALED_BYTES; index++) input[secret.length + LABEL.length + index] = bytes[index] as number
+  return hash('sha256', input, 'latin1')
 }

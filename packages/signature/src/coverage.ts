@@ -91,7 +91,20 @@ function compileRule(rule: CoverageRule): Coverage {
     }
     return missing
   }
+  const asked = new Map<number, readonly string[]>()
   const componentsFor = (request: AgentRequest): readonly string[] => {
+    const { mask } = request.headers
+    // What is asked for depends on these alone, but for a Signature-Agent, whose label is told.
+    if (!allHaveBits || mask === undefined || (mask & fieldBit('signature-agent')) !== 0) return worked(request)
+    const key = (mask & anyBit) * 4 + (request.hasBody ? 2 : 0) + (request.query === undefined ? 0 : 1)
+    let components = asked.get(key)
+    if (components === undefined) {
+      components = worked(request)
+      if (asked.size < 256) asked.set(key, components)
+    }
+    return components
+  }
+  const worked = (request: AgentRequest): readonly string[] => {
     const needsDigest = isContentRequired && request.hasBody
     const present = fields.filter((field) => isExpected(request, field)).map((field) => toAsk(request, field))
     return unique([...targetOf(request), ...always, ...(needsDigest ? ['content-digest'] : NOTHING), ...present])
