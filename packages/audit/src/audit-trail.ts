@@ -3,7 +3,7 @@ import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
 import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.ts'
 import { bounded, escapeLine, MAX_TEXT } from './bounded-text.ts'
 import { commitTo } from './commitment.ts'
-import { decisionRecord, type Withheld } from './decision-record.ts'
+import { decisionRecord, seeAtOnce, type Withheld } from './decision-record.ts'
 import { createLatestDecisions } from './latest-decisions.ts'
 import { metricsOfSinks, TRAIL_METRIC_ROWS } from './metric-rows.ts'
 import { outcomeRecord } from './outcome-record.ts'
@@ -58,7 +58,8 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
   return {
     record: (decision) => {
       requireRoom()
-      const write = (id: string): UnsealedRecord => decisionRecord(decision, id, rules, undefined)
+      const seen = seeAtOnce(decision.request, rules)
+      const write = (id: string): UnsealedRecord => decisionRecord(decision, id, rules, undefined, seen)
       // What a guard only observes is carried out as well.
       if (decision.outcome === 'deny' || isSafeMethod(decision.request.method)) {
         latest.remember(decision, writer.add(write))
@@ -66,7 +67,7 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
       }
       if (!writer.wouldTry()) {
         const withheld = decision.refusal === undefined ? WITHHELD[decision.mode] : undefined
-        writer.add((id) => decisionRecord(decision, id, rules, withheld))
+        writer.add((id) => decisionRecord(decision, id, rules, withheld, seen))
         throw unavailable('no sink takes records', undefined)
       }
       const { id, durable } = writer.addAndWait(write)
@@ -77,7 +78,11 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
       const of = latest.take(decision)
       if (of === undefined) return
       if (!writer.hasRoom()) reportTo?.(LOST)
-      else writer.add((id) => outcomeRecord(decision, outcome, { id, of, atMs: clock.wallMs() }))
+      else {
+        const atMs = clock.wallMs()
+        const route = decision.request.route().template
+        writer.add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route }))
+      }
     },
     metrics: metricsOfSinks(TRAIL_METRIC_ROWS, [...writing.sinks.map(({ name }) => name), LOST.labels.sink]),
     reportTo: (report) => {

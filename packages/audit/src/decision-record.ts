@@ -25,6 +25,24 @@ export interface RecordRules {
   readonly dataClassOf: (request: AgentRequest) => string | undefined
 }
 
+/** What another moment would show otherwise. */
+export interface SeenAtOnce {
+  readonly address: string | undefined
+  readonly route: string | undefined
+  readonly traceId: string | undefined
+  readonly dataClass: string | undefined
+}
+
+/** Reads it while the request is under way. */
+export function seeAtOnce(request: AgentRequest, rules: RecordRules): SeenAtOnce {
+  return {
+    address: request.remoteAddress,
+    route: request.route().template,
+    traceId: rules.traceIdOf(request),
+    dataClass: rules.dataClassOf(request),
+  }
+}
+
 /** How a decision ended up that could not be recorded in time. */
 export interface Withheld {
   readonly decision: 'deny' | 'observe'
@@ -43,11 +61,12 @@ export function decisionRecord(
   id: string,
   rules: RecordRules,
   withheld: Withheld | undefined,
+  seen: SeenAtOnce = seeAtOnce(decision.request, rules),
 ): UnsealedRecord {
   const { facts, refusal, request } = decision
   const salts = { user: newSalt(), target: newSalt() }
   const { evidence, signed, contentDigest } = evidenceOf(decision, salts.user, rules.secrets.occurIn)
-  const { commitments, private: values } = commitTo(erasableValues(decision, signed, rules), salts)
+  const { commitments, private: values } = commitTo(erasableValues(decision, signed, rules, seen), salts)
   const record: DecisionRecord = {
     action: auditAction(decision),
     agent: facts.agent === undefined ? undefined : auditAgent(facts.agent, decision, rules),
@@ -64,9 +83,9 @@ export function decisionRecord(
     id,
     reason: boundedOrNone(withheld?.reason ?? refusal?.message, MAX_TEXT.reason),
     requestId: decision.requestId,
-    resource: auditResource(request, rules),
+    resource: auditResource(request, seen),
     status: withheld?.status ?? decision.status,
-    traceId: rules.traceIdOf(request),
+    traceId: seen.traceId,
     type: 'decision',
     v: AUDIT_SCHEMA_VERSION,
   }
@@ -78,11 +97,12 @@ function erasableValues(
   { facts, request }: Decision,
   signed: string | undefined,
   { secrets, intentHeader }: RecordRules,
+  seen: SeenAtOnce,
 ): Readonly<Record<string, string | undefined>> {
   const { delegation, proof } = facts
   return {
     actors: delegation === undefined ? undefined : actorsText(delegation),
-    address: request.remoteAddress,
+    address: seen.address,
     intent: boundedOrNone(saidBy(request, proof, intentHeader), MAX_TEXT.intent),
     signed,
     target: bounded(secrets.hideIn(request.target), MAX_TEXT.target),
@@ -146,11 +166,11 @@ function actorsText({ actor, priorActors }: DelegationFact): string {
 
 const MAX_ACTORS = 32
 
-function auditResource(request: AgentRequest, { dataClassOf }: RecordRules): AuditResource {
+function auditResource(request: AgentRequest, seen: SeenAtOnce): AuditResource {
   return {
     authority: request.authority,
-    dataClass: boundedOrNone(dataClassOf(request), MAX_TEXT.id),
-    route: boundedOrNone(request.route().template, MAX_TEXT.target),
+    dataClass: boundedOrNone(seen.dataClass, MAX_TEXT.id),
+    route: boundedOrNone(seen.route, MAX_TEXT.target),
   }
 }
 

@@ -6,9 +6,9 @@ import type { UnsealedRecord } from './seal-record.ts'
 
 /** How a request ended, with the members in the order of canonical JSON. */
 export function outcomeRecord(
-  { request, requestId }: Decision,
+  { requestId }: Decision,
   { aborted, durationMs, status }: Outcome,
-  { id, of, atMs }: { readonly id: string; readonly of: string; readonly atMs: number },
+  { id, of, atMs, route }: { readonly id: string; readonly of: string; readonly atMs: number; readonly route: string | undefined },
 ): UnsealedRecord {
   const record: OutcomeRecord = {
     aborted,
@@ -17,7 +17,7 @@ export function outcomeRecord(
     id,
     of,
     requestId,
-    route: boundedOrNone(request.route().template, MAX_TEXT.target),
+    route: boundedOrNone(route, MAX_TEXT.target),
     status,
     type: 'outcome',
     v: AUDIT_SCHEMA_VERSION,

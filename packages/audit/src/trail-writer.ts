@@ -36,6 +36,11 @@ export interface TrailWriter {
   readonly close: () => Promise<void>
 }
 
+interface Pending {
+  readonly id: string
+  readonly write: WriteRecord
+}
+
 interface Waiter {
   readonly seq: number
   readonly id: string
@@ -44,6 +49,7 @@ interface Waiter {
 }
 
 const PROBE_MS = 100
+const BATCH = Number(process.env['AB'] ?? 256)
 
 /** Makes the writer of one trail, and with it one chain. */
 export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
@@ -51,7 +57,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
   const startedAtMs = clock.wallMs()
   const chain = createChain(newChainName(startedAtMs))
   const checkpoints = options.checkpoints && createCheckpoints(options.checkpoints, { clock, deadlineMs, report })
-  const unsealed: UnsealedRecord[] = []
+  const unsealed: Pending[] = []
   let waiters: Waiter[] = []
   // The first record says that the trail began: it is written when the sinks have told which one it goes on with.
   let nextSeq = 2
@@ -131,6 +137,14 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     for (const queue of queues) queue.push(sealed)
   }
 
+  function writeOrTell({ id, write }: Pending): UnsealedRecord {
+    try {
+      return write(id)
+    } catch {
+      return eventRecord(id, 'record_unwritable', { type: 'decision' }, clock.wallMs())
+    }
+  }
+
   /** A fact that JSON cannot say, from a check of somebody else, must not leave a gap in the chain. */
   function sealOrTell(record: UnsealedRecord): SealedRecord {
     try {
@@ -151,7 +165,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
       refuseWaiters(error)
       return
     }
-    if (unsealed.length > 0) distribute(unsealed.splice(0))
+    if (unsealed.length > 0) distribute(unsealed.splice(0).map(writeOrTell))
   }
 
   /** Everything that comes in one turn of the loop goes out together; what nobody waits for may wait a little longer. */
@@ -164,9 +178,10 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
 
   function add(write: WriteRecord, urgent = false): string {
     const id = `${chain.name}.${nextSeq}`
-    unsealed.push(write(id))
+    unsealed.push({ id, write })
     nextSeq += 1
-    schedule(urgent)
+    // So many at once that the work is warm, so few that nothing they hold grows old.
+    schedule(urgent || unsealed.length >= BATCH)
     return id
   }
 

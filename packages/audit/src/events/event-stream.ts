@@ -74,7 +74,7 @@ export function eventStream(options: EventStreamOptions): EventStream {
       const of = names.get(decision)
       if (of === undefined || outcome.repeated === true) return
       const atMs = clock.wallMs()
-      add((id) => outcomeRecord(decision, outcome, { id, of, atMs }))
+      add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route: decision.request.route().template }))
     },
     close: async () => {
       while (fresh.length > 0) await nextTurn()
