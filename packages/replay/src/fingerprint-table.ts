@@ -1,11 +1,11 @@
 import { randomFillSync } from 'node:crypto'
 
-/** Remembers ids until their end, 16 bytes each. Times are Unix seconds. */
+/** Remembers fingerprints until their end, 16 bytes each. Times are Unix seconds. */
 export interface FingerprintTable {
-  /** Whether an id was added and has not ended. */
-  readonly has: (id: string, nowSecond: number) => boolean
-  /** Remembers an id while `now ≤ lastSecond`. */
-  readonly add: (id: string, lastSecond: number, nowSecond: number) => void
+  /** Looks a fingerprint up and keeps the place for {@link FingerprintTable.addFound}. */
+  readonly has: (words: Uint32Array, nowSecond: number) => boolean
+  /** Remembers what was looked up last while `now ≤ lastSecond`. */
+  readonly addFound: (lastSecond: number, nowSecond: number) => void
 }
 
 /** Many small tables, so that growing one never takes long. */
@@ -40,20 +40,30 @@ interface Place {
 export function createFingerprintTable(): FingerprintTable {
   const shards: (Shard | undefined)[] = new Array(2 ** SHARD_BITS).fill(undefined)
   const placeOf = createPlacing()
-  const placeOfId = (id: string): Place => placeOf(wordAt(id, 0), wordAt(id, 4), wordAt(id, 8))
+  let found: Place = placeOf(0, 0, 0)
+  let slot = -1
   return {
-    has: (id, nowSecond) => {
-      const place = placeOfId(id)
-      const shard = shards[place.shard]
-      if (shard === undefined) return false
-      return isLive(at(shard.slots, findSlot(shard.slots, place) + LAST_SECOND), nowSecond)
+    has: (words, nowSecond) => {
+      found = placeOf(words[0] as number, words[1] as number, words[2] as number)
+      const shard = shards[found.shard]
+      if (shard === undefined) {
+        slot = -1
+        return false
+      }
+      slot = findSlot(shard.slots, found)
+      return isLive(at(shard.slots, slot + LAST_SECOND), nowSecond)
     },
-    add: (id, lastSecond, nowSecond) => {
-      const index = placeOfId(id).shard
-      const known = shards[index]
-      const shard = known !== undefined && hasRoom(known) ? known : rebuild(known, nowSecond, placeOf)
+    addFound: (lastSecond, nowSecond) => {
+      const known = shards[found.shard]
+      const end = Math.min(lastSecond, 0xffffffff)
+      if (known !== undefined && slot >= 0 && hasRoom(known)) {
+        write(known, slot, found, end)
+        return
+      }
+      const { first, second, third, shard: index } = found
+      const shard = rebuild(known, nowSecond, placeOf)
       shards[index] = shard
-      insert(shard, placeOfId(id), Math.min(lastSecond, 0xffffffff))
+      insert(shard, placeOf(first, second, third), end)
     },
   }
 }
@@ -93,8 +103,11 @@ function hasRoom({ slots, used }: Shard): boolean {
 }
 
 function insert(shard: Shard, place: Place, lastSecond: number): void {
+  write(shard, findSlot(shard.slots, place), place, lastSecond)
+}
+
+function write(shard: Shard, slot: number, place: Place, lastSecond: number): void {
   const { slots } = shard
-  const slot = findSlot(slots, place)
   if (at(slots, slot + LAST_SECOND) === 0) shard.used += 1
   slots[slot] = place.first
   slots[slot + 1] = place.second
@@ -124,16 +137,6 @@ function countLive(slots: Uint32Array, nowSecond: number): number {
 
 function isLive(lastSecond: number, nowSecond: number): boolean {
   return lastSecond !== 0 && lastSecond >= nowSecond
-}
-
-function wordAt(id: string, offset: number): number {
-  return (
-    (id.charCodeAt(offset) |
-      (id.charCodeAt(offset + 1) << 8) |
-      (id.charCodeAt(offset + 2) << 16) |
-      (id.charCodeAt(offset + 3) << 24)) >>>
-    0
-  )
 }
 
 function at(array: Uint8Array | Uint32Array, index: number): number {

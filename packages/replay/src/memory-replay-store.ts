@@ -12,6 +12,7 @@ import { readSurroundings } from '@countermark/core/node'
 import { createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'
+import { createFingerprint } from './keyed-fingerprint.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
 import { STORE_METRIC_ROWS } from './metric-rows.ts'
 import { createNonce } from './own-nonce.ts'
@@ -48,6 +49,7 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
   const rules = readStoreOptions(options)
   const maxClaims = requireNumber('maxClaims', options.maxClaims ?? 1_000_000, { min: 1 })
   const table = createFingerprintTable()
+  const fingerprint = createFingerprint()
   const quota = createClaimQuota({ maxClaims, maxClaimsPerKey: rules.maxClaimsPerKey })
   const eras = createEraKeeper(rules, 'memory')
   const draw = createRandomDraw()
@@ -61,15 +63,15 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
       eras.noticeClock(environment.report)
       const nowMs = environment.clock.wallMs()
       const nowSecond = Math.floor(nowMs / 1000)
-      const id = claim.idText ?? Buffer.from(claim.id).toString('latin1')
-      if (table.has(id, nowSecond)) return 'replayed'
+      const words = claim.parts === undefined ? fingerprint('', '', 'id', Buffer.from(claim.id).toString('latin1')) : fingerprint(...claim.parts)
+      if (table.has(words, nowSecond)) return 'replayed'
       // After its end a claim may be forgotten already, so nothing can be said any more.
       if (!(nowMs <= claim.acceptUntil * 1000)) return 'unproven'
       if (!isProvenFresh(claim, eras.current(), rules, nowMs)) return 'unproven'
       const exceeded = quota.exceeded(claim.thumbprint, nowSecond)
       if (exceeded !== undefined) return exceeded
       const lastSecond = Math.ceil(claim.acceptUntil + rules.keepSeconds)
-      table.add(id, lastSecond, nowSecond)
+      table.addFound(lastSecond, nowSecond)
       quota.count(claim.thumbprint, lastSecond)
       return 'claimed'
     },

@@ -32,14 +32,19 @@ export function askStore(store: ReplayStore, proof: ProofFact, environment: Envi
 }
 
 class Claim implements ReplayClaim {
-  readonly idText: string
+  readonly parts: readonly [string, string, string, string]
+  readonly #proof: ProofFact
   readonly thumbprint: string
   readonly created: number
   readonly acceptUntil: number
   readonly nonce: string | undefined
 
   constructor(proof: ProofFact) {
-    this.idText = claimText(proof)
+    this.#proof = proof
+    this.parts =
+      proof.nonce === undefined
+        ? [proof.scheme, proof.thumbprint, 'base', proof.baseHash]
+        : [proof.scheme, proof.thumbprint, 'nonce', proof.nonce]
     this.thumbprint = proof.thumbprint
     this.created = proof.created
     this.acceptUntil = proof.acceptUntil
@@ -47,7 +52,7 @@ class Claim implements ReplayClaim {
   }
 
   get id(): Uint8Array {
-    return Buffer.from(this.idText, 'latin1')
+    return Buffer.from(claimText(this.#proof), 'latin1')
   }
 }
 
