@@ -24,6 +24,9 @@ export interface RefusalDetails {
   readonly diagnosis?: Readonly<Record<string, unknown>>
 }
 
+/** No hints and no members. */
+export const NOTHING: Readonly<Record<string, unknown>> = Object.freeze({})
+
 /** The agent's fault: answered with the code's status. The message is public: it names what was expected, never a value. */
 export class Refusal extends Error {
   override readonly name: string = 'Refusal'
@@ -44,8 +47,8 @@ export class Refusal extends Error {
     this.code = code
     this.retryAfterSeconds = details.retryAfterSeconds
     this.credential = details.credential
-    this.hints = details.hints ?? {}
-    this.members = details.members ?? {}
+    this.hints = details.hints ?? NOTHING
+    this.members = details.members ?? NOTHING
     this.claimedAgent = details.claimedAgent
     this.diagnosis = details.diagnosis
   }
