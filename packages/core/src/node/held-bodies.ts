@@ -1,18 +1,16 @@
+/** One body that is held back. */
+export interface HeldBack {
+  /** How much of it is here. */
+  bytes: number
+  /** Called when others need its room. */
+  readonly giveUp: () => void
+}
+
 /** Bounds what all bodies that one guard factory holds back take together. */
 export interface HeldBodies {
-  /** Counts a body from now on. `giveUp` is called when others need its room. */
-  readonly hold: (giveUp: () => void) => HeldBody
-}
-
-/** One body that is held back. */
-export interface HeldBody {
-  readonly grow: (bytes: number) => void
-  readonly release: () => void
-}
-
-interface Counted {
-  bytes: number
-  readonly giveUp: () => void
+  readonly add: (body: HeldBack) => void
+  readonly grow: (body: HeldBack, bytes: number) => void
+  readonly remove: (body: HeldBack) => void
 }
 
 /**
@@ -20,26 +18,23 @@ interface Counted {
  * otherwise take the room of all others for as long as its connection lives.
  */
 export function createHeldBodies(maxBytes: number): HeldBodies {
-  const bodies = new Set<Counted>()
+  const bodies = new Set<HeldBack>()
   let total = 0
-
-  const release = (body: Counted): void => {
+  const remove = (body: HeldBack): void => {
     if (bodies.delete(body)) total -= body.bytes
   }
-  const grow = (body: Counted, bytes: number): void => {
-    body.bytes += bytes
-    total += bytes
-    for (const oldest of bodies) {
-      if (total <= maxBytes) return
-      release(oldest)
-      oldest.giveUp()
-    }
-  }
   return {
-    hold: (giveUp) => {
-      const body: Counted = { bytes: 0, giveUp }
-      bodies.add(body)
-      return { grow: (bytes) => grow(body, bytes), release: () => release(body) }
+    add: (body) => void bodies.add(body),
+    grow: (body, bytes) => {
+      body.bytes += bytes
+      total += bytes
+      if (total <= maxBytes) return
+      for (const oldest of bodies) {
+        if (total <= maxBytes) return
+        remove(oldest)
+        oldest.giveUp()
+      }
     },
+    remove,
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal, Unavailable } from '../refusal.ts'
 import { isThenable } from '../thenable.ts'
-import type { HeldBodies } from './held-bodies.ts'
+import type { HeldBack, HeldBodies } from './held-bodies.ts'
 import { http2StreamOf, onceEndIsCertain } from './http2-message.ts'
 
 /** The content of a request as it came over the wire, held back from the parsers behind until it is known. */
@@ -15,11 +15,10 @@ const CAPTURED = Symbol.for('countermark.rawBody')
 
 type CapturableMessage = IncomingMessage & { [CAPTURED]?: Uint8Array | Promise<Uint8Array> }
 
-// Where the chunks of one message go.
-const DIVERTED = Symbol('diverted')
+// The body of a message that is held back.
+const HELD = Symbol('held')
 
-type Take = (chunk: Buffer | null) => boolean
-type DivertedMessage = IncomingMessage & { [DIVERTED]?: { readonly take: Take } | undefined }
+type DivertedMessage = CapturableMessage & { [HELD]?: Hold | undefined }
 
 const EMPTY = new Uint8Array(0)
 
@@ -84,64 +83,97 @@ function readBuffered(message: IncomingMessage): Buffer {
 }
 
 /** Takes chunks where the HTTP parser delivers them (`push`), and delivers them itself once all are here. */
-function holdBack(message: CapturableMessage, { maxBytes, heldBodies }: BodyLimits): Promise<Uint8Array> {
-  const early = readBuffered(message)
-  const held: (Buffer | null)[] = early.length > 0 ? [early] : []
-  let length = early.length
+function holdBack(message: DivertedMessage, limits: BodyLimits): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const settle = (error?: Refusal): boolean => {
-      message.off('close', onClose)
-      restore()
-      counted.release()
-      if (error === undefined) resolve(keep(message, held))
-      else reject(error)
-      // Also after a refusal: whoever lets the request pass all the same finds every byte, and the end.
-      return held.splice(0).reduce((_, chunk) => message.push(chunk), true)
-    }
-    const onClose = (): void => void settle(truncated())
-    const counted = heldBodies.hold(() => void settle(crowdedOut()))
-    const restore = replacePush(message, (chunk) => {
-      held.push(chunk)
-      if (chunk === null) {
-        onceEndIsCertain(message, (isComplete) => settle(isComplete ? undefined : truncated()))
-        return false
-      }
-      length += chunk.length
-      if (length > maxBytes) return settle(tooLarge(maxBytes))
-      counted.grow(chunk.length)
-      return true
-    })
-    message.once('close', onClose)
-    counted.grow(early.length)
+    const hold = new Hold(message, limits, resolve, reject)
+    message[HELD] = hold
+    message.push = pushElsewhere
+    message.on('close', closed)
     // A socket that was paused while the stream's own buffer filled must be read on.
     message.read(0)
   })
 }
 
-/** What was captured, for every guard that asks after this one. */
-function keep(message: CapturableMessage, held: readonly (Buffer | null)[]): Uint8Array {
-  const chunks = held.filter((chunk) => chunk !== null)
-  const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
-  message[CAPTURED] = bytes
-  return bytes
-}
+/** A class, and functions that all messages share: what hangs on a message as a closure outlives every young collection. */
+class Hold implements HeldBack {
+  readonly #message: DivertedMessage
+  readonly #push: IncomingMessage['push']
+  readonly #limits: BodyLimits
+  readonly #resolve: (bytes: Uint8Array) => void
+  readonly #reject: (error: Refusal) => void
+  readonly #held: (Buffer | null)[] = []
+  #length = 0
+  bytes = 0
 
-/**
- * Delivers what the parser pushes elsewhere, until the function returned is called. One function for all messages: a new one
- * as a member of each message would keep the message alive past every collection of young objects.
- */
-function replacePush(message: DivertedMessage, take: Take): () => void {
-  const push = message.push
-  message[DIVERTED] = { take }
-  message.push = pushElsewhere
-  return () => {
-    message.push = push
-    message[DIVERTED] = undefined
+  constructor(
+    message: DivertedMessage,
+    limits: BodyLimits,
+    resolve: (bytes: Uint8Array) => void,
+    reject: (error: Refusal) => void,
+  ) {
+    this.#message = message
+    this.#push = message.push
+    this.#limits = limits
+    this.#resolve = resolve
+    this.#reject = reject
+    limits.heldBodies.add(this)
+    const early = readBuffered(message)
+    if (early.length > 0) this.#keep(early)
+  }
+
+  take(chunk: Buffer | null): boolean {
+    if (chunk === null) {
+      this.#held.push(null)
+      onceEndIsCertain(this.#message, (isComplete) => this.settle(isComplete ? undefined : truncated()))
+      return false
+    }
+    return this.#keep(chunk)
+  }
+
+  giveUp(): void {
+    this.settle(crowdedOut())
+  }
+
+  settle(error: Refusal | undefined): boolean {
+    const message = this.#message
+    const held = this.#held
+    message.removeListener('close', closed)
+    message.push = this.#push
+    message[HELD] = undefined
+    this.#limits.heldBodies.remove(this)
+    if (error === undefined) this.#resolve(keep(message, held))
+    else this.#reject(error)
+    // Also after a refusal: whoever lets the request pass all the same finds every byte, and the end.
+    let more = true
+    for (const chunk of held) more = message.push(chunk)
+    held.length = 0
+    return more
+  }
+
+  #keep(chunk: Buffer): boolean {
+    this.#held.push(chunk)
+    this.#length += chunk.length
+    if (this.#length > this.#limits.maxBytes) return this.settle(tooLarge(this.#limits.maxBytes))
+    this.#limits.heldBodies.grow(this, chunk.length)
+    return true
   }
 }
 
+function closed(this: DivertedMessage): void {
+  this[HELD]?.settle(truncated())
+}
+
 function pushElsewhere(this: DivertedMessage, chunk: unknown): boolean {
-  return chunk === null || Buffer.isBuffer(chunk) ? (this[DIVERTED]?.take(chunk) ?? true) : true
+  return chunk === null || Buffer.isBuffer(chunk) ? (this[HELD]?.take(chunk) ?? true) : true
+}
+
+/** What was captured, for every guard that asks after this one. */
+function keep(message: CapturableMessage, held: readonly (Buffer | null)[]): Uint8Array {
+  const [first] = held
+  const isWhole = held.length === 2 && first !== null && first !== undefined && held[1] === null
+  const bytes = isWhole ? first : Buffer.concat(held.filter((chunk) => chunk !== null))
+  message[CAPTURED] = bytes
+  return bytes
 }
 
 function truncated(): Refusal {
