@@ -8,6 +8,7 @@ import {
   type KeyMaterial,
   Misconfigured,
   type SignatureAlgorithm,
+  tidyPem,
 } from '@countermark/core'
 import type { SignFunction, SigningKey } from '@countermark/signature'
 import { AgentFetchError } from './agent-fetch-error.ts'
@@ -99,7 +100,7 @@ function importPublicHalf(material: KeyMaterial | undefined, algorithm: Signatur
 function importPrivateKey(material: PrivateKeyMaterial): KeyObject {
   try {
     if (material instanceof KeyObject) return material
-    if (typeof material === 'string') return createPrivateKey(material)
+    if (typeof material === 'string') return createPrivateKey(tidyPem(material) ?? material)
     return createPrivateKey({ key: { ...material }, format: 'jwk' })
   } catch {
     // The original error may quote the material.

@@ -107,6 +107,16 @@ describe('createAgentFetch', () => {
       expect([codeOf({ key: pem }), codeOf({ key: privateJwk })]).toEqual([undefined, undefined])
     },
   )
+
+  it('takes a key as it stands in a file or a template: text around it, indented, with carriage returns', () => {
+    const { privateKey } = generateAgentKey()
+    const forms = [
+      `Bag Attributes: none\n${privateKey}`,
+      privateKey.replaceAll(/^/gm, '    '),
+      privateKey.replaceAll('\n', '\r'),
+    ]
+    expect(forms.map((key) => codeOf({ key }))).toEqual([undefined, undefined, undefined])
+  })
 })
 
 describe('generateAgentKey', () => {

@@ -65,6 +65,7 @@ export {
   requireStrings,
   requireWord,
 } from './option-checks.ts'
+export { tidyPem } from './pem.ts'
 export type { PublicJwk } from './public-jwk.ts'
 export { type Credential, isRefusal, isUnavailable, Refusal, type RefusalDetails, Unavailable } from './refusal.ts'
 export { type ForeignRefusalCodes, REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'

@@ -1,8 +1,10 @@
 import { createPublicKey, type JsonWebKeyInput, KeyObject } from 'node:crypto'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
 import { decodeBase64, decodeBase64url } from './base64.ts'
+import { readPublicPem } from './pem.ts'
 import type { PublicJwk } from './public-jwk.ts'
 import { isRefusal, Refusal } from './refusal.ts'
+import { openPssKey } from './rsa-pss-key.ts'
 
 /** A public key as people have it: a JWK, a PEM block, 32 raw Ed25519 bytes in base64 or base64url, or Node's own object. */
 export type KeyMaterial = Readonly<Record<string, unknown>> | string | KeyObject
@@ -26,9 +28,6 @@ const ALGORITHM_NAMES: ReadonlyMap<unknown, SignatureAlgorithm> = new Map([
   ['RS256', 'rsa-v1_5-sha256'],
 ])
 
-/** SPKI (RFC 7468 section 13), or PKCS #1 as older tools write RSA keys. */
-const PUBLIC_PEM = /^-----BEGIN (?:RSA )?PUBLIC KEY-----/
-
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /**
@@ -37,7 +36,10 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
  */
 export function readKeyMaterial(material: KeyMaterial): ReadKey {
   try {
-    const { publicKey, algorithm } = toKeyObject(material)
+    const { publicKey: given, algorithm: stated } = toKeyObject(material)
+    const isOnlyPss = given.asymmetricKeyType === 'rsa-pss'
+    const publicKey = isOnlyPss ? openPssKey(given) : given
+    const algorithm = isOnlyPss ? 'rsa-pss-sha512' : stated
     return { publicKey, algorithm, jwk: publicKey.export({ format: 'jwk' }) }
   } catch (error) {
     if (isRefusal(error)) throw error
@@ -54,23 +56,11 @@ function toKeyObject(material: KeyMaterial): Omit<ReadKey, 'jwk'> {
 }
 
 function fromText(text: string): KeyObject {
+  if (text.includes('-----BEGIN ')) return createPublicKey(readPublicPem(text))
   const trimmed = text.trim()
-  if (trimmed.startsWith('-----BEGIN ')) {
-    if (!PUBLIC_PEM.test(trimmed)) throw invalid(expectedPublic(trimmed))
-    if (trimmed.lastIndexOf('-----BEGIN ') > 0) throw invalid('expected one PEM block')
-    if (!trimmed.includes('\n')) throw invalid('expected a PEM block with its line breaks')
-    return createPublicKey(trimmed)
-  }
   const raw = decodeBase64(trimmed) ?? decodeBase64url(trimmed)
   if (raw?.length !== 32) throw invalid('expected a JWK, a PEM block or 32 bytes in base64')
   return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') }, format: 'jwk' })
-}
-
-function expectedPublic(pem: string): string {
-  const expected = 'expected a PEM block named PUBLIC KEY'
-  return /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)
-    ? `${expected}, not the private half, which only the agent may have: openssl pkey -in FILE -pubout`
-    : expected
 }
 
 function fromJwk(material: Readonly<Record<string, unknown>>): Omit<ReadKey, 'jwk'> {

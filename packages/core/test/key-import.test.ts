@@ -16,6 +16,19 @@ function pemOf(key: KeyObject, type: 'spki' | 'pkcs1' = 'spki'): string {
   return String(key.export({ format: 'pem', type }))
 }
 
+const PRIVATE_PEM = String(ED25519.privateKey.export({ format: 'pem', type: 'pkcs8' }))
+const SHA512 = { hashAlgorithm: 'sha512', mgf1HashAlgorithm: 'sha512' } as const
+
+function pssKey(restrictions: object): KeyObject {
+  return generateKeyPairSync('rsa-pss', { modulusLength: 2048, ...restrictions }).publicKey
+}
+
+function rewrapped(pem: string, width: number): string {
+  const [first = '', ...lines] = pem.trim().split('\n')
+  const last = lines.pop() ?? ''
+  return [first, ...(lines.join('').match(new RegExp(`.{1,${width}}`, 'g')) ?? []), last].join('\n')
+}
+
 function rawOf(key: KeyObject): Buffer {
   return Buffer.from(String(jwkOf(key)['x']), 'base64url')
 }
@@ -37,6 +50,15 @@ describe('a key', () => {
     ['a P-384 PEM block', pemOf(P384), 'ecdsa-p384-sha384'],
     ['an RSA JWK', jwkOf(RSA), 'rsa-pss-sha512'],
     ['an RSA PEM block of the older kind', pemOf(RSA, 'pkcs1'), 'rsa-pss-sha512'],
+    ['a PEM block behind a line of text', `Key of an agent, November 2026\n${pemOf(P256)}`, 'ecdsa-p256-sha256'],
+    ['a PEM block before text', `${pemOf(P256)}\n# end of file - really`, 'ecdsa-p256-sha256'],
+    ['a PEM block that is indented', pemOf(P256).replaceAll(/^/gm, '\t    '), 'ecdsa-p256-sha256'],
+    ['a PEM block with carriage returns alone', pemOf(P256).replaceAll('\n', '\r'), 'ecdsa-p256-sha256'],
+    ['a PEM block with both', pemOf(P256).replaceAll('\n', '\r\n'), 'ecdsa-p256-sha256'],
+    ['a PEM block with lines of 76', rewrapped(pemOf(RSA), 76), 'rsa-pss-sha512'],
+    ['an RSA key restricted to PSS', pemOf(pssKey({})), 'rsa-pss-sha512'],
+    ['an RSA key restricted to PSS with SHA-512', pemOf(pssKey({ ...SHA512, saltLength: 64 })), 'rsa-pss-sha512'],
+    ["Node's own object of such a key", pssKey(SHA512), 'rsa-pss-sha512'],
   ] as const)('is read from %s', (_name, material, algorithm) => {
     expect(importPublicKey(material)).toMatchObject({ algorithm, thumbprint: expect.stringMatching(/^[\w-]{43}$/) })
   })
@@ -44,6 +66,16 @@ describe('a key', () => {
   it('has the same thumbprint in every form', () => {
     const forms = [jwkOf(RSA), pemOf(RSA), pemOf(RSA, 'pkcs1'), RSA]
     expect(new Set(forms.map((form) => importPublicKey(form).thumbprint)).size).toBe(1)
+  })
+
+  it('that is restricted to PSS is the same key as without the restriction', () => {
+    const restricted = importPublicKey(pssKey(SHA512))
+    const { n, e } = jwkOf(restricted.publicKey)
+    expect(importPublicKey({ kty: 'RSA', n, e }).thumbprint).toBe(restricted.thumbprint)
+  })
+
+  it('that is restricted to PSS is not used with PKCS #1', () => {
+    expect(codeFor(pssKey({}), { algorithm: 'rsa-v1_5-sha256' })).toBe('key_invalid')
   })
 
   it('keeps its raw bytes only when it is Ed25519', () => {
@@ -108,7 +140,13 @@ describe('a key that states something else', () => {
     ['two PEM blocks', pemOf(P256) + pemOf(P384)],
     ['a PEM block of nothing', '-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----'],
     ['a DSA key', pemOf(generateKeyPairSync('dsa', { modulusLength: 2048, divisorLength: 256 }).publicKey)],
-    ['an RSA key restricted to PSS', pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey)],
+    ['an RSA key restricted to PSS with another hash', pemOf(pssKey({ hashAlgorithm: 'sha256' }))],
+    ['an RSA key restricted to PSS with another mask', pemOf(pssKey({ ...SHA512, mgf1HashAlgorithm: 'sha256' }))],
+    ['an RSA key restricted to PSS with a longer salt', pemOf(pssKey({ ...SHA512, saltLength: 65 }))],
+    ['a PEM block that ends by another name', pemOf(P256).replace('END PUBLIC', 'END RSA PUBLIC')],
+    ['a public PEM block beside the private one', `${pemOf(P256)}${PRIVATE_PEM}`],
+    ['a PEM block cut off', pemOf(P256).slice(0, 90)],
+    ['a PEM block with other characters in it', pemOf(P256).replace('M', '!')],
     ['31 bytes', Buffer.alloc(31, 9).toString('base64')],
     ['33 bytes', Buffer.alloc(33, 9).toString('base64')],
     ['bytes in hex', rawOf(ED25519.publicKey).toString('hex')],

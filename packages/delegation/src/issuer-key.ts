@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
 /** A key that an issuer publishes, fit for use. */
 export interface IssuerKey extends ImportedKey {
   readonly keyId: string | undefined
-  /** The one algorithm it is used with (RFC 8725 section 3.1). */
+  /** The algorithm that this entry is used with (RFC 8725 section 3.1). */
   readonly joseAlgorithm: JoseAlgorithm
 }
 
@@ -21,6 +21,7 @@ export interface IssuerKeyQuery {
 export interface IssuerKeySet {
   /** `undefined` when there is none, or more than one: which of two was meant, nobody may guess. */
   readonly find: (query: IssuerKeyQuery) => IssuerKey | undefined
+  /** Keys times the algorithms each is used with. */
   readonly size: number
   /** Entries that cannot be used. */
   readonly refused: number
@@ -30,7 +31,7 @@ export interface IssuerKeySet {
 
 /** How a set is read. */
 export interface IssuerKeyRules {
-  /** What the issuer may sign with. For an RSA key that does not say, the first one that fits. */
+  /** What the issuer may sign with. A key that does not say is used with each of them that fits its type. */
   readonly algorithms: readonly JoseAlgorithm[]
   readonly allowTestKeys: boolean
 }
@@ -46,8 +47,8 @@ export function readIssuerKeys(value: unknown, rules: IssuerKeyRules): IssuerKey
   const entries = isJsonObject(value) ? ownMember(value, 'keys') : undefined
   if (!Array.isArray(entries)) throw new OutboundError('malformed', 'expected { "keys": [ … ] }')
   if (entries.length > MAX_KEYS) throw new OutboundError('too_large', `the set holds over ${MAX_KEYS} keys`)
-  const keys = entries.flatMap((entry) => readIssuerKey(entry, rules) ?? [])
-  return createIssuerKeySet(keys, entries.length - keys.length)
+  const read = entries.map((entry) => readIssuerKey(entry, rules))
+  return createIssuerKeySet(read.flat(), read.filter((keys) => keys.length === 0).length)
 }
 
 function createIssuerKeySet(keys: readonly IssuerKey[], refused: number): IssuerKeySet {
@@ -70,15 +71,15 @@ function createIssuerKeySet(keys: readonly IssuerKey[], refused: number): Issuer
   }
 }
 
-function readIssuerKey(entry: unknown, rules: IssuerKeyRules): IssuerKey | undefined {
-  if (!isJsonObject(entry)) return undefined
+/** The same key once for each algorithm that it is used with; none when it cannot be used. */
+function readIssuerKey(entry: unknown, rules: IssuerKeyRules): readonly IssuerKey[] {
+  if (!isJsonObject(entry)) return []
   const { alg, ...material } = entry
   const keyId = ownMember(entry, 'kid')
-  if (!(keyId === undefined || (typeof keyId === 'string' && isKeyId(keyId)))) return undefined
+  if (!(keyId === undefined || (typeof keyId === 'string' && isKeyId(keyId)))) return []
   const imported = importKey(material, rules)
-  if (imported === undefined) return undefined
-  const joseAlgorithm = algorithmOf(imported, alg, rules)
-  return joseAlgorithm === undefined ? undefined : Object.freeze({ ...imported, keyId, joseAlgorithm })
+  if (imported === undefined) return []
+  return algorithmsOf(imported, alg, rules).map((joseAlgorithm) => Object.freeze({ ...imported, keyId, joseAlgorithm }))
 }
 
 function importKey(material: JsonObject, { allowTestKeys }: IssuerKeyRules): ImportedKey | undefined {
@@ -90,11 +91,14 @@ function importKey(material: JsonObject, { allowTestKeys }: IssuerKeyRules): Imp
   }
 }
 
-/** What the key itself says goes; otherwise the issuer's list decides, never the token (RFC 8725 section 3.1). */
-function algorithmOf(key: ImportedKey, stated: unknown, { algorithms }: IssuerKeyRules): JoseAlgorithm | undefined {
+/**
+ * What the key itself says goes; otherwise every algorithm of the issuer's list that fits its type, never what the token alone
+ * says (RFC 8725 section 3.1). `alg` is optional in a JWK (RFC 7517 section 4.4).
+ */
+function algorithmsOf(key: ImportedKey, stated: unknown, { algorithms }: IssuerKeyRules): readonly JoseAlgorithm[] {
   // Directories of agents write it as RFC 9421 does.
   const name = stated === 'ed25519' ? 'EdDSA' : stated
   const named = name === undefined ? undefined : toJoseAlgorithm(name)
-  if (name !== undefined && (named === undefined || !algorithms.includes(named))) return undefined
-  return [named ?? algorithms].flat().find((algorithm) => fitsKey(algorithm, key.publicKey))
+  if (name !== undefined && (named === undefined || !algorithms.includes(named))) return []
+  return [named ?? algorithms].flat().filter((algorithm) => fitsKey(algorithm, key.publicKey))
 }

@@ -25,7 +25,7 @@ export interface IssuerOptions {
   readonly issuer: string
   /** @default 'discover' */
   readonly keys?: IssuerKeyPlace
-  /** What it signs with; a key that does not say is used with the first that fits. @default ['EdDSA', 'ES256', 'PS256', 'RS256'] */
+  /** What it signs with; a key that does not say is used with each that fits its type. @default ['EdDSA', 'ES256', 'PS256', 'RS256'] */
   readonly algorithms?: readonly AlgorithmName[]
   /** The header's `typ`; `none` for tokens without one. @default ['at+jwt'] (RFC 9068) */
   readonly types?: readonly string[]

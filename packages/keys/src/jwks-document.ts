@@ -2,7 +2,7 @@ import type { AgentKey, AgentRecord } from '@countermark/core'
 import { OutboundError } from '@countermark/outbound'
 import { type RefusedEntry, toAgentKey } from './key-description.ts'
 import { type KeyDocument, toKeyDocument } from './key-document.ts'
-import { isJsonObject, isOptionalTime, ownMember } from './own-member.ts'
+import { isJsonObject, ownMember, readTime } from './own-member.ts'
 
 /** How a JWK Set is read. */
 export interface JwksRules {
@@ -12,8 +12,8 @@ export interface JwksRules {
 }
 
 /**
- * Reads a JWK Set (RFC 7517 section 5) whose keys are all one agent's. `nbf` and `exp` of a JWK, Unix seconds, bound its
- * use, as Web Bot Auth directories publish them.
+ * Reads a JWK Set (RFC 7517 section 5) whose keys are all one agent's. `nbf` and `exp` of a JWK, Unix seconds or
+ * milliseconds, bound its use, as Web Bot Auth directories publish them.
  * @throws OutboundError `malformed`, `too_large`
  */
 export function parseJwks(value: unknown, rules: JwksRules): KeyDocument {
@@ -25,8 +25,10 @@ export function parseJwks(value: unknown, rules: JwksRules): KeyDocument {
 
 function parseJwk(jwk: unknown, rules: JwksRules): AgentKey | RefusedEntry {
   if (!isJsonObject(jwk)) return 'malformed'
-  const [keyId, notBefore, notAfter] = ['kid', 'nbf', 'exp'].map((name) => ownMember(jwk, name))
-  if (!isOptionalTime(notBefore) || !isOptionalTime(notAfter)) return 'malformed'
+  const keyId = ownMember(jwk, 'kid')
+  const notBefore = readTime(ownMember(jwk, 'nbf'))
+  const notAfter = readTime(ownMember(jwk, 'exp'))
+  if (notBefore === 'malformed' || notAfter === 'malformed') return 'malformed'
   if (keyId !== undefined && typeof keyId !== 'string') return 'key_id_invalid'
   const rest = { algorithm: undefined, state: 'active', schemes: undefined } as const
   return toAgentKey(rules.agent, { material: jwk, keyId, notBefore, notAfter, ...rest }, rules)

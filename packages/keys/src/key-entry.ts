@@ -1,8 +1,8 @@
 import { type AgentKey, type AgentRecord, isSignatureAlgorithm, type KeyMaterial, type Scheme } from '@countermark/core'
 import { type RefusedEntry, toAgentKey } from './key-description.ts'
-import { isJsonObject, isOptionalTime, type JsonObject, ownMember } from './own-member.ts'
+import { isJsonObject, type JsonObject, ownMember, readTime } from './own-member.ts'
 
-const SCHEMES: readonly Scheme[] = ['httpsig', 'simple-v1', 'simple-v0', 'challenge', 'action']
+const SCHEMES: readonly Scheme[] = ['httpsig', 'simple-v1', 'simple-v0', 'challenge', 'action', 'dpop', 'mtls']
 
 /** Reads one key of an agent out of a registry document. What it does not understand, it refuses. */
 export function parseKeyEntry(
@@ -14,11 +14,11 @@ export function parseKeyEntry(
   const keyId = ownMember(entry, 'id') ?? keyIdOf(material)
   const algorithm = ownMember(entry, 'algorithm')
   const state = ownMember(entry, 'state') ?? 'active'
-  const notBefore = ownMember(entry, 'notBefore')
-  const notAfter = ownMember(entry, 'notAfter')
+  const notBefore = readTime(ownMember(entry, 'notBefore'))
+  const notAfter = readTime(ownMember(entry, 'notAfter'))
   const schemes = ownMember(entry, 'schemes')
   if (material === undefined || typeof state !== 'string') return 'malformed'
-  if (!isOptionalTime(notBefore) || !isOptionalTime(notAfter)) return 'malformed'
+  if (notBefore === 'malformed' || notAfter === 'malformed') return 'malformed'
   if (schemes !== undefined && !Array.isArray(schemes)) return 'malformed'
   if (algorithm !== undefined && !(typeof algorithm === 'string' && isSignatureAlgorithm(algorithm))) return 'malformed'
   if (keyId !== undefined && typeof keyId !== 'string') return 'key_id_invalid'

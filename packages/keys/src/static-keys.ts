@@ -13,7 +13,7 @@ import {
 import { createAgentKey } from './key-description.ts'
 import { toKeyDocument, withoutSharedKeys } from './key-document.ts'
 import { createKeySet } from './key-set.ts'
-import { isOptionalTime } from './own-member.ts'
+import { isJsonObject, isOptionalTime, ownMember } from './own-member.ts'
 
 /** A key written into the program or its configuration. */
 export interface StaticKey {
@@ -21,7 +21,7 @@ export interface StaticKey {
   readonly agentId: string
   /** A JWK, a PEM block named PUBLIC KEY, 32 Ed25519 bytes in base64, or a KeyObject. */
   readonly key: KeyMaterial
-  /** @default the thumbprint of the key */
+  /** @default the `kid` of a JWK, or the thumbprint of the key */
   readonly keyId?: string
   /** Where the type of the key leaves a choice. @default the JWK's `alg`, or the type's default */
   readonly algorithm?: SignatureAlgorithm
@@ -65,7 +65,17 @@ export function staticKeys(entries: readonly StaticKey[], options: StaticKeysOpt
 
 function readEntry(entry: StaticKey, allowTestKeys: boolean): AgentKey {
   requireKnownOptions('a static key', entry, MEMBERS)
-  const { agentId, key, keyId, algorithm, state = 'active', notBefore, notAfter, schemes, record } = entry
+  const {
+    agentId,
+    key,
+    keyId = keyIdOf(key),
+    algorithm,
+    state = 'active',
+    notBefore,
+    notAfter,
+    schemes,
+    record,
+  } = entry
   if (typeof agentId !== 'string' || !isAgentId(agentId)) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 of A-Z a-z 0-9 . _ : @ / -')
   }
@@ -73,7 +83,10 @@ function readEntry(entry: StaticKey, allowTestKeys: boolean): AgentKey {
     throw new Misconfigured('ERR_OPTION_INVALID', `a keyId of ${agentId} must be 1 to 256 printable ASCII characters`)
   }
   if (!isOptionalTime(notBefore) || !isOptionalTime(notAfter) || (state !== 'active' && state !== 'revoked')) {
-    throw new Misconfigured('ERR_OPTION_INVALID', `a key of ${agentId} needs a known state and times in Unix seconds`)
+    throw new Misconfigured(
+      'ERR_OPTION_INVALID',
+      `a key of ${agentId} needs a known state and times in Unix seconds, not milliseconds`,
+    )
   }
   const agent = Object.freeze({ state: 'active' as const, ...record, id: agentId })
   try {
@@ -83,4 +96,9 @@ function readEntry(entry: StaticKey, allowTestKeys: boolean): AgentKey {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Misconfigured('ERR_KEY_MATERIAL', `a key of ${agentId} cannot be used: ${reason}`)
   }
+}
+
+function keyIdOf(key: unknown): string | undefined {
+  const kid = isJsonObject(key) ? ownMember(key, 'kid') : undefined
+  return typeof kid === 'string' ? kid : undefined
 }

@@ -75,6 +75,12 @@ describe('a registry document', () => {
     expect(parseKey({ jwk: KEY.jwk, schemes: ['carrier-pigeon'] }).keys[0]?.schemes).toEqual([])
   })
 
+  it('may state times in milliseconds, which are read as such', () => {
+    const key = { jwk: KEY.jwk, notBefore: 1764547200_999, notAfter: 1764633600_999 }
+    const { keys } = parse({ id: 'agt_a', keys: [key] })
+    expect(keys).toMatchObject([{ notBefore: 1764547200, notAfter: 1764633600 }])
+  })
+
   it('may state null for what it leaves out', () => {
     const key = { id: null, jwk: KEY.jwk, notBefore: null, notAfter: null, state: null, schemes: null, algorithm: null }
     const agent = { id: 'agt_a', state: null, type: null, version: null, owner: null, capabilities: null, keys: [key] }
@@ -92,6 +98,7 @@ describe('a registry document', () => {
     ['a time as text', { jwk: KEY.jwk, notAfter: '1764633600' }, 'malformed'],
     ['a time before time', { jwk: KEY.jwk, notBefore: -1 }, 'malformed'],
     ['a time that is no integer', { jwk: KEY.jwk, notBefore: 1.5 }, 'malformed'],
+    ['a time in microseconds', { jwk: KEY.jwk, notAfter: 1764633600000000 }, 'malformed'],
     ['a time beyond all numbers', { jwk: KEY.jwk, notAfter: Number.POSITIVE_INFINITY }, 'malformed'],
     ['one scheme for a list', { jwk: KEY.jwk, schemes: 'httpsig' }, 'malformed'],
     ['an unknown algorithm', { jwk: KEY.jwk, algorithm: 'hmac-sha256' }, 'malformed'],

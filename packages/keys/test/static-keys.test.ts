@@ -24,6 +24,15 @@ describe('staticKeys', () => {
     expect(found).toMatchObject({ algorithm, rawPublicKey: undefined })
   })
 
+  it('names a JWK by its own kid, unless the entry says otherwise', () => {
+    const jwk = { ...KEY.jwk, kid: 'mine' }
+    const idsOf = (entry: object, keyId: string) =>
+      staticKeys([{ agentId: 'agt_a', key: jwk, ...entry }]).findKeys({ keyId }, createTestEnvironment())
+    expect(idsOf({}, 'mine')).toMatchObject([{ keyId: 'mine' }])
+    expect(idsOf({}, KEY.thumbprint)).toMatchObject([{ keyId: 'mine' }])
+    expect(idsOf({ keyId: 'other' }, 'mine')).toEqual([])
+  })
+
   it('hands on what else is stated', () => {
     const entry: StaticKey = {
       ...{ agentId: 'agt_a', key: KEY.jwk, keyId: 'k1', state: 'revoked', notBefore: 1, notAfter: 2 },
@@ -49,6 +58,7 @@ describe('staticKeys', () => {
     ['an algorithm that does not fit', { algorithm: 'rsa-pss-sha512' }, 'ERR_KEY_MATERIAL'],
     ['a bad agent id', { agentId: '' }, 'ERR_OPTION_INVALID'],
     ['a bad key id', { keyId: '\n' }, 'ERR_OPTION_INVALID'],
+    ['a time in milliseconds', { notAfter: 1764633600000 }, 'ERR_OPTION_INVALID'],
     ['a time that is none', { notAfter: Number.NaN }, 'ERR_OPTION_INVALID'],
     ['an unknown state', { state: 'paused' }, 'ERR_OPTION_INVALID'],
     ['a misspelt member', { keyid: 'k1' }, 'ERR_OPTION_UNKNOWN'],

@@ -23,7 +23,7 @@ export function algorithmOf(key: KeyObject): keyof typeof SIGN {
     if (type === 'ed25519') return 'ed25519'
     if (type === 'ec' && curve === 'prime256v1') return 'ecdsa-p256-sha256'
     if (type === 'ec' && curve === 'secp384r1') return 'ecdsa-p384-sha384'
-    if (type === 'rsa') return 'rsa-pss-sha512'
+    if (type === 'rsa' || type === 'rsa-pss') return 'rsa-pss-sha512'
   }
   throw new Misconfigured('ERR_KEY_MATERIAL', 'key must be a private Ed25519, ECDSA P-256 or P-384, or RSA key')
 }

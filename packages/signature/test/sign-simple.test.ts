@@ -30,6 +30,8 @@ const REFUND: SimpleV1Request = {
   body: Buffer.from('{"order_id":"12345","amount":4200,"currency":"USD"}'),
 }
 
+const ONLY_SHA512 = { hashAlgorithm: 'sha512', mgf1HashAlgorithm: 'sha512', saltLength: 64 } as const
+
 describe('the vector of the profile', () => {
   it('has this simple-v1 signature, up to the token that only its hash is known of', () => {
     const { method, authority, target, agentId, nonce, body = Buffer.alloc(0) } = REFUND
@@ -106,6 +108,8 @@ describe('signSimpleV1', () => {
     ['ecdsa-p256-sha256', () => generateKeyPairSync('ec', { namedCurve: 'prime256v1' })],
     ['ecdsa-p384-sha384', () => generateKeyPairSync('ec', { namedCurve: 'secp384r1' })],
     ['rsa-pss-sha512', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+    ['rsa-pss-sha512', () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 })],
+    ['rsa-pss-sha512', () => generateKeyPairSync('rsa-pss', { modulusLength: 2048, ...ONLY_SHA512 })],
   ] as const)('signs by %s what the verifier accepts', async (algorithm, generate) => {
     const { privateKey, publicKey } = generate()
     const { codeOf } = aJudge(publicKey, simpleHeaders({ version: 1, algorithms: [algorithm] }))
