@@ -1,18 +1,27 @@
-import type { RequestListener } from 'node:http'
-import { createGuard } from '@countermark/express'
+import type { RequestListener, Server } from 'node:http'
+import { createGuard, createServer } from '@countermark/express'
 import type { AdapterApp, AdapterExchange, AdapterUnderTest, BodyParser } from '@countermark/testing'
 import type express from 'express'
 import type { Express, IRouter, NextFunction, Request, RequestHandler, Response } from 'express'
 import multer from 'multer'
 
+/** Who makes the server: Node, as for `app.listen`, or {@link createServer}. */
+export type ServerMaker = 'node' | 'ours'
+
 /** Express 4 or 5, as the shared suite builds applications with it. */
-export function expressAdapter(framework: typeof express): AdapterUnderTest<RequestHandler> {
+export function expressAdapter(
+  framework: typeof express,
+  maker: ServerMaker = 'node',
+): AdapterUnderTest<RequestHandler> {
   return {
     createGuard: (options) => createGuard(options),
     createGuardWithErrors: (options) => createGuard({ ...options, respond: 'next' }),
     createApp: (onError) => {
       const app = framework()
-      return wrap(framework, app, () => (onError === undefined ? app : catchErrors(app, onError)))
+      return wrap(framework, app, () => {
+        if (onError !== undefined) catchErrors(app, onError)
+        return maker === 'node' ? app : createServer(app)
+      })
     },
     step: (run) => (req, res, next) => void Promise.resolve(run(exchangeOf(req, res))).then(() => next(), next),
     answer: (handle) => (req, res, next) => {
@@ -22,7 +31,11 @@ export function expressAdapter(framework: typeof express): AdapterUnderTest<Requ
   }
 }
 
-function wrap(framework: typeof express, target: IRouter, listener: () => RequestListener): AdapterApp<RequestHandler> {
+function wrap(
+  framework: typeof express,
+  target: IRouter,
+  listener: () => RequestListener | Server,
+): AdapterApp<RequestHandler> {
   return {
     use: (...middleware) => middleware.forEach((each) => void target.use(each)),
     route: (method, path, ...middleware) => void target.route(path)[method](...middleware),

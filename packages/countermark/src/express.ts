@@ -4,6 +4,7 @@ import { type Countermark, composeCountermark } from './compose-countermark.ts'
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
 import type { MetadataDocument } from './metadata-document.ts'
 
+export { createHttpsServer, createServer } from '@countermark/express'
 export type { AgentCan } from './agent-can.ts'
 export type { AgentGuards, Countermark, RequireScopes } from './compose-countermark.ts'
 export type {

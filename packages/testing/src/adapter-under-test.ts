@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type {
   AgentFact,
   AgentView,
@@ -34,7 +34,8 @@ export interface AdapterApp<Middleware> {
   readonly route: (method: 'get' | 'post' | 'options', path: string, ...middleware: readonly Middleware[]) => void
   /** Puts an application or a router under a prefix, which it takes away from the url. */
   readonly mount: (how: 'app' | 'router', prefix: string, build: (inner: AdapterApp<Middleware>) => void) => void
-  readonly listener: () => RequestListener
+  /** What answers: a handler for a server of Node's own, or a server that the adapter makes. */
+  readonly listener: () => RequestListener | Server
 }
 
 /** A framework and the adapter for it. */

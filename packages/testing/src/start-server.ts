@@ -11,9 +11,9 @@ export interface StartedServer {
   readonly close: () => Promise<void>
 }
 
-/** Starts a Node handler, an Express application or `koa.callback()` on a free port of 127.0.0.1. */
-export async function startServer(handler: RequestListener): Promise<StartedServer> {
-  const server = createServer(handler)
+/** Starts a Node handler, an Express application, `koa.callback()` or a server on a free port of 127.0.0.1. */
+export async function startServer(handler: RequestListener | Server): Promise<StartedServer> {
+  const server = typeof handler === 'function' ? createServer(handler) : handler
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
