@@ -10,7 +10,7 @@ function builds({ name, folder, manifest }: WorkspacePackage): readonly UserConf
   for (const file of Object.values(manifest.bin ?? {}))
     entry.push(file.replace('./dist/', './src/').replace('.mjs', '.ts'))
   // Nothing is bundled but what CommonJS cannot load: jose is published as ES modules only.
-  const onlyBundle = Object.keys(manifest.dependencies ?? {}).filter((name) => name === 'jose')
+  const onlyBundle = 'jose' in (manifest.dependencies ?? {}) ? [/^jose(?:\/|$)/] : []
   const shared: UserConfig = {
     name,
     cwd: folder,
@@ -23,7 +23,8 @@ function builds({ name, folder, manifest }: WorkspacePackage): readonly UserConf
     checks: { pluginTimings: false },
   }
   return [
-    { ...shared, format: 'esm', deps: { onlyBundle: [] } },
+    // A `require` of what is loaded on first use stays one, so that the user's bundler finds it.
+    { ...shared, format: 'esm', deps: { onlyBundle: [] }, outputOptions: { polyfillRequire: false } },
     {
       ...shared,
       format: 'cjs',

@@ -18,6 +18,7 @@ import { type PresentedToken, readPresentedToken } from './presented-token.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
 import { tokenMetrics } from './token-metrics.ts'
 import type { DelegationFacts } from './verified-token.ts'
+import { loadJose } from './verify-jws.ts'
 import { verifyToken } from './verify-token.ts'
 
 /**
@@ -30,6 +31,7 @@ import { verifyToken } from './verify-token.ts'
  */
 export function verifyDelegation(options: VerifyDelegationOptions): Check<object, DelegationFacts> {
   const { tokenFrom, tokens, acceptance, challenge, metadata, rememberedTokens } = readDelegationOptions(options)
+  void loadJose()
   const remembered = createRememberedTokens(
     (text, environment) => verifyToken(text, tokens, environment),
     rememberedTokens,

@@ -1,5 +1,4 @@
 import { Refusal, type RefusalCode } from '@countermark/core'
-import { compactVerify, errors } from 'jose'
 import type { IssuerKey } from './issuer-key.ts'
 import { spellingsOf } from './jose-algorithm.ts'
 
@@ -8,10 +7,24 @@ import { spellingsOf } from './jose-algorithm.ts'
  * @throws {@link Refusal} with the given code
  */
 export async function verifyIssuerSignature(text: string, key: IssuerKey, code: RefusalCode): Promise<void> {
+  const [{ compactVerify }, { JOSEError }] = await loadJose()
   try {
     await compactVerify(text, key.publicKey, { algorithms: [...spellingsOf(key.joseAlgorithm)] })
   } catch (cause) {
-    if (!(cause instanceof errors.JOSEError)) throw cause
+    if (!(cause instanceof JOSEError)) throw cause
     throw new Refusal(code, 'the signature does not verify', { cause })
   }
 }
+
+type Jose = [typeof import('jose/jws/compact/verify'), typeof import('jose/errors')]
+
+/**
+ * Loads of jose what verifying takes. Begun when a check is made: a program without tokens never pays for it, and the first
+ * token finds it there.
+ */
+export function loadJose(): Promise<Jose> {
+  jose ??= Promise.all([import('jose/jws/compact/verify'), import('jose/errors')])
+  return jose
+}
+
+let jose: Promise<Jose> | undefined

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { register as globalRegister } from 'prom-client'
 import type { Register } from './collector.ts'
+import { promClient } from './prom-client.ts'
 import { renderMetrics } from './render-metrics.ts'
 
 /** A handler of node:http, and so of Express. */
@@ -10,7 +10,7 @@ export type RequestListener = (req: IncomingMessage, res: ServerResponse) => voi
  * Answers a scrape with {@link renderMetrics}. Mount it where Prometheus may come and nobody else.
  * @example app.get('/metrics', metricsHandler())
  */
-export function metricsHandler(register: Register = globalRegister): RequestListener {
+export function metricsHandler(register: Register = promClient().register): RequestListener {
   return function metrics(_req, res) {
     renderMetrics(register).then(
       (text) => answer(res, 200, register.contentType, text),

@@ -8,12 +8,12 @@ import {
   requireNumber,
   requireStrings,
 } from '@countermark/core'
-import { register as globalRegister } from 'prom-client'
 import { type AgentLabelOptions, createAgentLabel } from './agent-label.ts'
 import { openBook, type Register } from './collector.ts'
 import { createDecisionCounts } from './count-decisions.ts'
 import type { MetricBook } from './metric-book.ts'
 import { METRIC_ROWS } from './metric-rows.ts'
+import { promClient } from './prom-client.ts'
 import { createRouteLabel } from './route-label.ts'
 import { observe } from './series.ts'
 import { createTopFailures, type FailureSource } from './top-failures.ts'
@@ -138,7 +138,7 @@ const KNOWN = ['register', 'prefix', 'agents', 'maxRoutes', 'maxSeries', 'exempl
 
 function readOptions(options: PrometheusMetricsOptions): Settings {
   requireKnownOptions('prometheusMetrics', options, KNOWN)
-  const { register = globalRegister, prefix = 'countermark_', agents = {}, exemplar = () => undefined } = options
+  const { register = promClient().register, prefix = 'countermark_', agents = {}, exemplar = () => undefined } = options
   requireKnownOptions('agents', agents, ['max', 'only'])
   if (typeof prefix !== 'string' || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(prefix)) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'prefix must begin with a letter and hold letters, digits and _')

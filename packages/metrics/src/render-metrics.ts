@@ -1,5 +1,5 @@
-import { register as globalRegister, Registry } from 'prom-client'
 import { type Collector, isCollector, type Register } from './collector.ts'
+import { promClient } from './prom-client.ts'
 
 /** A line that holds the place of ours, with the labels that the register gives every metric. */
 const PLACE = /^countermark_place_(\d+)(?:_total)?(?:\{(.*)\})? 0$\n?/gm
@@ -9,9 +9,9 @@ const FIRST_LABEL = /^([a-zA-Z_][a-zA-Z0-9_]*)="(?:[^"\\]|\\.)*"/
  * Everything in a register as text for Prometheus: our metrics written here, quickly, all others by prom-client. The same as
  * `register.metrics()`, in a fraction of the time that this holds up the event loop.
  */
-export async function renderMetrics(register: Register = globalRegister): Promise<string> {
+export async function renderMetrics(register: Register = promClient().register): Promise<string> {
   const ours = register.getMetricsAsArray().filter((metric: unknown): metric is Collector => isCollector(metric))
-  const openMetrics = register.contentType === Registry.OPENMETRICS_CONTENT_TYPE
+  const openMetrics = register.contentType === promClient().Registry.OPENMETRICS_CONTENT_TYPE
   const text = await standIn(ours, () => register.metrics())
   return text.replace(PLACE, (_line, index: string, labels: string | undefined) => {
     const collector = ours[Number(index)]

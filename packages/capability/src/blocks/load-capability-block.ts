@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module'
 import { isAgentId, Misconfigured, requireKnownOptions } from '@countermark/core'
-import { parse } from 'yaml'
 import { findScope, isRestriction, isSegmentName } from '../scope.ts'
 import { type LimitReader, readLimit, readNamedLimit } from './block-limits.ts'
 import type { BlockCapability, CapabilityBlock } from './capability-block.ts'
@@ -42,12 +42,18 @@ export function loadCapabilityBlock(text: string, options: LoadBlockOptions = {}
 function parseYaml(text: string): unknown {
   if (typeof text !== 'string' || text.length > MAX_LENGTH)
     throw invalid(`a block has ${MAX_LENGTH} characters at most`)
+  const { parse } = loadYaml()
   try {
     return parse(text, { schema: 'core', uniqueKeys: true, maxAliasCount: 0, logLevel: 'error', stringKeys: true })
   } catch {
     // Whatever the parser's words, they quote the file.
     throw invalid('a block is one document of YAML, without anchors and without a key twice')
   }
+}
+
+/** Loaded with the first block: most programs have none. Bundlers see the plain `require`, ES modules have the other one. */
+function loadYaml(): typeof import('yaml') {
+  return typeof require === 'function' ? require('yaml') : createRequire(import.meta.url)('yaml')
 }
 
 /** `Agent`, `Capabilities` and `Constraints`, in any case. */
