@@ -420,10 +420,81 @@ describe('budgets', () => {
   it('are refused by the store that is full', async () => {
     const rules = { budgets: memoryBudgets({ maxCounters: 1 }) }
     const first = aCaller(aDetail({ max_requests_per_hour: 1 }))
-    const second = aCaller(aDetail({ max_requests_per_hour: 2 }))
+    const delegation = aDelegation({
+      subject: 'user_2',
+      authorizationDetails: [[aDetail({ max_requests_per_hour: 1 })]],
+    })
+    const second = { agent: anAgent(), delegation }
     expect([await outcomeOf({ caller: first, rules }), await outcomeOf({ caller: second, rules })]).toEqual([
       'allowed',
       'budget_store_unavailable',
+    ])
+  })
+
+  it('of an entry with several actions are counted for all of them together', async () => {
+    const rules = { budgets: memoryBudgets() }
+    const detail = aDetail({ max_requests_per_hour: 2 }, { actions: ['refunds:create', 'refunds:read'] })
+    const delegation = aDelegation({ scopes: ['refunds:*'], authorizationDetails: [[detail]] })
+    const of = (wanted: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, wanted })
+    expect([await of('refunds:create'), await of('refunds:read'), await of('refunds:create')]).toEqual([
+      'allowed',
+      'allowed',
+      'rate_limited',
+    ])
+  })
+
+  it('of an entry without actions are counted for everything together', async () => {
+    const rules = { budgets: memoryBudgets() }
+    const detail = aDetail({ max_requests_per_hour: 1 }, { actions: undefined })
+    const delegation = aDelegation({ scopes: ['refunds:*'], authorizationDetails: [[detail]] })
+    const of = (wanted: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, wanted })
+    expect([await of('refunds:create'), await of('refunds:read')]).toEqual(['allowed', 'rate_limited'])
+  })
+
+  it('of entries about different actions do not use up one another', async () => {
+    const rules = { budgets: memoryBudgets() }
+    const details = [
+      aDetail({ max_requests_per_hour: 1 }),
+      aDetail({ max_requests_per_hour: 2 }, { actions: ['email:send'] }),
+    ]
+    const delegation = aDelegation({ scopes: ['refunds:create', 'email:send'], authorizationDetails: [details] })
+    const of = (wanted: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, wanted })
+    expect([await of('email:send'), await of('email:send'), await of('refunds:create')]).toEqual([
+      'allowed',
+      'allowed',
+      'allowed',
+    ])
+  })
+})
+
+describe('an attacker', () => {
+  const once = { max_requests_per_hour: 1 }
+  it.each<[string, Readonly<Record<string, unknown>>]>([
+    ['members in another order', { constraints: once, actions: ['refunds:create'], type: aDetail({})['type'] }],
+    ['an action twice', aDetail(once, { actions: ['refunds:create', 'refunds:create'] })],
+    ['one more action', aDetail(once, { actions: ['refunds:create', 'x:y'] })],
+    ['that action first', aDetail(once, { actions: ['x:y', 'refunds:create'] })],
+    ['another name of the action', aDetail(once, { actions: ['refunds.create'] })],
+    ['a wildcard', aDetail(once, { actions: ['refunds:*'] })],
+    ['no actions at all', aDetail(once, { actions: undefined })],
+    ['one more limit', aDetail({ ...once, allowed_methods: ['POST'] })],
+    ['one more member', aDetail(once, { privileges: undefined })],
+    ['the limit as a member of the entry', aDetail({}, once)],
+  ])('opens no second budget by %s', async (_name, detail) => {
+    const rules = { budgets: memoryBudgets() }
+    expect(await outcomeOf({ caller: aCaller(aDetail(once)), rules })).toBe('allowed')
+    expect(await outcomeOf({ caller: aCaller(JSON.parse(JSON.stringify(detail))), rules })).toBe('rate_limited')
+  })
+
+  it('opens no second budget by a lower limit', async () => {
+    const rules = { budgets: memoryBudgets() }
+    const of = (limit: number) => outcomeOf({ caller: aCaller(aDetail({ max_requests_per_hour: limit })), rules })
+    expect([await of(3), await of(2), await of(2), await of(3), await of(3)]).toEqual([
+      'allowed',
+      'allowed',
+      'rate_limited',
+      'allowed',
+      'rate_limited',
     ])
   })
 })

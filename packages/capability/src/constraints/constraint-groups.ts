@@ -10,8 +10,8 @@ import { elsewhere } from './resources.ts'
 /** Limits that must all hold. */
 export interface Alternative {
   readonly limits: readonly Limit[]
-  /** Names the owner of its budgets: what has the same owner is counted together. */
-  readonly budgetOwner: () => string
+  /** Names the counters of its budgets for a scope: what is counted under the same name is counted together. */
+  readonly countersFor: (wanted: WantedScope) => readonly string[]
 }
 
 /** Alternatives of which one must hold. */
@@ -96,18 +96,34 @@ function detailAlternative(detail: Detail, { delegation, compiler }: ConstraintS
     ...(isObject ? Object.entries(constraints) : [['constraints', constraints] as const]),
     ...(isUnreadable ? [['actions', actions] as const] : []),
   ]
-  const { issuer, subject, actor, priorActors } = delegation ?? {}
   return {
     limits: stated.map(([name, limit]) => compileLimit(name, limit, compiler)),
-    // The first hand, not the latest: whoever hands rights on to a hundred others has one budget with them all.
-    budgetOwner: hashOnce(() => ['grant', issuer, subject, (priorActors?.at(-1) ?? actor)?.id, detail]),
+    countersFor: countersOfGrant(delegation, findActions(actions, compiler) ?? [['*']]),
+  }
+}
+
+/**
+ * What a budget means names its counter, never how the grant is written: a second spelling must not open a second budget.
+ * One counter is for the scope that is wanted, one for all actions of the entry together where there are more.
+ */
+function countersOfGrant(
+  delegation: DelegationFact | undefined,
+  actions: readonly (readonly string[])[],
+): Alternative['countersFor'] {
+  const { issuer, subject, actor, priorActors } = delegation ?? {}
+  // The first agent of the chain, not the latest: all agents that it hands rights on to share its budget.
+  const owner = ['grant', issuer, subject, (priorActors?.at(-1) ?? actor)?.id]
+  const together = [...new Set(actions.map((segments) => segments.join(':')))].sort()
+  return ({ text }) => {
+    const ofScope = hashOf([...owner, 'scope', text])
+    return together.every((action) => action === text) ? [ofScope] : [ofScope, hashOf([...owner, 'actions', together])]
   }
 }
 
 /** An entry of a type that nobody here knows: harmless in so far as it says that it is about other places. */
 function foreignAlternative({ type, locations }: Detail, { compiler }: ConstraintSources): Alternative {
   const judge = elsewhere(locations, compiler) ?? (() => 'unknown')
-  return { limits: [{ name: 'type', limit: type, judge }], budgetOwner: () => '' }
+  return { limits: [{ name: 'type', limit: type, judge }], countersFor: () => [] }
 }
 
 function groupsOfBlock(
@@ -142,13 +158,10 @@ function once(place: object, { compiled }: ConstraintSources, compile: () => Alt
 
 function alternativeOf(constraints: Constraints, owner: string, { compiler }: ConstraintSources): Alternative {
   const limits = Object.entries(constraints).map(([name, limit]) => compileLimit(name, limit, compiler))
-  return { limits, budgetOwner: hashOnce(() => owner) }
+  const counters = [hashOf(owner)]
+  return { limits, countersFor: () => counters }
 }
 
-function hashOnce(read: () => unknown): () => string {
-  let hash: string | undefined
-  return () => {
-    hash ??= createHash('sha256').update(JSON.stringify(read())).digest('base64url')
-    return hash
-  }
+function hashOf(name: unknown): string {
+  return createHash('sha256').update(JSON.stringify(name)).digest('base64url')
 }

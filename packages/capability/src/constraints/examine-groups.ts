@@ -86,7 +86,7 @@ function judgeAlternative(
     if (finding === 'asked') judged = { ...judged, questions: [...judged.questions, limit] }
     else if (finding === 'approval') judged = { ...judged, needsApproval: true }
     else if (finding !== 'met')
-      judged = { ...judged, budgets: [...judged.budgets, toClaim(finding.budget, alternative)] }
+      judged = { ...judged, budgets: [...judged.budgets, ...toClaims(finding.budget, alternative, facing)] }
   }
   return judged
 }
@@ -116,6 +116,16 @@ function breachOf({ name }: Limit, finding: 'violated' | 'unknown', { isCallersO
   return { code, constraint: name, isCallersOwn }
 }
 
-function toClaim({ windowSeconds, limit, cost, unit }: BudgetDuty, { budgetOwner }: Alternative): BudgetClaim {
-  return { key: `${budgetOwner()}:${unit}:${windowSeconds}`, windowSeconds, limit, cost, unit }
+function toClaims(
+  { windowSeconds, limit, cost, unit }: BudgetDuty,
+  { countersFor }: Alternative,
+  { wanted }: Facing,
+): readonly BudgetClaim[] {
+  return countersFor(wanted).map((counter) => ({
+    key: `${counter}:${unit}:${windowSeconds}`,
+    windowSeconds,
+    limit,
+    cost,
+    unit,
+  }))
 }
