@@ -4,7 +4,12 @@ import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from '../src/ide
 /** Stores of one kind, and what they need. */
 export interface AnswerStoreUnderTest {
   /** A store that knows no key. */
-  readonly createStore: () => AnswerStore
+  readonly createStore: (options?: {
+    readonly maxKeysPerAgent?: number
+    readonly maxBytesPerAgent?: number
+  }) => AnswerStore & {
+    readonly clear: () => void | Promise<void>
+  }
   readonly close: () => Promise<void>
 }
 
@@ -26,12 +31,14 @@ export function describeAnswerStore(name: string, open: () => Promise<AnswerStor
     })
     afterAll(async () => opened.close())
 
-    function start(): (request?: Partial<KeyedRequest>) => Promise<KeyState> {
+    function startWith(options?: Parameters<AnswerStoreUnderTest['createStore']>[0]) {
       const environment = createTestEnvironment({ clock: createFakeClock() })
-      const store = opened.createStore()
-      return async (request = {}) =>
+      const store = opened.createStore(options)
+      const begin = async (request: Partial<KeyedRequest> = {}): Promise<KeyState> =>
         store.begin({ id: 'k', fingerprint: 'f', agentId: 'agt_a', ...request }, environment)
+      return { begin, store }
     }
+    const start = () => startWith().begin
 
     async function first(begin: ReturnType<typeof start>): Promise<Extract<KeyState, { state: 'first' }>> {
       const state = await begin()
@@ -77,6 +84,42 @@ export function describeAnswerStore(name: string, open: () => Promise<AnswerStor
       await before.abandon()
       await before.finish(undefined)
       expect((await begin()).state).toBe('answered')
+    })
+
+    it('lets no agent take more keys than its own', async () => {
+      const { begin } = startWith({ maxKeysPerAgent: 2 })
+      const states = [await begin({ id: 'a' }), await begin({ id: 'b' }), await begin({ id: 'c' })]
+      expect(states.map(({ state }) => state)).toEqual(['first', 'first', 'over_quota'])
+      expect((await begin({ id: 'a' })).state).toBe('running')
+      expect((await begin({ id: 'd', agentId: 'agt_b' })).state).toBe('first')
+    })
+
+    it('gives a key back that was freed', async () => {
+      const { begin } = startWith({ maxKeysPerAgent: 1 })
+      const before = await begin({ id: 'a' })
+      if (before.state === 'first') await before.abandon()
+      expect((await begin({ id: 'b' })).state).toBe('first')
+    })
+
+    it('keeps no more bytes for an agent than its own, and those of others all the same', async () => {
+      const { begin } = startWith({ maxBytesPerAgent: 900 })
+      for (const [id, agentId] of [
+        ['a', 'agt_a'],
+        ['b', 'agt_a'],
+        ['c', 'agt_b'],
+      ] as const) {
+        const state = await begin({ id, agentId })
+        if (state.state === 'first') await state.finish({ status: 200, headers: [], body: Buffer.alloc(500) })
+      }
+      const states = [await begin({ id: 'a' }), await begin({ id: 'b' }), await begin({ id: 'c', agentId: 'agt_b' })]
+      expect(states.map(({ state }) => state)).toEqual(['answered', 'unkept', 'answered'])
+    })
+
+    it('can be emptied', async () => {
+      const { begin, store } = startWith({ maxKeysPerAgent: 1 })
+      await begin()
+      await store.clear()
+      expect((await begin()).state).toBe('first')
     })
 
     it('lets one of a hundred begin', async () => {

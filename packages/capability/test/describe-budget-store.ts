@@ -1,11 +1,12 @@
-import type { Clock } from '@countermark/core'
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
 import type { BudgetClaim, BudgetStore, Reservation } from '../src/budgets/budget-store.ts'
 
 /** Stores of one kind, and what they need. */
 export interface BudgetStoreUnderTest {
   /** A store that has counted nothing. */
-  readonly createStore: (clock: Clock) => BudgetStore
+  readonly createStore: (options?: { readonly maxCountersPerAgent?: number }) => BudgetStore & {
+    readonly clear: () => void | Promise<void>
+  }
   readonly close: () => Promise<void>
 }
 
@@ -18,10 +19,10 @@ export function describeBudgetStore(name: string, open: () => Promise<BudgetStor
     })
     afterAll(async () => opened.close())
 
-    function start() {
+    function start(options?: { readonly maxCountersPerAgent?: number }) {
       const clock = createFakeClock()
       const environment = createTestEnvironment({ clock })
-      const store = opened.createStore(clock)
+      const store = opened.createStore(options)
       const reserve = async (...claims: readonly Partial<BudgetClaim>[]): Promise<Reservation> =>
         store.reserve(
           claims.map((claim) => ({ key: 'k', windowSeconds: 60, limit: 2, cost: 1, unit: 'requests', ...claim })),
@@ -29,7 +30,7 @@ export function describeBudgetStore(name: string, open: () => Promise<BudgetStor
         )
       const outcome = async (...claims: readonly Partial<BudgetClaim>[]): Promise<Reservation['outcome']> =>
         (await reserve(...claims)).outcome
-      return { clock, reserve, outcome }
+      return { clock, reserve, outcome, store }
     }
 
     it('lets pass as much as the limit', async () => {
@@ -70,6 +71,26 @@ export function describeBudgetStore(name: string, open: () => Promise<BudgetStor
       ]
       expect([await outcome(...both), await outcome(...both)]).toEqual(['reserved', 'exceeded'])
       expect(await outcome({ key: 'a', limit: 5, cost: 4 })).toBe('reserved')
+    })
+
+    it('lets one agent have so many counters, and others theirs', async () => {
+      const { clock, outcome } = start({ maxCountersPerAgent: 2 })
+      const by = (agentId: string, key: string) => outcome({ key, agentId })
+      expect([await by('agt_a', 'a'), await by('agt_a', 'b'), await by('agt_a', 'c')]).toEqual([
+        'reserved',
+        'reserved',
+        'exceeded',
+      ])
+      expect([await by('agt_b', 'd'), await by('agt_a', 'a')]).toEqual(['reserved', 'reserved'])
+      clock.advance(63_000)
+      expect(await by('agt_a', 'c')).toBe('reserved')
+    })
+
+    it('can be emptied', async () => {
+      const { outcome, store } = start()
+      await outcome({ cost: 2 })
+      await store.clear()
+      expect(await outcome({ cost: 2 })).toBe('reserved')
     })
 
     it('gives back, once', async () => {

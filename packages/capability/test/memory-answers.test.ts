@@ -4,7 +4,10 @@ import { memoryAnswers } from '../src/idempotency/memory-answers.ts'
 import { requireSingleProcess } from '../src/single-process.ts'
 import { describeAnswerStore } from './describe-answer-store.ts'
 
-describeAnswerStore('memory', async () => ({ createStore: () => memoryAnswers(), close: async () => undefined }))
+describeAnswerStore('memory', async () => ({
+  createStore: (options) => memoryAnswers(options),
+  close: async () => undefined,
+}))
 
 function start(options: Parameters<typeof memoryAnswers>[0]) {
   const clock = createFakeClock()

@@ -3,7 +3,10 @@ import fc from 'fast-check'
 import { memoryBudgets } from '../src/budgets/memory-budgets.ts'
 import { describeBudgetStore } from './describe-budget-store.ts'
 
-describeBudgetStore('memory', async () => ({ createStore: () => memoryBudgets(), close: async () => undefined }))
+describeBudgetStore('memory', async () => ({
+  createStore: (options) => memoryBudgets(options),
+  close: async () => undefined,
+}))
 
 describe('memoryBudgets', () => {
   it('never lets more pass than the limit in any stretch of the window', () => {

@@ -15,7 +15,7 @@ describeWithRedis('redisAnswers', (command) => {
       const { client, close } = await open(server.url)
       let stores = 0
       return {
-        createStore: () => redisAnswers({ client, prefix: `${stores++}:`, deadlineMs: 2000 }),
+        createStore: (options) => redisAnswers({ client, prefix: `${stores++}:`, deadlineMs: 2000, ...options }),
         close: async () => {
           await close()
           await server.stop()
@@ -31,11 +31,22 @@ describeWithRedis('redisAnswers', (command) => {
       const client = new Redis(server().url)
       const store = redisAnswers({ client, keepSeconds: 100, deadlineMs: 2000 })
       const state = await store.begin(REQUEST, createTestEnvironment())
-      await client.pexpire('countermark:answer:k', 50_000)
+      const [key = ''] = await client.keys('countermark:answer:api.example.com:*:k')
+      await client.pexpire(key, 50_000)
       if (state.state === 'first') await state.finish(ANSWER)
-      const ttl = await client.pttl('countermark:answer:k')
+      const ttl = await client.pttl(key)
       expect(ttl).toBeGreaterThan(45_000)
       expect(ttl).toBeLessThanOrEqual(50_000)
+      client.disconnect()
+    })
+
+    it('keeps services apart that share a server', async () => {
+      const client = new Redis(server().url)
+      const store = redisAnswers({ client, deadlineMs: 2000 })
+      const states = ['one.example', 'two.example', 'one.example'].map((name) =>
+        store.begin(REQUEST, { ...createTestEnvironment(), service: () => name }),
+      )
+      expect((await Promise.all(states)).map(({ state }) => state)).toEqual(['first', 'first', 'running'])
       client.disconnect()
     })
   })

@@ -32,6 +32,11 @@ export function originFinder(authorities: readonly string[] | (() => readonly st
   }
 }
 
+/** The name of this service, for what several services share: the first of its authorities. */
+export function serviceNamer(authorities: readonly string[] | (() => readonly string[])): () => string {
+  return () => ((typeof authorities === 'function' ? authorities() : authorities)[0] ?? '').toLowerCase()
+}
+
 /**
  * Compiles hosts (`api.example.com`: https) and origins (`http://127.0.0.1:3000`) into a lookup from a Host value.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`

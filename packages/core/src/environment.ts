@@ -11,16 +11,19 @@ export interface Environment {
   readonly report: (measurement: Measurement) => void
   /** Whether refusals may carry a diagnosis. Never in production. */
   readonly development: boolean
+  /** Names this service where several share a store: the first of `authorities`, in lower case. */
+  readonly service: () => string
 }
 
 /** Makes the environment of one guard factory. */
 export function createEnvironment(settings: GuardSettings): Environment {
-  const { clock, verifier, development, observers } = settings
+  const { clock, verifier, development, observers, service } = settings
   const measurers = observers.filter((observer) => observer.measured !== undefined)
   return {
     clock,
     verifier,
     development,
+    service,
     report: (measurement) => {
       for (const observer of measurers) {
         try {

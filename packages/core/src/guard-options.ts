@@ -1,5 +1,5 @@
 import { readViewMembers, type ViewMember, type ViewMembers } from './agent-view.ts'
-import { type FindOrigin, originFinder } from './authority.ts'
+import { type FindOrigin, originFinder, serviceNamer } from './authority.ts'
 import { bareCopy } from './bare-object.ts'
 import type { GuardDescription } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -74,6 +74,7 @@ export interface GuardOptions {
 /** Options after validation, ready for every request. */
 export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly originOf: FindOrigin
+  readonly service: () => string
   /** As configured; `undefined` where they are found out later. */
   readonly authorities: readonly string[] | undefined
   readonly trustedProxies: readonly string[]
@@ -111,6 +112,7 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
   const { minimumLevel = {}, open = {}, refusals = {}, view = {}, clock = systemClock, verifier = nodeVerifier } = own
   return {
     originOf: originFinder(authorities),
+    service: serviceNamer(authorities),
     authorities: Array.isArray(authorities) ? [...authorities] : undefined,
     trustedProxies: requireStrings('trustedProxies', trustedProxies),
     ...readBodyLimits(own),

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
 import type { Check } from './check.ts'
-import { FactsRecord } from './facts-record.ts'
 import { hashConfiguration } from './configuration-hash.ts'
 import { createEnvironment } from './environment.ts'
+import { FactsRecord } from './facts-record.ts'
 import { describeMetrics, introduceReports } from './guard-metrics.ts'
 import type { GuardSettings } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
@@ -58,7 +58,12 @@ function startRun(request: AgentRequest, context: GuardContext, states: RequestS
     state = createRequestState(request, context.listens ? context.settings.clock.monotonicMs() : 0)
     states.remember(request.raw, state)
   }
-  return { context, state, facts: new FactsRecord(state.facts) as Run['facts'], timings: context.listens ? [] : NO_TIMINGS }
+  return {
+    context,
+    state,
+    facts: new FactsRecord(state.facts) as Run['facts'],
+    timings: context.listens ? [] : NO_TIMINGS,
+  }
 }
 
 function runGuard(run: Run): Verdict | Promise<Verdict> {

@@ -6,6 +6,7 @@ export {
   reportDegraded,
 } from './redis/ask-redis.ts'
 export {
+  clearKeys,
   createSender,
   type IoredisClient,
   type NodeRedisClient,

@@ -89,7 +89,8 @@ const documents = new WeakMap<ReplyOptions, Map<string, readonly string[]>>()
 
 /** Most documents differ by the id of the request alone. */
 function writeProblem(refusal: Refusal, context: ProblemContext, options: ReplyOptions): string {
-  const isPlain = !options.development && options.errorDetail !== 'full' && Object.keys(refusal.members).length === NO_MEMBERS
+  const isPlain =
+    !options.development && options.errorDetail !== 'full' && Object.keys(refusal.members).length === NO_MEMBERS
   if (!isPlain) return JSON.stringify(problem(refusal, context, options))
   let known = documents.get(options)
   if (known === undefined) documents.set(options, (known = new Map()))

@@ -37,6 +37,7 @@ export function createFakeEnvironment(clock: Clock): Environment & { readonly me
       measurements.push(measurement)
     },
     development: true,
+    service: () => 'api.example.com',
     measurements,
   }
 }

@@ -5,6 +5,7 @@ const STANDALONE: Environment = {
   verifier: nodeVerifier,
   report: () => undefined,
   development: false,
+  service: () => '',
 }
 
 /** An environment where there is no guard to make one: for queues, pipes and batch jobs. */

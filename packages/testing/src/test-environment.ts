@@ -21,5 +21,5 @@ export interface TestEnvironment extends Environment {
 export function createTestEnvironment(options: TestEnvironmentOptions = {}): TestEnvironment {
   const { clock = createFakeClock(), verifier = nodeVerifier, development = false } = options
   const observer = createRecordingObserver()
-  return { clock, verifier, development, observer, report: observer.measured }
+  return { clock, verifier, development, service: () => 'api.example.com', observer, report: observer.measured }
 }

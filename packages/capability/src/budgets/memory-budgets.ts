@@ -19,6 +19,8 @@ export interface MemoryBudgetsOptions {
 /** A store that answers at once. */
 export interface MemoryBudgets extends BudgetStore {
   readonly reserve: (...asked: Parameters<BudgetStore['reserve']>) => Reservation
+  /** Forgets what was used; for tests. */
+  readonly clear: () => void
 }
 
 /** Looking through all counters takes a while: a store that is full must not do so for each request. */
@@ -54,6 +56,10 @@ export function memoryBudgets(options: MemoryBudgetsOptions = {}): MemoryBudgets
   let sweptMs = Number.NEGATIVE_INFINITY
   return {
     name: 'memory',
+    clear: () => {
+      counters.clear()
+      made.clear()
+    },
     reserve: (claims, { clock }) => {
       const nowMs = clock.monotonicMs()
       const [{ agentId = '' } = { agentId: '' }] = claims

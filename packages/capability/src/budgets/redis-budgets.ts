@@ -1,5 +1,6 @@
-import { type Clock, requireKnownOptions, requireMethods, requireNumber } from '@countermark/core'
-import { createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/redis'
+import { createHash } from 'node:crypto'
+import { type Clock, requireKnownOptions, requireMethods, requireNumber, systemClock } from '@countermark/core'
+import { clearKeys, createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/redis'
 import { REDIS_BUDGET_METRIC_ROWS } from '../metric-rows.ts'
 import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
 import { RELEASE_SCRIPT, RESERVE_SCRIPT } from './redis-scripts.ts'
@@ -9,12 +10,25 @@ import { SLICES } from './window-counter.ts'
 export interface RedisBudgetsOptions {
   /** A client of ioredis or node-redis, made, connected and closed by you. */
   readonly client: RedisClient
-  /** Begins the name of every key. @default 'countermark:budget:' */
+  /**
+   * Begins the name of every key: services that share a Redis server do not meet.
+   * @default 'countermark:budget:' and the first of `authorities`
+   */
   readonly prefix?: string
   /** How long a request waits for Redis at most, whatever the client's own settings. @default 50 */
   readonly deadlineMs?: number
-  /** @default the clock of the Redis server, which is one for all processes */
+  /** @default that of `createGuard` where one is given; else that of the Redis server, which is one for all processes */
   readonly clock?: Clock
+  /** Counters that one agent may have at a time. @default 10_000 */
+  readonly maxCountersPerAgent?: number
+}
+
+const PREFIX = 'countermark:budget:'
+const KNOWN = ['client', 'prefix', 'deadlineMs', 'clock', 'maxCountersPerAgent']
+
+/** A store that a test can empty. */
+export interface RedisBudgets extends BudgetStore {
+  readonly clear: () => Promise<void>
 }
 
 /**
@@ -23,22 +37,29 @@ export interface RedisBudgetsOptions {
  * @example
  * const rules = capabilityRules({ budgets: redisBudgets({ client: new Redis() }) })
  */
-export function redisBudgets(options: RedisBudgetsOptions): BudgetStore {
-  requireKnownOptions('redisBudgets', options, ['client', 'prefix', 'deadlineMs', 'clock'])
-  const { client, prefix = 'countermark:budget:', clock } = options
+export function redisBudgets(options: RedisBudgetsOptions): RedisBudgets {
+  requireKnownOptions('redisBudgets', options, KNOWN)
+  const { client, clock } = options
   const send = createSender('redisBudgets', client)
   requireOneServer('redisBudgets', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   if (clock !== undefined) requireMethods('clock', clock, ['wallMs'])
   const askRedis = createAskRedis({ send, deadlineMs, code: 'budget_store_unavailable', dependency: 'budgets' })
-  const now = (): string => (clock === undefined ? '' : String(clock.wallMs()))
+  const { maxCountersPerAgent = 10_000 } = options
+  const quota = String(requireNumber('maxCountersPerAgent', maxCountersPerAgent, { min: 1 }))
   return {
     name: 'redis',
     metrics: REDIS_BUDGET_METRIC_ROWS,
+    clear: () => clearKeys(send, options.prefix ?? PREFIX),
     reserve: async (claims, environment) => {
+      const { prefix = `${PREFIX}${environment.service()}:` } = options
       const keys = claims.map(({ key }) => prefix + key)
       const numbers = claims.flatMap(({ windowSeconds, limit, cost }) => [windowSeconds, limit, cost].map(String))
-      const more = [String(keys.length), ...keys, now(), String(SLICES), ...numbers]
+      const agent = `${prefix}agent:${createHash('sha256')
+        .update(claims[0]?.agentId ?? '')
+        .digest('base64url')}`
+      const now = nowOf(clock ?? environment.clock)
+      const more = [String(keys.length + 1), ...keys, agent, now, String(SLICES), quota, ...numbers]
       const answer = await askRedis(environment, ['EVAL', RESERVE_SCRIPT, ...more])
       const [isReserved, ...rest] = Array.isArray(answer) ? answer.map(Number) : []
       if (isReserved === 0) return { outcome: 'exceeded', retryAfterSeconds: rest[0] ?? 1 }
@@ -46,6 +67,11 @@ export function redisBudgets(options: RedisBudgetsOptions): BudgetStore {
       return reserved(() => release(charges, (command) => askRedis(environment, command)))
     },
   }
+}
+
+/** Nothing for the machine's clock: the server's own is one for all processes. */
+function nowOf(clock: Clock): string {
+  return clock === systemClock ? '' : String(clock.wallMs())
 }
 
 interface Charge {

@@ -17,6 +17,13 @@ export interface MemoryAnswersOptions {
   readonly maxKeysPerAgent?: number
   /** Bytes of all answers together; of an answer beyond, only that there was one is kept. @default 67_108_864 */
   readonly maxBytes?: number
+  /** Bytes of all answers to one agent, within `maxBytes`. @default 8_388_608, or `maxBytes` where that is less */
+  readonly maxBytesPerAgent?: number
+}
+
+/** A store that a test can empty. */
+export interface MemoryAnswers extends AnswerStore {
+  readonly clear: () => void
 }
 
 interface Entry {
@@ -26,7 +33,7 @@ interface Entry {
   outcome: 'running' | 'unkept' | KeptAnswer
 }
 
-const KNOWN = ['allowSingleProcess', 'keepSeconds', 'maxKeys', 'maxKeysPerAgent', 'maxBytes']
+const KNOWN = ['allowSingleProcess', 'keepSeconds', 'maxKeys', 'maxKeysPerAgent', 'maxBytes', 'maxBytesPerAgent']
 
 /**
  * Keeps keys and answers in this process; a restart forgets them.
@@ -34,7 +41,7 @@ const KNOWN = ['allowSingleProcess', 'keepSeconds', 'maxKeys', 'maxKeysPerAgent'
  * @example
  * const idempotent = idempotency({ store: memoryAnswers() })
  */
-export function memoryAnswers(options: MemoryAnswersOptions = {}): AnswerStore {
+export function memoryAnswers(options: MemoryAnswersOptions = {}): MemoryAnswers {
   requireKnownOptions('memoryAnswers', options, KNOWN)
   const { allowSingleProcess } = options
   requireSingleProcess({ name: 'memoryAnswers', instead: 'redisAnswers', allowSingleProcess })
@@ -42,9 +49,12 @@ export function memoryAnswers(options: MemoryAnswersOptions = {}): AnswerStore {
   const maxKeys = requireNumber('maxKeys', options.maxKeys ?? 100_000, { min: 1 })
   const maxKeysPerAgent = requireNumber('maxKeysPerAgent', options.maxKeysPerAgent ?? 10_000, { min: 1 })
   const maxBytes = requireNumber('maxBytes', options.maxBytes ?? 67_108_864, { min: 0 })
-  const memory = createMemory()
+  const { maxBytesPerAgent = Math.min(8_388_608, maxBytes) } = options
+  requireNumber('maxBytesPerAgent', maxBytesPerAgent, { min: 0, max: maxBytes })
+  const memory = createMemory({ maxBytes, maxBytesPerAgent })
   return {
     name: 'memory',
+    clear: memory.clear,
     begin: (request, { clock }) => {
       const nowMs = clock.monotonicMs()
       memory.forgetEnded(nowMs)
@@ -57,7 +67,7 @@ export function memoryAnswers(options: MemoryAnswersOptions = {}): AnswerStore {
       memory.add(request.id, entry)
       return {
         state: 'first',
-        finish: (answer) => memory.finish(request.id, entry, { answer, maxBytes }),
+        finish: (answer) => memory.finish(request.id, entry, answer),
         abandon: () => memory.remove(request.id, entry),
       }
     },
@@ -74,40 +84,57 @@ interface Memory {
   readonly entries: ReadonlyMap<string, Entry>
   readonly countOf: (agentId: string) => number
   readonly add: (id: string, entry: Entry) => void
-  readonly finish: (
-    id: string,
-    entry: Entry,
-    kept: { readonly answer?: KeptAnswer | undefined; readonly maxBytes: number },
-  ) => void
+  readonly finish: (id: string, entry: Entry, answer: KeptAnswer | undefined) => void
   readonly remove: (id: string, entry: Entry) => void
   readonly forgetEnded: (nowMs: number) => void
+  readonly clear: () => void
 }
 
-function createMemory(): Memory {
+/** What one agent takes up. */
+interface Usage {
+  keys: number
+  bytes: number
+}
+
+interface ByteLimits {
+  readonly maxBytes: number
+  readonly maxBytesPerAgent: number
+}
+
+function createMemory({ maxBytes, maxBytesPerAgent }: ByteLimits): Memory {
   const entries = new Map<string, Entry>()
-  const counts = new Map<string, number>()
+  const usages = new Map<string, Usage>()
   let bytes = 0
   const remove = (id: string, entry: Entry): void => {
     if (entries.get(id) !== entry) return
     entries.delete(id)
-    bytes -= sizeOf(entry)
-    const left = (counts.get(entry.agentId) ?? 1) - 1
-    if (left === 0) counts.delete(entry.agentId)
-    else counts.set(entry.agentId, left)
+    const size = sizeOf(entry)
+    bytes -= size
+    const usage = usages.get(entry.agentId)
+    if (usage === undefined) return
+    usage.keys -= 1
+    usage.bytes -= size
+    if (usage.keys === 0) usages.delete(entry.agentId)
   }
   return {
     entries,
-    countOf: (agentId) => counts.get(agentId) ?? 0,
+    countOf: (agentId) => usages.get(agentId)?.keys ?? 0,
     add: (id, entry) => {
       entries.set(id, entry)
-      counts.set(entry.agentId, (counts.get(entry.agentId) ?? 0) + 1)
+      const usage = usages.get(entry.agentId)
+      if (usage === undefined) usages.set(entry.agentId, { keys: 1, bytes: 0 })
+      else usage.keys += 1
     },
-    finish: (id, entry, { answer, maxBytes }) => {
+    finish: (id, entry, answer) => {
+      const usage = usages.get(entry.agentId)
       // The work took longer than keys are kept.
-      if (entries.get(id) !== entry) return
-      const fits = answer !== undefined && bytes + answer.body.length <= maxBytes
-      entry.outcome = fits ? answer : 'unkept'
-      bytes += sizeOf(entry)
+      if (entries.get(id) !== entry || usage === undefined) return
+      const size = answer === undefined ? 0 : sizeOfAnswer(answer)
+      const fits = bytes + size <= maxBytes && usage.bytes + size <= maxBytesPerAgent
+      entry.outcome = answer !== undefined && fits ? answer : 'unkept'
+      if (entry.outcome === 'unkept') return
+      bytes += size
+      usage.bytes += size
     },
     remove,
     forgetEnded: (nowMs) => {
@@ -116,9 +143,19 @@ function createMemory(): Memory {
         remove(id, entry)
       }
     },
+    clear: () => {
+      entries.clear()
+      usages.clear()
+      bytes = 0
+    },
   }
 }
 
 function sizeOf({ outcome }: Entry): number {
-  return typeof outcome === 'string' ? 0 : outcome.body.length
+  return typeof outcome === 'string' ? 0 : sizeOfAnswer(outcome)
+}
+
+/** Header fields count, too: an answer without a body can be large. */
+function sizeOfAnswer({ headers, body }: KeptAnswer): number {
+  return headers.reduce((sum, [name, value]) => sum + name.length + String(value).length, body.length)
 }

@@ -35,6 +35,18 @@ export function createSender(owner: string, client: RedisClient): SendCommand {
   throw new Misconfigured('ERR_OPTION_INVALID', `${owner} takes another client; ${FIX}`)
 }
 
+/** Deletes every key that begins so; for tests, which begin with an empty store. */
+export async function clearKeys(send: SendCommand, prefix: string): Promise<void> {
+  const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`
+  let cursor = '0'
+  do {
+    const answer: unknown = await send('SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000')
+    const [next, keys] = Array.isArray(answer) ? answer : ['0', []]
+    if (Array.isArray(keys) && keys.length > 0) await send('UNLINK', ...keys.map(String))
+    cursor = String(next)
+  } while (cursor !== '0')
+}
+
 /**
  * Refuses clusters: the keys of one request may lie on several of their servers.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
