@@ -1,6 +1,7 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isThenable } from '@countermark/core'
 import type { KeptAnswer } from './answer-store.ts'
+import { decodeUnlessAccepted } from './content-coding.ts'
 
 /** What is done with an answer before its last byte goes out; `undefined` for one that is too large to keep. */
 export type KeepAnswer = (answer: KeptAnswer | undefined) => void | Promise<void>
@@ -35,6 +36,11 @@ export function captureAnswer(response: ServerResponse, maxBytes: number, keep: 
   const chunks: Buffer[] = []
   let length = 0
   let isSettled = false
+  let headers: KeptAnswer['headers'] | undefined
+  // As the handler wrote them: a middleware in front, such as compression, changes them on the way out.
+  const takeHeaders = (): void => {
+    headers ??= headersOf(response)
+  }
   const take = (chunk: unknown, encoding: unknown): void => {
     const bytes = bytesOf(chunk, encoding)
     length += bytes.length
@@ -46,18 +52,22 @@ export function captureAnswer(response: ServerResponse, maxBytes: number, keep: 
     isSettled = true
     Object.assign(response, { write, end, writeHead })
     const fits = body !== undefined && body.length <= maxBytes
-    return keepQuietly(keep, fits ? answerOf(response, body) : undefined)
+    if (!fits) return keepQuietly(keep, undefined)
+    return keepQuietly(keep, { status: response.statusCode, headers: headers ?? headersOf(response), body })
   }
   response.writeHead = (...given: readonly unknown[]) => {
     setHeaders(response, given.at(-1))
+    takeHeaders()
     const [status, message] = given
     return Reflect.apply(writeHead, response, typeof message === 'string' ? [status, message] : [status])
   }
   response.write = (...given: readonly unknown[]) => {
+    takeHeaders()
     take(given[0], given[1])
     return Reflect.apply(write, response, given)
   }
   response.end = (...given: readonly unknown[]) => {
+    takeHeaders()
     take(given[0], given[1])
     const kept = settle(length <= maxBytes ? Buffer.concat(chunks) : undefined)
     if (!isThenable(kept)) return Reflect.apply(end, response, given)
@@ -78,8 +88,9 @@ function keepQuietly(keep: KeepAnswer, answer: KeptAnswer | undefined): void | P
   }
 }
 
-/** Answers once more what was answered before. */
-export function repeatAnswer(response: ServerResponse, { status, headers, body }: KeptAnswer): void {
+/** Answers once more what was answered before, in an encoding that this request takes. */
+export function repeatAnswer(request: IncomingMessage, response: ServerResponse, kept: KeptAnswer): void {
+  const { status, headers, body } = decodeUnlessAccepted(kept, request.headers['accept-encoding'])
   for (const [name, value] of headers) response.setHeader(name, value)
   response.setHeader('Idempotent-Replayed', 'true')
   response.statusCode = status
@@ -87,10 +98,9 @@ export function repeatAnswer(response: ServerResponse, { status, headers, body }
   response.end(body)
 }
 
-function answerOf(response: ServerResponse, body: Uint8Array): KeptAnswer {
+function headersOf(response: ServerResponse): KeptAnswer['headers'] {
   const fields = Object.entries(response.getHeaders()).filter(([name]) => !NOT_KEPT.has(name))
-  const headers = fields.map(([name, value]) => [name, Array.isArray(value) ? value : String(value)] as const)
-  return { status: response.statusCode, headers, body }
+  return fields.map(([name, value]) => [name, Array.isArray(value) ? value : String(value)] as const)
 }
 
 /** Fields handed to `writeHead` go out without being remembered, so they are set first. */

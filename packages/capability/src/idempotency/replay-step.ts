@@ -96,7 +96,7 @@ function proceed(
   const state = begun.get(req)
   if (state === undefined) return undefined
   if (state.state === 'answered') {
-    repeatAnswer(res, state.answer)
+    repeatAnswer(req, res, state.answer)
     return 'answered'
   }
   return captureAnswer(res, maxBytes, (answer) => {
