@@ -124,7 +124,9 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       it('is told what is missing, as a step up', async () => {
         const app = await startZones(['dns:zone_1:read'])
         const response = await app.send({ method: 'POST', target: '/zones/zone_1', body: '' })
-        expect(response.header('www-authenticate')).toBe('Bearer error="insufficient_scope", scope="dns:zone_1:write"')
+        expect(response.header('www-authenticate')).toBe(
+          'Bearer realm="api.example.com", error="insufficient_scope", scope="dns:zone_1:write"',
+        )
       })
 
       it('finds a guard closed that stands where there is no route yet', async () => {

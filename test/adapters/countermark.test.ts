@@ -137,7 +137,9 @@ function describeCountermark<Middleware>(
         const response = await app.send({ target: '/zones/z1', headers: await bearing() })
         expect([response.status, challengesOf(response)]).toEqual([
           403,
-          [`Bearer error="insufficient_scope", scope="dns:z1:read", resource_metadata="${AUDIENCE}${METADATA}"`],
+          [
+            `Bearer realm="api.example.com", error="insufficient_scope", scope="dns:z1:read", resource_metadata="${AUDIENCE}${METADATA}"`,
+          ],
         ])
       })
 

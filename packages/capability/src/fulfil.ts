@@ -63,6 +63,7 @@ function judgeTicket({ asking, request, environment }: DecidedFor): ValidTicket 
 interface Names {
   readonly declared: readonly string[]
   readonly used: readonly string[]
+  readonly asked: readonly string[]
 }
 const namesByScopes = new WeakMap<readonly LimitedScope[], Names>()
 
@@ -72,6 +73,7 @@ function namesOf(scopes: readonly LimitedScope[]): Names {
   const names = {
     declared: Object.freeze(scopes.map(({ wanted }) => wanted.declared ?? wanted.text)),
     used: Object.freeze(scopes.map(({ wanted }) => wanted.text)),
+    asked: Object.freeze(scopes.map(({ wanted }) => wanted.written)),
   }
   namesByScopes.set(scopes, names)
   return names
@@ -84,24 +86,23 @@ function createFact(
   done: Pick<CapabilityFact, 'approval' | 'release'>,
 ): CapabilityFact {
   const before = caller.capability
+  const names = namesOf(scopes)
   if (before === undefined) {
-    const names = namesOf(scopes)
     return Object.freeze({
       declared: names.declared,
       used: names.used,
+      asked: names.asked,
       approval: done.approval,
       release: done.release,
       context: asking.context,
     })
   }
-  const release = bothReleases(before?.release, done.release)
+  const release = bothReleases(before.release, done.release)
   return Object.freeze({
-    declared: Object.freeze([
-      ...(before?.declared ?? []),
-      ...scopes.map(({ wanted }) => wanted.declared ?? wanted.text),
-    ]),
-    used: Object.freeze([...(before?.used ?? []), ...scopes.map(({ wanted }) => wanted.text)]),
-    approval: done.approval ?? before?.approval,
+    declared: Object.freeze([...(before.declared ?? []), ...names.declared]),
+    used: Object.freeze([...before.used, ...names.used]),
+    asked: Object.freeze([...(before.asked ?? []), ...names.asked]),
+    approval: done.approval ?? before.approval,
     release,
     context: asking.context,
   })

@@ -6,6 +6,7 @@ import {
   type DelegationFact,
   defineCheck,
   type Environment,
+  isRefusal,
   isThenable,
   type MetricRow,
   nameLabels,
@@ -21,7 +22,7 @@ import { chooseAlternative } from './choose-alternative.ts'
 import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
 import { fulfil } from './fulfil.ts'
 import { type Holdings, requireUnrestricted } from './holdings.ts'
-import { challengeOf, type FilledScope, insufficientScope } from './insufficient-scope.ts'
+import { challengeOf, type FilledScope, insufficientScope, withTokenChallenge } from './insufficient-scope.ts'
 import { BUDGET_METRIC_ROWS } from './metric-rows.ts'
 import { RequestContext } from './request-context.ts'
 import type { ScopeTemplate, WantedScope } from './scope-template.ts'
@@ -83,7 +84,12 @@ export function requireCapability(
       const nowMs = environment.clock.wallMs()
       const asking: Asking = { agent, delegation, rules, request, context: new RequestContext(request), nowMs }
       const holdings = rules.findHoldings(asking, rules)
-      requireUnrestricted(holdings, asking)
+      try {
+        requireUnrestricted(holdings, asking)
+      } catch (error) {
+        // A guard of a route has no check of tokens that would ask for another one.
+        throw isRefusal(error) ? withTokenChallenge(error, { delegation, rules, request, owner }) : error
+      }
       const filled = route.fill(request)
       const worked = holdings.routes.get(filled) as readonly (readonly LimitedScope[])[] | undefined
       if (worked !== undefined) return decideLimited(worked, { asking, holdings, caller, request, environment, route })
@@ -91,7 +97,9 @@ export function requireCapability(
       const [scopes = []] = filled
       if (covered.length === 0) {
         const offersTokens = takesTokens || delegation !== undefined
-        throw insufficientScope({ holdings, delegation, scopes, takesTokens: offersTokens, rules, request, owner })
+        const askedBefore = caller.capability?.asked ?? []
+        const missing = { holdings, delegation, scopes, askedBefore, rules, request, owner }
+        throw insufficientScope({ ...missing, takesTokens: offersTokens })
       }
       const limited = covered.map((scopes) => limitScopes(scopes.map(wantedOf), holdings))
       // The same for every request: there are no more of them than routes.
@@ -105,7 +113,7 @@ export function requireCapability(
 function describeScopes(alternatives: readonly (readonly ScopeTemplate[])[]): ResourceMetadata {
   const scopes = alternatives.flat().filter(({ parameters }) => parameters.length === 0)
   return {
-    scopes_supported: scopes.map(({ text, fill }) => fill({})?.text ?? text),
+    scopes_supported: scopes.map(({ text }) => text),
     authorization_details_types_supported: [CAPABILITY_TYPE],
   }
 }
@@ -172,11 +180,18 @@ function fillScopes(scopes: readonly ScopeTemplate[], request: AgentRequest): re
     const route = request.route()
     // One that the route has and this request leaves out is covered by nothing; one that it has not is our mistake.
     const missing = template.parameters.find((name) => !Object.hasOwn(route.parameters, name))
-    if (missing === undefined || route.template?.includes(missing) === true) {
+    if (missing === undefined || declaresParameter(route.template, missing)) {
       return { template, wanted: template.fill(route.parameters) }
     }
     throw new Refusal('config_error', `${template.text} needs a route with :${missing}: mount the guard on the route`)
   })
+}
+
+const NAMED = /[:*]"?([\p{ID_Start}$_][\p{ID_Continue}$]*)"?|\(\?<([^>]+)>/gu
+
+/** Whether a route's template has a parameter of this name: `/zones/:id` has no `zone`. */
+function declaresParameter(template: string | undefined, name: string): boolean {
+  return [...(template ?? '').matchAll(NAMED)].some(([, named, grouped]) => name === (named ?? grouped))
 }
 
 function isHeld({ wanted }: FilledScope, holdings: Holdings): boolean {

@@ -13,7 +13,10 @@ export interface ScopeTemplate {
 
 /** A scope with its parameters filled in. */
 export interface WantedScope {
+  /** By which it is compared: aliases are replaced. */
   readonly text: string
+  /** As the route writes it, parameters filled in: what a client asks its authorization server for. */
+  readonly written: string
   /** As the route declares it. @default the text: nothing was filled in */
   readonly declared?: string
   readonly segments: readonly string[]
@@ -29,7 +32,7 @@ export function parseScopeTemplate(text: string, rename: RenameScope): ScopeTemp
   const segments = readSegments(text, rename)
   const parameters = [...text.matchAll(PARAMETER)].map(([, name = '']) => name)
   if (parameters.length === 0) {
-    const wanted: WantedScope = { text: segments.join(':'), segments }
+    const wanted: WantedScope = { text: segments.join(':'), written: text, segments }
     return { text, parameters, fill: () => wanted }
   }
   return { text, parameters, fill: (values) => fillSegments(text, segments, values) }
@@ -40,7 +43,7 @@ export function findWanted(text: string, rename: RenameScope): WantedScope | und
   const segments = rename(text).split(':')
   const isScope =
     segments.length <= MAX_SEGMENTS && segments.every((segment) => segment === '*' || isSegmentName(segment))
-  return isScope && !isRestriction(text) ? { text: segments.join(':'), segments } : undefined
+  return isScope && !isRestriction(text) ? { text: segments.join(':'), written: text, segments } : undefined
 }
 
 function readSegments(text: string, rename: RenameScope): readonly string[] {
@@ -59,15 +62,15 @@ function fillSegments(
   segments: readonly string[],
   values: Readonly<Record<string, string>>,
 ): WantedScope | undefined {
-  const filled = segments.map((segment) =>
-    segment.replace(PARAMETER, (_, name: string) => {
+  const fill = (text: string): string =>
+    text.replace(PARAMETER, (_, name: string) => {
       const value = Object.hasOwn(values, name) ? values[name] : undefined
       // What is no name (`*`, `a:b`, nothing) makes the whole segment none.
       return value !== undefined && isSegmentName(value) ? value : ':'
-    }),
-  )
+    })
+  const filled = segments.map(fill)
   const isUsable = filled.every((segment) => segment === '*' || isSegmentName(segment))
-  return isUsable ? { text: filled.join(':'), declared, segments: filled } : undefined
+  return isUsable ? { text: filled.join(':'), written: fill(declared), declared, segments: filled } : undefined
 }
 
 function invalid(): Misconfigured {

@@ -126,6 +126,9 @@ describe('what a ticket is for', () => {
     ['name', { body: Buffer.from('{"Amount":100,"currency":"USD"}') }],
     ['body: none', { body: Buffer.alloc(0) }],
     ['type of the body', { contentType: 'text/plain' }],
+    ['kind of JSON', { contentType: 'application/merge-patch+json' }],
+    ['type of the body: none', { contentType: undefined }],
+    ['encoding of the body', { contentEncoding: 'gzip' }],
   ])('is another with another %s', (_what, more) => {
     expect(approvalDigest({ ...REQUEST, ...more })).not.toBe(digest)
   })
@@ -133,6 +136,31 @@ describe('what a ticket is for', () => {
   it('is the same however the JSON is laid out', () => {
     const body = Buffer.from('{\n  "currency": "\\u0055SD", "amount": 1.0e2 }')
     expect(approvalDigest({ ...REQUEST, body })).toBe(digest)
+  })
+
+  it.each([
+    ['{"a":9007199254740993}', '{"a":9007199254740992}'],
+    ['{"a":1e400}', '{"a":1e401}'],
+    ['{"a":0.1}', '{"a":0.1000000000000000055}'],
+    ['{"a":123456789012345678901234567890}', '{"a":123456789012345680000000000000}'],
+    ['{"a":1}', '{"a":1.0000000000000000001}'],
+    ['{"a":-9007199254740993}', '{"a":-9007199254740992}'],
+  ])('tells numbers apart that a double does not: %s and %s', (one, other) => {
+    const of = (text: string): string => approvalDigest({ ...REQUEST, body: Buffer.from(text) })
+    expect(of(one)).not.toBe(of(other))
+  })
+
+  it.each([
+    ['{"a":1}', '{"a":1.0}'],
+    ['{"a":100}', '{"a":1E+2}'],
+    ['{"a":0.5}', '{"a":5e-1}'],
+    ['{"a":1e22}', '{"a":10000000000000000000000}'],
+    ['{"a":0}', '{"a":0.00e7}'],
+    ['{"a":"9007199254740993"}', '{ "a" : "9007199254740993" }'],
+    ['{"a":"\\"1e999"}', '{"a": "\\"1e999"}'],
+  ])('takes two spellings of one number for one: %s and %s', (one, other) => {
+    const of = (text: string): string => approvalDigest({ ...REQUEST, body: Buffer.from(text) })
+    expect(of(one)).toBe(of(other))
   })
 
   it('is every byte of what is no JSON, or of JSON that readers may disagree on', () => {

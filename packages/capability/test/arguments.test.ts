@@ -178,4 +178,11 @@ describe('where a value may be read', () => {
     }
     expect(refused()).toBe('coverage_insufficient')
   })
+
+  it('is absent, covered or not, where the request has none', () => {
+    const proof = { covers: () => false } as unknown as ProofFact
+    const values = compileArguments({ a: query('a'), b: body('/b') })
+    const find = values.read({ request: aRequest({ target: '/' }), proof, body: Buffer.alloc(0) })
+    expect([find('a').state, find('b').state]).toEqual(['absent', 'absent'])
+  })
 })

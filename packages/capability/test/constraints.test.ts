@@ -341,6 +341,25 @@ describe('limits that the host judges', () => {
   })
 })
 
+describe('an attacker at a limit on the place', () => {
+  const locations = ['https://api.example.com/refunds']
+  it.each(['..', '.', '%2e%2e', '%2E.', '..%2f..', '%2e%2e%5c', '..;x=1'])('gets nowhere by %s', async (segment) => {
+    const request = aRefund({}, { target: `/refunds/${segment}/admin` })
+    expect(await outcomeOf({ caller: aCaller(aDetail({}, { locations })), request })).toBe('constraint_violation')
+  })
+
+  it('cannot pass a detail of another type off as one about another place', async () => {
+    const foreign = { type: 'payment_initiation', locations: ['https://api.example.com/admin'] }
+    const request = aRefund({}, { target: '/refunds/../admin' })
+    expect(await outcomeOf({ caller: aCaller(foreign), request })).toBe('constraint_unknown')
+  })
+
+  it('is not taken for one by dots in a name', async () => {
+    const request = aRefund({}, { target: '/refunds/a..b/...' })
+    expect(await outcomeOf({ caller: aCaller(aDetail({}, { locations })), request })).toBe('allowed')
+  })
+})
+
 describe('budgets', () => {
   it('are used up, named as a rate, and come back', async () => {
     const clock = createFakeClock()

@@ -174,27 +174,51 @@ describe('requireCapability', () => {
     it('names all scopes that are missing, where the caller came with a token', async () => {
       const caller = { agent: anAgent(), delegation: aDelegation({ scopes: ['a:one'] }) }
       expect(await challengeOf({ caller, wanted: { allOf: ['a:one', 'b:two', 'c:three'] } })).toEqual([
-        ['WWW-Authenticate', 'Bearer error="insufficient_scope", scope="b:two c:three"'],
+        ['WWW-Authenticate', 'Bearer realm="api.example.com", error="insufficient_scope", scope="a:one b:two c:three"'],
+      ])
+    })
+
+    it('names scopes as the route writes them, and what earlier checks of the request asked for', async () => {
+      const caller = {
+        agent: anAgent(),
+        delegation: aDelegation({ scopes: ['orders.read'] }),
+        capability: { used: ['orders:read'], asked: ['orders.read'] },
+      }
+      expect(await challengeOf({ caller, wanted: { allOf: ['pr.create', 'read:records'] } })).toEqual([
+        [
+          'WWW-Authenticate',
+          'Bearer realm="api.example.com", error="insufficient_scope", scope="orders.read pr.create read:records"',
+        ],
+      ])
+    })
+
+    it('asks for another token where this one has ended, in a guard that checks no tokens itself', async () => {
+      const delegation = aDelegation({ scopes: ['refunds:create:30s'], issuedAt: START - 60 })
+      expect(await challengeOf({ caller: { agent: anAgent(), delegation } })).toEqual([
+        [
+          'WWW-Authenticate',
+          'Bearer realm="api.example.com", error="invalid_token", error_description="token_expired"',
+        ],
       ])
     })
 
     it('names the first alternative, which is the one to ask for', async () => {
       const caller = { agent: anAgent(), delegation: aDelegation() }
       expect(await challengeOf({ caller, wanted: { anyOf: ['b:two', 'b:admin'] } })).toEqual([
-        ['WWW-Authenticate', 'Bearer error="insufficient_scope", scope="b:two"'],
+        ['WWW-Authenticate', 'Bearer realm="api.example.com", error="insufficient_scope", scope="b:two"'],
       ])
     })
 
     it('speaks of DPoP to a token that is bound by it', async () => {
       const caller = { agent: anAgent(), delegation: aDelegation({ scopes: [], binding: 'jkt' }) }
       expect(await challengeOf({ caller })).toEqual([
-        ['WWW-Authenticate', 'DPoP error="insufficient_scope", scope="refunds:create"'],
+        ['WWW-Authenticate', 'DPoP realm="api.example.com", error="insufficient_scope", scope="refunds:create"'],
       ])
     })
 
     it('is made where the same guard takes tokens, and says where to get one', async () => {
       const rules = { resourceMetadata: 'https://api.example.com/.well-known/oauth-protected-resource' }
-      const value = 'Bearer error="insufficient_scope", scope="refunds:create"'
+      const value = 'Bearer realm="api.example.com", error="insufficient_scope", scope="refunds:create"'
       expect(await challengeOf({}, true)).toEqual([['WWW-Authenticate', value]])
       expect(await challengeOf({ rules })).toEqual([
         ['WWW-Authenticate', `${value}, resource_metadata="${rules.resourceMetadata}"`],
@@ -212,6 +236,19 @@ describe('requireCapability', () => {
   })
 
   describe('a mistake of the programmer', () => {
+    it.each([
+      ['/zones/:id', 'config_error'],
+      ['/zone', 'config_error'],
+      ['/zones/:zoneId', 'config_error'],
+      ['/zones{/:zone}', 'insufficient_scope'],
+      ['/zones/:zone', 'insufficient_scope'],
+      ['/zones/*zone', 'insufficient_scope'],
+      ['/zones/(?<zone>[a-z]+)', 'insufficient_scope'],
+    ])('is a scope with a parameter that the route has not: {zone} on %s', async (template, outcome) => {
+      const request = aRequest({ route: { template, parameters: {} } })
+      expect(await outcomeOf({ caller: aCaller(), wanted: 'dns:{zone}:write', request })).toBe(outcome)
+    })
+
     it.each([
       ['storage:read:1h'],
       ['restrict:ip:192.0.2.1'],

@@ -112,6 +112,8 @@ export interface CapabilityFact {
   readonly used: readonly string[]
   /** The same as routes declare them, such as `dns:{zone}:write`: a closed set, fit for a metric label. */
   readonly declared?: readonly string[]
+  /** The same as clients ask for them: as routes write them, parameters filled in. */
+  readonly asked?: readonly string[]
   /** The approval that this request used up. */
   readonly approval?: { readonly issuer: string; readonly ticketId: string } | undefined
   /** Gives back what this request took from budgets, for a handler that did not do the work after all. Counts once. */

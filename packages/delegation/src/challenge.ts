@@ -38,6 +38,8 @@ const OFFERS: ReadonlySet<RefusalCode> = new Set(['credentials_missing', 'scheme
 /** Writes `WWW-Authenticate` and `DPoP-Nonce` for a refusal of our guard. */
 export function writeTokenChallenge(context: ChallengeContext, rules: ChallengeRules): readonly HeaderField[] {
   const { refusal, request } = context
+  // The check that refused has written it.
+  if (typeof refusal.hints['challenge'] === 'string') return []
   if (OFFERS.has(refusal.code)) return offers(request, rules)
   const error = ERRORS[refusal.code]
   if (error === undefined || !isAboutTokens(refusal)) return []

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '@countermark/core'
+import { hasOnlyExactNumbers } from '../arguments/exact-numbers.ts'
 import { isJsonType } from '../arguments/json-type.ts'
 import { parseStrictJson } from '../arguments/strict-json.ts'
 
@@ -12,18 +13,20 @@ export interface ApprovalRequest {
   /** Scheme, authority, path and query, exactly as sent: `https://api.example.com/refunds?dry=1`. */
   readonly url: string
   readonly contentType: string | undefined
+  /** @default none */
+  readonly contentEncoding?: string | undefined
   /** As transferred. */
   readonly body: Uint8Array
 }
 
 /**
  * What a ticket is for, in 43 characters: the SHA-256 of the canonical JSON (RFC 8785) of the request. Two spellings of one
- * JSON body are one request; any other body counts byte for byte.
+ * JSON body are one request; any other body counts byte for byte, and so does JSON with a number that a double does not hold.
  */
 export function approvalDigest(request: ApprovalRequest): string {
   const { agentId, subject, method, url } = request
   const statement = {
-    statement: 'approval-request-1',
+    statement: 'approval-request-2',
     agent_id: agentId,
     issuer: subject?.issuer ?? null,
     subject: subject?.id ?? null,
@@ -33,17 +36,19 @@ export function approvalDigest(request: ApprovalRequest): string {
   return sha256(canonicalJson({ ...statement, ...contentOf(request) }))
 }
 
-function contentOf({ body, contentType }: ApprovalRequest): Readonly<Record<string, string>> {
-  if (body.length === 0) return {}
-  const json = isJsonType(contentType) ? canonicalText(body) : undefined
-  if (json !== undefined) return { json_sha256: sha256(json) }
-  return { content_type: contentType ?? '', content_sha256: sha256(body) }
+/** The type counts as well: the same JSON is a different order as `application/merge-patch+json`. */
+function contentOf({ body, contentType, contentEncoding }: ApprovalRequest): Readonly<Record<string, string | null>> {
+  const type = { content_type: contentType ?? null, content_encoding: contentEncoding ?? null }
+  if (body.length === 0) return type
+  const json = isJsonType(contentType) && contentEncoding === undefined ? canonicalText(body) : undefined
+  return json === undefined ? { ...type, content_sha256: sha256(body) } : { ...type, json_sha256: sha256(json) }
 }
 
 /** The canonical text of a JSON body; `undefined` when it is none that has one. */
 function canonicalText(body: Uint8Array): string | undefined {
   try {
-    return canonicalJson(parseStrictJson(body))
+    const value = parseStrictJson(body)
+    return hasOnlyExactNumbers(Buffer.from(body).toString('utf8')) ? canonicalJson(value) : undefined
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined
     throw error

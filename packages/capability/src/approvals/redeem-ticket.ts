@@ -68,6 +68,7 @@ function digestOf(request: AgentRequest, { agent, delegation }: Holder, body: Ui
     method,
     url: `${scheme}://${authority}${target}`,
     contentType: headers.only('content-type'),
+    contentEncoding: headers.only('content-encoding'),
     body,
   })
 }

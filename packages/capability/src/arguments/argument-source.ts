@@ -33,10 +33,11 @@ export function body(pointer: string): ArgumentSource {
   return {
     needsBody: true,
     read: ({ proof, document }) => {
-      requireCovered(proof, 'content-digest')
       const read = document()
       const value = read && findByPointer(read.root, tokens)
-      return value === undefined ? { state: 'absent' } : { state: 'present', value, isText: false }
+      if (value === undefined) return { state: 'absent' }
+      requireCovered(proof, 'content-digest')
+      return { state: 'present', value, isText: false }
     },
   }
 }
@@ -47,8 +48,9 @@ export function query(name: string): ArgumentSource {
   return {
     needsBody: false,
     read: ({ request, proof }) => {
-      requireCovered(proof, '@query', '@target-uri')
-      return textArgument(findQueryValue(request.query, name))
+      const found = textArgument(findQueryValue(request.query, name))
+      if (found.state === 'present') requireCovered(proof, '@query', '@target-uri')
+      return found
     },
   }
 }

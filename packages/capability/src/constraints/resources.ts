@@ -18,14 +18,27 @@ export const sameIdentifier: ReadLimit = (limit) => {
 export const atLocation: ReadLimit = (limit) => {
   const locations = findTexts(limit)
   if (locations === undefined) return undefined
-  return ({ context }) => (locations.some((location) => isHere(location, context)) ? 'met' : 'violated')
+  return ({ context }) => {
+    if (context === undefined || hasDotSegment(context.path)) return 'violated'
+    return locations.some((location) => isHere(location, context)) ? 'met' : 'violated'
+  }
 }
 
 /** What is about other places only is not about this request. About this one, it says something that nobody understands. */
 export const elsewhere: ReadLimit = (limit) => {
   const locations = findTexts(limit)
   if (locations === undefined) return undefined
-  return ({ context }) => (locations.some((location) => isHere(location, context)) ? 'unknown' : 'met')
+  return ({ context }) => {
+    if (context !== undefined && hasDotSegment(context.path)) return 'unknown'
+    return locations.some((location) => isHere(location, context)) ? 'unknown' : 'met'
+  }
+}
+
+const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=$|[/\\;]|%2f|%5c|%3b)/i
+
+/** RFC 3986 section 5.2.4: a router behind may resolve `..`, also an encoded one, and so serve another place. */
+function hasDotSegment(path: string): boolean {
+  return DOT_SEGMENT.test(path)
 }
 
 /** Whether a request goes to a location or below it. What is no absolute URL is nowhere. */
