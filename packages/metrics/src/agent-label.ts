@@ -8,14 +8,17 @@ export const UNVERIFIED = 'unverified'
 export interface AgentLabelOptions {
   /** Agents shown by their id; all further ones are `other`. @default 100 */
   readonly max?: number
-  /** The only agents shown by their id. @default the first that come */
+  /** The only agents shown by their id. @default the first that were verified */
   readonly only?: readonly string[]
 }
 
 /** The `agent` label of a decision. */
 export type AgentLabel = (decision: Decision) => string
 
-/** An id is a label only when a credential proves it, or when a refused signature names a key that a source of keys knows. */
+/**
+ * An id is a label only when a credential proves it. A refused signature that names a known key counts for its agent where
+ * that agent is shown already: what callers merely say takes no label from those who prove it.
+ */
 export function createAgentLabel({
   max,
   only,
@@ -32,6 +35,7 @@ export function createAgentLabel({
   }
   return ({ agent, refusal }) => {
     if (agent !== undefined && reachesLevel(agent.level, 'bearer')) return admit(agent.id)
-    return refusal?.claimedAgent === undefined ? UNVERIFIED : admit(refusal.claimedAgent)
+    const claimed = refusal?.claimedAgent
+    return claimed !== undefined && shown.has(claimed) ? claimed : UNVERIFIED
   }
 }

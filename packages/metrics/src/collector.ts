@@ -2,6 +2,7 @@ import { Misconfigured } from '@countermark/core'
 import type { Metric as PromMetric } from 'prom-client'
 import type { Metric } from './metric.ts'
 import { createMetricBook, type MetricBook } from './metric-book.ts'
+import { METRIC_ROWS } from './metric-rows.ts'
 import type { Series } from './series.ts'
 
 /** A register of prom-client, in either of its formats. */
@@ -45,6 +46,9 @@ interface CollectedValue {
   exemplar?: object | undefined
 }
 
+/** The metric by which a register's book is found. */
+export const MARK = 'build_info'
+
 const COLLECTOR = Symbol.for('countermark.collector')
 
 /** Ours, also when another copy of this package made it, or this one before it was loaded anew. */
@@ -57,18 +61,20 @@ export function isCollector(metric: unknown): metric is Collector {
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID` when the application has a metric of one of the names
  */
 export function openBook(register: Register, prefix: string, maxSeries: number): MetricBook {
-  const known = register.getSingleMetric(`${prefix}build_info`)
+  const known = register.getSingleMetric(prefix + MARK)
   if (isCollector(known)) return known.book
+  // All before the first one is registered: what is refused leaves nothing behind.
+  for (const { name } of METRIC_ROWS) requireFree(register, prefix + name)
   return createMetricBook(prefix, maxSeries, (name, metric, book) => {
-    if (register.getSingleMetric(name) !== undefined) {
-      throw new Misconfigured(
-        'ERR_OPTION_INVALID',
-        `the register has a metric ${name} of its own; choose another prefix`,
-      )
-    }
+    requireFree(register, name)
     // prom-client takes whatever can be asked like a metric; its types know only its own four kinds.
     register.registerMetric(createCollector(name, metric, book) as unknown as PromMetric)
   })
+}
+
+function requireFree(register: Register, name: string): void {
+  if (register.getSingleMetric(name) === undefined) return
+  throw new Misconfigured('ERR_OPTION_INVALID', `the register has a metric ${name} of its own; choose another prefix`)
 }
 
 const AGGREGATED = { counter: 'sum', gauge: 'max', histogram: 'sum' } as const
@@ -128,7 +134,7 @@ function refresh(values: readonly CollectedValue[], { value, histogram }: Series
     total += counts[slot] ?? 0
     line.value = slot < counts.length ? total : slot === counts.length ? sum : value
     const exemplar = exemplars[slot]
-    if (exemplar !== undefined) line.exemplar = { ...exemplar, labelSet: exemplar.labels }
+    line.exemplar = exemplar && { ...exemplar, labelSet: exemplar.labels }
   }
   return values
 }

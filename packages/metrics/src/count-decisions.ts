@@ -1,9 +1,10 @@
 import type { Decision, GuardMetrics, Outcome, RefusalCode } from '@countermark/core'
 import { type AgentLabel, UNVERIFIED } from './agent-label.ts'
+import { createUseCounts, type UseCounts } from './count-uses.ts'
 import type { Metric } from './metric.ts'
-import { AUTHENTICATION_CODES, SIGNATURE_CODES } from './metric-rows.ts'
+import { AUTHENTICATION_CODES, SIGNATURE_CODES, STATUS_CLASSES } from './metric-rows.ts'
 import type { RouteLabel } from './route-label.ts'
-import { type Exemplar, observe, type Series } from './series.ts'
+import { observe, type Series } from './series.ts'
 
 /** What decisions are counted with. */
 export interface DecisionCounting {
@@ -27,42 +28,22 @@ const SIGNATURE: ReadonlySet<string> = new Set(SIGNATURE_CODES)
 const NO_CODE = 'none'
 
 /** Prepares counting. Series are found once and kept wherever their labels do not depend on the request. */
-export function createDecisionCounts({ metric, agentOf, route, exemplar }: DecisionCounting): DecisionCounts {
+export function createDecisionCounts(counting: DecisionCounting): DecisionCounts {
+  const { metric, agentOf, route } = counting
   const decisions = metric('decisions_total')
   const signatures = metric('signature_failures_total')
   const authentications = metric('authentication_failures_total')
-  const durations = { check: metric('check_duration_seconds'), guard: metric('guard_duration_seconds') }
-  const byCheck = new Map<string, Series>()
   const statuses = metric('requests_total')
+  const byClass = STATUS_CLASSES.map((name) => statuses.series([name]))
   const aborted = metric('requests_aborted_total').series([])
-  const uses = createUseCounts({ metric, agentOf })
+  const uses = createUseCounts(counting)
+  const observeTimes = createTimeCounts(counting, uses)
 
   function count({ check, outcome, refusal }: Decision, agent: string, at: string): void {
-    const code: RefusalCode | typeof NO_CODE = refusal?.code ?? NO_CODE
+    const code: RefusalCode | typeof NO_CODE = refusal === undefined ? NO_CODE : refusal.code
     const series = decisions.series([check, outcome, code, at, agent])
     if (series.value === 0) startAtZero(agent, at)
     series.value += 1
-  }
-
-  /** Checks are named by the program; a series that stands for several is found anew. */
-  function durationOf(check: string): Series {
-    const known = byCheck.get(check)
-    if (known !== undefined) return known
-    const series = durations.check.series([check])
-    if (series.labels['check'] === check) byCheck.set(check, series)
-    return series
-  }
-
-  function observeTimes({ timings, outcome, atMs }: Decision): void {
-    const labels = exemplar()
-    const withTrace = (value: number): Exemplar => ({ labels: labels ?? {}, value, timestamp: atMs / 1000 })
-    let seconds = 0
-    for (const { check, durationMs } of timings) {
-      const taken = durationMs / 1000
-      seconds += taken
-      observe(durationOf(check), taken, labels && withTrace(taken))
-    }
-    observe(durations.guard.series([outcome]), seconds, labels && withTrace(seconds))
   }
 
   /** From the first accepted request on, so that the first refused one is seen to be one more. */
@@ -71,78 +52,56 @@ export function createDecisionCounts({ metric, agentOf, route, exemplar }: Decis
     signatures.series([UNVERIFIED, at])
   }
 
+  function countRefused(decision: Decision, code: RefusalCode): void {
+    const [agent, at] = [agentOf(decision), route.refused(decision.request)]
+    count(decision, agent, at)
+    if (AUTHENTICATION.has(code)) authentications.series([code]).value += 1
+    if (SIGNATURE.has(code)) signatures.series([agent, at]).value += 1
+  }
+
   return {
-    described: (checks) => {
-      for (const { name } of checks) durations.check.series([name])
-      uses.described(checks)
-    },
+    described: uses.described,
     decided: (decision) => {
-      observeTimes(decision)
+      const used = observeTimes(decision)
       const { outcome, refusal } = decision
-      if (outcome === 'allow') return uses.count(decision)
-      if (outcome === 'observe' || refusal === undefined) return
-      const [agent, at] = [agentOf(decision), route.refused(decision.request)]
-      count(decision, agent, at)
-      if (AUTHENTICATION.has(refusal.code)) authentications.series([refusal.code]).value += 1
-      if (SIGNATURE.has(refusal.code)) signatures.series([agent, at]).value += 1
+      if (outcome === 'allow') uses.count(decision, used)
+      else if (outcome === 'deny' && refusal !== undefined) countRefused(decision, refusal.code)
     },
     finished: (decision, outcome) => {
-      if (decision.outcome !== 'deny') {
-        const [agent, at] = [agentOf(decision), route.routed(decision.request)]
-        count(decision, agent, at)
-      }
+      if (decision.outcome !== 'deny') count(decision, agentOf(decision), route.routed(decision.request))
       if (outcome.repeated === true) return
-      statuses.series([`${Math.floor(outcome.status / 100)}xx`]).value += 1
+      const hundreds = Math.floor(outcome.status / 100)
+      const series = byClass[hundreds - 1] ?? statuses.series([`${hundreds}xx`])
+      series.value += 1
       if (outcome.aborted) aborted.value += 1
     },
   }
 }
 
-interface UseCounts {
-  readonly described: (checks: GuardMetrics['checks']) => void
-  readonly count: (decision: Decision) => void
-}
-
-/** What allowed requests used. A later guard sees the facts of earlier ones: what it did not establish is counted already. */
-function createUseCounts({ metric, agentOf }: Pick<DecisionCounting, 'metric' | 'agentOf'>): UseCounts {
-  const expiry = metric('key_expiry_timestamp_seconds')
-  const depth = metric('delegation_chain_depth').series([])
-  const uses = metric('capability_uses_total')
-  const firstUses = metric('capability_first_used_timestamp_seconds')
-  const adders = { proof: new Set<string>(), delegation: new Set<string>(), capability: new Set<string>() }
-
-  /** A key without an end takes the place of one that had an end. */
-  function noteExpiry(agent: string, notAfter: number | undefined): void {
-    if (notAfter !== undefined) set(expiry.series([agent]), notAfter)
-    else if (expiry.has([agent])) expiry.series([agent]).isSet = false
+/** Observes how long each check took, and gives the facts that they added together. */
+function createTimeCounts({ metric, exemplar }: DecisionCounting, uses: UseCounts): (decision: Decision) => number {
+  const durations = metric('check_duration_seconds')
+  const whole = metric('guard_duration_seconds')
+  const byOutcome: Readonly<Record<Decision['outcome'], Series>> = {
+    allow: whole.series(['allow']),
+    deny: whole.series(['deny']),
+    observe: whole.series(['observe']),
   }
-
-  function countCapability(agent: string, capability: string, atMs: number): void {
-    const values = [agent, capability]
-    uses.series(values).value += 1
-    const first = firstUses.series(values)
-    if (!first.isSet) set(first, atMs / 1000)
+  return ({ timings, outcome, atMs }) => {
+    const labels = exemplar()
+    const timestamp = atMs / 1000
+    let seconds = 0
+    let used = 0
+    // By index: an iterator for each request is more than the loop costs.
+    for (let index = 0; index < timings.length; index++) {
+      const timing = timings[index]
+      if (timing === undefined) continue
+      const value = timing.durationMs / 1000
+      seconds += value
+      used |= uses.addedBy(timing.check)
+      observe(durations.series([timing.check]), value, labels && { labels, value, timestamp })
+    }
+    observe(byOutcome[outcome], seconds, labels && { labels, value: seconds, timestamp })
+    return used
   }
-
-  return {
-    described: (checks) => {
-      for (const { name, adds } of checks) {
-        for (const [fact, names] of Object.entries(adders)) if (adds.includes(fact)) names.add(name)
-      }
-    },
-    count: (decision) => {
-      const { timings, facts, atMs } = decision
-      const { proof, delegation, capability } = facts
-      const adds = (names: ReadonlySet<string>): boolean => timings.some(({ check }) => names.has(check))
-      if (proof !== undefined && adds(adders.proof)) noteExpiry(agentOf(decision), proof.keyNotAfter)
-      if (delegation !== undefined && adds(adders.delegation)) observe(depth, 1 + delegation.priorActors.length)
-      if (capability?.declared === undefined || !adds(adders.capability)) return
-      for (const declared of capability.declared) countCapability(agentOf(decision), declared, atMs)
-    },
-  }
-}
-
-function set(series: Series, value: number): void {
-  series.value = value
-  series.isSet = true
 }

@@ -4,7 +4,7 @@ const GROUPS_OF_NETWORK = 4
 
 /** Whom an address stands for: whoever has one IPv6 address has all that share its first 64 bits. */
 export function sourceOf(address: string): string {
-  if (!isIPv6(address)) return address
+  if (!address.includes(':') || !isIPv6(address)) return address
   const [text = ''] = address.split('%')
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)
   if (mapped?.[1] !== undefined) return mapped[1]

@@ -22,6 +22,9 @@ const CHECKS = { atMost: 64 } as const
 const CODES = ['none', ...Object.keys(REFUSAL_CODES)] as const
 const OUTCOMES = ['allow', 'deny', 'observe'] as const
 
+/** Classes of statuses, in order. */
+export const STATUS_CLASSES: readonly string[] = ['1xx', '2xx', '3xx', '4xx', '5xx']
+
 const SECONDS = [
   ...[0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01],
   ...[0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
@@ -65,7 +68,7 @@ export const METRIC_ROWS: readonly MetricRow[] = [
     name: 'requests_total',
     kind: 'counter',
     help: 'Guarded requests that have ended, by class of status',
-    labels: { status: ['1xx', '2xx', '3xx', '4xx', '5xx'] },
+    labels: { status: STATUS_CLASSES },
   },
   {
     name: 'requests_aborted_total',

@@ -1,7 +1,8 @@
 import type { MetricRow } from '@countermark/core'
 import { createLabelSet, OTHER } from './label-set.ts'
-import { createSeries, type LineStyle, type Series, writeSeries } from './series.ts'
+import { createSeries, type LineStyle, resetSeries, type Series, writeSeries } from './series.ts'
 import type { SeriesBudget } from './series-budget.ts'
+import { createSeriesTree } from './series-tree.ts'
 
 /** One metric with its series. */
 export interface Metric {
@@ -10,17 +11,17 @@ export interface Metric {
   readonly series: (values: readonly string[]) => Series
   /** The same by name, for what others report. */
   readonly seriesOf: (labels: Readonly<Record<string, string>> | undefined) => Series
-  readonly has: (values: readonly string[]) => boolean
+  /** The same, unless nothing was ever counted for these values. */
+  readonly known: (values: readonly string[]) => Series | undefined
   /** Takes over what one more package, or one more instance, says of this metric. */
   readonly describe: (row: MetricRow) => void
   /** Everything there is to show, with what is read now. */
   readonly collect: () => readonly Series[]
   readonly write: (style: Omit<LineStyle, 'name'>) => string
+  /** What was counted is 0 again. What says how things are, a gauge, stays: nobody would say it again. */
   readonly reset: () => void
 }
 
-/** Separates values in keys. */
-const SEPARATOR = '\u0000'
 /** Listed values multiply; more series than this are not shown before they count something. */
 const MAX_AT_ZERO = 256
 
@@ -28,27 +29,27 @@ const MAX_AT_ZERO = 256
 export function createMetric(name: string, row: MetricRow, budget: SeriesBudget): Metric {
   const labelNames = Object.keys(row.labels)
   const sets = labelNames.map(() => createLabelSet())
-  const all = new Map<string, Series>()
-  const readings = new Map<Series, Set<() => number | undefined>>()
+  const tree = createSeriesTree(labelNames)
+  const rest = labelNames.map(() => OTHER)
+  const readings = new Map<Series, Reading>()
   const bounds = row.kind === 'histogram' ? row.buckets : undefined
   const startsSet = row.kind !== 'gauge'
   let written = ''
 
   function find(values: readonly string[]): Series {
-    const known = all.get(keyOf(values))
+    const known = tree.find(values)
     if (known !== undefined) return known
     const admitted = sets.map((set, index) => set.admit(values[index]))
-    return all.get(keyOf(admitted)) ?? add(admitted, false)
+    return tree.find(admitted) ?? add(admitted)
   }
 
-  function add(values: readonly string[], isOwed: boolean): Series {
-    const rest = labelNames.map(() => OTHER)
-    const isRest = keyOf(values) === keyOf(rest)
+  function add(values: readonly string[]): Series {
+    const isRest = values.every((value) => value === OTHER)
     // Whatever is too much is counted together; that there is room for.
-    if (!isOwed && !isRest && !budget.take(linesOf(bounds))) return all.get(keyOf(rest)) ?? add(rest, true)
+    if (!isRest && !budget.take(linesOf(bounds))) return tree.find(rest) ?? add(rest)
     const labels = Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? OTHER]))
     const series = createSeries(labels, bounds, startsSet)
-    all.set(keyOf(values), series)
+    tree.add(values, series)
     return series
   }
 
@@ -57,56 +58,52 @@ export function createMetric(name: string, row: MetricRow, budget: SeriesBudget)
     const single = labelNames.map((label) => singleValue(more.labels[label]))
     if (more.read !== undefined && single.every((value) => value !== undefined)) {
       const series = find(single)
-      readings.set(series, (readings.get(series) ?? new Set()).add(more.read))
+      const reading = readings.get(series) ?? { reads: new Set(), from: 0 }
+      reading.reads.add(more.read)
+      readings.set(series, reading)
     }
     if (more.kind !== 'gauge' || more.initial !== undefined) startListed(more)
   }
 
   function startListed(more: MetricRow): void {
     for (const values of combinationsOf(labelNames.map((label) => listedValues(more.labels[label])))) {
-      const isNew = !all.has(keyOf(values))
+      const isNew = tree.find(values) === undefined
       const series = find(values)
       if (isNew && more.initial !== undefined) Object.assign(series, { value: more.initial, isSet: true })
     }
   }
 
   function readAll(): void {
-    for (const [series, reads] of readings) readInto(series, reads, row)
+    for (const [series, reading] of readings) readInto(series, reading, row)
   }
 
   describe(row)
   return {
     row,
     series: find,
-    seriesOf: (labels = {}) => find(labelNames.map((label) => labels[label] ?? '')),
-    has: (values) => all.has(keyOf(values)),
+    seriesOf: (labels = {}) => tree.findOf(labels) ?? find(labelNames.map((label) => labels[label] ?? '')),
+    known: tree.find,
     describe,
     collect: () => {
       readAll()
-      return [...all.values()].filter(({ isSet }) => isSet)
+      return tree.all.filter(({ isSet }) => isSet)
     },
     write: ({ more, openMetrics }) => {
       const style = `${openMetrics}${more}`
       if (style !== written)
-        for (const series of all.values()) Object.assign(series, { shown: Number.NaN, heads: undefined })
+        for (const series of tree.all) Object.assign(series, { shown: Number.NaN, heads: undefined })
       written = style
       readAll()
       let text = ''
-      for (const series of all.values()) if (series.isSet) text += writeSeries(series, { name, more, openMetrics })
+      for (const series of tree.all) if (series.isSet) text += writeSeries(series, { name, more, openMetrics })
       return text
     },
     reset: () => {
-      for (const series of all.values()) {
-        Object.assign(series, { value: 0, isSet: startsSet || row.initial !== undefined })
-        series.histogram?.counts.fill(0)
-        if (series.histogram !== undefined) series.histogram.sum = 0
-      }
+      if (row.kind === 'gauge') return
+      for (const series of tree.all) resetSeries(series)
+      for (const reading of readings.values()) reading.from = combine(reading.reads, row) ?? 0
     },
   }
-}
-
-function keyOf(values: readonly string[]): string {
-  return values.length === 1 ? (values[0] as string) : values.join(SEPARATOR)
 }
 
 function linesOf(bounds: readonly number[] | undefined): number {
@@ -122,13 +119,25 @@ function listedValues(values: MetricRow['labels'][string] | undefined): readonly
   return values !== undefined && 'length' in values ? values : undefined
 }
 
+/** What a series is read from. */
+interface Reading {
+  readonly reads: Set<() => number | undefined>
+  /** What a counter had counted when it was reset. */
+  from: number
+}
+
+function readInto(series: Series, { reads, from }: Reading, row: MetricRow): void {
+  const value = combine(reads, row)
+  series.isSet = row.kind !== 'gauge' || value !== undefined
+  if (value !== undefined) series.value = value - from
+}
+
 /** Several that say so: a source that fails must not be hidden by one that works. */
-function readInto(series: Series, reads: ReadonlySet<() => number | undefined>, { kind, combine }: MetricRow): void {
+function combine(reads: Reading['reads'], row: MetricRow): number | undefined {
   const values = [...reads].map((read) => read()).filter((value) => value !== undefined)
-  series.isSet = kind !== 'gauge' || values.length > 0
-  if (values.length === 0) return
-  const how = combine ?? (kind === 'gauge' ? 'max' : 'sum')
-  series.value = how === 'sum' ? values.reduce((sum, value) => sum + value, 0) : Math[how](...values)
+  if (values.length === 0) return undefined
+  const how = row.combine ?? (row.kind === 'gauge' ? 'max' : 'sum')
+  return how === 'sum' ? values.reduce((sum, value) => sum + value, 0) : Math[how](...values)
 }
 
 /** Every combination of listed values; none when a label is open, or when there are too many. */

@@ -7,15 +7,40 @@ import { renderMetrics } from './render-metrics.ts'
 export type RequestListener = (req: IncomingMessage, res: ServerResponse) => void
 
 /**
- * Answers a scrape with {@link renderMetrics}. Mount it where Prometheus may come and nobody else.
+ * Answers a scrape with {@link renderMetrics}. Mount it where Prometheus may come and nobody else. When a metric cannot be
+ * read the answer is 500, and a warning of the process says why.
  * @example app.get('/metrics', metricsHandler())
  */
 export function metricsHandler(register: Register = promClient().register): RequestListener {
+  const warnings = createScrapeWarnings()
   return function metrics(_req, res) {
     renderMetrics(register).then(
-      (text) => answer(res, 200, register.contentType, text),
-      () => answer(res, 500, 'text/plain', 'the metrics cannot be collected\n'),
+      (text) => {
+        warnings.succeeded()
+        answer(res, 200, register.contentType, text)
+      },
+      (error: unknown) => {
+        warnings.failed(error)
+        answer(res, 500, 'text/plain', 'the metrics cannot be collected; a warning of the process says why\n')
+      },
     )
+  }
+}
+
+/** Says once why scrapes fail, and again when the reason is another one or they worked in between. */
+function createScrapeWarnings(): { readonly succeeded: () => void; readonly failed: (error: unknown) => void } {
+  let told: string | undefined
+  return {
+    succeeded: () => {
+      told = undefined
+    },
+    failed: (error) => {
+      const { message, stack } = error instanceof Error ? error : new Error(String(error))
+      if (message === told) return
+      told = message
+      const more = stack === undefined ? {} : { detail: stack }
+      process.emitWarning(`the metrics cannot be collected: ${message}`, { type: 'CountermarkWarning', ...more })
+    },
   }
 }
 
@@ -27,5 +52,7 @@ export function jsonHandler(read: () => unknown): RequestListener {
 }
 
 function answer(res: ServerResponse, status: number, type: string, body: string): void {
+  // Something else, such as a time-out, has answered while the metrics were collected.
+  if (res.headersSent) return
   res.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body)
 }

@@ -1,6 +1,5 @@
 import {
   type Measurement,
-  type MetricRow,
   Misconfigured,
   type Observer,
   requireKnownOptions,
@@ -9,15 +8,14 @@ import {
   requireStrings,
 } from '@countermark/core'
 import { type AgentLabelOptions, createAgentLabel } from './agent-label.ts'
-import { openBook, type Register } from './collector.ts'
+import type { Register } from './collector.ts'
 import { createDecisionCounts } from './count-decisions.ts'
+import { createBinding, requireMetric } from './metric-binding.ts'
 import type { MetricBook } from './metric-book.ts'
-import { METRIC_ROWS } from './metric-rows.ts'
 import { promClient } from './prom-client.ts'
 import { createRouteLabel } from './route-label.ts'
 import { observe } from './series.ts'
 import { createTopFailures, type FailureSource } from './top-failures.ts'
-import { VERSION } from './version.ts'
 
 /** Options of {@link prometheusMetrics}. */
 export interface PrometheusMetricsOptions {
@@ -52,31 +50,22 @@ export interface PrometheusMetrics extends Observer {
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
  */
 export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {
-  const { register, prefix, agents, maxRoutes, maxSeries, exemplar } = readOptions(options)
-  const book = openBook(register, prefix, maxSeries)
-  describeOwn(book)
-  const counts = createDecisionCounts({
-    metric: (name) => requireMetric(book, name),
-    agentOf: createAgentLabel(agents),
-    route: createRouteLabel(maxRoutes),
-    exemplar,
-  })
+  const { agents, maxRoutes, exemplar, ...place } = readOptions(options)
+  const counting = { agentOf: createAgentLabel(agents), route: createRouteLabel(maxRoutes), exemplar }
+  const binding = createBinding(place, (metric) => createDecisionCounts({ ...counting, metric }))
   const failures = createTopFailures({ sources: FAILURE_SOURCES, halfLifeMs: HALF_LIFE_MS })
   let latestMs = 0
   return {
     decided: (decision) => {
-      counts.decided(decision)
+      binding.renew().counts.decided(decision)
       const { outcome, refusal, atMs, request, status = 0 } = decision
       latestMs = atMs
       if (outcome !== 'deny' || refusal === undefined || status >= 500) return
       failures.count({ address: request.remoteAddress, code: refusal.code, atMs })
     },
-    finished: counts.finished,
-    measured: (measurement) => measure(book, measurement),
-    described: ({ checks, rows }) => {
-      counts.described(checks)
-      for (const row of rows) book.describe(row)
-    },
+    finished: (decision, outcome) => binding.now().counts.finished(decision, outcome),
+    measured: (measurement) => measure(binding.now().book, measurement),
+    described: binding.describe,
     topFailures: (limit = 10) => failures.top(limit, latestMs),
   }
 }
@@ -99,36 +88,6 @@ function measure(book: MetricBook, { name, kind, value, labels }: Measurement): 
   series.value = kind === 'counter' ? series.value + value : value
   series.isSet = true
 }
-
-function requireMetric({ metrics }: MetricBook, name: string): ReturnType<MetricBook['describe']> {
-  const metric = metrics.get(name)
-  if (metric === undefined) throw new TypeError(`${name} has no row`)
-  return metric
-}
-
-/** Agents and routes are bounded before they come here, by options. */
-function describeOwn(book: MetricBook): void {
-  for (const row of METRIC_ROWS) book.describe(widened(row))
-  book.describe({ ...rowNamed('series_merged_total'), read: book.refused })
-  const build = requireMetric(book, 'build_info').series([VERSION, process.versions.node])
-  Object.assign(build, { value: 1, isSet: true })
-}
-
-function rowNamed(name: string): MetricRow {
-  const row = METRIC_ROWS.find((each) => each.name === name)
-  if (row === undefined) throw new TypeError(`${name} has no row`)
-  return row
-}
-
-const BOUNDED_BEFORE = ['agent', 'route']
-
-function widened(row: MetricRow): MetricRow {
-  const open = BOUNDED_BEFORE.filter((label) => label in row.labels).map((label) => [label, { atMost: MOST_ADMITTED }])
-  return { ...row, labels: { ...row.labels, ...Object.fromEntries(open) } }
-}
-
-/** What the options allow at most, and the two words for those that are not told apart. */
-const MOST_ADMITTED = 10_002
 
 type Settings = Required<Omit<PrometheusMetricsOptions, 'agents'>> & {
   readonly agents: { readonly max: number; readonly only: readonly string[] | undefined }

@@ -14,11 +14,11 @@ export interface RouteLabel {
 
 /** Templates come from the application, so only their number is bounded. */
 export function createRouteLabel(max: number): RouteLabel {
-  const templates = new Map<string, readonly string[]>()
+  const templates = new Map<string, readonly Segment[]>()
   const admit = (template: string): string => {
     if (templates.has(template)) return template
     if (templates.size >= max) return OTHER
-    templates.set(template, template.split('/'))
+    templates.set(template, template.split('/').map(readSegment))
     return template
   }
   const routed = (request: AgentRequest): string => {
@@ -38,10 +38,17 @@ export function createRouteLabel(max: number): RouteLabel {
   }
 }
 
+/** What a template has between two slashes; `undefined` for a parameter. */
+type Segment = string | undefined
+
 const MAX_SEGMENTS = 32
 
+function readSegment(text: string): Segment {
+  return /^:\w+$/.test(text) ? undefined : text
+}
+
 /** Whole segments only: what a router matches by expressions is not found again. */
-function fits(segments: readonly string[], pattern: readonly string[]): boolean {
+function fits(segments: readonly string[], pattern: readonly Segment[]): boolean {
   if (segments.length !== pattern.length) return false
-  return pattern.every((part, index) => (/^:\w+$/.test(part) ? segments[index] !== '' : part === segments[index]))
+  return pattern.every((part, index) => (part === undefined ? segments[index] !== '' : part === segments[index]))
 }

@@ -63,6 +63,17 @@ export function observe(series: Series, value: number, exemplar?: Exemplar): voi
   series.value += 1
 }
 
+/** Begins anew. A line may say the same number afterwards and yet other sums: none is kept. */
+export function resetSeries(series: Series): void {
+  series.value = 0
+  series.shown = Number.NaN
+  const { histogram } = series
+  if (histogram === undefined) return
+  histogram.counts.fill(0)
+  histogram.exemplars.fill(undefined)
+  histogram.sum = 0
+}
+
 /** How lines are written. */
 export interface LineStyle {
   readonly name: string

@@ -80,7 +80,8 @@ export function createTopFailures(limits: { readonly sources: number; readonly h
         counters.set(source, counter)
       }
       counter.weight += weightAt(atMs)
-      Object.assign(counter, { lastCode: code, lastAtMs: atMs })
+      counter.lastCode = code
+      counter.lastAtMs = atMs
     },
     top: (limit, nowMs) => {
       const now = weightAt(nowMs)

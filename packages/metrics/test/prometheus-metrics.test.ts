@@ -58,8 +58,9 @@ describe('prometheusMetrics', () => {
     expect(await text()).toContain('countermark_signature_failures_total{agent="unverified",route="/orders/:id"} 1\n')
   })
 
-  it('counts a failed signature for the agent whose key the request names', async () => {
+  it('counts a failed signature for the agent whose key the request names, once that agent was verified', async () => {
     const { decide, text } = watch()
+    decide({ agentId: 'agt_1' })
     decide({ code: 'signature_invalid', details: { claimedAgent: 'agt_1' } })
     expect(await text()).toContain('countermark_signature_failures_total{agent="agt_1",route="unmatched"} 1\n')
   })
@@ -236,13 +237,6 @@ describe('a register of the application', () => {
     expect(() => prometheusMetrics({ register })).toThrow('choose another prefix')
   })
 
-  it('begins anew with resetMetrics()', async () => {
-    const { register, decide, text } = watch()
-    decide({ agentId: 'agt_1' })
-    register.resetMetrics()
-    expect(await text()).toContain('agent="agt_1"} 0\n')
-  })
-
   it('gives JSON for clusters', async () => {
     const { register, decide } = watch()
     decide({ agentId: 'agt_1' })
@@ -256,6 +250,21 @@ describe('a register of the application', () => {
 })
 
 describe('an attacker', () => {
+  it('cannot take the labels of agents by naming them in requests that prove nothing', async () => {
+    const { decide, text } = watch({ agents: { max: 2 } })
+    for (const claimedAgent of ['agt_1', 'agt_2', 'agt_3'])
+      decide({ code: 'signature_invalid', details: { claimedAgent } })
+    decide({ agentId: 'agt_9' })
+    const counts = [...(await text()).matchAll(/^countermark_decisions_total.*agent="(.*)"} (\d)$/gm)]
+    expect(counts.map(([, agent, count]) => `${agent} ${count}`)).toEqual(['unverified 3', 'agt_9 1'])
+  })
+
+  it('is counted for an agent that the options list', async () => {
+    const { decide, text } = watch({ agents: { only: ['agt_1'] } })
+    decide({ code: 'signature_invalid', details: { claimedAgent: 'agt_1' } })
+    expect(await text()).toContain('countermark_signature_failures_total{agent="agt_1",route="unmatched"} 1\n')
+  })
+
   it('cannot break out of a label', async () => {
     const { metrics, text } = watch()
     const open: MetricRow = { ...ROW, name: 'open_total', labels: { kind: { atMost: 8 } } }

@@ -8,11 +8,12 @@ import {
   requireProgram,
   type StartedProgram,
   startProgram,
+  startServer,
   type TempFolder,
   type TestAgent,
 } from '@countermark/testing'
-import { Registry } from 'prom-client'
-import { jsonHandler, prometheusMetrics } from '../src/index.ts'
+import { Gauge, Registry } from 'prom-client'
+import { jsonHandler, metricsHandler, prometheusMetrics } from '../src/index.ts'
 import { FRAMEWORKS, type GuardedApp } from './guarded-app.ts'
 
 const ORDER = { url: 'https://api.example.com/orders/7' }
@@ -128,5 +129,60 @@ describe('a scrape by Prometheus', () => {
   ])('finds %s', async (query, value) => {
     if (prometheus === undefined) return
     expect((await ask(query)).map((found) => found.value[1])).toEqual([value])
+  })
+})
+
+describe('a scrape that fails', () => {
+  let warn: jest.SpyInstance
+  beforeEach(() => {
+    warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  })
+  afterEach(() => warn.mockRestore())
+
+  /** A register whose one gauge cannot be read while there is a reason. */
+  function failing() {
+    const register = new Registry()
+    const state: { reason: string | undefined } = { reason: 'the queue cannot be asked' }
+    const collect = (): void => {
+      if (state.reason !== undefined) throw new Error(state.reason)
+    }
+    new Gauge({ name: 'jobs', help: 'Jobs', registers: [register], collect })
+    return { register, state }
+  }
+
+  async function scrape(origin: string): Promise<readonly [status: number, text: string]> {
+    const response = await fetch(origin)
+    return [response.status, await response.text()]
+  }
+
+  it('answers 500 and says why in a warning, not to the caller', async () => {
+    const { close, origin } = await startServer(metricsHandler(failing().register))
+    const [status, text] = await scrape(origin)
+    await close()
+    expect([status, text.includes('queue')]).toEqual([500, false])
+    const message = 'the metrics cannot be collected: the queue cannot be asked'
+    const where = expect.stringMatching(/scrape\.test/)
+    expect(warn.mock.calls).toEqual([[message, { type: 'CountermarkWarning', detail: where }]])
+  })
+
+  it('says it once, and again for another reason or when scrapes worked in between', async () => {
+    const { register, state } = failing()
+    const { close, origin } = await startServer(metricsHandler(register))
+    for (const reason of ['a', 'a', 'b', undefined, 'b']) {
+      state.reason = reason
+      await scrape(origin)
+    }
+    await close()
+    expect(warn.mock.calls.map(([message]) => message.at(-1))).toEqual(['a', 'b', 'b'])
+  })
+
+  it('leaves an answer alone that was given meanwhile', async () => {
+    const handler = metricsHandler(new Registry())
+    const { close, origin } = await startServer((req, res) => {
+      handler(req, res)
+      res.writeHead(504).end('late')
+    })
+    expect(await scrape(origin)).toEqual([504, 'late'])
+    await close()
   })
 })
