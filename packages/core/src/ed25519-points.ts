@@ -1,3 +1,5 @@
+import { addSmall, jacobiSymbol, multiply, toFieldElement } from './field-25519.ts'
+
 /**
  * The encodings, canonical or not, of the eight points of small order, as hex without the sign bit. Under such a key a
  * signature can be made without any private key (RFC 8032 leaves their refusal to the application).
@@ -12,8 +14,6 @@ const SMALL_ORDER: ReadonlySet<string> = new Set([
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
 ])
 
-const FIELD_PRIME = (1n << 255n) - 19n
-
 const FIRST_BYTES: ReadonlySet<number> = new Set([...SMALL_ORDER].map((hex) => Number.parseInt(hex.slice(0, 2), 16)))
 
 /** Whether 32 bytes encode a point of small order in any of its 14 encodings. */
@@ -22,32 +22,24 @@ export function isSmallOrder(point: Uint8Array): boolean {
   return FIRST_BYTES.has(point[0] ?? -1) && SMALL_ORDER.has(withoutSign(point).toString('hex'))
 }
 
-/** Whether the y coordinate is below the field prime (RFC 8032 section 5.1.3). */
+/** Whether the y coordinate is below the field prime, 2^255 - 19 (RFC 8032 section 5.1.3). */
 export function isCanonicalPoint(point: Uint8Array): boolean {
-  return BigInt(`0x${withoutSign(point).reverse().toString('hex')}`) < FIELD_PRIME
+  if ((point[0] as number) < 0xed || ((point[31] as number) & 0x7f) !== 0x7f) return true
+  for (let index = 1; index < 31; index++) if (point[index] !== 0xff) return true
+  return false
 }
 
-const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
+/** -121665 / 121666 modulo the field prime (RFC 8032 section 5.1). */
+const D = toFieldElement(Buffer.from('a3785913ca4deb75abd841414d0a700098e879777940c78c73fe6f2bee6c0352', 'hex'))
 
 /** Whether the bytes decode to a point of the curve: `x² = (y² - 1) / (d·y² + 1)` has a solution (RFC 8032 section 5.1.3). */
 export function isOnCurve(point: Uint8Array): boolean {
-  const y = BigInt(`0x${withoutSign(point).reverse().toString('hex')}`)
-  const ySquared = (y * y) % FIELD_PRIME
-  const numerator = (ySquared - 1n + FIELD_PRIME) % FIELD_PRIME
-  const denominator = (D * ySquared + 1n) % FIELD_PRIME
+  const y = toFieldElement(point)
+  const ySquared = multiply(y, y)
+  const numerator = addSmall(ySquared, -1)
+  const denominator = addSmall(multiply(D, ySquared), 1)
   // A product is a square where the ratio is, and needs no inversion. The denominator is never 0, because -1/d is no square.
-  const product = (numerator * denominator) % FIELD_PRIME
-  return product === 0n || power(product, (FIELD_PRIME - 1n) / 2n) === 1n
-}
-
-function power(base: bigint, exponent: bigint): bigint {
-  let result = 1n
-  let square = base
-  for (let bits = exponent; bits > 0n; bits >>= 1n) {
-    if (bits & 1n) result = (result * square) % FIELD_PRIME
-    square = (square * square) % FIELD_PRIME
-  }
-  return result
+  return jacobiSymbol(multiply(numerator, denominator)) !== -1
 }
 
 function withoutSign(point: Uint8Array): Buffer {

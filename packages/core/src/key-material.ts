@@ -81,6 +81,35 @@ function fromJwk(material: Readonly<Record<string, unknown>>): Omit<ReadKey, 'jw
   return { publicKey, algorithm: alg === undefined ? undefined : toAlgorithm(alg) }
 }
 
+/** What {@link readKeyMaterial} reads of a JWK, but for the members that it must not have. */
+const READ_MEMBERS = ['kty', 'crv', 'x', 'y', 'n', 'e', 'alg', 'use'] as const
+
+/**
+ * Names key material by all that decides about it, character by character: what has one name imports alike. `undefined` for
+ * what is none, is refused anyway, or is Node's own object.
+ */
+export function nameKeyMaterial(material: KeyMaterial): string | undefined {
+  if (typeof material === 'string') return `text ${material}`
+  if (typeof material !== 'object' || material === null || material instanceof KeyObject) return undefined
+  if (material instanceof Uint8Array || PRIVATE_MEMBERS.some((member) => Object.hasOwn(material, member))) {
+    return undefined
+  }
+  const operations = material['key_ops']
+  if (!(operations === undefined || (Array.isArray(operations) && operations.every(isText)))) return undefined
+  let name = `jwk ${operations === undefined ? '-' : JSON.stringify(operations)}`
+  for (const member of READ_MEMBERS) {
+    const value = material[member]
+    if (!(value === undefined || isText(value))) return undefined
+    // With its length no member can be taken for two, or for none.
+    name += value === undefined ? ' -' : ` ${value.length}:${value}`
+  }
+  return name
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
 function toAlgorithm(alg: unknown): SignatureAlgorithm {
   const known = ALGORITHM_NAMES.get(alg)
   if (known !== undefined) return known

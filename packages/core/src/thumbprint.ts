@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { PublicJwk } from './public-jwk.ts'
 import { Refusal } from './refusal.ts'
 
@@ -16,9 +16,11 @@ const MEMBERS: ReadonlyMap<unknown, readonly (keyof PublicJwk)[]> = new Map([
 export function thumbprintOf(jwk: PublicJwk): string {
   const members = MEMBERS.get(jwk.kty)
   if (members === undefined) throw new Refusal('key_invalid', 'expected kty OKP, EC or RSA')
-  if (members.some((name) => typeof jwk[name] !== 'string')) {
-    throw new Refusal('key_invalid', `expected the members ${members.join(', ')}`)
+  let canonical = ''
+  for (const name of members) {
+    const value = jwk[name]
+    if (typeof value !== 'string') throw new Refusal('key_invalid', `expected the members ${members.join(', ')}`)
+    canonical += `${canonical === '' ? '{' : ','}"${name}":${JSON.stringify(value)}`
   }
-  const canonical = JSON.stringify(Object.fromEntries(members.map((name) => [name, jwk[name]])))
-  return createHash('sha256').update(canonical).digest('base64url')
+  return hash('sha256', `${canonical}}`, 'base64url')
 }

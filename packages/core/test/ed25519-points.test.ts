@@ -1,3 +1,6 @@
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { isCanonicalPoint, isOnCurve } from '../src/ed25519-points.ts'
 import { importPublicKey, isRefusal, isSmallOrder } from '../src/index.ts'
 import { thrownBy } from './guarding.ts'
 
@@ -46,6 +49,59 @@ describe('an attacker', () => {
 
   it.each(['07', '0b', '02'])('cannot register bytes that are no point: y = %s', (first) => {
     expect(refusalOf(`${first}${ZERO}00`, 'jwk')).toBe('key_invalid: the bytes are no point of the curve')
+  })
+})
+
+const PRIME = (1n << 255n) - 19n
+const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
+
+/** The same by the book, in whole numbers of any size. */
+function judgeByTheBook(point: Uint8Array): { readonly isCanonical: boolean; readonly isOnCurve: boolean } {
+  const y = BigInt(`0x${Buffer.from(point).reverse().toString('hex')}`) & ((1n << 255n) - 1n)
+  const ySquared = (y * y) % PRIME
+  const product = (((ySquared - 1n + PRIME) % PRIME) * ((D * ySquared + 1n) % PRIME)) % PRIME
+  return { isCanonical: y < PRIME, isOnCurve: product === 0n || power(product, (PRIME - 1n) / 2n) === 1n }
+}
+
+function power(base: bigint, exponent: bigint): bigint {
+  if (exponent === 0n) return 1n
+  const half = power((base * base) % PRIME, exponent >> 1n)
+  return (exponent & 1n) === 1n ? (half * base) % PRIME : half
+}
+
+function judge(point: Uint8Array): ReturnType<typeof judgeByTheBook> {
+  return { isCanonical: isCanonicalPoint(point), isOnCurve: isOnCurve(point) }
+}
+
+/** 32 bytes out of a counter; every seventh has a run of zeros, every eleventh one of ones. */
+function pointOf(index: number): Uint8Array {
+  const bytes = createHash('sha256').update(`point ${index}`).digest()
+  if (index % 7 === 0) bytes.fill(0x00, index % 31)
+  if (index % 11 === 0) bytes.fill(0xff, 1 + (index % 29))
+  return bytes
+}
+
+describe('the test for points of the curve', () => {
+  it('agrees with the textbook on 10,000 strings of bytes', () => {
+    const points = Array.from({ length: 10_000 }, (_, index) => pointOf(index))
+    expect(points.filter((point) => !isDeepStrictEqual(judge(point), judgeByTheBook(point)))).toEqual([])
+    expect(points.filter(isOnCurve).length).toBeGreaterThan(4_000)
+    expect(points.filter((point) => !isOnCurve(point)).length).toBeGreaterThan(4_000)
+  })
+
+  it('agrees with it on everything next to the edges', () => {
+    const near = (edge: bigint): readonly bigint[] =>
+      Array.from({ length: 64 }, (_, index) => edge - 32n + BigInt(index))
+    const edges = [32n, PRIME, 1n << 254n, (1n << 255n) - 33n, 1n << 16n, 1n << 30n, 1n << 240n].flatMap(near)
+    const signed = edges.flatMap((y) => [y, y | (1n << 255n)])
+    const points = signed.map((y) => Buffer.from(y.toString(16).padStart(64, '0'), 'hex').reverse())
+    expect(points.filter((point) => !isDeepStrictEqual(judge(point), judgeByTheBook(point)))).toEqual([])
+    expect(SMALL_ORDER.map((hex) => judge(Buffer.from(hex, 'hex')).isOnCurve)).toEqual(new Array(14).fill(true))
+  })
+
+  it('takes every key that is made', () => {
+    const made = Array.from({ length: 50 }, () => generateKeyPairSync('ed25519').publicKey)
+    expect(made.map((key) => importPublicKey(key).publicKey)).toEqual(made)
   })
 })
 

@@ -5,6 +5,7 @@ import {
   type Measurement,
   Misconfigured,
   nameLabels,
+  rememberKeys,
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
@@ -31,6 +32,9 @@ type Pending = Measurement[]
 
 const MAX_PENDING = 100
 
+/** Two keys for each of as many agents as a file of 16 MB may hold. */
+const MAX_REMEMBERED_KEYS = 200_000
+
 /**
  * Agents and their keys from a JSON file, the document of docs/protocol/registry-document.md. New content is taken over
  * while the application runs; content that cannot be read is counted and changes nothing.
@@ -43,10 +47,11 @@ export function fromFile(path: string, options: FromFileOptions = {}): KeySource
   const name = requireSourceName(options.name ?? 'file')
   const pollMs = requireNumber('pollMs', options.pollMs ?? 1_000, { min: 1, max: 3_600_000 })
   const pending: Pending = []
-  let keys = createKeySet(take(readAtStart(path, { agents, allowTestKeys }), name, pending))
+  const rules = { agents, allowTestKeys, importKey: rememberKeys(MAX_REMEMBERED_KEYS) }
+  let keys = createKeySet(take(readAtStart(path, rules), name, pending))
   const reload = (now: Stats): void => {
     try {
-      keys = createKeySet(take(readKeyFile(path, { agents, allowTestKeys }), name, pending))
+      keys = createKeySet(take(readKeyFile(path, rules), name, pending))
       note(pending, 'key_fetches_total', { source: name, result: 'ok' })
     } catch {
       // Counted. What is known stays until somebody writes a file that can be read.

@@ -1,13 +1,12 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
 import { OutboundError } from '@countermark/outbound'
-import { type RefusedEntry, toAgentKey } from './key-description.ts'
+import { type KeyImportRules, type RefusedEntry, toAgentKey } from './key-description.ts'
 import { type KeyDocument, toKeyDocument } from './key-document.ts'
 import { isJsonObject, ownMember, readTime } from './own-member.ts'
 
 /** How a JWK Set is read. */
-export interface JwksRules {
+export interface JwksRules extends KeyImportRules {
   readonly agent: AgentRecord
-  readonly allowTestKeys: boolean
   readonly maxKeys: number
 }
 

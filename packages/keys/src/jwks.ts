@@ -1,4 +1,4 @@
-import { type AgentRecord, isAgentId, type KeySource, Misconfigured } from '@countermark/core'
+import { type AgentRecord, isAgentId, type KeySource, Misconfigured, rememberKeys } from '@countermark/core'
 import { isAskable } from './is-askable.ts'
 import { parseJwks } from './jwks-document.ts'
 import { NO_KEYS } from './key-set.ts'
@@ -27,10 +27,11 @@ export function jwks(url: string, options: JwksOptions): KeySource {
   const agent = readAgent(options.agent)
   const { allowTestKeys } = rules
   const { href } = rules.url
+  const importKey = rememberKeys(MAX_DOCUMENT_KEYS)
   const keys = createRemoteKeys(
     {
       urlOf: () => href,
-      parse: (value) => parseJwks(value, { agent, allowTestKeys, maxKeys: MAX_DOCUMENT_KEYS }),
+      parse: (value) => parseJwks(value, { agent, allowTestKeys, importKey, maxKeys: MAX_DOCUMENT_KEYS }),
       isAbsence: () => false,
     },
     rules,

@@ -1,6 +1,7 @@
 import {
   type AgentKey,
   type AgentRecord,
+  type ImportPublicKey,
   importPublicKey,
   isKeyId,
   type KeyMaterial,
@@ -20,6 +21,13 @@ export interface KeyDescription {
   readonly schemes: readonly Scheme[] | undefined
 }
 
+/** How keys are imported. */
+export interface KeyImportRules {
+  readonly allowTestKeys: boolean
+  /** One that remembers, for documents that are read again and again. @default none is remembered */
+  readonly importKey?: ImportPublicKey
+}
+
 /** Why a source's entry does not count. A closed set, fit for a metric label. */
 export type RefusedEntry = 'malformed' | 'key_invalid' | 'key_id_invalid' | 'key_shared' | 'agent_foreign'
 
@@ -27,23 +35,31 @@ export type RefusedEntry = 'malformed' | 'key_invalid' | 'key_id_invalid' | 'key
  * Checks the material and gives the key its agent, frozen: everybody who asks gets the same object.
  * @throws Refusal `key_invalid`
  */
-export function createAgentKey(
-  agent: AgentRecord,
-  description: KeyDescription,
-  options: { readonly allowTestKeys: boolean },
-): AgentKey {
+export function createAgentKey(agent: AgentRecord, description: KeyDescription, options: KeyImportRules): AgentKey {
   const { material, keyId, algorithm, state, notBefore, notAfter, schemes } = description
-  const { allowTestKeys } = options
-  const imported = importPublicKey(material, algorithm === undefined ? { allowTestKeys } : { algorithm, allowTestKeys })
-  const name = keyId ?? imported.thumbprint
-  return Object.freeze({ ...imported, agent, keyId: name, state, notBefore, notAfter, schemes })
+  const { allowTestKeys, importKey = importPublicKey } = options
+  const imported = importKey(material, algorithm === undefined ? { allowTestKeys } : { algorithm, allowTestKeys })
+  const { thumbprint, publicKey, rawPublicKey } = imported
+  // Spelt out: a source may have a hundred thousand of them.
+  return Object.freeze({
+    agent,
+    keyId: keyId ?? thumbprint,
+    thumbprint,
+    algorithm: imported.algorithm,
+    publicKey,
+    rawPublicKey,
+    state,
+    notBefore,
+    notAfter,
+    schemes,
+  })
 }
 
 /** The same for an entry that somebody else wrote: one bad key must not take its neighbours along. */
 export function toAgentKey(
   agent: AgentRecord,
   description: KeyDescription,
-  options: { readonly allowTestKeys: boolean },
+  options: KeyImportRules,
 ): AgentKey | RefusedEntry {
   if (description.keyId !== undefined && !isKeyId(description.keyId)) return 'key_id_invalid'
   try {

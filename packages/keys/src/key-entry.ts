@@ -1,15 +1,11 @@
 import { type AgentKey, type AgentRecord, isSignatureAlgorithm, type KeyMaterial, type Scheme } from '@countermark/core'
-import { type RefusedEntry, toAgentKey } from './key-description.ts'
+import { type KeyImportRules, type RefusedEntry, toAgentKey } from './key-description.ts'
 import { isJsonObject, type JsonObject, ownMember, readTime } from './own-member.ts'
 
 const SCHEMES: readonly Scheme[] = ['httpsig', 'simple-v1', 'simple-v0', 'challenge', 'action', 'dpop', 'mtls']
 
 /** Reads one key of an agent out of a registry document. What it does not understand, it refuses. */
-export function parseKeyEntry(
-  agent: AgentRecord,
-  entry: JsonObject,
-  options: { readonly allowTestKeys: boolean },
-): AgentKey | RefusedEntry {
+export function parseKeyEntry(agent: AgentRecord, entry: JsonObject, options: KeyImportRules): AgentKey | RefusedEntry {
   const material = materialOf(entry)
   const keyId = ownMember(entry, 'id') ?? keyIdOf(material)
   const algorithm = ownMember(entry, 'algorithm')

@@ -1,13 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
+import type { KeyImportRules } from './key-description.ts'
 import type { KeyDocument } from './key-document.ts'
 import { parseRegistryDocument } from './registry-document.ts'
 
 const MAX_BYTES = 16_777_216
 
 /** How a key file is read. */
-export interface KeyFileRules {
+export interface KeyFileRules extends KeyImportRules {
   readonly agents: (agentId: string) => boolean
-  readonly allowTestKeys: boolean
 }
 
 /**

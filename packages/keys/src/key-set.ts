@@ -15,7 +15,8 @@ const MAX_SAME_KEY_ID = 4
 
 interface AgentKeys {
   readonly all: readonly AgentKey[]
-  readonly byKeyId: ReadonlyMap<string, readonly AgentKey[]>
+  /** `undefined` for the most common agent, which has one key: an index of it would take more room than the key. */
+  readonly byKeyId: ReadonlyMap<string, readonly AgentKey[]> | undefined
 }
 
 /**
@@ -27,7 +28,7 @@ export function createKeySet(given: readonly AgentKey[]): KeySet {
   const byKeyId = indexKeyIds(keys)
   const byAgent = new Map<string, AgentKeys>()
   for (const [agentId, own] of groupBy(keys, (key) => key.agent.id)) {
-    byAgent.set(agentId, { all: Object.freeze(own), byKeyId: indexKeyIds(own) })
+    byAgent.set(agentId, { all: Object.freeze(own), byKeyId: own.length === 1 ? undefined : indexKeyIds(own) })
   }
   return {
     keys,
@@ -35,7 +36,9 @@ export function createKeySet(given: readonly AgentKey[]): KeySet {
       if (agentId === undefined) return keyId === undefined ? NO_KEYS : (byKeyId.get(keyId) ?? NO_KEYS)
       const own = byAgent.get(agentId)
       if (own === undefined) return NO_KEYS
-      return keyId === undefined ? own.all : (own.byKeyId.get(keyId) ?? NO_KEYS)
+      if (keyId === undefined) return own.all
+      if (own.byKeyId !== undefined) return own.byKeyId.get(keyId) ?? NO_KEYS
+      return own.all[0]?.keyId === keyId || own.all[0]?.thumbprint === keyId ? own.all : NO_KEYS
     },
   }
 }
@@ -43,6 +46,7 @@ export function createKeySet(given: readonly AgentKey[]): KeySet {
 /** A key that was revoked under one name does not come back under another. */
 function withRevocations(keys: readonly AgentKey[]): AgentKey[] {
   const revoked = new Set(keys.filter((key) => key.state === 'revoked').map((key) => key.thumbprint))
+  if (revoked.size === 0) return [...keys]
   return keys.map((key) =>
     key.state === 'active' && revoked.has(key.thumbprint) ? Object.freeze({ ...key, state: 'revoked' as const }) : key,
   )
@@ -57,18 +61,22 @@ function byUsefulness(one: AgentKey, other: AgentKey): number {
 function indexKeyIds(keys: readonly AgentKey[]): ReadonlyMap<string, readonly AgentKey[]> {
   const index: Map<string, readonly AgentKey[]> = groupBy(keys, (key) => key.thumbprint)
   for (const [keyId, named] of groupBy(keys, (key) => key.keyId)) {
-    const first = index.get(keyId) ?? []
-    index.set(keyId, [...first, ...named.filter((key) => !first.includes(key))])
+    const first = index.get(keyId)
+    index.set(keyId, first === undefined ? named : [...first, ...named.filter((key) => !first.includes(key))])
   }
-  for (const [keyId, matching] of index) index.set(keyId, Object.freeze(matching.slice(0, MAX_SAME_KEY_ID)))
+  for (const [keyId, matching] of index) {
+    const few = matching.length > MAX_SAME_KEY_ID ? matching.slice(0, MAX_SAME_KEY_ID) : matching
+    index.set(keyId, Object.freeze(few))
+  }
   return index
 }
 
 function groupBy(keys: readonly AgentKey[], nameOf: (key: AgentKey) => string): Map<string, AgentKey[]> {
   const groups = new Map<string, AgentKey[]>()
   for (const key of keys) {
-    const group = groups.get(nameOf(key))
-    if (group === undefined) groups.set(nameOf(key), [key])
+    const name = nameOf(key)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [key])
     else group.push(key)
   }
   return groups

@@ -1,14 +1,13 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
 import { OutboundError } from '@countermark/outbound'
 import { parseAgentRecord } from './agent-entry.ts'
-import type { RefusedEntry } from './key-description.ts'
+import type { KeyImportRules, RefusedEntry } from './key-description.ts'
 import { type KeyDocument, toKeyDocument, withoutSharedKeys } from './key-document.ts'
 import { parseKeyEntry } from './key-entry.ts'
 import { isJsonObject, type JsonObject, ownMember } from './own-member.ts'
 
 /** How a registry document is read. */
-export interface RegistryDocumentRules {
-  readonly allowTestKeys: boolean
+export interface RegistryDocumentRules extends KeyImportRules {
   /** Whether the source may speak for an agent. */
   readonly agents: (agentId: string) => boolean
   readonly maxKeys: number

@@ -1,4 +1,4 @@
-import type { KeySource } from '@countermark/core'
+import { type KeySource, rememberKeys } from '@countermark/core'
 import { isOutboundError, OutboundError } from '@countermark/outbound'
 import { isAskable } from './is-askable.ts'
 import type { KeyDocument } from './key-document.ts'
@@ -6,7 +6,13 @@ import { createKeyOwners, type KeyOwners } from './key-owners.ts'
 import { NO_KEYS } from './key-set.ts'
 import { parseRegistryDocument } from './registry-document.ts'
 import { createRemoteKeys, type DocumentKind, type DocumentRequest } from './remote-keys.ts'
-import { MAX_DOCUMENT_KEYS, type RemoteKeysOptions, type RemoteKeysRules, readRemoteOptions } from './remote-options.ts'
+import {
+  MAX_DOCUMENT_KEYS,
+  MAX_REMEMBERED_KEYS,
+  type RemoteKeysOptions,
+  type RemoteKeysRules,
+  readRemoteOptions,
+} from './remote-options.ts'
 
 /** Options of {@link registry}. */
 export interface RegistryOptions extends RemoteKeysOptions {
@@ -44,11 +50,17 @@ export function registry(url: string, options: RegistryOptions = {}): KeySource 
 function createDocumentKind(rules: RemoteKeysRules, agents: (agentId: string) => boolean): DocumentKind {
   const owners = createKeyOwners(MAX_DOCUMENT_KEYS * 1_000)
   const { allowTestKeys } = rules
+  const importKey = rememberKeys(MAX_REMEMBERED_KEYS)
   return {
     urlOf: (entry) => toUrl(rules.url, entry),
     isAbsence: isJson404,
     parse: (value, request) => {
-      const parsed = parseRegistryDocument(value, { allowTestKeys, agents, maxKeys: MAX_DOCUMENT_KEYS })
+      const parsed = parseRegistryDocument(value, {
+        allowTestKeys,
+        importKey,
+        agents,
+        maxKeys: MAX_DOCUMENT_KEYS,
+      })
       return claimKeys(owners, onlyAskedFor(parsed, request.key), request)
     },
   }

@@ -40,6 +40,9 @@ export interface RemoteKeysRules {
 /** Keys that one fetched document may hold. */
 export const MAX_DOCUMENT_KEYS = 50
 
+/** Keys whose import one source remembers: a document that is fetched again brings the same ones. */
+export const MAX_REMEMBERED_KEYS = 20_000
+
 /** What a kind of source has of its own. */
 export interface RemoteKind {
   readonly name: 'jwks' | 'registry'
