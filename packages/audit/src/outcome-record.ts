@@ -8,7 +8,12 @@ import type { UnsealedRecord } from './seal-record.ts'
 export function outcomeRecord(
   { requestId }: Decision,
   { aborted, durationMs, status }: Outcome,
-  { id, of, atMs, route }: { readonly id: string; readonly of: string; readonly atMs: number; readonly route: string | undefined },
+  {
+    id,
+    of,
+    atMs,
+    route,
+  }: { readonly id: string; readonly of: string; readonly atMs: number; readonly route: string | undefined },
 ): UnsealedRecord {
   const record: OutcomeRecord = {
     aborted,

@@ -49,7 +49,7 @@ interface Waiter {
 }
 
 const PROBE_MS = 100
-const BATCH = Number(process.env['AB'] ?? 256)
+const BATCH = 256
 
 /** Makes the writer of one trail, and with it one chain. */
 export function createTrailWriter(options: TrailWriterOptions): TrailWriter {

@@ -1,3 +1,4 @@
+import { inheritNothing } from './bare-object.ts'
 import type { AgentView, Facts } from './facts.ts'
 import { hasForeign } from './facts-record.ts'
 import { Misconfigured } from './misconfigured.ts'
@@ -11,60 +12,40 @@ export type ViewMember = (agent: AgentView) => unknown
 /** More members of views, by name. */
 export type ViewMembers = readonly (readonly [name: string, make: ViewMember])[]
 
-/** A view over the facts that makes nothing before it is asked; nothing in it can be set. */
-class View implements AgentView {
-  readonly #facts: Readonly<Partial<Facts>>
-  readonly #state: { readonly requestId: string }
+/** A class, not a literal that is spread into: every view has one shape, and inherits nothing that can be polluted. */
+class View {
+  readonly id: string
+  readonly level: Facts['agent']['level']
+  readonly scheme: Facts['agent']['scheme']
+  readonly record: Facts['agent']['record']
+  readonly agent: Facts['agent']
+  readonly requestId: string
+  readonly keyId: string | undefined
+  readonly thumbprint: string | undefined
+  readonly proof: Facts['proof'] | undefined
+  readonly freshness: Facts['freshness'] | undefined
+  readonly delegation: Facts['delegation'] | undefined
+  readonly capability: Facts['capability'] | undefined
+  readonly covered: AgentView['covered']
 
-  constructor(facts: Readonly<Partial<Facts>>, state: { readonly requestId: string }) {
-    this.#facts = facts
-    this.#state = state
-  }
-
-  get id(): string {
-    return (this.#facts.agent as Facts['agent']).id
-  }
-  get level(): Facts['agent']['level'] {
-    return (this.#facts.agent as Facts['agent']).level
-  }
-  get scheme(): Facts['agent']['scheme'] {
-    return (this.#facts.agent as Facts['agent']).scheme
-  }
-  get record(): Facts['agent']['record'] {
-    return (this.#facts.agent as Facts['agent']).record
-  }
-  get agent(): Facts['agent'] | undefined {
-    return this.#facts.agent
-  }
-  get requestId(): string {
-    return this.#state.requestId
-  }
-  get keyId(): string | undefined {
-    return this.#facts.proof?.keyId
-  }
-  get thumbprint(): string | undefined {
-    return this.#facts.proof?.thumbprint
-  }
-  get proof(): Facts['proof'] | undefined {
-    return this.#facts.proof
-  }
-  get freshness(): Facts['freshness'] | undefined {
-    return this.#facts.freshness
-  }
-  get delegation(): Facts['delegation'] | undefined {
-    return this.#facts.delegation
-  }
-  get capability(): Facts['capability'] | undefined {
-    return this.#facts.capability
-  }
-  get covered(): AgentView['covered'] {
-    return this.#facts.proof?.covers ?? COVERS_NOTHING
+  constructor(agent: Facts['agent'], facts: Readonly<Partial<Facts>>, requestId: string) {
+    const { proof } = facts
+    this.id = agent.id
+    this.level = agent.level
+    this.scheme = agent.scheme
+    this.record = agent.record
+    this.agent = agent
+    this.requestId = requestId
+    this.keyId = proof?.keyId
+    this.thumbprint = proof?.thumbprint
+    this.proof = proof
+    this.freshness = facts.freshness
+    this.delegation = facts.delegation
+    this.capability = facts.capability
+    this.covered = proof?.covers ?? COVERS_NOTHING
   }
 }
-Object.setPrototypeOf(View.prototype, Object.freeze(Object.create(null)))
-for (const name of Object.getOwnPropertyNames(View.prototype)) {
-  if (name !== 'constructor') Object.defineProperty(View.prototype, name, { enumerable: true })
-}
+inheritNothing(View)
 
 /** The flat, frozen view of the facts for handlers; `undefined` while nobody is known. */
 export function createAgentView(
@@ -73,13 +54,16 @@ export function createAgentView(
   members: ViewMembers,
 ): AgentView | undefined {
   if (facts.agent === undefined) return undefined
-  const view = new View(facts, state)
-  if (members.length === 0 && !hasForeign.has(facts)) return view
-  for (const [name, value] of Object.entries(facts)) {
-    if (!OWN_MEMBERS.has(name)) Object.defineProperty(view, name, { value, enumerable: true })
+  const view = new View(facts.agent, facts, state.requestId)
+  // Other packages add to Facts and to AgentView alike; which of them are loaded is not known here.
+  const whole = view as View & AgentView
+  if (hasForeign.has(facts)) {
+    for (const [name, value] of Object.entries(facts)) {
+      if (!OWN_MEMBERS.has(name)) Object.defineProperty(view, name, { value, enumerable: true })
+    }
   }
-  for (const [name, make] of members) Object.defineProperty(view, name, { value: make(view), enumerable: true })
-  return Object.freeze(view)
+  for (const [name, make] of members) Object.defineProperty(view, name, { value: make(whole), enumerable: true })
+  return Object.freeze(whole)
 }
 
 /** What every view has. */

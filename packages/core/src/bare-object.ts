@@ -4,3 +4,9 @@ const NOTHING: object = Object.freeze(Object.create(null))
 export function bareCopy<Members extends object>(members: Members): Members {
   return Object.assign(Object.create(NOTHING), members)
 }
+
+/** Makes the instances of a class inherit nothing but its own methods. */
+export function inheritNothing(made: { readonly prototype: object }): void {
+  Object.setPrototypeOf(made.prototype, NOTHING)
+  Reflect.deleteProperty(made.prototype, 'constructor')
+}

@@ -1,3 +1,4 @@
+import { inheritNothing } from './bare-object.ts'
 import type { Facts } from './facts.ts'
 
 /** The facts of one run: those of this repository have a place of their own, so that every run looks alike to the engine. */
@@ -20,7 +21,7 @@ export class FactsRecord {
   }
 }
 // What somebody put on Object.prototype is no fact.
-Object.setPrototypeOf(FactsRecord.prototype, Object.freeze(Object.create(null)))
+inheritNothing(FactsRecord)
 
 /** Runs with facts of other packages, rare enough for a set. */
 export const hasForeign: WeakSet<object> = new WeakSet<object>()

@@ -49,7 +49,7 @@ export interface ProofFact {
   /** Whether the signature covers a component, such as `content-type` or `@query`. */
   readonly covers: (component: string) => boolean
   /** Proofs of other signatures on the same request that hold too: each could be presented alone, so each is used up. */
-  readonly further?: readonly ProofFact[]
+  readonly further?: readonly ProofFact[] | undefined
 }
 
 /** Whether the proof was claimed, once, by a replay store. */

@@ -93,7 +93,10 @@ function writeProblem(refusal: Refusal, context: ProblemContext, options: ReplyO
     !options.development && options.errorDetail !== 'full' && Object.keys(refusal.members).length === NO_MEMBERS
   if (!isPlain) return JSON.stringify(problem(refusal, context, options))
   let known = documents.get(options)
-  if (known === undefined) documents.set(options, (known = new Map()))
+  if (known === undefined) {
+    known = new Map()
+    documents.set(options, known)
+  }
   const key = `${refusal.code} ${context.status} ${context.signals} ${refusal.credential}`
   let parts = known.get(key)
   if (parts === undefined) {

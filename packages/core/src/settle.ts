@@ -12,7 +12,7 @@ import { writeReply } from './write-reply.ts'
 /** Decides, records, tells and answers, in this order. Without a refusal the request passes. */
 export function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
   const { context, facts } = run
-  if (context.listens) Object.freeze(facts)
+  Object.freeze(facts)
   if (!context.listens) return toVerdict(run, refusal, undefined)
   const outcome = refusal === undefined ? 'allow' : context.route.mode === 'observe' ? 'observe' : 'deny'
   return record(run, createDecision({ run, outcome, check, refusal }))

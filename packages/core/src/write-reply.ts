@@ -24,7 +24,10 @@ export function writeReply(refusal: Refusal, run: Run): Reply {
   const key = keyOf(refusal, run)
   if (key === undefined) return writeAnew(refusal, run)
   let known = templates.get(run.context)
-  if (known === undefined) templates.set(run.context, (known = new Map()))
+  if (known === undefined) {
+    known = new Map()
+    templates.set(run.context, known)
+  }
   let template = known.get(key)
   if (template === undefined) {
     template = createTemplate(refusal, run)

@@ -14,7 +14,7 @@ export function claimText(proof: Pick<ProofFact, 'scheme' | 'thumbprint' | 'nonc
   const { scheme, thumbprint, nonce } = proof
   // The kind keeps a nonce that looks like a hash apart from that hash.
   const last = nonce === undefined ? prefixed('base', proof.baseHash) : prefixed('nonce', nonce)
-  return hash('sha256', `${scheme.length}:${scheme}${thumbprint.length}:${thumbprint}${last}`, 'latin1')
+  return hash('sha256', `${scheme.length}:${scheme}${thumbprint.length}:${thumbprint}${last}`, 'binary')
 }
 
 function prefixed(kind: string, text: string): string {

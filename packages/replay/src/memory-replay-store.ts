@@ -12,8 +12,8 @@ import { readSurroundings } from '@countermark/core/node'
 import { createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'
-import { createFingerprint } from './keyed-fingerprint.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
+import { createFingerprint } from './keyed-fingerprint.ts'
 import { STORE_METRIC_ROWS } from './metric-rows.ts'
 import { createNonce } from './own-nonce.ts'
 import { createRandomDraw } from './random-draw.ts'
@@ -63,7 +63,10 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
       eras.noticeClock(environment.report)
       const nowMs = environment.clock.wallMs()
       const nowSecond = Math.floor(nowMs / 1000)
-      const words = claim.parts === undefined ? fingerprint('', '', 'id', Buffer.from(claim.id).toString('latin1')) : fingerprint(...claim.parts)
+      const words =
+        claim.parts === undefined
+          ? fingerprint('', '', 'id', Buffer.from(claim.id).toString('latin1'))
+          : fingerprint(...claim.parts)
       if (table.has(words, nowSecond)) return 'replayed'
       // After its end a claim may be forgotten already, so nothing can be said any more.
       if (!(nowMs <= claim.acceptUntil * 1000)) return 'unproven'

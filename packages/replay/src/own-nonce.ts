@@ -22,7 +22,7 @@ export function createNonce(secret: Uint8Array, nowMs: number, draw: RandomDraw 
   const nonce = Buffer.allocUnsafe(TOTAL_BYTES)
   nonce.writeUIntBE(Math.max(0, Math.floor(nowMs)), 0, TIME_BYTES)
   nonce.set(draw(SEALED_BYTES - TIME_BYTES), TIME_BYTES)
-  nonce.latin1Write(sealText(secret, nonce), SEALED_BYTES, 16)
+  nonce.write(sealText(secret, nonce), SEALED_BYTES, 'latin1')
   return nonce.toString('base64url')
 }
 
@@ -47,6 +47,7 @@ function sealText(secret: Uint8Array, bytes: Uint8Array): string {
   const input = Buffer.allocUnsafe(secret.length + LABEL.length + SEALED_BYTES)
   input.set(secret, 0)
   input.set(LABEL, secret.length)
-  for (let index = 0; index < SEALED_BYTES; index++) input[secret.length + LABEL.length + index] = bytes[index] as number
-  return hash('sha256', input, 'latin1')
+  for (let index = 0; index < SEALED_BYTES; index++)
+    input[secret.length + LABEL.length + index] = bytes[index] as number
+  return hash('sha256', input, 'binary')
 }

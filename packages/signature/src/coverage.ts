@@ -1,4 +1,11 @@
-import { type AgentRequest, fieldBit, isRefusal, Misconfigured, requireKnownOptions, requireWord } from '@countermark/core'
+import {
+  type AgentRequest,
+  fieldBit,
+  isRefusal,
+  Misconfigured,
+  requireKnownOptions,
+  requireWord,
+} from '@countermark/core'
 import { normaliseComponent, writeComponentList } from './component-identifier.ts'
 import { type ComponentList, compileComponentList } from './component-list.ts'
 

@@ -34,7 +34,10 @@ function acceptSignature(
 ): string {
   if (nonce === undefined || !WHOLE_NONCE.test(nonce)) return writeAccept(components, settings, nonce)
   let texts = textsBySettings.get(settings)
-  if (texts === undefined) textsBySettings.set(settings, (texts = new Map()))
+  if (texts === undefined) {
+    texts = new Map()
+    textsBySettings.set(settings, texts)
+  }
   const key = components.join(' ')
   let parts = texts.get(key)
   if (parts === undefined) {
