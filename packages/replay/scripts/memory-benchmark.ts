@@ -13,7 +13,13 @@ const ID_BYTES = 32
 
 let nowMs = Date.now()
 const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs }
-const environment: Environment = { clock, verifier: nodeVerifier, report: () => undefined, development: false }
+const environment: Environment = {
+  clock,
+  verifier: nodeVerifier,
+  report: () => undefined,
+  development: false,
+  service: () => 'api.example.com',
+}
 const thumbprints = Array.from({ length: KEYS }, (_, key) => createHash('sha256').update(`${key}`).digest('base64url'))
 const random = Buffer.alloc(STEP * ID_BYTES)
 const id = Buffer.alloc(ID_BYTES)

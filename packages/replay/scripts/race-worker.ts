@@ -19,6 +19,7 @@ const environment: Environment = {
   verifier: nodeVerifier,
   report: () => undefined,
   development: false,
+  service: () => 'api.example.com',
 }
 
 let claim: ((claim: ReplayClaim) => Promise<string>) | undefined

@@ -13,6 +13,7 @@ const environment: Environment = {
   verifier: nodeVerifier,
   report: () => undefined,
   development: false,
+  service: () => 'api.example.com',
 }
 
 const server = await startRedis()
