@@ -4,6 +4,7 @@ import { bareCopy } from './bare-object.ts'
 import type { GuardDescription } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { LEVELS, type Level } from './facts.ts'
+import { findVerifier } from './find-verifier.ts'
 import { Misconfigured } from './misconfigured.ts'
 import type { Decision, Observer, Recorder } from './observer.ts'
 import { type OpenRequests, type OpenSettings, readOpenRequests } from './open-requests.ts'
@@ -65,8 +66,8 @@ export interface GuardOptions {
   readonly view?: Readonly<Record<string, ViewMember>>
   /** @default the machine's clock */
   readonly clock?: Clock
-  /** @default node:crypto */
-  readonly verifier?: SignatureVerifier
+  /** `auto` takes tables where `@countermark/ed25519-tables` is installed. @default node:crypto */
+  readonly verifier?: SignatureVerifier | 'auto'
   /** Refusals say what was expected and what came, signature base included. Refused with NODE_ENV=production. @default false */
   readonly development?: boolean
 }
@@ -126,7 +127,7 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
     refusals: requireForeignRows(refusals),
     view: readViewMembers(view),
     clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
-    verifier: requireMethods('verifier', verifier, ['verify', 'verifyInThreadPool']),
+    verifier: readVerifier(verifier),
     development: readDevelopment(development),
   }
 }
@@ -169,6 +170,11 @@ function requireObserver(observer: Observer): void {
   requireMethods('each of observers', observer, present)
   if (present.length > 0) return
   throw new Misconfigured('ERR_OPTION_INVALID', `each of observers must have one of ${members.join(', ')}`)
+}
+
+function readVerifier(verifier: SignatureVerifier | 'auto'): SignatureVerifier {
+  if (verifier === 'auto') return findVerifier()
+  return requireMethods('verifier', verifier, ['verify', 'verifyInThreadPool'])
 }
 
 function readDevelopment(development: boolean): boolean {

@@ -10,6 +10,7 @@ export type MisconfiguredCode =
   | 'ERR_STORE_SINGLE_PROCESS'
   | 'ERR_KEY_MATERIAL'
   | 'ERR_INSECURE_HTTP_PARSER'
+  | 'ERR_VERIFIER_SELF_TEST'
 
 const MISCONFIGURED = Symbol.for('countermark.misconfigured')
 

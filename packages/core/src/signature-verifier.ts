@@ -2,9 +2,10 @@ import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'no
 import type { AgentKey } from './agent-key.ts'
 import { SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
 import { isSmallOrder } from './ed25519-points.ts'
+import type { Measured } from './observer.ts'
 
 /** Checks signatures over bytes. Registry and guards must share one: libraries disagree on edge cases (RFC 8032 section 8.8). */
-export interface SignatureVerifier {
+export interface SignatureVerifier extends Measured {
   readonly name: string
   readonly verify: (key: AgentKey, data: Uint8Array, signature: Uint8Array) => boolean
   /** The same on the thread pool. */

@@ -4,6 +4,7 @@ import {
   type Measurement,
   type MetricRow,
   nameLabels,
+  nodeVerifier,
   readMetrics,
 } from '../src/index.ts'
 import { aFactory, aGuard, aRequest, atOnce, nameAgent } from './guarding.ts'
@@ -57,6 +58,21 @@ describe('an observer of metrics', () => {
     aGuard([nameAgent()], { observers: [observer, reporting], recorder: { ...reporting, record: () => undefined } })
     for (const report of reports) report({ name: 'own_total', kind: 'counter', value: 1 })
     expect(counted).toEqual(['own_total', 'own_total'])
+  })
+
+  it('learns what the verifier measures, and hears what it reports', () => {
+    const { observer, counted } = watch()
+    const described: GuardMetrics[] = []
+    const reports: ((measurement: Measurement) => void)[] = []
+    const verifier = {
+      ...nodeVerifier,
+      metrics: [{ ...ROW, name: 'own_total' }],
+      reportTo: (report: (typeof reports)[number]) => void reports.push(report),
+    }
+    aGuard([nameAgent()], { observers: [observer, { described: (guard) => void described.push(guard) }], verifier })
+    for (const report of reports) report({ name: 'own_total', kind: 'counter', value: 1 })
+    expect(namesOf(described[0]?.rows)).toContain('own_total')
+    expect(counted).toEqual(['own_total'])
   })
 
   it('can tell the first end of a request from those that further guards tell', () => {

@@ -56,7 +56,7 @@ const BAD: Readonly<Record<string, readonly unknown[]>> = {
   onRefusal: [true, {}, 'log', null],
   refusals: [[], null, 'x', { outside_hours: {} }, { Outside: { title: 'x', status: 403, retry: 'no' } }],
   clock: [{}, null, Date, { wallMs: () => 0 }, { monotonicMs: () => 0 }, { wallMs: 0, monotonicMs: 0 }],
-  verifier: [{}, null, { verify: () => true }, { verify: true, verifyInThreadPool: true }],
+  verifier: [{}, null, 'sodium', 'Auto', { verify: () => true }, { verify: true, verifyInThreadPool: true }],
   development: ['false', 'true', 0, 1, null, 'yes'],
 }
 

@@ -1,0 +1,47 @@
+import { createRequire } from 'node:module'
+import { requireMethods } from './option-checks.ts'
+import { nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
+
+const TABLES = '@countermark/ed25519-tables'
+
+/** Where `verifier: 'auto'` looks: beside this package, then beside the program, where strict package managers put it. */
+export interface VerifierPlaces {
+  /** Files or file URLs. @default this file and the program */
+  readonly from?: readonly string[]
+}
+
+/**
+ * What `verifier: 'auto'` stands for: tables where their package is installed, otherwise node:crypto. An installed package
+ * that does not start is no reason not to serve: the operator gets a process warning.
+ */
+export function findVerifier({ from = placesOf(process.argv[1]) }: VerifierPlaces = {}): SignatureVerifier {
+  for (const place of from) {
+    try {
+      const loaded: { readonly tables: () => SignatureVerifier } = createRequire(place)(TABLES)
+      return requireMethods(TABLES, loaded, ['tables']).tables()
+    } catch (error) {
+      if (isAbsent(error)) continue
+      warn(error)
+      return nodeVerifier
+    }
+  }
+  return nodeVerifier
+}
+
+function placesOf(program: string | undefined): readonly string[] {
+  return [import.meta.url, ...(program === undefined ? [] : [program])]
+}
+
+/** Not what the package itself fails to find. */
+function isAbsent(error: unknown): boolean {
+  const { code, message } = Object(error)
+  return code === 'MODULE_NOT_FOUND' && String(message).split('\n')[0]?.includes(`'${TABLES}'`) === true
+}
+
+function warn(error: unknown): void {
+  const cause = error instanceof Error ? error.stack : String(error)
+  process.emitWarning(`${TABLES} is installed and does not start; node:crypto verifies: ${cause}`, {
+    type: 'CountermarkWarning',
+    code: 'verifier_fallback',
+  })
+}
