@@ -12,6 +12,8 @@ const EXPECTED = [
   /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^dist\/[\w.-]+\.[cm]?(?:js|ts)$/,
   /^src\/[\w./-]+\.ts$/,
+  // What a binary in the sources is made of.
+  /^native\/[\w-]+\.[ch]$/,
   // What operators load or read, beside the names it uses.
   /^(?:grafana|prometheus|runbooks)\/[\w./-]+\.(?:json|ya?ml|md)$/,
 ]

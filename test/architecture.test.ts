@@ -17,6 +17,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/capability': 1,
   '@countermark/metrics': 1,
   '@countermark/audit': 1,
+  '@countermark/ed25519-tables': 1,
   '@countermark/testing': 1,
   '@countermark/express': 2,
   '@countermark/koa': 2,

@@ -1,0 +1,1 @@
+export { type TableDifference, type TablesOptions, tables } from './tables.ts'
