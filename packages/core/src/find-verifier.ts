@@ -14,7 +14,9 @@ export interface VerifierPlaces {
  * What `verifier: 'auto'` stands for: tables where their package is installed, otherwise node:crypto. An installed package
  * that does not start is no reason not to serve: the operator gets a process warning.
  */
-export function findVerifier({ from = placesOf(process.argv[1]) }: VerifierPlaces = {}): SignatureVerifier {
+export function findVerifier({
+  from = placesOf(import.meta.url, process.argv[1]),
+}: VerifierPlaces = {}): SignatureVerifier {
   for (const place of from) {
     try {
       const loaded: { readonly tables: () => SignatureVerifier } = createRequire(place)(TABLES)
@@ -28,8 +30,9 @@ export function findVerifier({ from = placesOf(process.argv[1]) }: VerifierPlace
   return nodeVerifier
 }
 
-function placesOf(program: string | undefined): readonly string[] {
-  return [import.meta.url, ...(program === undefined ? [] : [program])]
+/** What was bundled into CommonJS does not know where it is. */
+function placesOf(...files: readonly (string | undefined)[]): readonly string[] {
+  return files.filter((file) => file !== undefined)
 }
 
 /** Not what the package itself fails to find. */

@@ -1,7 +1,7 @@
 const assert = require('node:assert/strict')
 const { generateKeyPairSync } = require('node:crypto')
 const { createAgentFetch } = require('@countermark/client')
-const { isRefusal, Refusal } = require('@countermark/core')
+const { createGuardSettings, isRefusal, Refusal } = require('@countermark/core')
 const { createGuard } = require('@countermark/koa')
 const { staticKeys } = require('@countermark/keys')
 const { memoryReplayStore, preventReplay } = require('@countermark/replay')
@@ -13,7 +13,7 @@ async function main() {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const keys = staticKeys([{ agentId: 'agt_consumer', key: publicKey.export({ format: 'jwk' }) }])
   let origin = ''
-  const guard = createGuard({ authorities: () => [origin] })
+  const guard = createGuard({ authorities: () => [origin], verifier: 'auto' })
   const app = new Koa()
   app.use(guard(verifySignature({ keys }), preventReplay({ store: memoryReplayStore() })))
   app.use((ctx) => {
@@ -31,6 +31,9 @@ async function main() {
   assert.equal(unsigned.status, 401)
   assert.equal((await unsigned.json()).code, 'credentials_missing')
   await server.close()
+
+  const { verifier } = createGuardSettings({ authorities: ['api.example.com'], verifier: 'auto' })
+  assert.equal(verifier.name, 'ed25519-tables')
 
   // A program may hold both formats at once, through two of its dependencies: what is thrown here is known there.
   const esm = await import('@countermark/core')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { createAgentFetch } from '@countermark/client'
+import { tables } from '@countermark/ed25519-tables'
 import { staticKeys } from '@countermark/keys'
 import { createGuard } from '@countermark/koa'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
@@ -14,7 +15,7 @@ const keys = staticKeys([
   { agentId: 'agt_consumer', key: publicKey.export({ format: 'jwk' }) },
   { agentId: 'agt_tester', key: tester.publicPem },
 ])
-const guard = createGuard({ authorities: () => [origin] })
+const guard = createGuard({ authorities: () => [origin], verifier: tables({ after: 1 }) })
 const app = new Koa()
 app.use(guard(verifySignature({ keys }), preventReplay({ store: memoryReplayStore() })))
 app.use(async (ctx) => {
