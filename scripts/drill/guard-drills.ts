@@ -3,13 +3,17 @@ import { createGuard } from '@countermark/express'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { createVerificationQueue, verifySignature } from '@countermark/signature'
 import express from 'express'
+import { createTableEngine } from '../../packages/ed25519-tables/src/table-engine.ts'
+import { createTablesVerifier } from '../../packages/ed25519-tables/src/tables.ts'
 import { atOnce, type Drill, type DrillSet, FIVE_MINUTES, PASSES } from './drill.ts'
 import { ORIGIN, startService } from './guarded-service.ts'
 import type { Stage } from './stage.ts'
 
-/** What happens in a guard: a flood, a mistake in its configuration, a capability that was never used. */
+/** What happens in a guard: a flood, a mistake in its configuration, a capability that was never used, a wrong verifier. */
 export async function createGuardDrills(stage: Stage): Promise<DrillSet> {
-  const drills = await Promise.all([drillFlood(stage), drillBodyParser(stage), drillCapability(stage)])
+  const drills = await Promise.all(
+    [drillFlood, drillBodyParser, drillCapability, drillTables].map((make) => make(stage)),
+  )
   return { drills, close: () => Promise.all(drills.map(({ service }) => service.close())) }
 }
 
@@ -71,5 +75,32 @@ async function drillCapability(stage: Stage): Promise<Drill> {
     traffic: () => service.call(agent),
     bring: () => service.call(agent, { method: 'POST', url: `${ORIGIN}/refunds` }),
     ending: { lingers: 'fires for 10 min' },
+  }
+}
+
+/** The tables are real but for one word: they refuse what they should accept. */
+async function drillTables(stage: Stage): Promise<Drill> {
+  const agent = await stage.agent('agt_regular')
+  const engine = { ...createTableEngine(), verify: () => false }
+  const verifier = createTablesVerifier({ after: 1, shadowEvery: 1, onDifference: () => undefined }, engine)
+  const service = await startService('wrong-tables', (options) =>
+    express()
+      .use(
+        createGuard({ ...options, verifier })(
+          verifySignature({ keys: stage.keys() }),
+          preventReplay({ store: remember() }),
+        ),
+      )
+      .get('/orders', (_req, res) => void res.send('orders')),
+  )
+  return {
+    alert: 'CountermarkVerifierDiffers',
+    how: 'a table that refuses a good signature; two requests of one agent',
+    service,
+    bring: async () => {
+      await service.call(agent)
+      await service.call(agent)
+    },
+    ending: { lingers: 'until the process ends' },
   }
 }

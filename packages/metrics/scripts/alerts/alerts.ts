@@ -97,6 +97,13 @@ export const ALERTS: readonly Alert[] = [
     description: 'More signatures come than can be verified: a flood, or too few processes.',
   },
   {
+    name: 'CountermarkVerifierDiffers',
+    expr: `max by (job) (${m('ed25519_tables_given_up')}) == 1`,
+    severity: 'page',
+    summary: 'A verifier of {{ $labels.job }} was wrong about a signature',
+    description: 'A table of an Ed25519 key said something else than node:crypto, which decides alone since then.',
+  },
+  {
     name: 'CountermarkConfigurationError',
     // The first one begins its series, which is no increase.
     expr: `sum by (job, route) (increase(${CONFIG_ERRORS}[5m]) > 0 or ${CONFIG_ERRORS} unless ${CONFIG_ERRORS} offset 5m) > 0`,
