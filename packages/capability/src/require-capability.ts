@@ -187,7 +187,7 @@ function fillScopes(scopes: readonly ScopeTemplate[], request: AgentRequest): re
   })
 }
 
-const NAMED = /[:*]"?([\p{ID_Start}$_][\p{ID_Continue}$]*)"?|\(\?<([^>]+)>/gu
+const NAMED = /[:*]"?([\p{ID_Start}$_][\p{ID_Continue}$]*)|\(\?<([^>(]+)>/gu
 
 /** Whether a route's template has a parameter of this name: `/zones/:id` has no `zone`. */
 function declaresParameter(template: string | undefined, name: string): boolean {

@@ -11,34 +11,44 @@ export interface Origin {
 export type FindOrigin = (host: string) => Origin | undefined
 
 const DEFAULT_PORT: Readonly<Record<Origin['scheme'], string>> = { http: '80', https: '443' }
-const CONFIGURED = /^(?:(https?):\/\/)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$/
+const CONFIGURED = /^(?:(https?):\/\/)?((?:\*\.(?=[a-z0-9_-]+\.))?[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?$/
+
+/** Who this server is: hosts and origins, or a function that is given the Host value and says who it is for that. */
+export type Authorities = readonly string[] | ((host: string) => readonly string[])
+
+/** Answers of one function that are kept compiled. */
+const MAX_COMPILED = 256
 
 /**
- * Prepares the lookup for `authorities`. A function is asked for each request and compiled anew when it answers otherwise.
+ * Prepares the lookup for `authorities`. A function is asked for each request; what it answers is compiled once.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
  */
-export function originFinder(authorities: readonly string[] | (() => readonly string[])): FindOrigin {
+export function originFinder(authorities: Authorities): FindOrigin {
   if (typeof authorities !== 'function') return compileAuthorities(authorities)
-  let known: string | undefined
-  let find: FindOrigin = () => undefined
+  const compiled = new Map<string, FindOrigin>()
   return (host) => {
-    const names = authorities()
-    const now = String(names)
-    if (now !== known) {
+    const names = authorities(host)
+    // One that asks for the host says so: not ours.
+    if (authorities.length > 0 && Array.isArray(names) && names.length === 0) return undefined
+    const answer = String(names)
+    let find = compiled.get(answer)
+    if (find === undefined) {
+      if (compiled.size >= MAX_COMPILED) compiled.clear()
       find = compileAuthorities(names)
-      known = now
+      compiled.set(answer, find)
     }
     return find(host)
   }
 }
 
 /** The name of this service, for what several services share: the first of its authorities. */
-export function serviceNamer(authorities: readonly string[] | (() => readonly string[])): () => string {
-  return () => ((typeof authorities === 'function' ? authorities() : authorities)[0] ?? '').toLowerCase()
+export function serviceNamer(authorities: Authorities): () => string {
+  return () => ((typeof authorities === 'function' ? authorities('') : authorities)[0] ?? '').toLowerCase()
 }
 
 /**
- * Compiles hosts (`api.example.com`: https) and origins (`http://127.0.0.1:3000`) into a lookup from a Host value.
+ * Compiles hosts (`api.example.com`: https) and origins (`http://127.0.0.1:3000`) into a lookup from a Host value. `*.` at
+ * the beginning stands for exactly one label: a host for each tenant.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
  */
 export function compileAuthorities(authorities: readonly string[]): FindOrigin {
@@ -53,7 +63,17 @@ export function compileAuthorities(authorities: readonly string[]): FindOrigin {
     const { origin, spellings } = parseOrigin(text)
     for (const spelling of spellings) addSpelling(origins, spelling, origin)
   }
-  return (host) => origins.get(host) ?? origins.get(host.toLowerCase())
+  const findExact: FindOrigin = (host) => origins.get(host) ?? origins.get(host.toLowerCase())
+  if (![...origins.keys()].some((spelling) => spelling.startsWith('*.'))) return findExact
+  return (host) => (host.startsWith('*') ? undefined : (findExact(host) ?? findTenant(host.toLowerCase(), origins)))
+}
+
+const TENANT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?=\.)/
+
+function findTenant(host: string, origins: ReadonlyMap<string, Origin>): Origin | undefined {
+  const label = TENANT.exec(host)?.[0]
+  const origin = label === undefined ? undefined : origins.get(`*${host.slice(label.length)}`)
+  return origin && { scheme: origin.scheme, authority: origin.authority.replace('*', label ?? '') }
 }
 
 function addSpelling(origins: Map<string, Origin>, spelling: string, origin: Origin): void {
@@ -68,7 +88,9 @@ function parseOrigin(text: string): { readonly origin: Origin; readonly spelling
   const match = typeof text === 'string' ? CONFIGURED.exec(text.toLowerCase()) : null
   if (match === null) throw invalid('each of authorities must be a host or an origin, such as http://127.0.0.1:3000')
   const scheme = match[1] === 'http' ? 'http' : 'https'
-  const host = requireCanonical(match[2] as string)
+  const [, , named = ''] = match
+  const wildcard = named.startsWith('*.') ? '*.' : ''
+  const host = wildcard + requireCanonical(named.slice(wildcard.length))
   const port = match[3] ?? DEFAULT_PORT[scheme]
   if (!(Number(port) <= 65_535)) throw invalid('each port of authorities must be at most 65535')
   if (port !== DEFAULT_PORT[scheme]) {

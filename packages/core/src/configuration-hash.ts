@@ -27,15 +27,19 @@ function statedRoute({ optional, mode, minimumLevel }: RouteSettings): JsonValue
 }
 
 function statedOptions(settings: GuardSettings): JsonValue {
-  const { authorities, trustedProxies, maxBodyBytes, maxHeldBytes, maxHeaderFields } = settings
-  const { statusMode, errorDetail, minimumLevel, openPaths, corsPreflight, development, refusals } = settings
+  const { authorities, trustedProxies, strippedPrefix, maxBodyBytes, maxHeldBytes, maxHeaderFields } = settings
+  const { statusMode, errorDetail, minimumLevel, sourceLimit, corsPreflight, development, refusals } = settings
+  const { openPaths, openPrefixes, openMethods } = settings
   return {
     authorities: authorities === undefined ? null : [...authorities],
     trustedProxies: [...trustedProxies],
-    ...{ maxBodyBytes, maxHeldBytes, maxHeaderFields },
+    ...{ strippedPrefix, maxBodyBytes, maxHeldBytes, maxHeaderFields },
     ...{ statusMode, errorDetail, corsPreflight, development },
     minimumLevel: { safe: minimumLevel.safe, unsafe: minimumLevel.unsafe },
+    sourceLimit: sourceLimit === undefined ? null : { ...sourceLimit },
     openPaths: [...openPaths].sort(),
+    openPrefixes: [...openPrefixes].sort(),
+    openMethods: [...openMethods].sort(),
     refusals: Object.keys(refusals).sort(),
   }
 }

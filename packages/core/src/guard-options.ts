@@ -1,8 +1,9 @@
 import { readViewMembers, type ViewMember, type ViewMembers } from './agent-view.ts'
-import { type FindOrigin, originFinder, serviceNamer } from './authority.ts'
+import { type Authorities, type FindOrigin, originFinder, serviceNamer } from './authority.ts'
 import { bareCopy } from './bare-object.ts'
 import type { GuardDescription } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { hasDotSegment } from './dot-segments.ts'
 import { LEVELS, type Level } from './facts.ts'
 import { findVerifier } from './find-verifier.ts'
 import { Misconfigured } from './misconfigured.ts'
@@ -21,6 +22,7 @@ import { requireForeignRows } from './refusal-rows.ts'
 import type { ErrorDetail, ReplyOptions, StatusMode } from './reply.ts'
 import { MODES } from './route-options.ts'
 import { nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
+import { readSourceLimit, type SourceLimit, type SourceLimitSettings } from './source-limit.ts'
 
 /** The weakest credential accepted, by the kind of method. */
 export interface MinimumLevels {
@@ -32,10 +34,24 @@ export interface MinimumLevels {
 
 /** How a backend is guarded. */
 export interface GuardOptions {
-  /** Who this server is: hosts (https) or origins; a function where the port is known only after `listen`. Required. */
-  readonly authorities: readonly string[] | (() => readonly string[])
+  /**
+   * Who this server is: hosts (https) or origins, `*.example.com` for a host of each tenant. A function is given the Host
+   * value, for tenants that come and go, or where the port is known only after `listen`. Required.
+   */
+  readonly authorities: Authorities
+  /**
+   * A prefix that a gateway in front takes off the path, such as `/shop`: agents sign the path with it. `open` goes by the
+   * path without. @default '' none
+   */
+  readonly strippedPrefix?: string
   /** Networks (CIDR) whose X-Forwarded-For is believed. @default [] nobody's */
   readonly trustedProxies?: readonly string[]
+  /**
+   * How many requests that prove nothing one network (/24 of IPv4, /64 of IPv6) may send before it gets 429; what is
+   * verified never counts. Behind a proxy set `trustedProxies`, or all callers are one network.
+   * @default 500 a second, 1000 at once
+   */
+  readonly sourceLimit?: SourceLimit | 'off'
   /** Largest body that is held back for its digest. Bytes. @default 1_048_576 */
   readonly maxBodyBytes?: number
   /** Most that all bodies held back at a time may take; the one held longest makes room. Bytes. @default 64 × maxBodyBytes */
@@ -79,6 +95,8 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
   /** As configured; `undefined` where they are found out later. */
   readonly authorities: readonly string[] | undefined
   readonly trustedProxies: readonly string[]
+  readonly strippedPrefix: string
+  readonly sourceLimit: SourceLimitSettings | undefined
   readonly maxBodyBytes: number
   readonly maxHeldBytes: number
   readonly maxHeaderFields: number
@@ -97,7 +115,7 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
 export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = [
   ...(['authorities', 'trustedProxies', 'maxBodyBytes', 'maxHeldBytes', 'maxHeaderFields', 'statusMode'] as const),
   ...(['errorDetail', 'mode', 'minimumLevel', 'open', 'observers', 'recorder', 'onRefusal', 'onCompose'] as const),
-  ...(['refusals', 'view', 'clock', 'verifier', 'development'] as const),
+  ...(['refusals', 'view', 'clock', 'verifier', 'development', 'strippedPrefix', 'sourceLimit'] as const),
 ]
 
 /**
@@ -116,6 +134,8 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
     service: serviceNamer(authorities),
     authorities: Array.isArray(authorities) ? [...authorities] : undefined,
     trustedProxies: requireStrings('trustedProxies', trustedProxies),
+    strippedPrefix: requirePathPrefix(own.strippedPrefix ?? ''),
+    sourceLimit: readSourceLimit(own.sourceLimit),
     ...readBodyLimits(own),
     maxHeaderFields: requireNumber('maxHeaderFields', maxHeaderFields, { min: 1, max: 1000 }),
     statusMode: requireWord('statusMode', statusMode, ['standard', 'wba', 'seed']),
@@ -130,6 +150,15 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
     verifier: readVerifier(verifier),
     development: readDevelopment(development),
   }
+}
+
+function requirePathPrefix(prefix: string): string {
+  if (
+    prefix === '' ||
+    (typeof prefix === 'string' && /^(?:\/[A-Za-z0-9._~-]+)+$/.test(prefix) && !hasDotSegment(prefix))
+  )
+    return prefix
+  throw new Misconfigured('ERR_OPTION_INVALID', 'strippedPrefix must be a path such as /shop, without / at its end')
 }
 
 const HELD_AT_ONCE = 64

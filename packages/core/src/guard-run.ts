@@ -4,6 +4,7 @@ import type { GuardSettings } from './guard-options.ts'
 import type { OrderedChecks } from './guard-order.ts'
 import type { CheckTiming } from './observer.ts'
 import type { RequestState } from './request-state.ts'
+import type { SourceLimiter } from './source-limit.ts'
 
 /** One composed guard. */
 export interface GuardContext extends OrderedChecks {
@@ -18,6 +19,8 @@ export interface GuardContext extends OrderedChecks {
   readonly configuration: string
   /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for nobody else. */
   readonly listens: boolean
+  /** `undefined` when it is off. */
+  readonly sources: SourceLimiter | undefined
 }
 
 /** One request on its way through one guard. Its facts stand only once the guard lets it pass. */

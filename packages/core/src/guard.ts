@@ -8,14 +8,16 @@ import { describeMetrics, introduceReports } from './guard-metrics.ts'
 import type { GuardSettings } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
 import type { GuardContext, Run } from './guard-run.ts'
+import { isOpenPath, type OpenCandidate } from './open-requests.ts'
 import { Refusal } from './refusal.ts'
 import { replyTo } from './reply.ts'
-import { checkRequestShape } from './request-shape.ts'
+import { checkHost, checkRequestShape } from './request-shape.ts'
 import { createRequestState } from './request-state.ts'
 import { createRequestStates, type RequestStates } from './request-states.ts'
 import { type RouteOptions, readRouteOptions } from './route-options.ts'
 import { refuse, runChecks } from './run-checks.ts'
 import { settle } from './settle.ts'
+import { createSourceLimiter } from './source-limit.ts'
 import { isThenable } from './thenable.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -31,11 +33,12 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
   const environment = createEnvironment(settings)
   const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
   introduceReports(settings, environment)
+  const sources = settings.sourceLimit && createSourceLimiter(settings.sourceLimit)
   return (options, checks) => {
     const route = readRouteOptions(options, settings)
     const order = orderChecks(checks)
     const configuration = hashConfiguration(settings, route, order.descriptions)
-    const context: GuardContext = { settings, environment, listens, route, configuration, ...order }
+    const context: GuardContext = { settings, environment, listens, sources, route, configuration, ...order }
     describeMetrics(context)
     settings.onCompose?.({ checks: order.descriptions })
     const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
@@ -67,26 +70,53 @@ function startRun(request: AgentRequest, context: GuardContext, states: RequestS
 }
 
 function runGuard(run: Run): Verdict | Promise<Verdict> {
-  const { state, context } = run
+  const { state } = run
+  const { settings } = run.context
   try {
-    if (!state.shapeChecked) checkRequestShape(state.request, context.settings.maxHeaderFields)
+    if (!state.shapeChecked) checkRequestShape(state.request, settings.maxHeaderFields)
+    // Before the host is judged: probes name the address of one server, or nothing.
+    if (isOpenPath(openCandidate(state.request, settings), settings)) return passOpen(run)
+    if (!state.shapeChecked) checkHost(state.request)
     state.shapeChecked = true
   } catch (error) {
     return refuse(run, 'request', error)
   }
-  if (!isOpen(state.request, context.settings)) return runChecks(run, 0)
-  state.anonymous = true
+  if (isPreflight(state.request, settings)) return passOpen(run)
+  if (!state.admitted) {
+    const waitSeconds = secondsToWait(run)
+    if (waitSeconds > 0) return refuse(run, 'sourceLimit', overLimit(waitSeconds))
+    state.admitted = true
+  }
+  return runChecks(run, 0)
+}
+
+function secondsToWait({ state, context }: Run): number {
+  const { sources, settings } = context
+  if (sources === undefined) return 0
+  return sources.secondsToWait(
+    () => state.request.remoteAddress,
+    () => settings.clock.monotonicMs(),
+  )
+}
+
+function overLimit(retryAfterSeconds: number): Refusal {
+  const message = 'too many requests of this network proved nothing'
+  return new Refusal('rate_limited', message, { retryAfterSeconds, diagnosis: { limit: 'sourceLimit' } })
+}
+
+function passOpen(run: Run): Verdict | Promise<Verdict> {
+  run.state.anonymous = true
   return settle(run, 'open', undefined)
 }
 
-/** What neither presents a credential nor could use one (Fetch standard, CORS-preflight), or is left open by name. */
-function isOpen(request: AgentRequest, settings: GuardSettings): boolean {
-  const { method, headers, hasBody } = request
-  if (hasBody) return false
-  if (method === 'OPTIONS') {
-    return settings.corsPreflight && headers.has('origin') && headers.has('access-control-request-method')
-  }
-  return (method === 'GET' || method === 'HEAD') && settings.openPaths.has(request.path)
+function openCandidate({ method, path, hasBody }: AgentRequest, { strippedPrefix }: GuardSettings): OpenCandidate {
+  return { method, path: path.slice(strippedPrefix.length), hasBody }
+}
+
+/** What neither presents a credential nor could use one (Fetch standard, CORS-preflight), where that is left open. */
+function isPreflight({ method, headers, hasBody }: AgentRequest, { corsPreflight }: GuardSettings): boolean {
+  const isAsked = method === 'OPTIONS' && corsPreflight && !hasBody
+  return isAsked && headers.has('origin') && headers.has('access-control-request-method')
 }
 
 /** Something failed that must not: a clock, an adapter, this package. Refused, unless the guard only observes. */

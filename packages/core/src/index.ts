@@ -1,9 +1,10 @@
+export { addressPrefix } from './address-prefix.ts'
 export { isAgentId, isKeyId } from './agent-id.ts'
 export type { AgentKey, AgentRecord, KeyQuery, KeySource, Scheme } from './agent-key.ts'
 export type { AgentRequest, RouteInfo } from './agent-request.ts'
 export type { ViewMember } from './agent-view.ts'
 export { DEFAULT_ALGORITHMS, isSignatureAlgorithm, SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
-export { type FindOrigin, type Origin, originFinder } from './authority.ts'
+export { type Authorities, type FindOrigin, type Origin, originFinder } from './authority.ts'
 export { decodeBase64, decodeBase64url } from './base64.ts'
 export { canonicalJson, type JsonValue } from './canonical-json.ts'
 export {
@@ -17,6 +18,7 @@ export {
 export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { withDeadline } from './deadline.ts'
+export { hasDotSegment } from './dot-segments.ts'
 export { isSmallOrder } from './ed25519-points.ts'
 export type { Environment } from './environment.ts'
 export {
@@ -78,6 +80,7 @@ export { mergeResourceMetadata, metadataUrl, type ResourceMetadata, requireMetad
 export type { RouteOptions } from './route-options.ts'
 export { isSafeMethod } from './safe-method.ts'
 export { hasSignatureLength, nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
+export type { SourceLimit } from './source-limit.ts'
 export { stateSettings } from './state-settings.ts'
 export { isThenable } from './thenable.ts'
 export { thumbprintOf } from './thumbprint.ts'

@@ -1,11 +1,19 @@
 import { bareCopy } from './bare-object.ts'
+import { hasDotSegment } from './dot-segments.ts'
 import { Misconfigured } from './misconfigured.ts'
 import { requireBoolean, requireKnownOptions, requireStrings } from './option-checks.ts'
 
 /** What passes without an agent, by name. Everything else is guarded. */
 export interface OpenRequests {
-  /** Exact request-targets, query not counted, that GET and HEAD may read, such as `/healthz`. */
+  /**
+   * Exact paths as the application receives them, query not counted, such as `/healthz`. They pass whatever Host names:
+   * load balancers and probes name the address of one server, or nothing. @default none
+   */
   readonly paths?: readonly string[]
+  /** Beginnings of paths that end in `/`, such as `/public/`; a path with a dot segment is below none of them. @default none */
+  readonly prefixes?: readonly string[]
+  /** The methods for which paths and prefixes are open; GET and HEAD only without content. @default ['GET', 'HEAD'] */
+  readonly methods?: readonly string[]
   /** Let CORS preflights (OPTIONS with Origin and Access-Control-Request-Method) reach the application. @default false */
   readonly corsPreflight?: boolean
 }
@@ -13,7 +21,17 @@ export interface OpenRequests {
 /** What passes without an agent, ready for every request. */
 export interface OpenSettings {
   readonly openPaths: ReadonlySet<string>
+  readonly openPrefixes: readonly string[]
+  readonly openMethods: ReadonlySet<string>
   readonly corsPreflight: boolean
+}
+
+/** What of a request decides whether it is open. */
+export interface OpenCandidate {
+  readonly method: string
+  /** As the application receives it. */
+  readonly path: string
+  readonly hasBody: boolean
 }
 
 /**
@@ -21,18 +39,44 @@ export interface OpenSettings {
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
  */
 export function readOpenRequests(open: OpenRequests): OpenSettings {
-  requireKnownOptions('open', open, ['paths', 'corsPreflight'])
-  const { paths = [], corsPreflight = false } = bareCopy(open)
+  requireKnownOptions('open', open, ['paths', 'prefixes', 'methods', 'corsPreflight'])
+  const { paths = [], prefixes = [], methods = ['GET', 'HEAD'], corsPreflight = false } = bareCopy(open)
   return {
     openPaths: new Set(requireStrings('open.paths', paths).map(requirePath)),
+    openPrefixes: requireStrings('open.prefixes', prefixes).map(requirePrefix),
+    openMethods: new Set(requireStrings('open.methods', methods).map(requireMethod)),
     corsPreflight: requireBoolean('open.corsPreflight', corsPreflight),
   }
 }
 
+/** Whether a request is left open by its path. */
+export function isOpenPath({ method, path, hasBody }: OpenCandidate, settings: OpenSettings): boolean {
+  if (!settings.openMethods.has(method) || (hasBody && (method === 'GET' || method === 'HEAD'))) return false
+  if (settings.openPaths.has(path)) return true
+  return settings.openPrefixes.some((prefix) => path.startsWith(prefix)) && !hasDotSegment(path) && !path.includes('//')
+}
+
+const PATH = /^\/(?!\/)[\x21\x22\x24-\x29\x2b-\x3e\x40-\x5b\x5d-\x7e]*$/
+
 function requirePath(path: string): string {
-  if (/^\/(?!\/)[\x21\x22\x24-\x29\x2b-\x3e\x40-\x5b\x5d-\x7e]*$/.test(path)) return path
-  throw new Misconfigured(
-    'ERR_OPTION_INVALID',
-    'each of open.paths must be one exact path such as /healthz, no pattern',
+  if (PATH.test(path)) return path
+  throw invalid('each of open.paths must be one exact path such as /healthz, no pattern')
+}
+
+function requirePrefix(prefix: string): string {
+  const isPrefix = prefix.length > 1 && prefix.endsWith('/') && PATH.test(prefix) && !hasDotSegment(prefix)
+  if (isPrefix) return prefix
+  throw invalid('each of open.prefixes must begin and end with / and name something, such as /public/')
+}
+
+/** RFC 9110 section 9.1: methods are case-sensitive. */
+function requireMethod(method: string): string {
+  if (/^[A-Z]{1,32}$/.test(method) && method !== 'OPTIONS') return method
+  throw invalid(
+    'each of open.methods must be a method in capitals such as GET; for OPTIONS there is open.corsPreflight',
   )
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', message)
 }

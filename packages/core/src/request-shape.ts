@@ -6,11 +6,11 @@ const ORIGIN_FORM = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/
 
 /**
  * Refuses what different parsers read differently, before anything is believed: too many fields, doubled or aliased
- * security fields, targets that are not in origin-form, hosts that are not ours.
- * @throws {@link Refusal} `headers_too_large`, `request_malformed`, `authority_mismatch`
+ * security fields, targets that are not in origin-form.
+ * @throws {@link Refusal} `headers_too_large`, `request_malformed`
  */
 export function checkRequestShape(request: AgentRequest, maxHeaderFields: number): void {
-  const { headers, target, method, authority } = request
+  const { headers, target, method } = request
   if (!(headers.count <= maxHeaderFields)) {
     throw new Refusal('headers_too_large', `at most ${maxHeaderFields} header fields are accepted`)
   }
@@ -18,6 +18,13 @@ export function checkRequestShape(request: AgentRequest, maxHeaderFields: number
   if (!ORIGIN_FORM.test(target) && !(target === '*' && method === 'OPTIONS')) {
     throw new Refusal('request_malformed', 'the request-target must be in origin-form, such as /orders?limit=10')
   }
+}
+
+/**
+ * Refuses hosts that are not ours.
+ * @throws {@link Refusal} `request_malformed`, `authority_mismatch`
+ */
+export function checkHost({ authority, headers }: AgentRequest): void {
   if (authority !== '') return
   // HTTP/2 names the host in `:authority` instead (RFC 9113 section 8.3.1).
   if (!headers.has('host'))

@@ -14,6 +14,8 @@ export interface RequestState {
   facts: Readonly<Partial<Facts>>
   view: AgentView | undefined
   shapeChecked: boolean
+  /** Whether its network had a request left. */
+  admitted: boolean
   /** Somebody was told how the request ended. */
   ended: boolean
   /** Some guard let this request through without an identity, by name. */
@@ -30,6 +32,7 @@ class State implements RequestState {
   facts: Readonly<Partial<Facts>> = NO_FACTS
   view: AgentView | undefined = undefined
   shapeChecked = false
+  admitted = false
   ended = false
   anonymous = false
   passed: readonly CheckDescription[] = NOBODY

@@ -12,10 +12,20 @@ import { writeReply } from './write-reply.ts'
 /** Decides, records, tells and answers, in this order. Without a refusal the request passes. */
 export function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
   const { context, facts } = run
+  if (refusal !== undefined) chargeSource(run, refusal)
   Object.freeze(facts)
   if (!context.listens) return toVerdict(run, refusal, undefined)
   const outcome = refusal === undefined ? 'allow' : context.route.mode === 'observe' ? 'observe' : 'deny'
   return record(run, createDecision({ run, outcome, check, refusal }))
+}
+
+/** Counts what proved nothing against its network. A copy of a proven request costs as much and proves nothing new. */
+function chargeSource({ context, state, facts }: Run, refusal: Refusal): void {
+  if (context.sources === undefined || refusal.code === 'rate_limited') return
+  if (facts.agent !== undefined && refusal.code !== 'replay_detected') return
+  // What a dependency or the operator got wrong is not the caller's doing.
+  if (statusOf(refusal.code, context.settings) >= 500) return
+  context.sources.charge(state.request.remoteAddress, context.settings.clock.monotonicMs())
 }
 
 /** Recorded first: observers are told once, and what they are told is what happens. */

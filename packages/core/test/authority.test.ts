@@ -1,4 +1,4 @@
-import { createGuardSettings, isMisconfigured } from '../src/index.ts'
+import { createGuardSettings, isMisconfigured, originFinder } from '../src/index.ts'
 import { thrownBy } from './guarding.ts'
 
 function originOf(authorities: readonly string[] | (() => readonly string[]), host: string): string | undefined {
@@ -68,6 +68,54 @@ describe('authorities that are known late', () => {
   })
 })
 
+describe('a host for each tenant', () => {
+  const find = originFinder(['*.example.com', 'http://*.test.internal:8080', 'admin.example.com'])
+
+  it.each([
+    ['a.example.com', 'https', 'a.example.com'],
+    ['Tenant-2.example.com:443', 'https', 'tenant-2.example.com'],
+    ['x.test.internal:8080', 'http', 'x.test.internal:8080'],
+    ['admin.example.com', 'https', 'admin.example.com'],
+  ])('is found: %s', (host, scheme, authority) => {
+    expect(find(host)).toEqual({ scheme, authority })
+  })
+
+  it.each([
+    'example.com',
+    '.example.com',
+    'a.b.example.com',
+    '*.example.com',
+    'aexample.com',
+    'a.example.com.evil.example',
+    'a.example.com:8443',
+    'x.test.internal',
+    '-a.example.com',
+    'a_b.example.com',
+    'a@b.example.com',
+    'a/b.example.com',
+    '%61.example.com',
+    'é.example.com',
+    '',
+  ])('is not ours: %j', (host) => {
+    expect(find(host)).toBeUndefined()
+  })
+
+  it('can be looked up: a function is given the Host value', () => {
+    const tenants = new Set(['a.example.com', 'b.example.com'])
+    const known = originFinder((host) => (tenants.has(host) ? [host] : []))
+    expect([known('a.example.com')?.authority, known('c.example.com')]).toEqual(['a.example.com', undefined])
+    tenants.add('c.example.com')
+    expect(known('c.example.com')?.authority).toBe('c.example.com')
+  })
+
+  it.each(['*', '*.', '*.com', '**.example.com', 'a.*.example.com', '*a.example.com', '*.*.example.com'])(
+    'is not written as %s',
+    (text) => {
+      expect(() => originFinder([text])).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID' }))
+    },
+  )
+})
+
 describe('an authority', () => {
   it.each([
     'https://api.example.com/',
@@ -78,7 +126,6 @@ describe('an authority', () => {
     'api.example.com:65536',
     'api.example.com:port',
     'user@api.example.com',
-    '*.example.com',
     'api.example.com.',
     '.example.com',
     'api example.com',

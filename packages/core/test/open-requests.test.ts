@@ -20,7 +20,9 @@ describe('requests that are left open', () => {
     ['a preflight with a body', { method: 'OPTIONS', rawHeaders: preflight, hasBody: true }, 'credentials_missing'],
     ['OPTIONS without Origin', { method: 'OPTIONS' }, 'credentials_missing'],
     ['GET with the fields of a preflight', { rawHeaders: preflight }, 'credentials_missing'],
-    ['the path for another host', { target: '/healthz', authority: '' }, 'authority_mismatch'],
+    ['the path for another host', { target: '/healthz', authority: '' }, undefined],
+    ['another path for another host', { target: '/orders', authority: '' }, 'authority_mismatch'],
+    ['a preflight for another host', { method: 'OPTIONS', rawHeaders: preflight, authority: '' }, 'authority_mismatch'],
   ])('%s', (_name, input, code) => {
     expect(codeOf(atOnce(guard(aRequest(input))))).toBe(code)
   })

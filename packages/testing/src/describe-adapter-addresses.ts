@@ -1,8 +1,32 @@
+import { isMisconfigured } from '@countermark/core'
 import { noteRequests } from './adapter-case-checks.ts'
-import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import { AUTHORITY, problemOf, requestOf, type StartGuardedApp } from './guarded-app.ts'
+import { rawRequest, sendRaw } from './send-raw.ts'
 
 /** Whose word counts about callers, and about ourselves. */
 export function describeAddresses<Middleware>(start: StartGuardedApp<Middleware>): void {
+  describe('a prefix that a gateway takes off', () => {
+    it('belongs to what the agent signs', async () => {
+      const app = await start({ options: { strippedPrefix: '/shop' } })
+      const signed = await app.agent.signRequest({ authority: AUTHORITY, target: '/shop/orders?limit=1' })
+      const received = await sendRaw(app.port, rawRequest({ ...signed, target: '/orders?limit=1' }))
+      expect([received.status, requestOf(app).target]).toEqual([200, '/shop/orders?limit=1'])
+      const unprefixed = await app.send({ authority: AUTHORITY, target: '/orders' })
+      expect(problemOf(unprefixed)['code']).toBe('signature_invalid')
+    })
+
+    it('is none of the paths that are left open', async () => {
+      const app = await start({ options: { strippedPrefix: '/shop', open: { paths: ['/healthz'] } } })
+      expect((await app.sendPlain({ target: '/healthz' })).status).toBe(200)
+      expect((await app.sendPlain({ target: '/shop/healthz' })).status).toBe(401)
+    })
+
+    it.each(['shop', '/shop/', '/', '/a/../b', '/sh op', '/shop?x'])('is not written as %j', async (strippedPrefix) => {
+      const error: unknown = await start({ options: { strippedPrefix } }).catch((reason: unknown) => reason)
+      expect(isMisconfigured(error) && error.code).toBe('ERR_OPTION_INVALID')
+    })
+  })
+
   describe('the address of the caller', () => {
     const addressFor = async (
       trustedProxies: readonly string[] | undefined,

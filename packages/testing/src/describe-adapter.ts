@@ -12,6 +12,7 @@ import { describeOpenRequests } from './describe-adapter-open.ts'
 import { describeParsers } from './describe-adapter-parsers.ts'
 import { describeRawRequests } from './describe-adapter-raw-requests.ts'
 import { describeRoutes } from './describe-adapter-routes.ts'
+import { describeSourceLimit } from './describe-adapter-source-limit.ts'
 import { type StartGuardedApp, useGuardedApps } from './guarded-app.ts'
 
 /**
@@ -38,6 +39,7 @@ export function describeAdapter<Middleware>(
     describeParsers,
     describeConnections,
     describeRawRequests,
+    describeSourceLimit,
   ]
   describe(name, () => {
     const start = useGuardedApps(adapter, createChecks)

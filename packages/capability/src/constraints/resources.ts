@@ -1,4 +1,4 @@
-import type { CapabilityContext } from '@countermark/core'
+import { type CapabilityContext, hasDotSegment } from '@countermark/core'
 import type { ReadLimit } from './constraint-check.ts'
 import { findTexts } from './lists.ts'
 
@@ -32,13 +32,6 @@ export const elsewhere: ReadLimit = (limit) => {
     if (context !== undefined && hasDotSegment(context.path)) return 'unknown'
     return locations.some((location) => isHere(location, context)) ? 'unknown' : 'met'
   }
-}
-
-const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?=$|[/\\;]|%2f|%5c|%3b)/i
-
-/** RFC 3986 section 5.2.4: a router behind may resolve `..`, also an encoded one, and so serve another place. */
-function hasDotSegment(path: string): boolean {
-  return DOT_SEGMENT.test(path)
 }
 
 /** Whether a request goes to a location or below it. What is no absolute URL is nowhere. */

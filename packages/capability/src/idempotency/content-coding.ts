@@ -39,9 +39,9 @@ function findField({ headers }: KeptAnswer, wanted: string): string | undefined 
 function accepts(coding: string, acceptEncoding = ''): boolean {
   const offers = acceptEncoding.split(',').map((offer) =>
     offer
-      .trim()
       .toLowerCase()
-      .split(/\s*;\s*/),
+      .split(';')
+      .map((part) => part.trim()),
   )
   const named = offers.find(([name]) => name === coding || `x-${name}` === coding || name === `x-${coding}`)
   const [, weight = 'q=1'] = named ?? offers.find(([name]) => name === '*') ?? ['', 'q=0']

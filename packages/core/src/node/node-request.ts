@@ -24,6 +24,7 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
   const reading: Reading = {
     originOf: settings.originOf,
     findClientAddress: createClientAddress(settings.trustedProxies),
+    strippedPrefix: settings.strippedPrefix,
     limits: { maxBytes: settings.maxBodyBytes, heldBodies: createHeldBodies(settings.maxHeldBytes) },
   }
   return (input) => new NodeRequest(input, reading)
@@ -33,6 +34,7 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
 interface Reading {
   readonly originOf: GuardSettings['originOf']
   readonly findClientAddress: FindClientAddress
+  readonly strippedPrefix: string
   readonly limits: BodyLimits
 }
 
@@ -57,15 +59,17 @@ class NodeRequest implements AgentRequest {
 
   constructor({ message, originalUrl, route }: NodeRequestInput, reading: Reading) {
     const headers = completeFields(message)
-    const queryStart = originalUrl.indexOf('?')
+    // What a gateway took off is what the agent signed. `*` and absolute forms stay what they are: refused as such.
+    const target = originalUrl.startsWith('/') ? reading.strippedPrefix + originalUrl : originalUrl
+    const queryStart = target.indexOf('?')
     const origin = reading.originOf(hostOf(message, headers.lines('host')))
     const declaredLength = headers.only('content-length')
     const contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
     const hasBody = hasContent(message, headers, contentLength)
     this.method = message.method ?? ''
-    this.target = originalUrl
-    this.path = queryStart < 0 ? originalUrl : originalUrl.slice(0, queryStart)
-    this.query = queryStart < 0 ? undefined : originalUrl.slice(queryStart)
+    this.target = target
+    this.path = queryStart < 0 ? target : target.slice(0, queryStart)
+    this.query = queryStart < 0 ? undefined : target.slice(queryStart)
     this.scheme = origin?.scheme ?? 'https'
     this.authority = origin?.authority ?? ''
     this.headers = headers
