@@ -3,12 +3,14 @@ import { defineConfig, type UserConfig } from 'tsdown'
 import { readWorkspacePackages, type WorkspacePackage } from './scripts/workspace-packages.ts'
 
 /** One ESM and one CommonJS build per package; the entries are the package's own `exports`. */
-function builds({ name, folder, manifest }: WorkspacePackage): readonly UserConfig[] {
+function builds({ name, folder, manifest, sources }: WorkspacePackage): readonly UserConfig[] {
   const entry = Object.values(manifest.exports).flatMap((target) =>
     typeof target === 'string' || target['@countermark/source'] === undefined ? [] : [target['@countermark/source']],
   )
   for (const file of Object.values(manifest.bin ?? {}))
     entry.push(file.replace('./dist/', './src/').replace('.mjs', '.ts'))
+  // A program of a thread is loaded from beside the code that starts it.
+  for (const file of sources) if (file.endsWith('-thread.ts')) entry.push(file.replace(folder, '.'))
   // Nothing is bundled but what CommonJS cannot load: jose is published as ES modules only.
   const onlyBundle = 'jose' in (manifest.dependencies ?? {}) ? [/^jose(?:\/|$)/] : []
   const shared: UserConfig = {

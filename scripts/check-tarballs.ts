@@ -27,12 +27,15 @@ export async function checkTarballs(
   tally: Tally,
 ): Promise<ReadonlyMap<string, string>> {
   const tarballs = new Map<string, string>()
-  await inPairs(packages, async ({ name, folder, manifest }) => {
+  await inPairs(packages, async ({ name, folder, manifest, sources }) => {
     const pack = ['pack', '--json', '--silent', '--ignore-scripts', '--pack-destination', target]
     const packed = await runCommand('npm', pack, { folder: join(root, folder) })
     if (!packed.ok) return void tally.add(`${name} packs`, packed)
     const report = readReport(packed.stdout)
-    tally.add(`${name} packs exactly what it should`, { ...packed, ...judgeFiles(report, entryFiles(manifest)) })
+    tally.add(`${name} packs exactly what it should`, {
+      ...packed,
+      ...judgeFiles(report, [...entryFiles(manifest), ...threadFiles(sources)]),
+    })
     const tarball = join(target, report.filename.replace('@', '').replace('/', '-'))
     tarballs.set(name, tarball)
     const bin = join(root, 'node_modules/.bin')
@@ -56,6 +59,14 @@ function entryFiles({ exports }: WorkspacePackage['manifest']): readonly string[
     const source = typeof target === 'string' ? undefined : target['@countermark/source']
     const name = source?.match(/^\.\/src\/([\w/-]+)\.ts$/)?.[1]
     return name === undefined ? [] : [`src/${name}.ts`, `dist/${name}.mjs`, `dist/${name}.cjs`]
+  })
+}
+
+/** Programs of threads, which no entry point names. */
+function threadFiles(sources: readonly string[]): readonly string[] {
+  return sources.flatMap((file) => {
+    const name = file.match(/\/([\w-]+-thread)\.ts$/)?.[1]
+    return name === undefined ? [] : [`dist/${name}.mjs`]
   })
 }
 

@@ -1,6 +1,7 @@
 import {
   type Clock,
   Misconfigured,
+  requireBoolean,
   requireKnownOptions,
   requireMethods,
   requireNumber,
@@ -8,9 +9,7 @@ import {
 } from '@countermark/core'
 import type { AuditSink } from './audit-sink.ts'
 import type { CheckpointOptions } from './checkpoints.ts'
-import type { RecordRules } from './decision-record.ts'
-import { RECORD_RULE_OPTIONS, type RecordRuleOptions, readRecordRules } from './record-rules.ts'
-import type { TrailWriterOptions } from './trail-writer.ts'
+import { RECORD_RULE_OPTIONS, type RecordRuleOptions, type RecordRules, readRecordRules } from './record-rules.ts'
 
 /** Options of {@link auditTrail}. */
 export interface AuditTrailOptions extends RecordRuleOptions {
@@ -24,18 +23,29 @@ export interface AuditTrailOptions extends RecordRuleOptions {
   readonly deadlineMs?: number
   /** How long records may gather that no answer waits for. Milliseconds. @default 50 */
   readonly flushMs?: number
+  /**
+   * Let a thread of its own put records together and write them, where there is more than one core, every sink is a
+   * `fileSink` and the clock is the machine's. `false`: the main thread does it. @default true
+   */
+  readonly worker?: boolean
   /** Give the guard's, when that has one of its own. @default the machine's clock */
   readonly clock?: Clock
 }
 
 /** Options after validation. */
 export interface TrailSettings {
-  readonly writing: Omit<TrailWriterOptions, 'report'>
+  readonly sinks: readonly AuditSink[]
+  readonly checkpoints: CheckpointOptions | undefined
+  readonly bufferRecords: number
+  readonly deadlineMs: number
+  readonly flushMs: number
+  readonly worker: boolean
+  readonly clock: Clock
   readonly rules: RecordRules
 }
 
 const KNOWN: readonly (keyof AuditTrailOptions)[] = [
-  ...(['sinks', 'checkpoints', 'bufferRecords', 'deadlineMs', 'flushMs', 'clock'] as const),
+  ...(['sinks', 'checkpoints', 'bufferRecords', 'deadlineMs', 'flushMs', 'worker', 'clock'] as const),
   ...RECORD_RULE_OPTIONS,
 ]
 
@@ -47,14 +57,13 @@ export function readTrailOptions(options: AuditTrailOptions): TrailSettings {
   requireKnownOptions('auditTrail', options, KNOWN)
   const { bufferRecords = 10_000, deadlineMs = 1000, flushMs = 50, clock = systemClock } = options
   return {
-    writing: {
-      sinks: requireSinks(options.sinks),
-      checkpoints: options.checkpoints,
-      bufferRecords: requireNumber('bufferRecords', bufferRecords, { min: 1, max: 1_000_000 }),
-      deadlineMs: requireNumber('deadlineMs', deadlineMs, { min: 1, max: 60_000 }),
-      flushMs: requireNumber('flushMs', flushMs, { min: 0, max: 10_000 }),
-      clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
-    },
+    sinks: requireSinks(options.sinks),
+    checkpoints: options.checkpoints,
+    bufferRecords: requireNumber('bufferRecords', bufferRecords, { min: 1, max: 1_000_000 }),
+    deadlineMs: requireNumber('deadlineMs', deadlineMs, { min: 1, max: 60_000 }),
+    flushMs: requireNumber('flushMs', flushMs, { min: 0, max: 10_000 }),
+    worker: requireBoolean('worker', options.worker ?? true),
+    clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
     rules: readRecordRules(options),
   }
 }

@@ -1,24 +1,17 @@
-import { canonicalJson, type Decision, type Environment, isSafeMethod, type Recorder } from '@countermark/core'
-import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
+import { type Decision, type Environment, isSafeMethod, type Recorder } from '@countermark/core'
+import { atExit } from './at-exit.ts'
+import { type AuditEvent, readEvent } from './audit-event.ts'
 import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.ts'
-import { bounded, escapeLine, MAX_TEXT } from './bounded-text.ts'
-import { commitTo } from './commitment.ts'
-import { decisionRecord, seeAtOnce, type Withheld } from './decision-record.ts'
+import { newChainName } from './chain.ts'
+import { chooseScribe } from './choose-scribe.ts'
 import { createLatestDecisions } from './latest-decisions.ts'
 import { metricsOfSinks, TRAIL_METRIC_ROWS } from './metric-rows.ts'
 import { outcomeRecord } from './outcome-record.ts'
-import type { UnsealedRecord } from './seal-record.ts'
-import { createTrailWriter, unavailable } from './trail-writer.ts'
-
-/** Administration, delegation and whatever else happens beside requests. */
-export interface AuditEvent {
-  /** A closed word in snake case, such as `token_issued`. */
-  readonly event: string
-  /** What JSON can say, and no secret. @default {} */
-  readonly details?: Readonly<Record<string, unknown>>
-  /** Values by name that may have to be erased, such as `user`. @default {} */
-  readonly private?: Readonly<Record<string, string>>
-}
+import type { RecordInput } from './record-input.ts'
+import { recordedDecision, seeAtOnce, type Withheld } from './recorded-decision.ts'
+import { tellOperator } from './tell-operator.ts'
+import { type StartThread, threadStarter } from './thread/thread-starter.ts'
+import { createTrailWriter, type RoomKind, unavailable } from './trail-writer.ts'
 
 /** A guard's recorder: `createGuard({ recorder: trail })`. */
 export interface AuditTrail extends Recorder {
@@ -42,61 +35,83 @@ export interface AuditTrail extends Recorder {
  * @throws Misconfigured
  */
 export function auditTrail(options: AuditTrailOptions): AuditTrail {
-  const { writing, rules } = readTrailOptions(options)
-  const { clock } = writing
+  return createAuditTrail(options, threadStarter())
+}
+
+/** The same with a thread of the caller's choice, or none. */
+export function createAuditTrail(options: AuditTrailOptions, startThread: StartThread | undefined): AuditTrail {
+  const settings = readTrailOptions(options)
+  const { clock, rules } = settings
   let reportTo: Environment['report'] | undefined
-  const writer = createTrailWriter({ ...writing, report: (measurement) => reportTo?.(measurement) })
+  const startedAtMs = clock.wallMs()
+  const chain = newChainName(startedAtMs)
+  const around = { chain, startedAtMs, startThread, tell: tellOperator }
+  const writer = createTrailWriter(
+    { ...settings, chain, report: (measurement) => reportTo?.(measurement) },
+    (listener) => chooseScribe(settings, around, listener),
+  )
   // One outcome for each request: that of the decision that was recorded last.
   const latest = createLatestDecisions()
+  const stopWatching = atExit(() => {
+    const lost = writer.flushAtExit()
+    if (lost > 0) tellOperator(`the process ends before ${lost} records were written; close the trail first`)
+  })
 
-  function requireRoom(): void {
-    if (writer.hasRoom()) return
+  function requireRoom(kind: RoomKind): void {
+    if (writer.hasRoom(kind)) return
     reportTo?.(LOST)
+    writer.drop()
     throw unavailable('the buffer of records is full', undefined)
   }
 
   return {
     record: (decision) => {
-      requireRoom()
+      const kind = kindOf(decision)
+      requireRoom(kind)
       const seen = seeAtOnce(decision.request, rules)
-      const write = (id: string): UnsealedRecord => decisionRecord(decision, id, rules, undefined, seen)
+      const write = (id: string): RecordInput => ({ id, decision: recordedDecision(decision, rules, undefined, seen) })
       // What a guard only observes is carried out as well.
       if (decision.outcome === 'deny' || isSafeMethod(decision.request.method)) {
-        latest.remember(decision, writer.add(write))
+        latest.remember(decision, writer.add(write, kind))
         return undefined
       }
       if (!writer.wouldTry()) {
         const withheld = decision.refusal === undefined ? WITHHELD[decision.mode] : undefined
-        writer.add((id) => decisionRecord(decision, id, rules, withheld, seen))
+        writer.add((id) => ({ id, decision: recordedDecision(decision, rules, withheld, seen) }), kind)
         throw unavailable('no sink takes records', undefined)
       }
-      const { id, durable } = writer.addAndWait(write)
+      const { id, durable } = writer.addAndWait(write, kind)
       latest.remember(decision, id)
       return durable
     },
     finish: (decision, outcome) => {
       const of = latest.take(decision)
       if (of === undefined) return
-      if (!writer.hasRoom()) reportTo?.(LOST)
+      const kind = kindOf(decision)
+      if (!writer.hasRoom(kind)) reportTo?.(LOST)
       else {
         const atMs = clock.wallMs()
         const route = decision.request.route().template
-        writer.add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route }))
+        writer.add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route }), kind)
       }
     },
-    metrics: metricsOfSinks(TRAIL_METRIC_ROWS, [...writing.sinks.map(({ name }) => name), LOST.labels.sink]),
+    metrics: metricsOfSinks(TRAIL_METRIC_ROWS, [...settings.sinks.map(({ name }) => name), LOST.labels.sink]),
     reportTo: (report) => {
       reportTo ??= report
     },
     event: async (event) => {
-      requireRoom()
-      const record = eventRecord(event, clock.wallMs())
-      await writer.addAndWait((id) => ({ ...record, record: { ...record.record, id } })).durable
+      requireRoom('agent')
+      await writer.addAndWait(readEvent(event, clock.wallMs()), 'agent').durable
     },
     ready: writer.ready,
     flush: writer.flush,
-    close: writer.close,
+    close: () => writer.close().finally(stopWatching),
   }
+}
+
+/** Whom nobody knows can ask as often as it likes. */
+function kindOf({ facts }: Decision): RoomKind {
+  return facts.agent === undefined ? 'stranger' : 'agent'
 }
 
 const LOST = {
@@ -115,25 +130,6 @@ const NOT_RECORDED = {
 
 /** What becomes of an unsafe request that cannot be recorded, by the mode of its guard. */
 const WITHHELD: Readonly<Record<Decision['mode'], Withheld>> = {
-  enforce: { ...NOT_RECORDED, decision: 'deny' },
-  observe: { ...NOT_RECORDED, decision: 'observe' },
-}
-
-function eventRecord({ event, details = {}, private: values = {} }: AuditEvent, atMs: number) {
-  if (!/^[a-z][a-z0-9_]{0,63}$/.test(event)) throw new TypeError('an event is named by a word in snake case')
-  const sorted = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
-  const text = canonicalJson(details)
-  if (Buffer.byteLength(escapeLine(text)) > MAX_TEXT.details) {
-    throw new TypeError(`details of an event have at most ${MAX_TEXT.details} bytes`)
-  }
-  const committed = commitTo(Object.fromEntries(sorted.map(([name, value]) => [name, bounded(value, MAX_TEXT.target)])))
-  const record: Omit<EventRecord, 'id'> = {
-    v: AUDIT_SCHEMA_VERSION,
-    type: 'event',
-    at: new Date(atMs).toISOString(),
-    event,
-    details: JSON.parse(text),
-    commitments: committed.commitments,
-  }
-  return { record, private: committed.private }
+  enforce: { ...NOT_RECORDED, outcome: 'deny' },
+  observe: { ...NOT_RECORDED, outcome: 'observe' },
 }

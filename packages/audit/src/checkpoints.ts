@@ -54,10 +54,10 @@ export function createCheckpoints(options: CheckpointOptions, surroundings: Chec
 
   async function publish(): Promise<void> {
     if (end === undefined || end.seq === signedSeq) return
-    const { seq } = end
+    const { chain, seq } = end
     const checkpoint = signCheckpoint(end, new Date(clock.wallMs()).toISOString(), key, keyName)
     await Promise.all(anchors.map((anchor) => withDeadline(anchor.publish(checkpoint), deadlineMs)))
-    signedSeq = seq
+    if (end.chain === chain) signedSeq = seq
     signedAtMs = clock.monotonicMs()
   }
 
@@ -89,6 +89,8 @@ export function createCheckpoints(options: CheckpointOptions, surroundings: Chec
 
   return {
     advance: (newEnd) => {
+      // A thread that died is followed by one with a chain of its own.
+      if (newEnd.chain !== end?.chain) signedSeq = 0
       if (end === undefined || end.seq === signedSeq) signedAtMs = clock.monotonicMs()
       end = newEnd
       look()

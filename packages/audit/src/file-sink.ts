@@ -28,13 +28,25 @@ export interface FileSinkOptions {
   readonly clock?: Clock
 }
 
+/** What another thread needs to write the same file. */
+export interface FileSettings extends Required<Pick<FileSinkOptions, 'path' | 'fsync' | 'maxBytes' | 'daily'>> {}
+
+const readSettings = new WeakMap<AuditSink, Required<FileSinkOptions>>()
+
+/** The settings of a file sink of this package that goes by the machine's clock; of any other sink `undefined`. */
+export function fileSettingsOf(sink: AuditSink): Required<FileSinkOptions> | undefined {
+  const settings = readSettings.get(sink)
+  return settings?.clock === systemClock ? settings : undefined
+}
+
 /**
  * Writes records as lines of JSON, readable by their owner only. What could not be written whole is taken back; the file is
  * opened anew until it can.
  * @throws {@link Misconfigured}
  */
 export function fileSink(options: FileSinkOptions): AuditSink {
-  const file = createTrailFile(readOptions(options))
+  const settings = readOptions(options)
+  const file = createTrailFile(settings)
   // The last record of each chain: after a failure the same ones may come again, and must not stand there twice.
   const written = new Map<string, number>()
   let queue: Promise<unknown> = Promise.resolve()
@@ -57,7 +69,7 @@ export function fileSink(options: FileSinkOptions): AuditSink {
     return next
   }
 
-  return {
+  const sink: AuditSink = {
     name: 'file',
     durable: true,
     append: (records) => inTurn(() => write(records)),
@@ -68,6 +80,8 @@ export function fileSink(options: FileSinkOptions): AuditSink {
         await file.close()
       }),
   }
+  readSettings.set(sink, settings)
+  return sink
 }
 
 const KNOWN = ['path', 'fsync', 'maxBytes', 'daily', 'onRotated', 'clock']

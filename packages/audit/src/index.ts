@@ -1,4 +1,5 @@
 export { type Anchors, readAnchors, readCheckpointKey } from './anchors.ts'
+export type { AuditEvent } from './audit-event.ts'
 export {
   AUDIT_SCHEMA_VERSION,
   type AuditActor,
@@ -22,7 +23,7 @@ export type {
   RecordSink,
   SealedRecord,
 } from './audit-sink.ts'
-export { type AuditEvent, type AuditTrail, auditTrail } from './audit-trail.ts'
+export { type AuditTrail, auditTrail } from './audit-trail.ts'
 export type { AuditTrailOptions } from './audit-trail-options.ts'
 export type { Checkpoint, CheckpointAnchor, CheckpointStatement } from './checkpoint.ts'
 export type { CheckpointOptions } from './checkpoints.ts'

@@ -1,6 +1,17 @@
 import { type AgentRequest, Misconfigured } from '@countermark/core'
-import type { RecordRules } from './decision-record.ts'
-import { SECRET_PARAMETERS, secretParameters } from './secret-parameters.ts'
+import { SECRET_PARAMETERS, type SecretParameters, secretParameters } from './secret-parameters.ts'
+
+/** What a trail reads from requests, and how. */
+export interface RecordRules {
+  /** Parameters of the query that hold credentials, and the search for them. */
+  readonly secretNames: readonly string[]
+  readonly secrets: SecretParameters
+  /** Fields, in lower case, in which an agent says what it is about to do, and which of its instances it is. */
+  readonly intentHeader: string
+  readonly instanceHeader: string
+  readonly traceIdOf: (request: AgentRequest) => string | undefined
+  readonly dataClassOf: (request: AgentRequest) => string | undefined
+}
 
 /** What is read from a request besides what its guard established. */
 export interface RecordRuleOptions {
@@ -27,8 +38,10 @@ export const RECORD_RULE_OPTIONS: readonly (keyof RecordRuleOptions)[] = [
  */
 export function readRecordRules(options: RecordRuleOptions): RecordRules {
   const { intentHeader = 'agent-intent', instanceHeader = 'agent-instance' } = options
+  const { secretParameters: secretNames = SECRET_PARAMETERS } = options
   return {
-    secrets: secretParameters(options.secretParameters ?? SECRET_PARAMETERS),
+    secretNames,
+    secrets: secretParameters(secretNames),
     intentHeader: requireField('intentHeader', intentHeader),
     instanceHeader: requireField('instanceHeader', instanceHeader),
     traceIdOf: requireFunction('traceId', options.traceId ?? traceIdOf),

@@ -1,15 +1,14 @@
 import { type Clock, type Measurement, Unavailable } from '@countermark/core'
-import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
-import type { AuditSink, ChainEnd, FoundTrail, SealedRecord } from './audit-sink.ts'
-import { createChain, newChainName } from './chain.ts'
+import type { ChainEnd } from './audit-sink.ts'
 import { type CheckpointOptions, createCheckpoints } from './checkpoints.ts'
-import type { UnsealedRecord } from './seal-record.ts'
-import { createSinkQueue, type SinkQueue } from './sink-queue.ts'
+import { eventInput, type RecordInput, unwritable } from './record-input.ts'
+import type { Scribe, ScribeListener } from './scribe.ts'
 
-/** What a trail writes with. */
+/** How records are taken in. */
 export interface TrailWriterOptions {
-  readonly sinks: readonly AuditSink[]
   readonly checkpoints: CheckpointOptions | undefined
+  /** The name of the chain: names of records begin with it. */
+  readonly chain: string
   readonly bufferRecords: number
   readonly deadlineMs: number
   readonly flushMs: number
@@ -17,28 +16,35 @@ export interface TrailWriterOptions {
   readonly report: (measurement: Measurement) => void
 }
 
-/** Makes a record once its name is known. */
-export type WriteRecord = (id: string) => UnsealedRecord
+/** Makes the input of a record once its name is known. */
+export type WriteInput = (id: string) => RecordInput
 
-/** Seals records in the order in which they come and sees to it that they reach the sinks. */
+/** For whom a record is: strangers have a share of the buffer, so that they leave room for the others. */
+export type RoomKind = 'agent' | 'stranger'
+
+/** Names records in the order in which they come and hands them, many at once, to the scribe that writes them. */
 export interface TrailWriter {
-  readonly hasRoom: () => boolean
+  readonly hasRoom: (kind: RoomKind) => boolean
   /** Whether a record that comes now would be tried at once. */
   readonly wouldTry: () => boolean
-  /** Takes a record for whom nobody waits. Answers with its name. */
-  readonly add: (write: WriteRecord) => string
+  /** Takes a record that no answer waits for. Answers with its name. */
+  readonly add: (write: WriteInput, kind: RoomKind) => string
   /** Takes a record and answers once a sink has it. @throws Unavailable `audit_unavailable` */
-  readonly addAndWait: (write: WriteRecord) => { readonly id: string; readonly durable: Promise<void> }
+  readonly addAndWait: (write: WriteInput, kind: RoomKind) => { readonly id: string; readonly durable: Promise<void> }
+  /** Counts a decision for which there was no room: the trail says how many once there is. */
+  readonly drop: () => void
   /** @throws what the first sink throws that cannot be opened */
   readonly ready: () => Promise<void>
   /** @throws Unavailable `audit_unavailable` when no sink has all records */
   readonly flush: () => Promise<void>
   readonly close: () => Promise<void>
+  /** Writes what can be written while the process ends. Answers with how many records are lost with it. */
+  readonly flushAtExit: () => number
 }
 
 interface Pending {
   readonly id: string
-  readonly write: WriteRecord
+  readonly write: WriteInput
 }
 
 interface Waiter {
@@ -48,56 +54,44 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
-const PROBE_MS = 100
-const BATCH = 256
+/** So many at once that the work is warm, so few that nothing they hold grows old. */
+const BATCH_RECORDS = 256
+const STRANGERS_SHARE = 4
 
-/** Makes the writer of one trail, and with it one chain. */
-export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
-  const { sinks, bufferRecords, clock, deadlineMs, flushMs, report } = options
-  const startedAtMs = clock.wallMs()
-  const chain = createChain(newChainName(startedAtMs))
+/** Makes the writer of one trail. */
+export function createTrailWriter(
+  options: TrailWriterOptions,
+  createScribe: (listener: ScribeListener) => Scribe,
+): TrailWriter {
+  const { bufferRecords, chain, clock, deadlineMs, flushMs, report } = options
   const checkpoints = options.checkpoints && createCheckpoints(options.checkpoints, { clock, deadlineMs, report })
-  const unsealed: Pending[] = []
+  const scribe = createScribe({ durable: settleDurable, failed: refuseWaiters, report })
+  const unwritten: Pending[] = []
+  const strangers: number[] = []
   let waiters: Waiter[] = []
   // The first record says that the trail began: it is written when the sinks have told which one it goes on with.
   let nextSeq = 2
   let durableSeq = 0
+  let dropped = 0
   let isStarted = false
-  let starting: Promise<void> | undefined
-  let failedStartMs = Number.NEGATIVE_INFINITY
   let startFailure: unknown
   let timer: NodeJS.Timeout | NodeJS.Immediate | undefined
   let isUrgent = false
 
-  const queues: readonly SinkQueue[] = sinks.map((sink) =>
-    createSinkQueue(
-      sink,
-      { deadlineMs, clock, maxRecords: bufferRecords },
-      {
-        written: (end) => (sink.durable ? settleDurable(end) : undefined),
-        failed: settleFailed,
-        report,
-        isSafe: ({ seq }) => seq <= durableSeq,
-      },
-    ),
-  )
-
-  /** Those whose word counts: a copy that nobody confirms is no record. */
-  const holders = queues.filter(({ durable }) => durable)
-
-  function settleDurable(end: ChainEnd): void {
-    if (end.seq <= durableSeq) return
-    durableSeq = end.seq
-    const { chain: name, seq, hash } = end
-    const count = waiters.findIndex((waiter) => waiter.seq > seq)
-    const done = waiters.splice(0, count < 0 ? waiters.length : count)
+  function settleDurable(count: number, end: ChainEnd): void {
+    durableSeq = Math.max(durableSeq, count)
+    const done = takeUpTo(waiters, durableSeq, ({ seq }) => seq)
     for (const { resolve } of done) resolve()
-    checkpoints?.advance({ chain: name, seq, hash })
+    takeUpTo(strangers, durableSeq, (seq) => seq)
+    tellDropped()
+    checkpoints?.advance(end)
   }
 
-  /** While another sink still tries there is hope. */
-  function settleFailed(cause: unknown): void {
-    if (holders.every((queue) => queue.isFailing())) refuseWaiters(cause)
+  function tellDropped(): void {
+    if (dropped === 0) return
+    const count = dropped
+    dropped = 0
+    add((id) => eventInput(id, 'decisions_not_recorded', { count }, clock.wallMs()), 'agent')
   }
 
   /** What was to be recorded stays in line; that it was not there in time is recorded too. */
@@ -105,132 +99,101 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     const refused = waiters
     waiters = []
     for (const { id, reject } of refused) {
-      add((own) => eventRecord(own, 'decision_withheld', { code: 'audit_unavailable', of: id }, clock.wallMs()))
+      const details = { code: 'audit_unavailable', of: id }
+      add((own) => eventInput(own, 'decision_withheld', details, clock.wallMs()), 'agent')
       reject(unavailable('no sink took the record in time', cause))
     }
   }
 
-  async function start(): Promise<void> {
-    const results = await Promise.allSettled(queues.map((queue) => queue.open()))
-    const opened = results.filter((result) => result.status === 'fulfilled')
-    const [failure] = results.filter((result) => result.status === 'rejected')
-    if (opened.length === 0) {
-      failedStartMs = clock.monotonicMs()
-      startFailure = failure?.reason
-      throw failure?.reason
-    }
-    const found = opened.map(({ value }) => value).find((value) => value !== undefined)
-    const first = eventRecord(`${chain.name}.1`, 'trail_started', startDetails(found), startedAtMs)
-    isStarted = true
-    distribute([first])
-  }
-
-  function startOnce(): Promise<void> {
-    starting ??= start().finally(() => {
-      starting = undefined
+  function takeUnwritten(): readonly RecordInput[] {
+    return unwritten.splice(0).map(({ id, write }) => {
+      try {
+        return write(id)
+      } catch {
+        return unwritable(id, 'decision', clock.wallMs())
+      }
     })
-    return starting
   }
 
-  function distribute(records: readonly UnsealedRecord[]): void {
-    const sealed = records.map(sealOrTell)
-    for (const queue of queues) queue.push(sealed)
-  }
-
-  function writeOrTell({ id, write }: Pending): UnsealedRecord {
-    try {
-      return write(id)
-    } catch {
-      return eventRecord(id, 'record_unwritable', { type: 'decision' }, clock.wallMs())
-    }
-  }
-
-  /** A fact that JSON cannot say, from a check of somebody else, must not leave a gap in the chain. */
-  function sealOrTell(record: UnsealedRecord): SealedRecord {
-    try {
-      return chain.seal(record)
-    } catch {
-      // What is wrong with it is not worth a line: it may hold anything.
-      const details = { type: record.record.type }
-      return chain.seal(eventRecord(record.record.id, 'record_unwritable', details, clock.wallMs()))
-    }
-  }
-
-  async function seal(): Promise<void> {
+  async function hand(): Promise<void> {
     timer = undefined
     isUrgent = false
     try {
-      if (!isStarted) await startOnce()
+      await scribe.start()
+      isStarted = true
     } catch (error) {
+      startFailure = error
       refuseWaiters(error)
       return
     }
-    if (unsealed.length > 0) distribute(unsealed.splice(0).map(writeOrTell))
+    if (unwritten.length > 0) scribe.write(takeUnwritten())
   }
 
-  /** Everything that comes in one turn of the loop goes out together; what nobody waits for may wait a little longer. */
+  /** Everything that comes in one turn of the loop goes out together; what no answer waits for may wait a little longer. */
   function schedule(urgent: boolean): void {
     if (timer !== undefined && (isUrgent || !urgent)) return
     if (timer !== undefined) clearTimeout(timer as NodeJS.Timeout)
     isUrgent = urgent
-    timer = urgent ? setImmediate(() => void seal()) : setTimeout(() => void seal(), flushMs)
+    timer = urgent ? setImmediate(() => void hand()) : setTimeout(() => void hand(), flushMs)
   }
 
-  function add(write: WriteRecord, urgent = false): string {
-    const id = `${chain.name}.${nextSeq}`
-    unsealed.push({ id, write })
+  function add(write: WriteInput, kind: RoomKind, urgent = false): string {
+    const id = `${chain}.${nextSeq}`
+    unwritten.push({ id, write })
+    if (kind === 'stranger') strangers.push(nextSeq)
     nextSeq += 1
-    // So many at once that the work is warm, so few that nothing they hold grows old.
-    schedule(urgent || unsealed.length >= BATCH)
+    schedule(urgent || unwritten.length >= BATCH_RECORDS)
     return id
   }
 
   async function flush(): Promise<void> {
     const wanted = nextSeq - 1
-    await seal()
-    await Promise.all(queues.map((queue) => queue.drain()))
+    await hand()
+    if (isStarted) await scribe.drain()
     if (durableSeq < wanted && isStarted) throw unavailable('no sink has all records', undefined)
     if (!isStarted) throw unavailable('no sink could be opened', startFailure)
     await checkpoints?.flush()
   }
 
   return {
-    hasRoom: () => nextSeq - durableSeq <= bufferRecords,
-    wouldTry: () =>
-      isStarted ? holders.some((queue) => queue.wouldTry()) : clock.monotonicMs() - failedStartMs >= PROBE_MS,
-    add,
-    addAndWait: (write) => {
+    hasRoom: (kind) =>
+      nextSeq - durableSeq <= bufferRecords &&
+      (kind === 'agent' || strangers.length <= Math.ceil(bufferRecords / STRANGERS_SHARE)),
+    wouldTry: scribe.wouldTry,
+    add: (write, kind) => add(write, kind),
+    addAndWait: (write, kind) => {
       const seq = nextSeq
-      const id = add(write, true)
+      const id = add(write, kind, true)
       const durable = new Promise<void>((resolve, reject) => void waiters.push({ seq, id, resolve, reject }))
       return { id, durable }
     },
+    drop: () => {
+      dropped += 1
+    },
     ready: async () => {
-      await Promise.all(queues.map((queue) => queue.open()))
-      await seal()
+      await scribe.ready()
+      await hand()
     },
     flush,
     close: async () => {
       try {
         await flush()
       } finally {
-        await Promise.all([...queues.map((queue) => queue.close()), checkpoints?.close()])
+        await Promise.all([scribe.close(), checkpoints?.close()])
       }
+    },
+    flushAtExit: () => {
+      // The first record is the trail's own: without it nothing is lost.
+      const written = Math.max(1, durableSeq)
+      return nextSeq - 1 === written ? 0 : nextSeq - 1 - Math.max(written, scribe.drainAtExit(takeUnwritten()))
     },
   }
 }
 
-function startDetails(found: FoundTrail | undefined): EventRecord['details'] {
-  const { end, partialBytes } = found ?? {}
-  return {
-    ...(end === undefined ? {} : { follows: { chain: end.chain, seq: end.seq, hash: end.hash } }),
-    ...(partialBytes === undefined ? {} : { partialBytes }),
-  }
-}
-
-function eventRecord(id: string, event: string, details: EventRecord['details'], atMs: number): UnsealedRecord {
-  const at = new Date(atMs).toISOString()
-  return { record: { v: AUDIT_SCHEMA_VERSION, type: 'event', id, at, event, details, commitments: {} }, private: {} }
+/** Takes from the front of an ordered list what is not beyond `last`. */
+function takeUpTo<T>(list: T[], last: number, seqOf: (item: T) => number): readonly T[] {
+  const count = list.findIndex((item) => seqOf(item) > last)
+  return list.splice(0, count < 0 ? list.length : count)
 }
 
 /** No record, no answer. */

@@ -8,8 +8,8 @@ import express from 'express'
 import { auditTrail, fileSink } from '../src/index.ts'
 
 // A backend to be killed: every answered order must be in the trail.
-const [path = '', jwk = '{}'] = process.argv.slice(2)
-const trail = auditTrail({ sinks: [fileSink({ path })], deadlineMs: 20_000 })
+const [path = '', jwk = '{}', worker = 'true'] = process.argv.slice(2)
+const trail = auditTrail({ sinks: [fileSink({ path })], deadlineMs: 20_000, worker: worker === 'true' })
 const guard = createGuard({ authorities: ['api.example.com'], recorder: trail })
 const keys = staticKeys([{ agentId: 'agt_buyer', key: JSON.parse(jwk) }])
 const store = memoryReplayStore({ allowSingleProcess: true })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { appendFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,10 +14,18 @@ import {
 } from '@countermark/testing'
 import { readAnchors, verifyTrail } from '../src/index.ts'
 import { readRecords } from './audited-app.ts'
+import { type BundledPrograms, bundlePrograms } from './bundled-thread.ts'
 
-const ARGUMENTS = ['--import', 'tsx', '--conditions=@countermark/source', join(__dirname, 'crash-server.ts')]
+let programs: BundledPrograms
+beforeAll(async () => {
+  programs = await bundlePrograms('crash-server', 'ending-program')
+})
+afterAll(() => programs.remove())
 
-describe('a process that is killed under load', () => {
+describe.each([
+  ['the main thread', 'false'],
+  ['a thread of its own', 'true'],
+])('a process that is killed under load while %s writes', (_who, worker) => {
   let folder: TempFolder
   let path: string
   let agent: TestAgent
@@ -31,7 +40,7 @@ describe('a process that is killed under load', () => {
     const key = JSON.stringify(agent.publishedJwk)
     return startProgram({
       command: process.execPath,
-      arguments: [...ARGUMENTS, path, key],
+      arguments: [programs.pathOf('crash-server'), path, key, worker],
       ready: /port \d+/,
       timeoutMs: 60_000,
     })
@@ -80,4 +89,37 @@ describe('a process that is killed under load', () => {
     expect([report.findings, report.chains.length, report.halfWritten]).toEqual([[], 4, 0])
     expect((await readdir(folder.path)).filter((name) => name.endsWith('.partial'))).toHaveLength(3)
   }, 120_000)
+})
+
+describe.each(['true', 'false'])('a process that ends (worker: %s)', (worker) => {
+  let folder: TempFolder
+  let path: string
+  beforeEach(async () => {
+    folder = await createTempFolder()
+    path = join(folder.path, 'audit.ndjson')
+  })
+  afterEach(() => folder.remove())
+
+  async function end(how: string): Promise<{ readonly said: string; readonly recorded: number }> {
+    const said = spawnSync(process.execPath, [programs.pathOf('ending-program'), path, how, worker], {
+      encoding: 'utf8',
+    })
+    const records = await readRecords(path)
+    return { said: said.stderr, recorded: records.filter(({ record }) => record.type === 'decision').length }
+  }
+
+  it('because nothing is left to do has written its records', async () => {
+    expect(await end('idle')).toEqual({ said: '', recorded: 3 })
+  })
+
+  it('once its trail is closed has written its records', async () => {
+    expect(await end('close')).toEqual({ said: '', recorded: 3 })
+  })
+
+  it('in the middle of its work has written its records, or says how many it loses', async () => {
+    const { said, recorded } = await end('exit')
+    expect([said, recorded]).toEqual(
+      worker === 'true' ? ['', 3] : [expect.stringContaining('before 3 records were written'), 0],
+    )
+  })
 })

@@ -77,6 +77,28 @@ describe.each(FRAMEWORKS)('what %s answers while records cannot be written', (fr
     expect([statuses[0], statuses.at(-1)]).toEqual([201, 503])
   })
 
+  it('keeps room for the records of agents, however many strangers are refused, and says how many were not recorded', async () => {
+    const kept: SealedRecord[] = []
+    let isBroken = true
+    const sink = aSink(async (records) => {
+      if (isBroken) throw new Error('EIO')
+      kept.push(...records)
+    })
+    const app = await start({ trail: { sinks: [sink], bufferRecords: 20 } })
+    const unsigned = 'GET /orders/7 HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n'
+    for (let index = 0; index < 30; index++) expect((await app.sendRaw(unsigned)).status).toBe(401)
+    expect((await get(app)).status).toBe(201)
+    isBroken = false
+    await app.trail.flush().catch(() => app.trail.flush())
+    await app.trail.flush()
+    const records = kept.map(({ record }) => record)
+    const refusals = records.filter((record) => record.type === 'decision' && record.decision === 'deny').length
+    expect(records).toContainEqual(
+      expect.objectContaining({ event: 'decisions_not_recorded', details: { count: 30 - refusals } }),
+    )
+    expect(refusals).toBeGreaterThan(0)
+  })
+
   it('waits for a slow sink no longer than its deadline', async () => {
     const app = await start({ trail: { sinks: [aSink(() => new Promise(() => {}))], deadlineMs: 20 } })
     expect(codeOf(await post(app))).toBe('audit_unavailable')

@@ -6,6 +6,7 @@ import { createChain } from '../src/chain.ts'
 import { decisionRecord } from '../src/decision-record.ts'
 import { fileSink } from '../src/index.ts'
 import { parseLine } from '../src/parse-line.ts'
+import { recordedDecision } from '../src/recorded-decision.ts'
 import { aDecision } from './written-trail.ts'
 
 const { rules } = readTrailOptions({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] })
@@ -20,7 +21,9 @@ function lineFor(text: string): string {
     },
     request: aRequest({ target: `/${text}`, method: text }),
   })
-  return createChain('20260101T000000Z-0000000000000000').seal(decisionRecord(decision, 'x.1', rules, undefined)).line
+  return createChain('20260101T000000Z-0000000000000000').seal(
+    decisionRecord(recordedDecision(decision, rules, undefined), 'x.1', rules.secrets),
+  ).line
 }
 
 /** Whatever a terminal or an editor acts upon. */

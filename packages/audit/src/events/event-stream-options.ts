@@ -10,8 +10,7 @@ import {
   systemClock,
 } from '@countermark/core'
 import type { EventSink } from '../audit-sink.ts'
-import type { RecordRules } from '../decision-record.ts'
-import { RECORD_RULE_OPTIONS, type RecordRuleOptions, readRecordRules } from '../record-rules.ts'
+import { RECORD_RULE_OPTIONS, type RecordRuleOptions, type RecordRules, readRecordRules } from '../record-rules.ts'
 import { EVENT_VALUES, type EventValues } from './event-record.ts'
 
 /** Options of {@link eventStream}. */

@@ -4,6 +4,7 @@ import { newChainName } from '../chain.ts'
 import { decisionRecord } from '../decision-record.ts'
 import { EVENT_METRIC_ROWS, metricsOfSinks } from '../metric-rows.ts'
 import { outcomeRecord } from '../outcome-record.ts'
+import { recordedDecision } from '../recorded-decision.ts'
 import type { UnsealedRecord } from '../seal-record.ts'
 import { createEventQueue } from './event-queue.ts'
 import { placeEvent } from './event-record.ts'
@@ -67,7 +68,7 @@ export function eventStream(options: EventStreamOptions): EventStream {
       report ??= tell
     },
     decided: (decision) => {
-      const id = add((own) => decisionRecord(decision, own, rules, undefined))
+      const id = add((own) => decisionRecord(recordedDecision(decision, rules, undefined), own, rules.secrets))
       names.set(decision, id)
     },
     finished: (decision, outcome) => {

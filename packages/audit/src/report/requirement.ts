@@ -81,7 +81,9 @@ export function administration({ summary }: ReportFacts): Finding {
 }
 
 /** What a trail writes about itself. */
-export const OWN_EVENTS: readonly string[] = ['trail_started', 'records_erased', 'records_pruned', 'decision_withheld']
+export const OWN_EVENTS: readonly string[] = [
+  ...['trail_started', 'records_erased', 'records_pruned', 'decision_withheld', 'decisions_not_recorded'],
+]
 
 /** How long back records reach. */
 export function retention({ summary }: ReportFacts, wantedDays: number): Finding {

@@ -1,5 +1,5 @@
 import { requireKnownOptions } from '@countermark/core'
-import type { AuditEvent } from '../audit-trail.ts'
+import type { AuditEvent } from '../audit-event.ts'
 import type { SealedMembers } from '../seal-record.ts'
 import { createSeqRanges, type SeqRanges, splitRanges } from './seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'

@@ -6,8 +6,8 @@ import {
   requireObject,
   systemClock,
 } from '@countermark/core'
+import type { AuditEvent } from '../audit-event.ts'
 import type { AuditRecord } from '../audit-record.ts'
-import type { AuditEvent } from '../audit-trail.ts'
 import { pruneRecord } from './pruned-line.ts'
 import { createSeqRanges, type SeqRanges, splitRanges } from './seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'

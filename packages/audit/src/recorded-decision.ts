@@ -1,0 +1,207 @@
+import type { KeyObject } from 'node:crypto'
+import {
+  type AgentFact,
+  type AgentRequest,
+  type Decision,
+  type DelegationFact,
+  type ProofFact,
+  type PublicJwk,
+  thumbprintOf,
+} from '@countermark/core'
+import { claimsDigest } from './claims-digest.ts'
+import { digestOf } from './mask-base.ts'
+import type { RecordRules } from './record-rules.ts'
+
+/** What another moment would show otherwise. */
+export interface SeenAtOnce {
+  readonly address: string | undefined
+  readonly route: string | undefined
+  readonly traceId: string | undefined
+  readonly dataClass: string | undefined
+}
+
+/** How a decision ended up that could not be recorded in time. */
+export interface Withheld {
+  readonly outcome: 'deny' | 'observe'
+  readonly check: string
+  readonly code: string
+  readonly status: number
+  readonly reason: string
+}
+
+/** What a signature proves, as far as a record tells of it. */
+export interface RecordedProof extends Pick<ProofFact, 'algorithm' | 'created' | 'keyId' | 'scheme' | 'thumbprint'> {
+  readonly publicKey: PublicJwk | undefined
+  /** The signed bytes, one in each character; of `simple-v0` the digest of the content and the ten digits behind it. */
+  readonly base: string
+  /** Base64url. */
+  readonly signature: string
+  /** The content's digest as the signature covers it (RFC 9530). */
+  readonly contentDigest: string | undefined
+}
+
+/** For whom the agent acted, with the digest of the token's claims where nothing else is evidence. */
+export interface RecordedDelegation
+  extends Pick<
+    DelegationFact,
+    'actor' | 'binding' | 'expiresAt' | 'issuedAt' | 'issuer' | 'priorActors' | 'scopes' | 'subject' | 'tokenId'
+  > {
+  readonly claimsDigest: string | undefined
+}
+
+/** Everything about a decision that a record needs: plain JSON, so that another thread can make the record of it. */
+export interface RecordedDecision extends SeenAtOnce {
+  readonly requestId: string
+  readonly atMs: number
+  readonly outcome: Decision['outcome']
+  readonly check: string
+  readonly code: string | undefined
+  readonly status: number | undefined
+  readonly reason: string | undefined
+  readonly claimedAgent: string | undefined
+  readonly configuration: string
+  readonly method: string
+  readonly target: string
+  readonly query: string | undefined
+  readonly authority: string
+  /** What the agent says it is about to do, and which of its instances it is. */
+  readonly intent: string | undefined
+  readonly instance: string | undefined
+  readonly agent: (Pick<AgentFact, 'id' | 'level' | 'scheme'> & RecordedAgent) | undefined
+  readonly proof: RecordedProof | undefined
+  readonly dpop: string | undefined
+  readonly delegation: RecordedDelegation | undefined
+  readonly used: readonly string[] | undefined
+  readonly approval: { readonly issuer: string; readonly ticketId: string } | undefined
+}
+
+type RecordedAgent = Partial<Pick<AgentFact['record'], 'owner' | 'type' | 'version'>>
+
+/** Reads it while the request is under way. */
+export function seeAtOnce(request: AgentRequest, rules: RecordRules): SeenAtOnce {
+  return {
+    address: request.remoteAddress,
+    route: request.route().template,
+    traceId: rules.traceIdOf(request),
+    dataClass: rules.dataClassOf(request),
+  }
+}
+
+/** Reads from a decision what its record needs. One literal with every member: a shape that stays the same costs least. */
+export function recordedDecision(
+  decision: Decision,
+  rules: RecordRules,
+  withheld: Withheld | undefined,
+  seen: SeenAtOnce = seeAtOnce(decision.request, rules),
+): RecordedDecision {
+  const { facts, refusal, request } = decision
+  const { agent, capability, delegation, proof } = facts
+  const { headers } = request
+  return {
+    requestId: decision.requestId,
+    atMs: decision.atMs,
+    outcome: withheld?.outcome ?? decision.outcome,
+    check: withheld?.check ?? decision.check,
+    code: withheld?.code ?? refusal?.code,
+    status: withheld?.status ?? decision.status,
+    reason: withheld?.reason ?? refusal?.message,
+    claimedAgent: agent === undefined ? refusal?.claimedAgent : undefined,
+    configuration: decision.configuration,
+    method: request.method,
+    target: request.target,
+    query: request.query,
+    authority: request.authority,
+    address: seen.address,
+    route: seen.route,
+    traceId: seen.traceId,
+    dataClass: seen.dataClass,
+    intent: saidBy(request, proof, rules.intentHeader),
+    instance: agent === undefined ? undefined : saidBy(request, proof, rules.instanceHeader),
+    agent: agent === undefined ? undefined : recordedAgent(agent),
+    proof: proof === undefined ? undefined : recordedProof(proof, headers),
+    dpop: proof === undefined && agent?.scheme === 'dpop' ? headers.only('dpop') : undefined,
+    delegation: delegation === undefined ? undefined : recordedDelegation(delegation, proof === undefined),
+    used: capability?.used,
+    approval: capability?.approval,
+  }
+}
+
+function recordedAgent({ id, level, record, scheme }: AgentFact): RecordedDecision['agent'] {
+  const { owner, type, version } = record
+  return {
+    id,
+    level,
+    scheme,
+    ...(owner === undefined ? {} : { owner }),
+    ...(type === undefined ? {} : { type }),
+    ...(version === undefined ? {} : { version }),
+  }
+}
+
+/** What a signer says counts when the signature covers it (RFC 9421 section 7.2.1); without a signature nothing is better. */
+function saidBy({ headers }: AgentRequest, proof: ProofFact | undefined, field: string): string | undefined {
+  if (!headers.has(field)) return undefined
+  return proof === undefined || proof.covers(field) ? headers.lines(field).join(', ') : undefined
+}
+
+function recordedProof(proof: ProofFact, headers: AgentRequest['headers']): RecordedProof {
+  const { algorithm, created, keyId, publicKey, scheme, signed, thumbprint } = proof
+  const bytes = toLatin1(signed.base)
+  // The bytes that `simple-v0` signs are the content and ten digits: the content is not the trail's to keep.
+  const content = scheme === 'simple-v0' ? digestOf(bytes.slice(0, -10)) : undefined
+  const base = content === undefined ? bytes : content + bytes.slice(-10)
+  return {
+    algorithm,
+    created,
+    keyId,
+    scheme,
+    thumbprint,
+    publicKey: publicKey === undefined ? undefined : publicJwkOf(publicKey),
+    base,
+    signature: toBuffer(signed.signature).toString('base64url'),
+    contentDigest: content ?? contentDigestOf(proof, base, headers),
+  }
+}
+
+const BODY_LINE = 7
+
+/** The content's digest as the signature vouches for it. */
+function contentDigestOf(
+  { covers, scheme }: ProofFact,
+  base: string,
+  headers: AgentRequest['headers'],
+): string | undefined {
+  if (scheme === 'httpsig') return covers('content-digest') ? headers.lines('content-digest').join(', ') : undefined
+  return scheme === 'simple-v1' ? `sha-256=:${base.split('\n')[BODY_LINE] ?? ''}:` : undefined
+}
+
+function recordedDelegation(delegation: DelegationFact, isEvidence: boolean): RecordedDelegation {
+  const { actor, binding, claims, expiresAt, issuedAt, issuer, priorActors, scopes, subject, tokenId } = delegation
+  const digest = isEvidence ? claimsDigest(claims) : undefined
+  return {
+    ...{ actor, binding, expiresAt, issuedAt, issuer, priorActors, scopes, subject, tokenId },
+    claimsDigest: digest,
+  }
+}
+
+const jwks = new WeakMap<KeyObject, PublicJwk>()
+
+/** Exporting a key costs as much as the rest of a record, and keys stay the same. */
+function publicJwkOf(key: KeyObject): PublicJwk {
+  const known = jwks.get(key)
+  if (known !== undefined) return known
+  const exported: Readonly<Record<string, unknown>> = { ...key.export({ format: 'jwk' }) }
+  const members = Object.entries(exported).filter(([name]) => name !== 'kid' && name !== 'alg')
+  const jwk: PublicJwk = Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)))
+  thumbprintOf(jwk)
+  jwks.set(key, jwk)
+  return jwk
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function toLatin1(bytes: Uint8Array): string {
+  return toBuffer(bytes).toString('latin1')
+}

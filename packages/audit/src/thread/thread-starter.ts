@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { ThreadStart } from './thread-messages.ts'
+
+/** Starts a thread that writes a trail. */
+export type StartThread = (start: ThreadStart) => Worker
+
+/** What starts threads here; `undefined` where another thread would be no help, or its program is not there. */
+export function threadStarter(): StartThread | undefined {
+  if (availableParallelism() < 2) return undefined
+  const isSource = import.meta.url.endsWith('.ts')
+  const program = new URL(isSource ? '../audit-thread.ts' : './audit-thread.mjs', import.meta.url)
+  if (isSource && !readsSources()) return undefined
+  // Another bundler may have put this code somewhere else, without the program beside it.
+  if (program.protocol !== 'file:' || !existsSync(fileURLToPath(program))) return undefined
+  // What an application preloads, such as telemetry, has no business in this thread.
+  return (start) => startThread(program, start, isSource ? process.execArgv : [])
+}
+
+/** Starts the program of the thread. */
+export function startThread(program: URL, start: ThreadStart, execArgv: readonly string[]): Worker {
+  return new Worker(program, { workerData: { countermark: 'audit', start }, execArgv: [...execArgv] })
+}
+
+/** Node must read TypeScript by itself, as hooks that do it do not reach a thread, and the condition that names sources. */
+function readsSources(): boolean {
+  const readsTypes = Boolean(Reflect.get(process.features, 'typescript'))
+  return readsTypes && process.execArgv.some((argument) => argument.includes('@countermark/source'))
+}

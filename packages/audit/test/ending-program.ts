@@ -1,0 +1,11 @@
+import { auditTrail, fileSink } from '../src/index.ts'
+import { aDecision } from './written-trail.ts'
+
+// A program that records three decisions which no answer waits for, and ends.
+const [path = '', how = 'idle', worker = 'true'] = process.argv.slice(2)
+const trail = auditTrail({ sinks: [fileSink({ path })], worker: worker === 'true', deadlineMs: 20_000 })
+void trail.ready().then(async () => {
+  for (let index = 0; index < 3; index++) void trail.record(aDecision())
+  if (how === 'exit') process.exit()
+  if (how === 'close') await trail.close()
+})
