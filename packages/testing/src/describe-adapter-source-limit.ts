@@ -1,11 +1,11 @@
-import type { Clock } from '@countermark/core'
+import { type Clock, systemClock } from '@countermark/core'
 import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'
 import type { RequestToSign } from './request-to-sign.ts'
 import { rawRequest, sendRaw } from './send-raw.ts'
 
 const TIGHT = { perSecond: 1, burst: 3 }
 /** Nothing comes back while a test runs. */
-const clock: Clock = { wallMs: () => Date.now(), monotonicMs: () => 0 }
+const clock: Clock = { wallMs: systemClock.wallMs, monotonicMs: () => 0 }
 const FORGED: RequestToSign = { authority: AUTHORITY, target: '/', tamper: { signature: (bytes) => bytes.fill(7) } }
 
 /** What one network may send that proves nothing. */
