@@ -50,7 +50,13 @@ function valueAt(text: string, index: number): number {
 
 /** Decodes unpadded base64url (RFC 4648 section 5) only if it is canonical. `undefined` otherwise. */
 export function decodeBase64url(text: string): Buffer | undefined {
-  if (!BASE64URL.test(text)) return undefined
-  const bytes = Buffer.from(text, 'base64url')
-  return bytes.toString('base64url') === text ? bytes : undefined
+  return BASE64URL.test(text) && endsCleanly(text) ? Buffer.from(text, 'base64url') : undefined
+}
+
+/** Whether the last character holds no bits beyond the last byte; `-` and `_`, which are all ones but one, always do. */
+function endsCleanly(text: string): boolean {
+  const rest = text.length % 4
+  if (rest === 0) return true
+  const last = valueAt(text, text.length - 1)
+  return rest !== 1 && last < 64 && (last & (rest === 2 ? 15 : 3)) === 0
 }

@@ -16,7 +16,6 @@ export interface ActorRules {
   readonly actor: 'required' | 'required-for-users' | 'optional'
   /** Claims that name the actor where the issuer writes no `act`; the first that is there counts. */
   readonly actorClaims: readonly string[]
-  readonly maxDepth: number
 }
 
 const MAX_ID = 256
@@ -26,8 +25,8 @@ const OWN_PROFILES = ['ai_agent', 'service']
  * Reads who acts for whom (RFC 8693 section 4.1).
  * @throws {@link Refusal} `chain_invalid`
  */
-export function readActorChain(claims: JsonObject, subject: string, rules: ActorRules): ActorChain {
-  const actors = Object.hasOwn(claims, 'act') ? readActs(claims, rules.maxDepth) : [readMapped(claims, subject, rules)]
+export function readActorChain(claims: JsonObject, subject: string, rules: ActorRules, maxDepth: number): ActorChain {
+  const actors = Object.hasOwn(claims, 'act') ? readActs(claims, maxDepth) : [readMapped(claims, subject, rules)]
   const [actor, ...priorActors] = actors
   if (actor === undefined) throw invalid('names no actor')
   requireNoCircle(actors, { id: subject, issuer: undefined }, String(ownMember(claims, 'iss')))
@@ -39,7 +38,8 @@ export function readActorChain(claims: JsonObject, subject: string, rules: Actor
  * @throws {@link Refusal} `chain_invalid`
  */
 export function requireNoCircle(actors: readonly Actor[], subject: Actor, issuer: string): void {
-  const names = (actors.length > 1 ? [...actors, subject] : actors).map((actor) => {
+  if (actors.length < 2) return
+  const names = [...actors, subject].map((actor) => {
     return JSON.stringify([actor.issuer ?? issuer, actor.id])
   })
   if (new Set(names).size < names.length) throw invalid('passes one actor twice')

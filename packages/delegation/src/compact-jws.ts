@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { decodeBase64url, isKeyId, Refusal, type RefusalCode } from '@countermark/core'
 import { AmbiguousJson, isJsonObject, type JsonObject, ownMember, parseStrictJson } from './strict-json.ts'
 
@@ -14,7 +15,7 @@ export interface JwsHeader {
 
 /** A compact JWS (RFC 7515 section 7.1) whose shape is sound. Nothing about it is verified yet. */
 export interface OpenedJws extends JwsHeader {
-  readonly payload: Uint8Array
+  readonly payload: Buffer
   /** What was signed. */
   readonly signingInput: string
   readonly signature: Uint8Array
@@ -51,6 +52,11 @@ export function parseCompactJws(text: string, rules: CompactJwsRules): CompactJw
   return { ...opened, claims: readObject(opened.payload, failing(rules)) }
 }
 
+/** What may be remembered of a JWS once it is verified: nothing of its payload or its signature. */
+export function headerOf({ headerText, header, algorithm, type, keyId }: CompactJws): JwsHeader {
+  return { headerText, header, algorithm, type, keyId }
+}
+
 /**
  * The same, whatever the payload is.
  * @throws {@link Refusal} with the code of the rules
@@ -62,7 +68,8 @@ export function openCompactJws(text: string, rules: CompactJwsRules): OpenedJws 
   if (more.length > 0 || headerText === '' || signatureText === '') {
     throw fail('must have three parts, header and signature not empty')
   }
-  const [payload, signature] = [payloadText, signatureText].map(decodeBase64url)
+  const payload = decodeBase64url(payloadText)
+  const signature = decodeBase64url(signatureText)
   if (payload === undefined || signature === undefined) throw fail(NOT_CANONICAL)
   const header = rules.findHeader?.(headerText) ?? readHeader(headerText, rules, fail)
   return { ...header, payload, signingInput: `${headerText}.${payloadText}`, signature }
@@ -78,9 +85,14 @@ function failing({ code, noun }: CompactJwsRules): Fail {
   return (why) => new Refusal(code, `the ${noun} ${why}`)
 }
 
-function readObject(bytes: Uint8Array, fail: Fail): JsonObject {
+/** ASCII reads alike in every encoding, and nearly all tokens are nothing else. */
+function toText(bytes: Buffer): string {
+  return isAscii(bytes) ? bytes.toString('latin1') : decoder.decode(bytes)
+}
+
+function readObject(bytes: Buffer, fail: Fail): JsonObject {
   try {
-    const value = parseStrictJson(decoder.decode(bytes))
+    const value = parseStrictJson(toText(bytes))
     if (isJsonObject(value)) return value
   } catch (error) {
     // JSON, UTF-8: the caller's fault, and all there is to say about it.

@@ -7,7 +7,7 @@ import {
   thumbprintOf,
 } from '@countermark/core'
 import { LRUCache } from 'lru-cache'
-import { type CompactJws, type JwsHeader, parseCompactJws } from './compact-jws.ts'
+import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './compact-jws.ts'
 import { normaliseHttpUrl } from './http-url.ts'
 import {
   createJwsKey,
@@ -77,11 +77,6 @@ export function createDpopProofs(rules: DpopProofRules): DpopProofs {
       return proof
     },
   }
-}
-
-/** What is remembered holds nothing of the proof itself. */
-function headerOf({ headerText, header, algorithm, type, keyId }: CompactJws): JwsHeader {
-  return { headerText, header, algorithm, type, keyId }
 }
 
 function readKey(jws: CompactJws, expected: DpopExpectation, rules: DpopProofRules): JwsKey {

@@ -50,8 +50,8 @@ export interface Dpop {
 /** A request with a proof. */
 export interface DpopInput {
   readonly request: AgentRequest
-  /** `undefined` where tokens are only being asked for (RFC 9449 section 5). */
-  readonly token: string | undefined
+  /** SHA-256 of the token as sent, base64url; `undefined` where tokens are only being asked for (RFC 9449 section 5). */
+  readonly tokenHash: string | undefined
   /** What the token is bound to; `undefined`: any key. */
   readonly thumbprint: string | undefined
 }
@@ -73,12 +73,11 @@ export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
   const proofs = createDpopProofs({ algorithms, allowTestKeys })
   return {
     algorithmNames: algorithms.flatMap(spellingsOf).join(' '),
-    prove: ({ request, token, thumbprint }, environment) => {
+    prove: ({ request, tokenHash, thumbprint }, environment) => {
       const text = request.headers.only('dpop')
       if (text === undefined) {
         throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
       }
-      const tokenHash = token === undefined ? undefined : hash('sha256', token, 'base64url')
       const proof = proofs.verify(text, { request, thumbprint, tokenHash }, environment)
       return after(useUp(settings, proof, environment), () => proof.thumbprint)
     },

@@ -1,4 +1,4 @@
-import { type ImportedKey, importPublicKey, isKeyId, isRefusal } from '@countermark/core'
+import { type ImportedKey, type ImportPublicKey, importPublicKey, isKeyId, isRefusal } from '@countermark/core'
 import { OutboundError } from '@countermark/outbound'
 import { fitsKey, type JoseAlgorithm, toJoseAlgorithm } from './jose-algorithm.ts'
 import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
@@ -34,9 +34,12 @@ export interface IssuerKeyRules {
   /** What the issuer may sign with. A key that does not say is used with each of them that fits its type. */
   readonly algorithms: readonly JoseAlgorithm[]
   readonly allowTestKeys: boolean
+  /** One that remembers, for sets that are fetched again and again. @default none is remembered */
+  readonly importKey?: ImportPublicKey
 }
 
-const MAX_KEYS = 50
+/** Keys that one set may hold. */
+export const MAX_KEYS = 50
 
 /**
  * Reads a JWK Set (RFC 7517 section 5). A key that cannot be used is counted and left out: it must not take its neighbours
@@ -77,14 +80,17 @@ function readIssuerKey(entry: unknown, rules: IssuerKeyRules): readonly IssuerKe
   const { alg, ...material } = entry
   const keyId = ownMember(entry, 'kid')
   if (!(keyId === undefined || (typeof keyId === 'string' && isKeyId(keyId)))) return []
-  const imported = importKey(material, rules)
+  const imported = tryToImport(material, rules)
   if (imported === undefined) return []
   return algorithmsOf(imported, alg, rules).map((joseAlgorithm) => Object.freeze({ ...imported, keyId, joseAlgorithm }))
 }
 
-function importKey(material: JsonObject, { allowTestKeys }: IssuerKeyRules): ImportedKey | undefined {
+function tryToImport(
+  material: JsonObject,
+  { allowTestKeys, importKey = importPublicKey }: IssuerKeyRules,
+): ImportedKey | undefined {
   try {
-    return importPublicKey(material, { allowTestKeys })
+    return importKey(material, { allowTestKeys })
   } catch (error) {
     if (isRefusal(error)) return undefined
     throw error

@@ -1,4 +1,4 @@
-import { type Environment, isRefusal, isThenable, Misconfigured, Unavailable } from '@countermark/core'
+import { type Environment, isRefusal, isThenable, Misconfigured, rememberKeys, Unavailable } from '@countermark/core'
 import {
   createRefreshCache,
   type FetcherOptions,
@@ -14,6 +14,7 @@ import {
   type IssuerKeyQuery,
   type IssuerKeyRules,
   type IssuerKeySet,
+  MAX_KEYS,
   readIssuerKeys,
 } from './issuer-key.ts'
 import { fetchMetadata, metadataUrlsOf, requireUrlMember } from './issuer-metadata.ts'
@@ -112,6 +113,7 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
 function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): RefreshCache<IssuerKeySet, Environment> {
   const { times, place } = input
   const fetchSet = createSetFetcher(input)
+  const rules = { ...input, importKey: rememberKeys(2 * MAX_KEYS) }
   const isBundle = typeof place === 'object' && 'bundleUri' in place
   return configured('issuers', () =>
     createRefreshCache<IssuerKeySet, Environment>({
@@ -119,7 +121,7 @@ function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): R
       observe,
       load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
         const { value, freshForSeconds } = await fetchSet(signal)
-        const set = readIssuerKeys(value, input)
+        const set = readIssuerKeys(value, rules)
         // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would. A bundle
         // without keys, though, says that all of them are revoked (SPIFFE Trust Domain and Bundle, section 4.1.3).
         if (set.size === 0 && !(isBundle && set.refused === 0))

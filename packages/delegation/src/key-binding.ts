@@ -1,4 +1,4 @@
-import { type ImportedKey, importPublicKey, isRefusal, Refusal } from '@countermark/core'
+import { type ImportedKey, type ImportPublicKey, importPublicKey, isRefusal, Refusal } from '@countermark/core'
 import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
 
 /** The key that a token is bound to (RFC 7800). */
@@ -27,23 +27,27 @@ const SHA256 = /^[A-Za-z0-9_-]{43}$/
  * Reads `cnf`. A binding that is not understood is not ignored.
  * @throws {@link Refusal} `token_binding_mismatch`, `token_invalid`
  */
-export function readKeyBinding(claims: JsonObject, allowTestKeys: boolean): KeyBinding {
+export function readKeyBinding(
+  claims: JsonObject,
+  allowTestKeys: boolean,
+  importKey: ImportPublicKey = importPublicKey,
+): KeyBinding {
   if (!Object.hasOwn(claims, 'cnf')) return NONE
   const cnf = ownMember(claims, 'cnf')
   if (!isJsonObject(cnf)) throw mismatch('has a cnf that is no object')
   const [kind, ...more] = KEY_MEMBERS.filter((member) => Object.hasOwn(cnf, member))
   if (kind === undefined || more.length > 0) throw mismatch('must be bound to exactly one key')
   const value = ownMember(cnf, kind)
-  if (kind === 'jwk' && isJsonObject(value)) return bindToKey(value, allowTestKeys)
+  if (kind === 'jwk' && isJsonObject(value)) return bindToKey(importKey, value, allowTestKeys)
   if (typeof value !== 'string' || !SHA256.test(value)) throw mismatch('is bound in a way that is not understood')
   if (kind === 'kid' || kind === 'jkt') return Object.freeze({ kind, thumbprint: value, key: undefined })
   if (kind === 'x5t#S256') return Object.freeze({ kind, certificateHash: value })
   throw mismatch('is bound in a way that is not understood')
 }
 
-function bindToKey(jwk: JsonObject, allowTestKeys: boolean): KeyBinding {
+function bindToKey(importKey: ImportPublicKey, jwk: JsonObject, allowTestKeys: boolean): KeyBinding {
   try {
-    const key = importPublicKey(jwk, { allowTestKeys })
+    const key = importKey(jwk, { allowTestKeys })
     return Object.freeze({ kind: 'jwk', thumbprint: key.thumbprint, key })
   } catch (error) {
     if (!isRefusal(error)) throw error

@@ -65,7 +65,7 @@ function proveJkt(
   if (isSigned && presented.scheme === 'bearer') return 'signature'
   if (presented.scheme === 'bearer') throw mismatch('the token must come under the scheme DPoP, with a proof')
   if (dpop === undefined) throw mismatch('DPoP is not taken here')
-  return after(dpop.prove({ request, token: presented.text, thumbprint }, environment), () => 'dpop' as const)
+  return after(dpop.prove({ request, tokenHash: presented.hash, thumbprint }, environment), () => 'dpop' as const)
 }
 
 function mismatch(message: string): Refusal {

@@ -1,4 +1,5 @@
-import { type AgentRequest, Refusal } from '@countermark/core'
+import { hash } from 'node:crypto'
+import { type AgentRequest, createRecent, Refusal } from '@countermark/core'
 
 /** Which field a token may stand in. `either`: Authorization, or Agent-Delegation where Authorization is taken. */
 export type TokenField = 'authorization' | 'agent-delegation'
@@ -6,6 +7,8 @@ export type TokenField = 'authorization' | 'agent-delegation'
 /** A token as it was sent. */
 export interface PresentedToken {
   readonly text: string
+  /** SHA-256 of the text, base64url: its name in memories, and what a DPoP proof states as `ath`. */
+  readonly hash: string
   readonly scheme: 'bearer' | 'dpop'
   /** The field that a signature must cover. */
   readonly field: TokenField
@@ -19,57 +22,74 @@ const AUTHORIZATION = /^(bearer|dpop) ([A-Za-z0-9._~+/=-]+)$/i
 const OURS = /^(?:bearer|dpop)/i
 const IN_QUERY = /[?&]access_token=/
 
-/**
- * Takes the one token out of a request.
- * @throws {@link Refusal} `credentials_missing`, `token_malformed`, `request_malformed`
- */
-export function readPresentedToken(request: AgentRequest, from: TokenField | 'either'): PresentedToken {
-  const token = findToken(request, from)
-  if (token === undefined) {
-    throw new Refusal('credentials_missing', 'a delegation token is required', { credential: 'token' })
-  }
-  if (token.text.length > MAX_TOKEN_LENGTH) {
-    throw malformedRequest(`a token must have at most ${MAX_TOKEN_LENGTH} characters`)
-  }
-  // RFC 6750 section 2: not by more than one method.
-  if (request.query !== undefined && IN_QUERY.test(request.query)) {
-    throw malformedRequest('a token must not stand in the query')
-  }
-  return token
-}
+/** Takes the one token out of a request. @throws Refusal `credentials_missing`, `token_malformed`, `request_malformed` */
+export type ReadPresentedToken = (request: AgentRequest) => PresentedToken
 
-function findToken({ headers }: AgentRequest, from: TokenField | 'either'): PresentedToken | undefined {
-  const authorization = from === 'agent-delegation' ? undefined : headers.only('authorization')
-  const delegation = from === 'authorization' ? undefined : headers.only('agent-delegation')
-  if (delegation === undefined && authorization !== undefined) {
-    const known = read.get(authorization)
+/** A caller sends the same field again and again. Texts of tokens are worth something to a thief, so few are kept. */
+const REMEMBERED = { maxEntries: 256, maxCharacters: 256 * 2048 }
+
+/** Makes a reader of tokens for one verifier, which remembers the fields that it read last. */
+export function createTokenReader(from: TokenField | 'either'): ReadPresentedToken {
+  const authorizations = createRecent<PresentedToken>(REMEMBERED)
+  const delegations = {
+    bearer: createRecent<PresentedToken>(REMEMBERED),
+    dpop: createRecent<PresentedToken>(REMEMBERED),
+  }
+
+  function readAuthorization(authorization: string): PresentedToken {
+    const known = authorizations.find(authorization)
     if (known !== undefined) return known
+    const token = parseAuthorization(authorization)
+    authorizations.keep(authorization, token)
+    return token
   }
-  const isTaken = authorization !== undefined && OURS.test(authorization)
-  if (delegation === undefined) return isTaken ? parseAuthorization(authorization) : undefined
-  if (isTaken) throw malformedRequest('a request carries one token, not two')
-  const scheme = headers.has('dpop') ? 'dpop' : 'bearer'
-  return { text: delegation, scheme, field: 'agent-delegation' }
-}
 
-/** A caller sends the same field again and again. Bounded: what is not there is read anew. */
-const MOST_READ = 256
-let read = new Map<string, PresentedToken>()
+  function readDelegation(text: string, scheme: PresentedToken['scheme']): PresentedToken {
+    const known = delegations[scheme].find(text)
+    if (known !== undefined) return known
+    const token = toPresentedToken(text, scheme, 'agent-delegation')
+    delegations[scheme].keep(text, token)
+    return token
+  }
+
+  function findToken({ headers }: AgentRequest): PresentedToken | undefined {
+    const authorization = from === 'agent-delegation' ? undefined : headers.only('authorization')
+    const delegation = from === 'authorization' ? undefined : headers.only('agent-delegation')
+    const isTaken = authorization !== undefined && OURS.test(authorization)
+    if (delegation === undefined) return isTaken ? readAuthorization(authorization) : undefined
+    if (isTaken) throw malformedRequest('a request carries one token, not two')
+    requireLength(delegation)
+    return readDelegation(delegation, headers.has('dpop') ? 'dpop' : 'bearer')
+  }
+
+  return (request) => {
+    const token = findToken(request)
+    if (token === undefined) {
+      throw new Refusal('credentials_missing', 'a delegation token is required', { credential: 'token' })
+    }
+    // RFC 6750 section 2: not by more than one method.
+    if (request.query !== undefined && IN_QUERY.test(request.query)) {
+      throw malformedRequest('a token must not stand in the query')
+    }
+    return token
+  }
+}
 
 function parseAuthorization(authorization: string): PresentedToken {
-  const known = read.get(authorization)
-  if (known !== undefined) return known
-  const token = readAuthorization(authorization)
-  if (read.size >= MOST_READ) read = new Map()
-  read.set(authorization, token)
-  return token
-}
-
-function readAuthorization(authorization: string): PresentedToken {
   const match = AUTHORIZATION.exec(authorization)
   if (match === null) throw new Refusal('token_malformed', 'expected "Bearer <token>" or "DPoP <token>"')
   const [, scheme = '', text = ''] = match
-  return { text, scheme: scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer', field: 'authorization' }
+  requireLength(text)
+  return toPresentedToken(text, scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer', 'authorization')
+}
+
+function toPresentedToken(text: string, scheme: PresentedToken['scheme'], field: TokenField): PresentedToken {
+  return Object.freeze({ text, hash: hash('sha256', text, 'base64url'), scheme, field })
+}
+
+function requireLength(text: string): void {
+  if (text.length <= MAX_TOKEN_LENGTH) return
+  throw malformedRequest(`a token must have at most ${MAX_TOKEN_LENGTH} characters`)
 }
 
 /** RFC 6750 section 3.1: `invalid_request`. */

@@ -1,15 +1,14 @@
-import { hash } from 'node:crypto'
 import { type Environment, isThenable, Unavailable } from '@countermark/core'
 import { LRUCache } from 'lru-cache'
 import type { IssuerKey } from './issuer-key.ts'
 import { createCounters } from './measurements.ts'
-import { MAX_TOKEN_LENGTH } from './presented-token.ts'
+import { MAX_TOKEN_LENGTH, type PresentedToken } from './presented-token.ts'
 import type { VerifiedToken } from './verified-token.ts'
 
 /** Tokens that verified, for one verifier. */
 export interface RememberedTokens {
-  /** The token behind a text: at once when it is remembered, and its issuer still has the key it is signed with. */
-  readonly find: (text: string, environment: Environment) => VerifiedToken | Promise<VerifiedToken>
+  /** The token that was presented: at once when it is remembered, and its issuer still has the key it is signed with. */
+  readonly find: (presented: PresentedToken, environment: Environment) => VerifiedToken | Promise<VerifiedToken>
   readonly size: () => number
 }
 
@@ -17,7 +16,6 @@ export interface RememberedTokens {
 export type VerifyAnew = (text: string, environment: Environment) => Promise<VerifiedToken>
 
 const MAX_UNDER_WAY = 256
-const MOST_KEYS = 256
 /** What a token may weigh on average before fewer are remembered: whoever may hand on makes as many as it likes. */
 const CHARACTERS_EACH = 2048
 
@@ -36,22 +34,22 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
     'overloaded',
   ])
 
-  function start(key: string, text: string, environment: Environment): Promise<VerifiedToken> {
-    const known = underWay.get(key)
+  function start({ hash, text }: PresentedToken, environment: Environment): Promise<VerifiedToken> {
+    const known = underWay.get(hash)
     if (known !== undefined) return known
     if (underWay.size >= MAX_UNDER_WAY) {
       environment.report(counters.overloaded)
       throw new Unavailable('overloaded', 'tokens', 'too many tokens are being verified')
     }
     const verification = verifyAnew(text, environment)
-    underWay.set(key, verification)
+    underWay.set(hash, verification)
     const land = (result: 'verified' | 'refused'): void => {
-      underWay.delete(key)
+      underWay.delete(hash)
       environment.report(counters[result])
     }
     verification.then(
       (token) => {
-        memory?.set(key, token, { size: text.length })
+        memory?.set(hash, token, { size: text.length })
         land('verified')
       },
       () => land('refused'),
@@ -59,33 +57,23 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
     return verification
   }
 
-  // The hash of what came lately; bounded, and dropped as a whole.
-  let keys = new Map<string, string>()
-  const keyOf = (text: string): string => {
-    const known = keys.get(text)
-    if (known !== undefined) return known
-    const key = hash('sha256', text, 'base64')
-    if (keys.size >= MOST_KEYS) keys = new Map()
-    keys.set(text, key)
-    return key
+  /** A key that its issuer no longer publishes takes the tokens along that it signed. */
+  function recall(token: VerifiedToken, current: IssuerKey | undefined, environment: Environment): boolean {
+    if (current?.thumbprint !== token.key.thumbprint) return false
+    environment.report(counters.remembered)
+    return true
   }
+
   return {
     size: () => memory?.size ?? 0,
-    find: (text, environment) => {
-      const key = keyOf(text)
-      const token = memory?.get(key)
-      if (token === undefined) return start(key, text, environment)
-      const recall = (current: IssuerKey | undefined): VerifiedToken | undefined => {
-        if (current?.thumbprint !== token.key.thumbprint) return undefined
-        environment.report(counters.remembered)
-        return token
-      }
-      // A key that its issuer no longer publishes takes the tokens along that it signed.
+    find: (presented, environment) => {
+      const token = memory?.get(presented.hash)
+      if (token === undefined) return start(presented, environment)
       const current = token.issuer.keys.find(token.keyQuery, environment)
       if (isThenable(current)) {
-        return current.then((found) => recall(found) ?? start(key, text, environment))
+        return current.then((found) => (recall(token, found, environment) ? token : start(presented, environment)))
       }
-      return recall(current) ?? start(key, text, environment)
+      return recall(token, current, environment) ? token : start(presented, environment)
     },
   }
 }

@@ -30,8 +30,8 @@ const TIMES = ['expiresAt', 'issuedAt', 'issuedBefore']
 
 /** One text for each thing that can be revoked; two of them never read alike. */
 export function revocationKey(event: RevocationName): string {
-  const members = new Map<string, unknown>(Object.entries(event))
-  return JSON.stringify([event.type, ...namesOf(event).map((name) => members.get(name))])
+  const members: Readonly<Record<string, unknown>> = event
+  return JSON.stringify([event.type, ...namesOf(event).map((name) => members[name])])
 }
 
 /**

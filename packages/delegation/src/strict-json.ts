@@ -36,39 +36,65 @@ export function ownMember(object: JsonObject, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
 
-/** Strings and the structure around them; whatever else there is, JSON.parse has accepted. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]]/g
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+const OPEN_LIST = 0x5b
+const CLOSE_LIST = 0x5d
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
 
 /** Walks through text that is known to be JSON. A string is a member's name iff a colon follows. */
 function checkMembers(text: string, rules: StrictJsonRules): void {
-  const open: Set<string>[] = []
+  const open: (Set<string> | undefined)[] = []
   let members = 0
-  for (const match of text.matchAll(TOKEN)) {
-    const token = match[0]
-    const isOpening = token === '{' || token === '['
-    const isMember = token.startsWith('"') && isName(text, match.index + token.length)
-    if (isOpening) open.push(new Set())
-    else if (isMember) addName(open.at(-1), token)
-    else if (token === '}' || token === ']') open.pop()
-    if (isOpening || isMember) members++
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) {
+      const end = endOfString(text, at)
+      if (isName(text, end)) {
+        open[open.length - 1] = addName(open[open.length - 1], text.slice(at, end))
+        members++
+      }
+      at = end - 1
+    } else if (code === OPEN_OBJECT || code === OPEN_LIST) {
+      open.push(undefined)
+      members++
+    } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) open.pop()
     if (open.length > rules.maxDepth || members > rules.maxMembers) throw new AmbiguousJson('the JSON is too large')
   }
 }
 
-function isName(text: string, from: number): boolean {
-  let index = from
-  while (SPACE.has(text.charCodeAt(index))) index++
-  return text.charCodeAt(index) === 0x3a
+/** Behind the closing quote: the first one that no backslash escapes. */
+function endOfString(text: string, from: number): number {
+  let end = text.indexOf('"', from + 1)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end + 1
 }
 
-const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d])
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1
+  while (text.charCodeAt(before) === BACKSLASH) before--
+  return (at - before) % 2 === 0
+}
 
-function addName(names: Set<string> | undefined, token: string): void {
+function isName(text: string, from: number): boolean {
+  let at = from
+  while (isSpace(text.charCodeAt(at))) at++
+  return text.charCodeAt(at) === COLON
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d
+}
+
+function addName(names: Set<string> | undefined, token: string): Set<string> {
   // Two spellings of one name are one name.
   const name = token.includes('\\') ? String(JSON.parse(token)) : token.slice(1, -1)
   if (name === '__proto__') throw new AmbiguousJson('no member may be named __proto__')
-  if (names?.has(name) === true) throw new AmbiguousJson('a member occurs twice')
-  names?.add(name)
+  if (names === undefined) return new Set([name])
+  if (names.has(name)) throw new AmbiguousJson('a member occurs twice')
+  return names.add(name)
 }
 
 function freezeDeep(value: unknown): unknown {

@@ -1,4 +1,4 @@
-import { Refusal } from '@countermark/core'
+import { type ImportPublicKey, Refusal } from '@countermark/core'
 import { type ActorChain, readActorChain } from './actor-chain.ts'
 import type { IssuerSettings } from './issuer-options.ts'
 import { type KeyBinding, readKeyBinding } from './key-binding.ts'
@@ -22,6 +22,8 @@ export interface TokenClaims extends ActorChain, TokenTimes {
 export interface ClaimRules {
   readonly audiences: readonly string[]
   readonly maxDepth: number
+  /** Imports the key that a token is bound to; one that remembers, for agents come again with new tokens. */
+  readonly importKey: ImportPublicKey
 }
 
 /** Claims that only other kinds of token have: an ID token, a logout or event token, a DPoP proof, a status list. */
@@ -36,19 +38,22 @@ const MAX_TEXT = 256
 export function readTokenClaims(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): TokenClaims {
   requireKind(claims, issuer)
   const subject = requireText(claims, 'sub')
-  const times = readTimes(claims, issuer)
+  const { issuedAt, expiresAt, notBefore } = readTimes(claims, issuer)
   const audiences = readAudiences(claims, issuer, rules)
   const tokenId = readText(claims, issuer.tokenIdClaim)
-  const chain = readActorChain(claims, subject, { ...issuer, maxDepth: rules.maxDepth })
+  const { actor, priorActors } = readActorChain(claims, subject, issuer, rules.maxDepth)
   return Object.freeze({
     subject,
     tokenId,
-    ...times,
+    issuedAt,
+    expiresAt,
+    notBefore,
     audiences,
-    ...chain,
+    actor,
+    priorActors,
     scopes: readScopes(claims, issuer.scopeClaims),
     authorizationDetails: readAuthorizationDetails(claims),
-    binding: readKeyBinding(claims, issuer.allowTestKeys),
+    binding: readKeyBinding(claims, issuer.allowTestKeys, rules.importKey),
     transaction: readText(claims, 'txn'),
   })
 }
@@ -66,7 +71,9 @@ function requireKind(claims: JsonObject, { requiredClaims, expectedClaims, idTok
 }
 
 function readTimes(claims: JsonObject, { maxLifetimeSeconds }: IssuerSettings): TokenTimes {
-  const [issuedAt, expiresAt, notBefore] = ['iat', 'exp', 'nbf'].map((name) => ownMember(claims, name))
+  const issuedAt = ownMember(claims, 'iat')
+  const expiresAt = ownMember(claims, 'exp')
+  const notBefore = ownMember(claims, 'nbf')
   if (!isTime(issuedAt) || !isTime(expiresAt)) throw invalid('must have the times iat and exp')
   if (!(notBefore === undefined || isTime(notBefore))) throw invalid('has an nbf that is no time')
   if (!(expiresAt - issuedAt <= maxLifetimeSeconds)) {

@@ -4,22 +4,22 @@ import {
   defineCheck,
   type Facts,
   type GuardDescription,
+  isThenable,
   Misconfigured,
   type ProofFact,
   Refusal,
   stateSettings,
 } from '@countermark/core'
 import { acceptToken } from './accept-token.ts'
-import { after } from './after.ts'
 import { writeTokenChallenge } from './challenge.ts'
 import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } from './delegation-options.ts'
 import { stateIssuer } from './issuer-options.ts'
-import { type PresentedToken, readPresentedToken } from './presented-token.ts'
+import { createTokenReader, type PresentedToken } from './presented-token.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
 import { tokenMetrics } from './token-metrics.ts'
 import type { DelegationFacts } from './verified-token.ts'
 import { loadJose } from './verify-jws.ts'
-import { verifyToken } from './verify-token.ts'
+import { createTokenVerifier } from './verify-token.ts'
 
 /**
  * Checks for whom the agent acts: the token, who issued it, to whom, for how long, and that whoever sends it may. Behind
@@ -32,10 +32,8 @@ import { verifyToken } from './verify-token.ts'
 export function verifyDelegation(options: VerifyDelegationOptions): Check<object, DelegationFacts> {
   const { tokenFrom, tokens, acceptance, challenge, metadata, rememberedTokens } = readDelegationOptions(options)
   void loadJose()
-  const remembered = createRememberedTokens(
-    (text, environment) => verifyToken(text, tokens, environment),
-    rememberedTokens,
-  )
+  const readToken = createTokenReader(tokenFrom)
+  const remembered = createRememberedTokens(createTokenVerifier(tokens), rememberedTokens)
   return defineCheck<object, DelegationFacts>(
     {
       name: 'verifyDelegation',
@@ -49,12 +47,12 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
     },
     (request, facts, environment) => {
       const { agent, proof }: Partial<Facts> = facts
-      const presented = readPresentedToken(request, tokenFrom)
+      const presented = readToken(request)
       requireCovered(presented, request, proof)
       const call = { request, presented, proof, agent }
-      return after(remembered.find(presented.text, environment), (token) =>
-        acceptToken(token, call, acceptance, environment),
-      )
+      const token = remembered.find(presented, environment)
+      if (!isThenable(token)) return acceptToken(token, call, acceptance, environment)
+      return token.then((verified) => acceptToken(verified, call, acceptance, environment))
     },
   )
 }

@@ -1,18 +1,19 @@
-import { type Environment, isThenable, Refusal } from '@countermark/core'
+import { createRecent, type Environment, isThenable, Refusal, rememberKeys } from '@countermark/core'
 import type { ActorChain } from './actor-chain.ts'
-import { type CompactJws, parseCompactJws } from './compact-jws.ts'
+import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './compact-jws.ts'
 import type { IssuerKey } from './issuer-key.ts'
 import type { IssuerSettings } from './issuer-options.ts'
 import { type JoseAlgorithm, toJoseAlgorithm } from './jose-algorithm.ts'
 import type { KeyBinding } from './key-binding.ts'
 import type { KeyWaits } from './key-waits.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
+import type { VerifyAnew } from './remembered-tokens.ts'
 import { revocationKey } from './revocation-event.ts'
 import type { Revocable } from './revocations.ts'
 import { parseSpiffeId } from './spiffe-id.ts'
 import { readStatusReference, type StatusReference } from './status-lists.ts'
 import { type JsonObject, ownMember } from './strict-json.ts'
-import { readTokenClaims, type TokenClaims } from './token-claims.ts'
+import { type ClaimRules, readTokenClaims, type TokenClaims } from './token-claims.ts'
 import { readNetworks } from './token-networks.ts'
 import type { Hop, VerifiedToken } from './verified-token.ts'
 import { verifyIssuerSignature } from './verify-jws.ts'
@@ -29,27 +30,38 @@ export interface TokenRules {
 }
 
 const RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' } as const
+/** Tokens of one issuer have the same few headers. */
+const HEADERS = { maxEntries: 64, maxCharacters: 64 * 512 }
+/** Agents whose tokens hold a key, at a time. */
+const MAX_BOUND_KEYS = 1_000
 
 /**
- * Verifies a token, and the links behind it, from nothing (RFC 9068 section 4): shape, type, issuer, algorithm, key,
- * signature, then claims. Its time is judged by whoever asks.
+ * Makes a verifier of tokens, and of the links behind them, from nothing (RFC 9068 section 4): shape, type, issuer,
+ * algorithm, key, signature, then claims. Whether its time has come is asked for each request, not here. It remembers headers
+ * and keys, and those only of tokens that verified: others bring as many as they like.
  * @throws {@link Refusal} `token_malformed`, `token_invalid`, `token_audience`, `chain_invalid` and those of the claims
  */
-export async function verifyToken(text: string, rules: TokenRules, environment: Environment): Promise<VerifiedToken> {
-  const [tokenText = '', ...links] = text.split(SEPARATOR)
-  if (links.length > 0 && rules.links === undefined) {
-    throw new Refusal('token_malformed', 'the token must not be handed on by agents themselves')
+export function createTokenVerifier(rules: TokenRules): VerifyAnew {
+  const headers = createRecent<JwsHeader>(HEADERS)
+  const reading = { ...RULES, findHeader: headers.find }
+  const claimRules: ClaimRules = { ...rules, importKey: rememberKeys(MAX_BOUND_KEYS) }
+  return async (text, environment) => {
+    const [tokenText = '', ...links] = text.split(SEPARATOR)
+    if (links.length > 0 && rules.links === undefined) {
+      throw new Refusal('token_malformed', 'the token must not be handed on by agents themselves')
+    }
+    const jws = parseCompactJws(tokenText, reading)
+    const issuer = findIssuer(jws, rules)
+    const keyQuery = { keyId: jws.keyId, algorithm: requireHeader(jws, issuer) }
+    const key = await findKey(issuer, keyQuery, rules.keyWaits, environment)
+    await verifyIssuerSignature(tokenText, key, 'token_invalid')
+    if (headers.find(jws.headerText) === undefined) headers.keep(jws.headerText, headerOf(jws))
+    const claims = readTokenClaims(jws.claims, issuer, claimRules)
+    requireOwnWorkloads(issuer, claims)
+    const token = toVerifiedToken({ claims, jws, issuer, key, keyQuery })
+    if (rules.links === undefined || links.length === 0) return token
+    return verifyLinks({ token, tokenText, links, rules: rules.links }, environment)
   }
-  const jws = parseCompactJws(tokenText, RULES)
-  const issuer = findIssuer(jws, rules)
-  const keyQuery = { keyId: jws.keyId, algorithm: requireHeader(jws, issuer) }
-  const key = await findKey(issuer, keyQuery, rules.keyWaits, environment)
-  await verifyIssuerSignature(tokenText, key, 'token_invalid')
-  const claims = readTokenClaims(jws.claims, issuer, rules)
-  requireOwnWorkloads(issuer, claims)
-  const token = toVerifiedToken({ claims, jws, issuer, key, keyQuery })
-  if (rules.links === undefined || links.length === 0) return token
-  return verifyLinks({ token, tokenText, links, rules: rules.links }, environment)
 }
 
 /** RFC 8725 section 3.8: compared character by character, and the keys are those of this issuer only. */
@@ -133,7 +145,7 @@ function toVerifiedToken({ claims, jws, issuer, key, keyQuery }: Parts): Verifie
     agentId: hops[0]?.agentId,
     hops,
     isHandedOn: false,
-    revocables: [toRevocable(claims, hops, issuer.issuer)],
+    revocables: [new TokenNames(claims, hops, issuer.issuer)],
     status: readStatus(jws.claims, issuer),
     networks: readNetworks(jws.claims),
   }
@@ -151,9 +163,30 @@ function toHops({ actor, priorActors }: ActorChain, binding: KeyBinding, issuer:
   })
 }
 
-function toRevocable(claims: TokenClaims, hops: readonly Hop[], issuer: string): Revocable {
+/** By what a token can be revoked, written out for those who listen to revocations and not for others. */
+class TokenNames implements Revocable {
+  readonly issuedAt: number
+  readonly #claims: TokenClaims
+  readonly #hops: readonly Hop[]
+  readonly #issuer: string
+  #keys: readonly string[] | undefined = undefined
+
+  constructor(claims: TokenClaims, hops: readonly Hop[], issuer: string) {
+    this.issuedAt = claims.issuedAt
+    this.#claims = claims
+    this.#hops = hops
+    this.#issuer = issuer
+  }
+
+  get keys(): readonly string[] {
+    this.#keys ??= revocationKeysOf(this.#claims, this.#hops, this.#issuer)
+    return this.#keys
+  }
+}
+
+function revocationKeysOf(claims: TokenClaims, hops: readonly Hop[], issuer: string): readonly string[] {
   const { subject, tokenId, issuedAt, transaction, binding } = claims
-  const names = [
+  return [
     revocationKey({ type: 'user', issuer, subject }),
     revocationKey({ type: 'token', issuer, subject, issuedAt }),
     ...(tokenId === undefined ? [] : [revocationKey({ type: 'token', issuer, tokenId })]),
@@ -161,7 +194,6 @@ function toRevocable(claims: TokenClaims, hops: readonly Hop[], issuer: string):
     ...('thumbprint' in binding ? [revocationKey({ type: 'key', thumbprint: binding.thumbprint })] : []),
     ...hops.map(({ actor, agentId }) => revocationKey({ type: 'agent', agentId: agentId ?? actor.id })),
   ]
-  return { issuedAt, keys: names }
 }
 
 function readStatus(claims: JsonObject, { statusList }: IssuerSettings): StatusReference | undefined {

@@ -1,5 +1,6 @@
 import { isThenable } from '@countermark/core'
 import type { IssuerOptions } from '../src/index.ts'
+import { createIssuerKeys } from '../src/issuer-keys.ts'
 import { type IssuerServer, LOOPBACK, useIssuerServers } from './issuer-server.ts'
 import { createTokenCaller, type TokenCaller } from './token-call.ts'
 import { createTestIssuer, type TestIssuer } from './token-issuer.ts'
@@ -36,6 +37,22 @@ describe('the keys of an issuer', () => {
     await caller.answer({ token })
     expect(isThenable(caller.answer({ token }))).toBe(false)
     expect(server.asked.map(({ path }) => path)).toEqual(['/jwks'])
+  })
+
+  it('are imported once, however often they are fetched', async () => {
+    const { server, issuer, caller } = await createBench(byUrl)
+    const keys = createIssuerKeys({
+      ...{ issuer: issuer.issuer, place: { jwksUri: `${server.origin}/jwks` }, http: LOOPBACK },
+      ...{ times: { refreshAfterMs: 30_000, maxAgeMs: 60_000 }, algorithms: ['EdDSA'], allowTestKeys: false },
+    })
+    const find = async (): Promise<unknown> =>
+      (await keys.find({ keyId: undefined, algorithm: 'EdDSA' }, caller.environment))?.publicKey
+    const before = await find()
+    caller.clock.advance(60_000)
+    // Importing makes a new object each time.
+    expect(await find()).toBe(before)
+    expect([before === undefined, server.asked.length]).toEqual([false, 2])
+    keys.close()
   })
 
   it('are asked for again when a token names an unknown one, half a minute apart', async () => {

@@ -59,6 +59,27 @@ describe('a token that was verified', () => {
     expect(await caller.codeOf({ token })).toBe('accepted')
   })
 
+  it('is refused before its time, and accepted when that has come', async () => {
+    const caller = createTokenCaller([issuer()], { clockSkewSeconds: 0 })
+    const token = await issuer().mint({ nbf: NOW + 100 })
+    expect([await caller.codeOf({ token }), await caller.codeOf({ token })]).toEqual(['token_expired', 'token_expired'])
+    caller.clock.advance(100_000)
+    expect(await caller.codeOf({ token })).toBe('accepted')
+    expect(counted(caller)).toEqual({ verified: 1, remembered: 2 })
+  })
+
+  it('counts only from its networks, wherever it came from before', async () => {
+    const caller = createTokenCaller([issuer()])
+    const token = await issuer().mint({ restrictip: ['192.0.2.0/24'] })
+    const from = (remoteAddress: string): Promise<string> => caller.codeOf({ token, request: { remoteAddress } })
+    expect([await from('192.0.2.7'), await from('198.51.100.7'), await from('192.0.2.8')]).toEqual([
+      'accepted',
+      'constraint_violation',
+      'accepted',
+    ])
+    expect(counted(caller)).toEqual({ verified: 1, remembered: 2 })
+  })
+
   it('proves nothing for somebody else', async () => {
     const caller = createTokenCaller([issuer()])
     const token = await issuer().mint({ cnf: { kid: 'k'.repeat(43) } })
@@ -96,6 +117,15 @@ describe('a token that was verified', () => {
     const tokens = await Promise.all([1, 2, 3, 4].map((jti) => issuer().mint({ jti: `dlg_${jti}`, note })))
     for (const token of tokens) await caller.answer({ token })
     expect(tokens.map((token) => isThenable(caller.answer({ token })))).toEqual([true, true, false, false])
+  })
+
+  it('is not found under a text that only looks like its own', async () => {
+    const caller = createTokenCaller([issuer()])
+    const token = await issuer().mint()
+    await caller.answer({ token })
+    const lookalikes = [`${token}\u00e9`, `\u0430${token.slice(1)}`, `${token}\ud800`, token.toUpperCase()]
+    const asked = lookalikes.map((text) => caller.codeOf({ headers: [['Agent-Delegation', text]] }))
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['token_malformed']))
   })
 
   it('may be verified anew each time', async () => {

@@ -4,7 +4,7 @@ import { readActorChain } from '../../src/actor-chain.ts'
 import { permitsActor } from '../../src/permits-actor.ts'
 import { isJsonObject, type JsonObject, parseStrictJson } from '../../src/strict-json.ts'
 
-const RULES = { actor: 'optional', actorClaims: [], maxDepth: 4 } as const
+const RULES = { actor: 'optional', actorClaims: [] } as const
 
 /** The tokens that RFC 8693 prints: nobody published their keys, so only what they say is judged. */
 export const judgeActors: JudgeVector = ({ input, expected }): Verdict => {
@@ -16,7 +16,7 @@ export const judgeActors: JudgeVector = ({ input, expected }): Verdict => {
   }
   const claims: JsonObject = input.payload ?? payloadOf(input.jwt)
   const subject = String(claims['sub'])
-  const { actor, priorActors } = readActorChain(claims, subject, RULES)
+  const { actor, priorActors } = readActorChain(claims, subject, RULES, 4)
   const acting = Object.hasOwn(claims, 'act') ? [actor, ...priorActors].map(({ id }) => id) : []
   const wanted = expected.actors ?? [expected.current_actor, ...expected.prior_actors]
   return compare([expected.subject ?? expected.payload.sub, wanted], [subject, acting])

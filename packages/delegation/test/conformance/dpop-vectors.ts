@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { type AgentRequest, isRefusal } from '@countermark/core'
 import { memoryReplayStore } from '@countermark/replay'
 import { aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
@@ -10,7 +11,8 @@ export const judgeDpop: JudgeVector = async ({ input, expected }): Promise<Verdi
   if (input.access_token_jwt !== undefined) return { skip: 'a token that nobody signed' }
   const clock = createFakeClock(input.clock * 1000)
   const dpop = createDpop({ store: memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true }) }, true)
-  const presented = { request: toRequest(input), token: input.access_token, thumbprint: undefined }
+  const tokenHash = input.access_token === undefined ? undefined : hash('sha256', input.access_token, 'base64url')
+  const presented = { request: toRequest(input), tokenHash, thumbprint: undefined }
   try {
     const thumbprint = await dpop.prove(presented, createTestEnvironment({ clock }))
     return compare([expected.valid, expected.jkt ?? thumbprint], [true, thumbprint])

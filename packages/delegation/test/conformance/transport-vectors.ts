@@ -1,7 +1,7 @@
 import { type HeaderField, isRefusal, REFUSAL_CODES } from '@countermark/core'
 import { aRequest } from '@countermark/testing'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { readPresentedToken } from '../../src/presented-token.ts'
+import { createTokenReader } from '../../src/presented-token.ts'
 
 /** Where a bearer token may come from. */
 export const judgeExtraction: JudgeVector = ({ input, expected }): Verdict => {
@@ -10,7 +10,7 @@ export const judgeExtraction: JudgeVector = ({ input, expected }): Verdict => {
     input.authorization === undefined ? [] : [['Authorization', input.authorization.trim()]]
   const target = input.query === undefined ? '/' : `/?${input.query}`
   try {
-    const { text } = readPresentedToken(aRequest({ target, headerLines: lines }), 'either')
+    const { text } = createTokenReader('either')(aRequest({ target, headerLines: lines }))
     return compare(expected, { token: text })
   } catch (error) {
     if (!isRefusal(error)) throw error
