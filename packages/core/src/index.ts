@@ -1,6 +1,16 @@
 export { addressPrefix } from './address-prefix.ts'
 export { isAgentId, isKeyId } from './agent-id.ts'
-export type { AgentKey, AgentRecord, KeyQuery, KeySource, Scheme } from './agent-key.ts'
+export {
+  type AgentKey,
+  type AgentQuery,
+  type AgentRecord,
+  findAgentRecord,
+  type KeyCaller,
+  type KeyQuery,
+  type KeySource,
+  type RevokedKeys,
+  type Scheme,
+} from './agent-key.ts'
 export type { AgentRequest, RouteInfo } from './agent-request.ts'
 export type { ViewMember } from './agent-view.ts'
 export { DEFAULT_ALGORITHMS, isSignatureAlgorithm, SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'

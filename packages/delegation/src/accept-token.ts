@@ -94,14 +94,18 @@ function requireActor(
     requireSigner(token, call)
     const signer = call.agent
     if (agents === undefined) return signer
-    return after(requireKnownHops(token.hops.slice(1), { agents, unknownAgents }, environment), () => signer)
+    return after(
+      requireKnownHops(token.hops.slice(1), { agents, unknownAgents }, environment, call.request),
+      () => signer,
+    )
   }
-  return after(requireUnsigned(token, possession, rules, environment), (agent) => strongerOf(agent, call.agent))
+  return after(requireUnsigned(token, call, possession, rules, environment), (agent) => strongerOf(agent, call.agent))
 }
 
 /** Whom the token itself establishes. */
 function requireUnsigned(
   token: VerifiedToken,
+  { request }: TokenCall,
   possession: Possession,
   { agents, unknownAgents }: AcceptanceRules,
   environment: Environment,
@@ -112,10 +116,10 @@ function requireUnsigned(
     throw new Refusal('actor_unauthorized', 'the token names an agent that has no name here')
   }
   // Its name was given by another agent: that name and key belong together, the source of agents must say.
-  const proven = isHandedOn ? requireKnownKey(acting, agents, environment) : undefined
+  const proven = isHandedOn ? requireKnownKey(acting, agents, environment, request) : undefined
   return after(proven, () => {
     if (agents === undefined) return toAgent(agentId, possession, undefined)
-    const record = requireKnownHops(hops, { agents, unknownAgents }, environment)
+    const record = requireKnownHops(hops, { agents, unknownAgents }, environment, request)
     return after(record, (known) => toAgent(agentId, possession, known))
   })
 }

@@ -1,4 +1,12 @@
-import { type AgentKey, type AgentRecord, type Environment, type KeySource, Refusal } from '@countermark/core'
+import {
+  type AgentKey,
+  type AgentRecord,
+  type Environment,
+  findAgentRecord,
+  type KeyCaller,
+  type KeySource,
+  Refusal,
+} from '@countermark/core'
 import { after } from './after.ts'
 import type { Hop } from './verified-token.ts'
 
@@ -17,11 +25,12 @@ export function requireKnownHops(
   hops: readonly Hop[],
   known: KnownAgents,
   environment: Environment,
+  caller?: KeyCaller,
 ): AgentRecord | undefined | Promise<AgentRecord | undefined> {
   const [hop, ...others] = hops
   if (hop === undefined) return undefined
-  return after(findRecord(hop, known, environment), (record) =>
-    after(requireKnownHops(others, known, environment), () => record),
+  return after(findRecord(hop, known, environment, caller), (record) =>
+    after(requireKnownHops(others, known, environment, caller), () => record),
   )
 }
 
@@ -33,32 +42,43 @@ export function requireKnownKey(
   { agentId, thumbprint }: Hop,
   agents: KeySource | undefined,
   environment: Environment,
+  caller?: KeyCaller,
 ): void | Promise<void> {
-  const query = { agentId: agentId ?? '', keyId: thumbprint ?? '' }
-  return after(agents?.findKeys(query, environment) ?? [], (keys) => {
+  // The link names both, and was signed.
+  const query = { agentId: agentId ?? '', keyId: thumbprint ?? '', isAgentCovered: true }
+  return after(agents?.findKeys(query, environment, caller) ?? [], (keys) => {
     if (keys.some((key) => key.thumbprint === thumbprint && key.state === 'active')) return
     throw new Refusal('actor_unauthorized', 'nobody here knows this key as the one of the agent that acts')
   })
 }
 
+/** What is known of an agent does not hang on its keys: one without any that can be used is no less suspended. */
 function findRecord(
-  { agentId, thumbprint }: Hop,
+  hop: Hop,
   { agents, unknownAgents }: KnownAgents,
   environment: Environment,
+  caller: KeyCaller | undefined,
 ): AgentRecord | undefined | Promise<AgentRecord | undefined> {
+  const { agentId, thumbprint } = hop
   const mayBeUnknown = unknownAgents === 'accept'
   if (agentId === undefined && mayBeUnknown) return undefined
   if (agentId === undefined) throw unknown()
-  return after(agents.findKeys({ agentId }, environment), (keys: readonly AgentKey[]) => {
-    const record = keys[0]?.agent
+  const question = { agentId, acceptsOldAbsence: mayBeUnknown }
+  return after(findAgentRecord(agents, question, environment, caller), (record) => {
     if (record === undefined && mayBeUnknown) return undefined
     if (record === undefined || record.id !== agentId) throw unknown()
     if (record.state !== 'active') throw new Refusal('agent_suspended', 'an agent of the chain may not act at present')
-    if (keys.some((key) => key.thumbprint === thumbprint && key.state === 'revoked')) {
-      throw new Refusal('key_revoked', 'a key of the chain was revoked')
-    }
-    return record
+    if (thumbprint === undefined) return record
+    const own = agents.findKeys({ agentId, isAgentCovered: true }, environment, caller)
+    return after(own, (keys) => requireUnrevokedKey(keys, thumbprint, record))
   })
+}
+
+function requireUnrevokedKey(keys: readonly AgentKey[], thumbprint: string, record: AgentRecord): AgentRecord {
+  if (keys.some((key) => key.thumbprint === thumbprint && key.state === 'revoked')) {
+    throw new Refusal('key_revoked', 'a key of the chain was revoked')
+  }
+  return record
 }
 
 function unknown(): Refusal {

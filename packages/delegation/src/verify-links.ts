@@ -102,7 +102,7 @@ async function findKey(
   agents: KeySource | undefined,
   environment: Environment,
 ): Promise<ImportedKey> {
-  const query = agentId === undefined ? { keyId: thumbprint } : { agentId, keyId: thumbprint }
+  const query = agentId === undefined ? { keyId: thumbprint } : { agentId, keyId: thumbprint, isAgentCovered: true }
   const found = agents?.findKeys(query, environment) ?? []
   const keys = isThenable(found) ? await found : found
   const key = keys.find((candidate) => candidate.thumbprint === thumbprint && candidate.state === 'active')

@@ -5,10 +5,27 @@ const MAX_CAPABILITIES = 256
 /** As JSON. Parsed, small members take many times their length, and the cache holds thousands of agents. */
 const MAX_CONSTRAINTS_LENGTH = 8_192
 
-/** Reads an agent out of a registry document, frozen; `undefined` when it is none. Its keys are read elsewhere. */
-export function parseAgentRecord(entry: JsonObject): AgentRecord | undefined {
+/** An agent out of a registry document. */
+export interface ReadAgent {
+  readonly record: AgentRecord
+  /** Whether something about it cannot be read: it counts as suspended then. Skipped, it would be free of its limits. */
+  readonly isMalformed: boolean
+}
+
+/** Reads an agent out of a registry document, frozen; `undefined` when it has no name. Its keys are read elsewhere. */
+export function parseAgentEntry(entry: JsonObject): ReadAgent | undefined {
   const id = ownMember(entry, 'id') ?? ownMember(entry, 'agent_id')
   if (typeof id !== 'string' || !isAgentId(id)) return undefined
+  const record = parseRecord(id, entry)
+  return { record: record ?? suspendedAgent(id), isMalformed: record === undefined }
+}
+
+/** Of whom nothing is known for certain but the name. */
+export function suspendedAgent(id: string): AgentRecord {
+  return Object.freeze({ id, state: 'suspended' as const })
+}
+
+function parseRecord(id: string, entry: JsonObject): AgentRecord | undefined {
   const [type, version, owner] = ['type', 'version', 'owner'].map((name) => ownMember(entry, name))
   if (!isOptionalText(type) || !isOptionalText(version) || !isOptionalText(owner)) return undefined
   const capabilities = ownMember(entry, 'capabilities')

@@ -1,106 +1,109 @@
 import {
   type AgentKey,
+  type AgentQuery,
+  type AgentRecord,
   type Environment,
+  findAgentRecord,
   isThenable,
+  type KeyCaller,
   type KeyQuery,
   type KeySource,
   Misconfigured,
+  requireKnownOptions,
 } from '@countermark/core'
-import { LRUCache } from 'lru-cache'
+import { withEarlierWord } from './earlier-word.ts'
 import { isAskable } from './is-askable.ts'
 import { NO_KEYS } from './key-set.ts'
+import { askSource } from './skip-unavailable.ts'
+
+/** Options of {@link firstOf}, behind the sources. */
+export interface FirstOfOptions {
+  /**
+   * Weakens: a source that cannot tell is passed over, and the next one decides. A key that it lists as revoked, or an agent
+   * that it lists as suspended, counts again then, while it is down or a flood has used up its look-ups. @default false
+   */
+  readonly allowSkippingUnavailable?: boolean
+}
 
 type Found = readonly AgentKey[]
 
-const MAX_REMEMBERED = 10_000
-
 /**
- * Asks several sources in order; the first that knows a key decides. Sources are trusted alike: to limit whom one may
- * speak for, give it `agents` or `agent`. A source that cannot tell does not silence those behind it.
+ * Asks several sources in order; the first that knows a key decides, and what an earlier source says of the agent or of the
+ * same key counts beside it. A source that cannot tell ends the search with `key_source_unavailable`: what it would say may be
+ * a revocation. Put sources that always can tell first. Sources are trusted alike: to limit whom one may speak for, give it
+ * `agents` or `agent`.
  * @example firstOf(staticKeys(own), registry('https://registry.example.com/agent-keys'))
  * @throws {@link Misconfigured}
  */
-export function firstOf(...sources: readonly KeySource[]): KeySource {
-  if (sources.length === 0 || sources.some((source) => typeof source?.findKeys !== 'function')) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'firstOf takes one source of keys or more')
+export function firstOf(...given: readonly KeySource[] | readonly [...KeySource[], FirstOfOptions]): KeySource {
+  const { sources, skips } = readArguments(given)
+  const search = (from: number, asked: Asked): Found | Promise<Found> => {
+    for (let index = from; index < sources.length; index++) {
+      const found = askKeys(sources[index] as KeySource, asked, skips)
+      if (isThenable(found)) {
+        return found.then((keys) => (keys.length > 0 ? settle(keys, index, asked) : search(index + 1, asked)))
+      }
+      if (found.length > 0) return settle(found, index, asked)
+    }
+    return NO_KEYS
   }
-  const search = createSearch(sources)
+  const settle = (keys: Found, index: number, asked: Asked): Found | Promise<Found> => {
+    return index === 0 ? keys : withEarlierWord(keys, sources.slice(0, index), { ...asked, skips })
+  }
   return {
     name: 'first_of',
     metrics: sources.flatMap(({ metrics = [] }) => metrics),
-    findKeys: (query, environment) => (isAskable(query) ? search(query, environment) : NO_KEYS),
+    findKeys: (query, environment, caller) => (isAskable(query) ? search(0, { query, environment, caller }) : NO_KEYS),
+    findAgent: (query, environment, caller) => findFirstAgent(sources, { query, environment, caller }, skips),
+    forget: (revoked) => {
+      for (const source of sources) source.forget?.(revoked)
+    },
     close: async () => {
       await Promise.all(sources.map(async (source) => source.close?.()))
     },
   }
 }
 
-function createSearch(sources: readonly KeySource[]): KeySource['findKeys'] {
-  // Who answered a question after all sources before it had said no.
-  const answeredBy = new LRUCache<string, KeySource>({ max: MAX_REMEMBERED })
-  return (query, environment) => {
-    for (let index = 0; index < sources.length; index++) {
-      const found = ask(sources[index], query, environment)
-      if (!isThenable(found)) {
-        if (found.length > 0) return found
-        continue
-      }
-      const question = JSON.stringify([query.agentId, query.keyId])
-      const known = answeredBy.get(question)
-      const answer =
-        known === undefined || sources.indexOf(known) <= index ? NO_KEYS : askNow(known, query, environment)
-      if (answer.length === 0) {
-        const remember = (source: KeySource): void => void answeredBy.set(question, source)
-        return searchOn(found, sources.slice(index), { query, environment, remember })
-      }
-      // An earlier source wants time, and who is known further down does not wait for it once more.
-      ignoreFailure(found)
-      return answer
-    }
-    return NO_KEYS
-  }
-}
-
-interface Search {
+interface Asked {
   readonly query: KeyQuery
   readonly environment: Environment
-  readonly remember: (source: KeySource) => void
+  readonly caller: KeyCaller | undefined
 }
 
-/** Waits for the first source, then asks the others in turn. */
-async function searchOn(first: Promise<Found>, sources: readonly KeySource[], search: Search): Promise<Found> {
-  const failures: unknown[] = []
-  for (const [index, source] of sources.entries()) {
-    try {
-      const found = await (index === 0 ? first : ask(source, search.query, search.environment))
-      if (found.length === 0) continue
-      if (failures.length === 0) search.remember(source)
-      return found
-    } catch (error) {
-      failures.push(error)
-    }
+interface Arguments {
+  readonly sources: readonly KeySource[]
+  readonly skips: boolean
+}
+
+function readArguments(given: readonly (KeySource | FirstOfOptions)[]): Arguments {
+  const last = given.at(-1)
+  const hasOptions = typeof last === 'object' && last !== null && !('findKeys' in last) && given.length > 1
+  const sources = (hasOptions ? given.slice(0, -1) : given) as readonly KeySource[]
+  if (sources.length === 0 || sources.some((source) => typeof source?.findKeys !== 'function')) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'firstOf takes one source of keys or more')
   }
-  if (failures.length > 0) throw failures[0]
-  return NO_KEYS
-}
-
-function askNow(source: KeySource, query: KeyQuery, environment: Environment): Found {
-  const found = ask(source, query, environment)
-  if (!isThenable(found)) return found
-  ignoreFailure(found)
-  return NO_KEYS
-}
-
-/** The source itself counts its failures. */
-function ignoreFailure(found: Promise<Found>): void {
-  found.catch(() => {})
-}
-
-/** A source may throw at once or later; here it is always later. */
-function ask(source: KeySource | undefined, query: KeyQuery, environment: Environment): Found | Promise<Found> {
-  try {
-    return source?.findKeys(query, environment) ?? NO_KEYS
-  } catch (error) {
-    return Promise.reject(error)
+  if (!hasOptions) return { sources, skips: false }
+  requireKnownOptions('firstOf', last, ['allowSkippingUnavailable'])
+  const { allowSkippingUnavailable: skips = false } = last as FirstOfOptions
+  if (typeof skips !== 'boolean') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'allowSkippingUnavailable must be true or false')
   }
+  return { sources, skips }
+}
+
+function askKeys(source: KeySource, { query, environment, caller }: Asked, skips: boolean): Found | Promise<Found> {
+  return askSource(() => source.findKeys(query, environment, caller), NO_KEYS, skips)
+}
+
+function findFirstAgent(
+  sources: readonly KeySource[],
+  asked: { readonly query: AgentQuery; readonly environment: Environment; readonly caller: KeyCaller | undefined },
+  skips: boolean,
+): AgentRecord | undefined | Promise<AgentRecord | undefined> {
+  const [source, ...others] = sources
+  if (source === undefined) return undefined
+  const { query, environment, caller } = asked
+  const record = askSource(() => findAgentRecord(source, query, environment, caller), undefined, skips)
+  if (isThenable(record)) return record.then((known) => known ?? findFirstAgent(others, asked, skips))
+  return record ?? findFirstAgent(others, asked, skips)
 }

@@ -48,10 +48,10 @@ export function fromFile(path: string, options: FromFileOptions = {}): KeySource
   const pollMs = requireNumber('pollMs', options.pollMs ?? 1_000, { min: 1, max: 3_600_000 })
   const pending: Pending = []
   const rules = { agents, allowTestKeys, importKey: rememberKeys(MAX_REMEMBERED_KEYS) }
-  let keys = createKeySet(take(readAtStart(path, rules), name, pending))
+  let known = createKeySet(take(readAtStart(path, rules), name, pending))
   const reload = (now: Stats): void => {
     try {
-      keys = createKeySet(take(readKeyFile(path, rules), name, pending))
+      known = createKeySet(take(readKeyFile(path, rules), name, pending))
       note(pending, 'key_fetches_total', { source: name, result: 'ok' })
     } catch {
       // Counted. What is known stays until somebody writes a file that can be read.
@@ -65,8 +65,9 @@ export function fromFile(path: string, options: FromFileOptions = {}): KeySource
     metrics: nameLabels(FILE_METRIC_ROWS, { source: name }),
     findKeys: (query, environment) => {
       if (pending.length > 0) flush(pending, environment)
-      return keys.find(query)
+      return known.find(query)
     },
+    findAgent: ({ agentId }) => known.findAgent(agentId),
     close: () => unwatchFile(path, reload),
   }
 }
@@ -80,9 +81,9 @@ function readAtStart(path: string, rules: KeyFileRules): KeyDocument {
   }
 }
 
-function take(document: KeyDocument, source: string, pending: Pending): KeyDocument['keys'] {
+function take(document: KeyDocument, source: string, pending: Pending): KeyDocument {
   for (const reason of document.refused) note(pending, 'key_entries_refused_total', { source, reason })
-  return document.keys
+  return document
 }
 
 function note(pending: Pending, name: string, labels: Readonly<Record<string, string>>): void {

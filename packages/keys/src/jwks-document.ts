@@ -19,7 +19,10 @@ export function parseJwks(value: unknown, rules: JwksRules): KeyDocument {
   const entries = isJsonObject(value) ? ownMember(value, 'keys') : undefined
   if (!Array.isArray(entries)) throw new OutboundError('malformed', 'expected { "keys": [ … ] }')
   if (entries.length > rules.maxKeys) throw new OutboundError('too_large', `the set holds over ${rules.maxKeys} keys`)
-  return toKeyDocument(entries.map((entry) => parseJwk(entry, rules)))
+  return toKeyDocument(
+    [],
+    entries.map((entry) => parseJwk(entry, rules)),
+  )
 }
 
 function parseJwk(jwk: unknown, rules: JwksRules): AgentKey | RefusedEntry {

@@ -39,10 +39,12 @@ export function jwks(url: string, options: JwksOptions): KeySource {
   return {
     name: rules.name,
     metrics: keys.metrics,
-    findKeys: (query, environment) => {
+    findKeys: (query, environment, caller) => {
       if (query.agentId !== undefined && query.agentId !== agent.id) return NO_KEYS
-      return isAskable(query) ? keys.find('set', query, environment) : NO_KEYS
+      return isAskable(query) ? keys.find('set', query, environment, caller) : NO_KEYS
     },
+    findAgent: ({ agentId }) => (agentId === agent.id ? agent : undefined),
+    forget: (revoked) => keys.forget(revoked, 'agentId' in revoked && revoked.agentId !== agent.id ? [] : ['set']),
     close: keys.close,
   }
 }

@@ -1,41 +1,38 @@
 import { LRUCache } from 'lru-cache'
-import { type KeyDocument, withoutSharedKeys } from './key-document.ts'
+import type { KeyDocument } from './key-document.ts'
 
 /** Remembers whose keys were seen, across documents of one source. */
 export interface KeyOwners {
-  /** Takes out keys that another agent holds, and notes whose the others are. */
-  readonly claim: (document: KeyDocument, nowMs: number) => KeyDocument
-  /** A document no longer lists these keys: somebody else may register them. */
-  readonly release: (previous: KeyDocument['keys'], document: KeyDocument) => void
+  /** Marks keys that another agent holds as shared, and notes whose the others are. */
+  readonly claim: (document: KeyDocument) => KeyDocument
+  /** A document no longer lists these keys: another agent may register them. */
+  readonly release: (previous: KeyDocument['keys'], current: KeyDocument['keys']) => void
 }
 
-interface Owner {
-  readonly agentId: string
-  readonly seenAtMs: number
-}
-
-/** A claim that nobody renewed for that long no longer stands in the way of another agent. */
-const CLAIM_MS = 3_600_000
-
-/** Starts with no claims. Bounded: a registry cannot make it grow for ever. */
+/**
+ * Starts with no claims. An owner stays one until its own document lets the key go, however long it is silent. Bounded: a
+ * registry cannot make it grow for ever.
+ */
 export function createKeyOwners(max: number): KeyOwners {
-  const owners = new LRUCache<string, Owner>({ max })
-  const isOthers = (thumbprint: string, agentId: string, nowMs: number): boolean => {
-    const owner = owners.get(thumbprint)
-    return owner !== undefined && owner.agentId !== agentId && nowMs - owner.seenAtMs < CLAIM_MS
-  }
+  const owners = new LRUCache<string, string>({ max })
   return {
-    claim: (given, nowMs) => {
-      const document = withoutSharedKeys(given)
-      const keys = document.keys.filter((key) => !isOthers(key.thumbprint, key.agent.id, nowMs))
-      for (const { thumbprint, agent } of keys) owners.set(thumbprint, { agentId: agent.id, seenAtMs: nowMs })
-      const shared = new Array<'key_shared'>(document.keys.length - keys.length).fill('key_shared')
-      return { keys, refused: [...document.refused, ...shared] }
+    claim: (document) => {
+      const shared = new Set(document.shared)
+      const refused = [...document.refused]
+      for (const { thumbprint, agent } of document.keys) {
+        if (document.shared.has(thumbprint)) continue
+        const owner = owners.get(thumbprint)
+        if (owner === undefined) owners.set(thumbprint, agent.id)
+        if (owner === undefined || owner === agent.id) continue
+        shared.add(thumbprint)
+        refused.push('key_shared')
+      }
+      return { ...document, shared, refused }
     },
-    release: (previous, document) => {
-      const kept = new Set(document.keys.map((key) => key.thumbprint))
+    release: (previous, current) => {
+      const kept = new Set(current.map((key) => key.thumbprint))
       for (const { thumbprint, agent } of previous) {
-        if (!kept.has(thumbprint) && owners.get(thumbprint)?.agentId === agent.id) owners.delete(thumbprint)
+        if (!kept.has(thumbprint) && owners.get(thumbprint) === agent.id) owners.delete(thumbprint)
       }
     },
   }

@@ -1,17 +1,30 @@
-import type { AgentKey, KeyQuery } from '@countermark/core'
+import type { AgentKey, AgentRecord, KeyQuery } from '@countermark/core'
 
 /** Keys laid out so that every question is answered by looking it up. */
 export interface KeySet {
   readonly keys: readonly AgentKey[]
+  readonly agents: readonly AgentRecord[]
   /** The keys that match, in the order to try them. The arrays are shared: nothing is made for a question. */
   readonly find: (query: KeyQuery) => readonly AgentKey[]
+  readonly findAgent: (agentId: string) => AgentRecord | undefined
+}
+
+/** What a set is made of. */
+export interface KeySetContent {
+  readonly keys: readonly AgentKey[]
+  /** Agents beside those that the keys name. @default none */
+  readonly agents?: readonly AgentRecord[]
+  /** Thumbprints of keys that several agents claim. @default none */
+  readonly shared?: ReadonlySet<string>
 }
 
 /** No keys. */
 export const NO_KEYS: readonly AgentKey[] = Object.freeze([])
 
-/** Keys that one key id may stand for, at most: each costs a verification. */
+/** Keys of one agent that one key id may stand for, at most: each costs a verification. */
 const MAX_SAME_KEY_ID = 4
+/** The same for all agents together: they choose the same key ids by accident, or to crowd others out. */
+const MAX_SAME_KEY_ID_OF_ALL = 16
 
 interface AgentKeys {
   readonly all: readonly AgentKey[]
@@ -19,36 +32,43 @@ interface AgentKeys {
   readonly byKeyId: ReadonlyMap<string, readonly AgentKey[]> | undefined
 }
 
+const NOTHING_SHARED: ReadonlySet<string> = new Set()
+
 /**
  * Lays out the keys of one source. A key answers to its id and to its thumbprint; where the thumbprint of one key is the
  * id of another, the thumbprint counts first, so nobody can push a key aside by borrowing its name.
  */
-export function createKeySet(given: readonly AgentKey[]): KeySet {
+export function createKeySet({ keys: given, agents = [], shared = NOTHING_SHARED }: KeySetContent): KeySet {
   const keys = Object.freeze(withRevocations(given).sort(byUsefulness))
-  const byKeyId = indexKeyIds(keys)
-  const byAgent = new Map<string, AgentKeys>()
-  for (const [agentId, own] of groupBy(keys, (key) => key.agent.id)) {
-    byAgent.set(agentId, { all: Object.freeze(own), byKeyId: own.length === 1 ? undefined : indexKeyIds(own) })
-  }
+  const unshared = shared.size === 0 ? keys : keys.filter((key) => !shared.has(key.thumbprint))
+  const byKeyId = indexKeyIds(unshared, MAX_SAME_KEY_ID_OF_ALL)
+  const byAgent = indexAgents(keys)
+  const byAgentUnshared = unshared === keys ? byAgent : indexAgents(unshared)
+  const records = new Map<string, AgentRecord>()
+  for (const { agent } of keys) if (!records.has(agent.id)) records.set(agent.id, agent)
+  for (const agent of agents) records.set(agent.id, agent)
   return {
     keys,
-    find: ({ agentId, keyId }) => {
+    agents: [...records.values()],
+    find: ({ agentId, keyId, isAgentCovered = false }) => {
       if (agentId === undefined) return keyId === undefined ? NO_KEYS : (byKeyId.get(keyId) ?? NO_KEYS)
-      const own = byAgent.get(agentId)
+      const own = (isAgentCovered ? byAgent : byAgentUnshared).get(agentId)
       if (own === undefined) return NO_KEYS
       if (keyId === undefined) return own.all
       if (own.byKeyId !== undefined) return own.byKeyId.get(keyId) ?? NO_KEYS
       return own.all[0]?.keyId === keyId || own.all[0]?.thumbprint === keyId ? own.all : NO_KEYS
     },
+    findAgent: (agentId) => records.get(agentId),
   }
 }
 
-/** A key that was revoked under one name does not come back under another. */
+/** A key that an agent revoked under one name does not come back under another. */
 function withRevocations(keys: readonly AgentKey[]): AgentKey[] {
-  const revoked = new Set(keys.filter((key) => key.state === 'revoked').map((key) => key.thumbprint))
+  const nameOf = ({ thumbprint, agent }: AgentKey): string => `${thumbprint} ${agent.id}`
+  const revoked = new Set(keys.filter((key) => key.state === 'revoked').map(nameOf))
   if (revoked.size === 0) return [...keys]
   return keys.map((key) =>
-    key.state === 'active' && revoked.has(key.thumbprint) ? Object.freeze({ ...key, state: 'revoked' as const }) : key,
+    key.state === 'active' && revoked.has(nameOf(key)) ? Object.freeze({ ...key, state: 'revoked' as const }) : key,
   )
 }
 
@@ -58,14 +78,23 @@ function byUsefulness(one: AgentKey, other: AgentKey): number {
   return (other.notBefore ?? 0) - (one.notBefore ?? 0)
 }
 
-function indexKeyIds(keys: readonly AgentKey[]): ReadonlyMap<string, readonly AgentKey[]> {
+function indexAgents(keys: readonly AgentKey[]): ReadonlyMap<string, AgentKeys> {
+  const byAgent = new Map<string, AgentKeys>()
+  for (const [agentId, own] of groupBy(keys, (key) => key.agent.id)) {
+    const byKeyId = own.length === 1 ? undefined : indexKeyIds(own, MAX_SAME_KEY_ID)
+    byAgent.set(agentId, { all: Object.freeze(own), byKeyId })
+  }
+  return byAgent
+}
+
+function indexKeyIds(keys: readonly AgentKey[], most: number): ReadonlyMap<string, readonly AgentKey[]> {
   const index: Map<string, readonly AgentKey[]> = groupBy(keys, (key) => key.thumbprint)
   for (const [keyId, named] of groupBy(keys, (key) => key.keyId)) {
     const first = index.get(keyId)
     index.set(keyId, first === undefined ? named : [...first, ...named.filter((key) => !first.includes(key))])
   }
   for (const [keyId, matching] of index) {
-    const few = matching.length > MAX_SAME_KEY_ID ? matching.slice(0, MAX_SAME_KEY_ID) : matching
+    const few = matching.length > most ? matching.slice(0, most) : matching
     index.set(keyId, Object.freeze(few))
   }
   return index

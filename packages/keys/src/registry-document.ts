@@ -1,8 +1,8 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
 import { OutboundError } from '@countermark/outbound'
-import { parseAgentRecord } from './agent-entry.ts'
+import { parseAgentEntry, suspendedAgent } from './agent-entry.ts'
 import type { KeyImportRules, RefusedEntry } from './key-description.ts'
-import { type KeyDocument, toKeyDocument, withoutSharedKeys } from './key-document.ts'
+import { type KeyDocument, toKeyDocument } from './key-document.ts'
 import { parseKeyEntry } from './key-entry.ts'
 import { isJsonObject, type JsonObject, ownMember } from './own-member.ts'
 
@@ -13,16 +13,26 @@ export interface RegistryDocumentRules extends KeyImportRules {
   readonly maxKeys: number
 }
 
+interface AgentEntry {
+  readonly id: string
+  readonly keys: readonly unknown[]
+}
+
 /**
- * Reads agents and their keys: one agent, or `{ "agents": […] }` (docs/protocol/registry-document.md). Entries are good
- * or bad one by one; a document that is none is refused whole.
+ * Reads agents and their keys: one agent, or `{ "agents": […] }` (docs/protocol/registry-document.md). Keys are good or bad
+ * one by one, and an agent is known whatever becomes of them; a document that is none is refused whole.
  * @throws OutboundError `malformed`, `too_large`
  */
 export function parseRegistryDocument(value: unknown, rules: RegistryDocumentRules): KeyDocument {
-  const agents = listAgents(value)
-  const keyCount = agents.reduce<number>((count, agent) => count + listKeys(agent).length, 0)
+  const listed = listAgents(value)
+  const keyCount = listed.reduce<number>((count, agent) => count + listKeys(agent).length, 0)
   if (keyCount > rules.maxKeys) throw new OutboundError('too_large', `the document holds over ${rules.maxKeys} keys`)
-  return withoutSharedKeys(toKeyDocument(agents.flatMap((agent) => parseAgent(agent, rules))))
+  const { entries, records, refused } = readAgents(listed, rules)
+  const keys = entries.flatMap(({ id, keys }) => {
+    const agent = records.get(id)
+    return agent === undefined ? [] : keys.map((key) => parseKey(agent, key, rules))
+  })
+  return toKeyDocument([...records.values()], [...refused, ...keys])
 }
 
 function listAgents(value: unknown): readonly unknown[] {
@@ -34,11 +44,35 @@ function listAgents(value: unknown): readonly unknown[] {
   throw new OutboundError('malformed', 'expected an agent or { "agents": [ … ] }')
 }
 
-function parseAgent(entry: unknown, rules: RegistryDocumentRules): readonly (AgentKey | RefusedEntry)[] {
-  const agent = isJsonObject(entry) ? parseAgentRecord(entry) : undefined
-  if (agent === undefined) return ['malformed']
-  if (!rules.agents(agent.id)) return ['agent_foreign']
-  return listKeys(entry).map((key) => parseKey(agent, key, rules))
+interface ReadAgents {
+  readonly entries: readonly AgentEntry[]
+  readonly records: ReadonlyMap<string, AgentRecord>
+  readonly refused: readonly RefusedEntry[]
+}
+
+function readAgents(listed: readonly unknown[], rules: RegistryDocumentRules): ReadAgents {
+  const entries: AgentEntry[] = []
+  const records = new Map<string, AgentRecord>()
+  const refused: RefusedEntry[] = []
+  for (const entry of listed) {
+    const agent = isJsonObject(entry) ? parseAgentEntry(entry) : undefined
+    if (agent === undefined || agent.isMalformed) refused.push('malformed')
+    if (agent === undefined) continue
+    const { record } = agent
+    if (!rules.agents(record.id)) {
+      if (!agent.isMalformed) refused.push('agent_foreign')
+      continue
+    }
+    records.set(record.id, unite(records.get(record.id), record))
+    entries.push({ id: record.id, keys: listKeys(entry) })
+  }
+  return { entries, records, refused }
+}
+
+/** An agent that is listed twice, and not by the same words, is one of whom nothing is known for certain. */
+function unite(known: AgentRecord | undefined, record: AgentRecord): AgentRecord {
+  if (known === undefined || JSON.stringify(known) === JSON.stringify(record)) return record
+  return suspendedAgent(record.id)
 }
 
 function parseKey(agent: AgentRecord, entry: unknown, rules: RegistryDocumentRules): AgentKey | RefusedEntry {

@@ -38,11 +38,17 @@ export function registry(url: string, options: RegistryOptions = {}): KeySource 
   return {
     name: rules.name,
     metrics: keys.metrics,
-    findKeys: (query, environment) => {
+    findKeys: (query, environment, caller) => {
       if (!isAskable(query)) return NO_KEYS
       const entry = query.agentId === undefined ? BY_KEY + query.keyId : BY_AGENT + query.agentId
-      return keys.find(entry, query, environment)
+      return keys.find(entry, query, environment, caller)
     },
+    findAgent: (query, environment, caller) => {
+      if (!isAskable(query)) return undefined
+      return keys.findAgent(BY_AGENT + query.agentId, query, environment, caller)
+    },
+    forget: (revoked) =>
+      keys.forget(revoked, ['agentId' in revoked ? BY_AGENT + revoked.agentId : BY_KEY + revoked.thumbprint]),
     close: keys.close,
   }
 }
@@ -54,6 +60,7 @@ function createDocumentKind(rules: RemoteKeysRules, agents: (agentId: string) =>
   return {
     urlOf: (entry) => toUrl(rules.url, entry),
     isAbsence: isJson404,
+    gone: (previous) => owners.release(previous, NO_KEYS),
     parse: (value, request) => {
       const parsed = parseRegistryDocument(value, {
         allowTestKeys,
@@ -81,22 +88,30 @@ function isJson404(error: unknown): boolean {
 
 /** What was not asked for does not count: a registry cannot slip in other agents by the way. */
 function onlyAskedFor(document: KeyDocument, entry: string): KeyDocument {
-  const id = entry.slice(1)
-  const { keys, refused } = document
-  if (entry.startsWith(BY_KEY)) {
-    const named = keys.filter((key) => key.keyId === id || key.thumbprint === id)
-    const thumbprints = new Set(named.map((key) => key.thumbprint))
-    // With its other names: under one of them it may be revoked.
-    return { keys: keys.filter((key) => thumbprints.has(key.thumbprint)), refused }
+  return entry.startsWith(BY_KEY) ? onlyOfKey(document, entry.slice(1)) : onlyOfAgent(document, entry.slice(1))
+}
+
+function onlyOfKey(document: KeyDocument, id: string): KeyDocument {
+  const named = document.keys.filter((key) => key.keyId === id || key.thumbprint === id)
+  const thumbprints = new Set(named.map((key) => key.thumbprint))
+  // With its other names: under one of them it may be revoked.
+  const keys = document.keys.filter((key) => thumbprints.has(key.thumbprint))
+  const owners = new Set(keys.map((key) => key.agent.id))
+  return { ...document, keys, agents: document.agents.filter((agent) => owners.has(agent.id)) }
+}
+
+function onlyOfAgent(document: KeyDocument, id: string): KeyDocument {
+  const agents = document.agents.filter((agent) => agent.id === id)
+  if (agents.length === 0 && document.agents.length > 0) {
+    throw new OutboundError('malformed', 'the document is of another agent')
   }
-  const own = keys.filter((key) => key.agent.id === id)
-  if (own.length === 0 && keys.length > 0) throw new OutboundError('malformed', 'the document is of another agent')
-  const foreign = new Array<'agent_foreign'>(keys.length - own.length).fill('agent_foreign')
-  return { keys: own, refused: [...refused, ...foreign] }
+  const keys = document.keys.filter((key) => key.agent.id === id)
+  const foreign = new Array<'agent_foreign'>(document.keys.length - keys.length).fill('agent_foreign')
+  return { ...document, agents, keys, refused: [...document.refused, ...foreign] }
 }
 
 function claimKeys(owners: KeyOwners, document: KeyDocument, request: DocumentRequest): KeyDocument {
-  const claimed = owners.claim(document, request.context.clock.monotonicMs())
-  owners.release(request.previous?.keys ?? NO_KEYS, claimed)
+  const claimed = owners.claim(document)
+  owners.release(request.previous?.keys ?? NO_KEYS, claimed.keys)
   return claimed
 }

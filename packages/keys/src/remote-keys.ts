@@ -1,15 +1,20 @@
 import {
   type AgentKey,
+  type AgentQuery,
+  type AgentRecord,
+  addressPrefix,
   type Environment,
   isRefusal,
   isThenable,
+  type KeyCaller,
   type KeyQuery,
   type MetricRow,
+  type RevokedKeys,
   Unavailable,
 } from '@countermark/core'
 import { createRefreshCache, isOutboundError, type LoadRequest, type RefreshCache } from '@countermark/outbound'
 import { type FetchedKeys, settleDocument, toFetchedKeys } from './fetched-keys.ts'
-import type { KeyDocument } from './key-document.ts'
+import { EMPTY_DOCUMENT, type KeyDocument } from './key-document.ts'
 import { createKeyMeasurements, type KeyMeasurements } from './key-measurements.ts'
 import { type KeySet, NO_KEYS } from './key-set.ts'
 import { misconfigured, type RemoteKeysRules } from './remote-options.ts'
@@ -22,6 +27,8 @@ export interface DocumentKind {
   readonly urlOf: (entry: string) => string
   /** @throws OutboundError when the value is no document of this kind */
   readonly parse: (value: unknown, request: DocumentRequest) => KeyDocument
+  /** Hears that there is nothing any more where these keys were. */
+  readonly gone?: (previous: readonly AgentKey[]) => void
   /** Whether a failure is the origin's way to say that there is nothing. */
   readonly isAbsence: (error: unknown) => boolean
 }
@@ -33,7 +40,17 @@ export interface RemoteKeys {
     entry: string,
     query: KeyQuery,
     environment: Environment,
+    caller: KeyCaller | undefined,
   ) => readonly AgentKey[] | Promise<readonly AgentKey[]>
+  /** What one document says of an agent. Rejects likewise. */
+  readonly findAgent: (
+    entry: string,
+    query: AgentQuery,
+    environment: Environment,
+    caller: KeyCaller | undefined,
+  ) => AgentRecord | undefined | Promise<AgentRecord | undefined>
+  /** Forgets documents that name the agent or the key, and those that are named. */
+  readonly forget: (revoked: RevokedKeys, entries: readonly string[]) => void
   readonly metrics: readonly MetricRow[]
   readonly close: () => void
 }
@@ -44,16 +61,28 @@ export function createRemoteKeys(kind: DocumentKind, rules: RemoteKeysRules): Re
   const cache = createCache(kind, rules, measurements)
   return {
     metrics: measurements.metrics,
-    find: (entry, query, environment) => {
-      const known = cache.read(entry, environment)
-      if (isThenable(known)) return findLater(known, query, () => cache.recheck(entry, environment))
+    find: (entry, query, environment, caller) => {
+      const known = cache.read(entry, environment, caller)
+      if (isThenable(known)) return findLater(known, query, () => cache.recheck(entry, environment, caller))
       const keys = known?.find(query) ?? NO_KEYS
       if (known === undefined || keys.length > 0 || query.keyId === undefined) return keys
-      const newer = cache.recheck(entry, environment)
+      const newer = cache.recheck(entry, environment, caller)
       return isThenable(newer) ? findLater(newer, query) : (newer?.find(query) ?? NO_KEYS)
     },
+    findAgent: (entry, { agentId, acceptsOldAbsence = false }, environment, caller) => {
+      const known = acceptsOldAbsence
+        ? cache.readOrOldAbsence(entry, environment, caller)
+        : cache.read(entry, environment, caller)
+      return isThenable(known) ? findAgentLater(known, agentId) : known?.findAgent(agentId)
+    },
+    forget: (revoked, entries) => cache.forget((keys) => isAbout(keys, revoked), entries),
     close: cache.close,
   }
+}
+
+function isAbout({ keys, agents }: FetchedKeys, revoked: RevokedKeys): boolean {
+  if ('agentId' in revoked) return agents.some(({ id }) => id === revoked.agentId)
+  return keys.some(({ thumbprint }) => thumbprint === revoked.thumbprint)
 }
 
 type Answer = KeySet | undefined | Promise<KeySet | undefined>
@@ -69,6 +98,14 @@ async function findLater(answer: Answer, query: KeyQuery, recheck?: () => Answer
   }
 }
 
+async function findAgentLater(answer: Answer, agentId: string): Promise<AgentRecord | undefined> {
+  try {
+    return (await answer)?.findAgent(agentId)
+  } catch (error) {
+    throw toUnavailable(error)
+  }
+}
+
 function createCache(
   kind: DocumentKind,
   rules: RemoteKeysRules,
@@ -76,17 +113,20 @@ function createCache(
 ): RefreshCache<FetchedKeys, Environment> {
   const { secondLevel, namespace, times } = rules
   const revive = (text: string, request: DocumentRequest): FetchedKeys => {
-    return toFetchedKeys(kind.parse(JSON.parse(text), request).keys)
+    return toFetchedKeys(kind.parse(JSON.parse(text), request))
   }
   try {
     return createRefreshCache<FetchedKeys, Environment>({
       times,
       observe: measurements.cacheEvent,
+      sourceOf: addressPrefix,
       ...(secondLevel === undefined ? {} : { secondLevel: { store: secondLevel, namespace, revive } }),
       load: async (request) => {
         const { document, answer } = await fetchDocument(kind, rules, request)
         measurements.refusedEntries(document.refused, request.context)
-        return settleDocument(document, request.previous, answer)
+        const loaded = settleDocument(document, request.previous, answer)
+        if (loaded === undefined && request.previous !== undefined) kind.gone?.(request.previous.keys)
+        return loaded
       },
     })
   } catch (error) {
@@ -104,7 +144,7 @@ async function fetchDocument(kind: DocumentKind, rules: RemoteKeysRules, request
     const { value, text, freshForSeconds } = await rules.fetcher.fetchJson(kind.urlOf(request.key), request.signal)
     return { document: kind.parse(value, request), answer: { text, freshForSeconds } }
   } catch (error) {
-    if (kind.isAbsence(error)) return { document: { keys: [], refused: [] }, answer: {} }
+    if (kind.isAbsence(error)) return { document: EMPTY_DOCUMENT, answer: {} }
     throw error
   }
 }

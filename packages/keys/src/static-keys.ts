@@ -11,7 +11,7 @@ import {
   type SignatureAlgorithm,
 } from '@countermark/core'
 import { createAgentKey } from './key-description.ts'
-import { toKeyDocument, withoutSharedKeys } from './key-document.ts'
+import { toKeyDocument } from './key-document.ts'
 import { createKeySet } from './key-set.ts'
 import { isJsonObject, isOptionalTime, ownMember } from './own-member.ts'
 
@@ -55,27 +55,38 @@ export function staticKeys(entries: readonly StaticKey[], options: StaticKeysOpt
   requireKnownOptions('staticKeys', options, ['allowTestKeys'])
   if (!Array.isArray(entries)) throw new Misconfigured('ERR_OPTION_INVALID', 'staticKeys takes an array of keys')
   const { allowTestKeys = false } = options
-  const document = withoutSharedKeys(toKeyDocument(entries.map((entry) => readEntry(entry, allowTestKeys))))
+  for (const entry of entries) requireKnownOptions('a static key', entry, MEMBERS)
+  const records = readRecords(entries)
+  const document = toKeyDocument(
+    [...records.values()],
+    entries.map((entry) => readEntry(entry, records, allowTestKeys)),
+  )
   if (document.refused.length > 0) {
     throw new Misconfigured('ERR_KEY_MATERIAL', 'two agents must not share a key; give each agent its own')
   }
-  const { find } = createKeySet(document.keys)
-  return { name: 'static', findKeys: find }
+  const { find, findAgent } = createKeySet(document)
+  return { name: 'static', findKeys: (query) => find(query), findAgent: ({ agentId }) => findAgent(agentId) }
 }
 
-function readEntry(entry: StaticKey, allowTestKeys: boolean): AgentKey {
-  requireKnownOptions('a static key', entry, MEMBERS)
-  const {
-    agentId,
-    key,
-    keyId = keyIdOf(key),
-    algorithm,
-    state = 'active',
-    notBefore,
-    notAfter,
-    schemes,
-    record,
-  } = entry
+/** One record for all keys of an agent: it must not be able to choose its limits by choosing its key. */
+function readRecords(entries: readonly StaticKey[]): ReadonlyMap<string, AgentRecord> {
+  const stated = new Map<string, string>()
+  const records = new Map<string, AgentRecord>()
+  for (const { agentId, record } of entries) {
+    const text = record === undefined ? undefined : JSON.stringify(record)
+    if (text !== undefined && (stated.get(agentId) ?? text) !== text) {
+      throw new Misconfigured('ERR_OPTION_INVALID', `the keys of ${agentId} state different records; state one of them`)
+    }
+    if (text !== undefined) stated.set(agentId, text)
+    if (text !== undefined || !records.has(agentId)) {
+      records.set(agentId, Object.freeze({ state: 'active' as const, ...record, id: agentId }))
+    }
+  }
+  return records
+}
+
+function readEntry(entry: StaticKey, records: ReadonlyMap<string, AgentRecord>, allowTestKeys: boolean): AgentKey {
+  const { agentId, key, keyId = keyIdOf(key), algorithm, state = 'active', notBefore, notAfter, schemes } = entry
   if (typeof agentId !== 'string' || !isAgentId(agentId)) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 of A-Z a-z 0-9 . _ : @ / -')
   }
@@ -88,7 +99,7 @@ function readEntry(entry: StaticKey, allowTestKeys: boolean): AgentKey {
       `a key of ${agentId} needs a known state and times in Unix seconds, not milliseconds`,
     )
   }
-  const agent = Object.freeze({ state: 'active' as const, ...record, id: agentId })
+  const agent = records.get(agentId) ?? { id: agentId, state: 'suspended' }
   try {
     const description = { material: key, keyId, algorithm, state, notBefore, notAfter, schemes }
     return createAgentKey(agent, description, { allowTestKeys })

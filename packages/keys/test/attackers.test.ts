@@ -51,7 +51,7 @@ describe('an attacker with a key that was revoked', () => {
     remote.clock.advance(5 * MINUTE)
     for (let id = 0; id < 10; id++) await remote.idsOf({ agentId: `a/../${id}` })
     remote.find(KNOWN)
-    await remote.fetched(7)
+    await remote.fetched(12)
     expect(remote.find(KNOWN)).toMatchObject([{ state: 'revoked' }])
   })
 })
@@ -61,6 +61,8 @@ describe('an attacker who may write into its own entry of the registry', () => {
     const remote = await openRemote(KINDS.registry, [])
     const members = new Array(50_000).fill({})
     remote.server.answer = json({ id: 'agt_a', constraints: { members }, keys: [servedKey('k1')] })
-    expect(await remote.idsOf({ agentId: 'agt_a' })).toEqual([])
+    expect(await remote.find({ agentId: 'agt_a' })).toMatchObject([{ agent: { id: 'agt_a', state: 'suspended' } }])
+    const [found] = (await remote.find({ agentId: 'agt_a' })) as readonly AgentKey[]
+    expect(found?.agent).toEqual({ id: 'agt_a', state: 'suspended' })
   })
 })

@@ -2,6 +2,8 @@ import type { AgentKey, KeySource } from '@countermark/core'
 import { Unavailable } from '@countermark/core'
 import { createTestEnvironment } from '@countermark/testing'
 import { firstOf, staticKeys } from '../src/index.ts'
+import { createKeySet } from '../src/key-set.ts'
+import { parseRegistryDocument } from '../src/registry-document.ts'
 import { createPublicKey } from './public-key.ts'
 
 const environment = createTestEnvironment()
@@ -78,31 +80,36 @@ describe('firstOf', () => {
         throw new Unavailable('key_source_unavailable', 'keys', 'down')
       },
     ],
-  ])('goes on to the next source when one %s, and fails only when no other knows the key', async (_name, answer) => {
-    expect(
-      await firstOf(
-        sourceOf(answer),
-        sourceOf(() => SECOND),
-      ).findKeys(QUERY, environment),
-    ).toBe(SECOND)
-    const alone = firstOf(
-      sourceOf(answer),
-      sourceOf(() => []),
-    ).findKeys(QUERY, environment)
-    await expect(alone).rejects.toMatchObject({ code: 'key_source_unavailable' })
+  ])('asks no further when one %s: what it cannot tell may be a revocation', async (_name, answer) => {
+    const second = sourceOf(() => SECOND)
+    const found = firstOf(sourceOf(answer), second).findKeys(QUERY, environment)
+    await expect(found).rejects.toMatchObject({ code: 'key_source_unavailable' })
+    expect(second.asked).toBe(0)
+    const skipping = firstOf(sourceOf(answer), second, { allowSkippingUnavailable: true })
+    expect(await skipping.findKeys(QUERY, environment)).toBe(SECOND)
   })
 
-  it('lets a key that is known further down wait for an earlier source once, not for ever', async () => {
-    let slow: Promise<readonly AgentKey[]> = Promise.resolve([])
+  it('fails with whatever else a source throws, also where it may pass over one that cannot tell', async () => {
+    const broken = sourceOf(() => Promise.reject(new TypeError('a bug')))
     const source = firstOf(
-      sourceOf(() => slow),
+      broken,
+      sourceOf(() => SECOND),
+      { allowSkippingUnavailable: true },
+    )
+    await expect(source.findKeys(QUERY, environment)).rejects.toThrow('a bug')
+  })
+
+  it('waits for an earlier source each time that one must ask', async () => {
+    let first: Answer = Promise.resolve([])
+    const source = firstOf(
+      sourceOf(() => first),
       sourceOf(() => SECOND),
     )
     expect(await source.findKeys(QUERY, environment)).toBe(SECOND)
-    slow = new Promise(() => {})
-    expect(source.findKeys(QUERY, environment)).toBe(SECOND)
-    slow = unavailable()
-    expect(source.findKeys(QUERY, environment)).toBe(SECOND)
+    first = unavailable()
+    await expect(source.findKeys(QUERY, environment)).rejects.toMatchObject({ code: 'key_source_unavailable' })
+    first = Promise.resolve(FIRST)
+    expect(await source.findKeys(QUERY, environment)).toBe(FIRST)
   })
 
   it('returns to the earlier source as soon as that one knows the key', async () => {
@@ -114,17 +121,6 @@ describe('firstOf', () => {
     await source.findKeys(QUERY, environment)
     answer = FIRST
     expect(source.findKeys(QUERY, environment)).toBe(FIRST)
-  })
-
-  it('does not remember an answer that came while an earlier source could not tell', async () => {
-    let answer: Answer = unavailable()
-    const source = firstOf(
-      sourceOf(() => answer),
-      sourceOf(() => SECOND),
-    )
-    await source.findKeys(QUERY, environment)
-    answer = Promise.resolve(FIRST)
-    expect(await source.findKeys(QUERY, environment)).toBe(FIRST)
   })
 
   it('waits again where the source that was known to answer no longer does', async () => {
@@ -155,5 +151,70 @@ describe('firstOf', () => {
   it('takes sources', () => {
     expect(() => firstOf()).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID' }))
     expect(() => firstOf({} as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID' }))
+  })
+
+  it.each([
+    ['options that it does not have', { skip: true }, 'ERR_OPTION_UNKNOWN'],
+    ['a word for a switch', { allowSkippingUnavailable: 'no' }, 'ERR_OPTION_INVALID'],
+  ])('does not take %s', (_name, options, code) => {
+    expect(() => firstOf(staticKeys([]), options as never)).toThrow(expect.objectContaining({ code }))
+  })
+})
+
+describe('what an earlier source says of an agent whose key a later one knows', () => {
+  const { jwk, thumbprint } = createPublicKey()
+  const LIMITS = { capabilities: ['orders:read'] }
+
+  function later(record: object = {}): KeySource {
+    return staticKeys([{ agentId: 'agt_a', keyId: 'later', key: jwk, record }])
+  }
+
+  function earlier(agent: object, keys: readonly object[] = []): KeySource {
+    const rules = { allowTestKeys: false, agents: () => true, maxKeys: 1 }
+    const set = createKeySet(parseRegistryDocument({ id: 'agt_a', keys, ...agent }, rules))
+    return { name: 'scripted', findKeys: set.find, findAgent: ({ agentId }) => set.findAgent(agentId) }
+  }
+
+  it.each([
+    ['suspended', { state: 'suspended' }, {}, { state: 'suspended' }],
+    ['suspended by the later one', {}, { state: 'suspended' }, { state: 'suspended' }],
+    ['limited', LIMITS, {}, { state: 'active', ...LIMITS }],
+    ['limited by the later one', {}, LIMITS, { state: 'active', ...LIMITS }],
+    ['limited by both', LIMITS, { capabilities: ['all'] }, { state: 'active', ...LIMITS }],
+    ['malformed', { constraints: 'none' }, {}, { state: 'suspended' }],
+  ])('counts: %s', (_name, first, second, expected) => {
+    const source = firstOf(earlier(first), later(second))
+    for (const query of [{ keyId: 'later' }, { agentId: 'agt_a' }, { keyId: thumbprint }]) {
+      expect(source.findKeys(query, environment)).toMatchObject([{ keyId: 'later', agent: expected }])
+    }
+  })
+
+  it('counts for the key, whatever each calls it', () => {
+    const source = firstOf(earlier({}, [{ id: 'old', jwk, state: 'revoked' }]), later())
+    expect(source.findKeys({ keyId: 'later' }, environment)).toMatchObject([{ keyId: 'later', state: 'revoked' }])
+  })
+
+  it('counts when it comes later, and ends the search when it cannot be told', async () => {
+    const known = earlier({ state: 'suspended' })
+    const slow: KeySource = { ...known, findAgent: async (...asked) => known.findAgent?.(...asked) }
+    expect(await firstOf(slow, later()).findKeys({ keyId: 'later' }, environment)).toMatchObject([
+      { agent: { state: 'suspended' } },
+    ])
+    const failing: KeySource = { ...known, findAgent: async () => unavailable() as never }
+    const found = firstOf(failing, later()).findKeys({ keyId: 'later' }, environment)
+    await expect(found).rejects.toMatchObject({ code: 'key_source_unavailable' })
+  })
+
+  it('is what is known of the agent', async () => {
+    const source = firstOf(staticKeys([]), earlier({ state: 'suspended' }), later())
+    expect(source.findAgent?.({ agentId: 'agt_a' }, environment)).toMatchObject({ state: 'suspended' })
+    expect(source.findAgent?.({ agentId: 'agt_b' }, environment)).toBeUndefined()
+  })
+
+  it('is forgotten by all sources', () => {
+    const forgotten: unknown[] = []
+    const source: KeySource = { ...sourceOf(() => []), forget: (revoked) => forgotten.push(revoked) }
+    firstOf(source, staticKeys([]), source).forget?.({ agentId: 'agt_a' })
+    expect(forgotten).toEqual([{ agentId: 'agt_a' }, { agentId: 'agt_a' }])
   })
 })

@@ -39,6 +39,26 @@ describe('jwks', () => {
     expect(key?.agent).toEqual({ id: 'agt_a', owner: 'jane@example.com', state: 'active' })
   })
 
+  it('knows its agent without asking, also while the set is empty', () => {
+    const source = jwks(server.url, { ...LOOPBACK, agent: { id: 'agt_a', state: 'suspended' } })
+    expect(source.findAgent?.({ agentId: 'agt_a' }, createTestEnvironment())).toMatchObject({ state: 'suspended' })
+    expect(source.findAgent?.({ agentId: 'agt_b' }, createTestEnvironment())).toBeUndefined()
+    expect(server.asked).toEqual([])
+  })
+
+  it('forgets its set when the agent or one of its keys was revoked', async () => {
+    server.answer = json({ keys: [{ ...jwk, kid: 'k1' }] })
+    const source = jwks(server.url, LOOPBACK)
+    const environment = createTestEnvironment()
+    await source.findKeys({ keyId: 'k1' }, environment)
+    source.forget?.({ agentId: 'agt_b' })
+    await source.findKeys({ keyId: 'k1' }, environment)
+    expect(server.asked).toHaveLength(1)
+    source.forget?.({ agentId: 'agt_a' })
+    await source.findKeys({ keyId: 'k1' }, environment)
+    expect(server.asked).toHaveLength(2)
+  })
+
   it.each(['EdDSA', 'Ed25519', 'ed25519'])('takes %s for the same algorithm', async (alg) => {
     expect(await idsOf({ ...jwk, kid: 'k1', alg })).toEqual(['k1'])
   })

@@ -176,7 +176,7 @@ describe.each(['jwks', 'registry'] as const)('a %s endpoint', (kind) => {
     remote.find(KNOWN)
     await remote.fetched(2)
     expect(remote.find(KNOWN)).toMatchObject([{ keyId: 'k1' }])
-    expect(remote.environment.observer.total('key_fetches_total', { result: 'malformed' })).toBe(1)
+    expect(remote.environment.observer.total('key_entries_refused_total', { reason: 'key_invalid' })).toBe(1)
   })
 
   it('whose one document is damaged only in part loses that part', async () => {

@@ -111,13 +111,23 @@ describe('a registry document', () => {
     ['31 bytes', { raw: Buffer.alloc(31, 1).toString('base64') }, 'key_invalid'],
     ['a private key', { jwk: { ...KEY.jwk, d: KEY.jwk['x'] } }, 'key_invalid'],
   ])('has a key refused that has %s', (_name, key, reason) => {
-    expect(parseKey(key)).toEqual({ keys: [], refused: [reason] })
+    const agents = [{ id: 'agt_a', state: 'active' }]
+    expect(parseKey(key)).toMatchObject({ agents, keys: [], refused: [reason] })
   })
 
   it.each([
     ['no id', {}],
     ['a bad id', { id: '../agt' }],
     ['an id that is no text', { id: ['agt_a'] }],
+  ])('has an agent refused that has %s, and keeps the others', (_name, agent) => {
+    const good = { id: 'agt_good', keys: [{ jwk: createPublicKey().jwk }] }
+    const { agents, keys, refused } = parse({ agents: [{ ...agent, keys: [{ jwk: KEY.jwk }] }, null, good] })
+    expect(refused).toEqual(['malformed', 'malformed'])
+    expect(agents.map(({ id }) => id)).toEqual(['agt_good'])
+    expect(keys.map((key) => key.agent.id)).toEqual(['agt_good'])
+  })
+
+  it.each([
     ['a state that is no text', { id: 'agt_a', state: 1 }],
     ['an owner that is no text', { id: 'agt_a', owner: { name: 'jane' } }],
     ['an endless version', { id: 'agt_a', version: '1'.repeat(257) }],
@@ -126,16 +136,34 @@ describe('a registry document', () => {
     ['constraints that are no object', { id: 'agt_a', constraints: ['max_amount'] }],
     ['endless constraints', { id: 'agt_a', constraints: { any: new Array(4_096).fill(0) } }],
     ['too many capabilities', { id: 'agt_a', capabilities: Array.from({ length: 257 }, () => 'a') }],
-  ])('has an agent refused that has %s, and keeps the others', (_name, agent) => {
-    const good = { id: 'agt_good', keys: [{ jwk: createPublicKey().jwk }] }
-    const { keys, refused } = parse({ agents: [{ ...agent, keys: [{ jwk: KEY.jwk }] }, null, good] })
-    expect(refused).toEqual(['malformed', 'malformed'])
-    expect(keys.map((key) => key.agent.id)).toEqual(['agt_good'])
+  ])('suspends an agent that has %s, and counts it', (_name, agent) => {
+    const { agents, keys, refused } = parse({ agents: [{ ...agent, keys: [{ jwk: KEY.jwk }] }] })
+    expect([agents, refused]).toEqual([[{ id: 'agt_a', state: 'suspended' }], ['malformed']])
+    expect(keys).toMatchObject([{ thumbprint: KEY.thumbprint, agent: { id: 'agt_a', state: 'suspended' } }])
   })
 
-  it('gives a key that two agents claim to neither', () => {
+  it.each([
+    ['without keys', {}],
+    ['with no keys', { keys: [] }],
+    ['with keys that are no list', { keys: 'k1' }],
+    ['with a key that cannot be used', { keys: [{ jwk: SMALL_ORDER_JWK }] }],
+  ])('knows an agent %s', (_name, members) => {
+    const agent = { id: 'agt_a', state: 'suspended', capabilities: ['orders:read'], constraints: { max_amount: 5 } }
+    expect(parse({ ...agent, ...members })).toMatchObject({ agents: [agent], keys: [] })
+  })
+
+  it('suspends an agent that is listed twice by different words', () => {
+    const entries = [
+      { id: 'agt_a', constraints: { max_amount: 5 } },
+      { id: 'agt_a', keys: [{ jwk: KEY.jwk }] },
+    ]
+    expect(parse({ agents: entries }).keys[0]?.agent).toEqual({ id: 'agt_a', state: 'suspended' })
+  })
+
+  it('says which keys two agents claim', () => {
     const agents = ['agt_a', 'agt_b'].map((id) => ({ id, keys: [{ id: 'k', raw: KEY.raw }] }))
-    expect(parse({ agents })).toEqual({ keys: [], refused: ['key_shared', 'key_shared'] })
+    const { shared, refused } = parse({ agents })
+    expect([[...shared], refused]).toEqual([[KEY.thumbprint], ['key_shared', 'key_shared']])
   })
 
   it('speaks only for the agents it may speak for', () => {

@@ -126,14 +126,25 @@ describe('a public key that a second agent registers', () => {
     expect(await registry(server.url, LOOPBACK).findKeys({ keyId: 'k1' }, createTestEnvironment())).toEqual([])
   })
 
-  it('is refused to the second agent while the first has it', async () => {
+  it('counts for the agent that what was signed names, whoever else lists it and whoever was asked for first', async () => {
+    server.answer = registryOf({ id: 'agt_a', keys: [key] }, { id: 'agt_b', keys: [key, servedKey('own')] })
+    const source = registry(server.url, LOOPBACK)
+    const environment = createTestEnvironment()
+    const idsOf = async (agentId: string, isAgentCovered: boolean): Promise<readonly string[]> =>
+      (await source.findKeys({ agentId, isAgentCovered }, environment)).map(({ keyId }) => keyId)
+    expect(await idsOf('agt_b', true)).toEqual(['k1', 'own'])
+    expect(await idsOf('agt_a', true)).toEqual(['k1'])
+    expect(await idsOf('agt_a', false)).toEqual([])
+    expect(environment.observer.total('key_entries_refused_total', { reason: 'key_shared' })).toBe(1)
+  })
+
+  it('is refused to the second agent while the first has it, where neither is signed for', async () => {
     server.answer = registryOf({ id: 'agt_a', keys: [key] }, { id: 'agt_b', keys: [key, servedKey('own')] })
     const source = registry(server.url, LOOPBACK)
     const environment = createTestEnvironment()
     expect(await source.findKeys(KNOWN, environment)).toHaveLength(1)
     const others = await source.findKeys({ agentId: 'agt_b' }, environment)
     expect(others.map(({ keyId }) => keyId)).toEqual(['own'])
-    expect(environment.observer.total('key_entries_refused_total', { reason: 'key_shared' })).toBe(1)
   })
 
   it('is given to the second agent once the first has let it go', async () => {
@@ -146,11 +157,24 @@ describe('a public key that a second agent registers', () => {
     expect(await remote.idsOf({ agentId: 'agt_b' })).toEqual(['k1'])
   })
 
-  it('is given to the second agent when nobody has asked for the first in an hour', async () => {
+  it('stays with the first, however long nobody asks for it', async () => {
     const remote = await openRemote(KINDS.registry, [key])
     await remote.find(KNOWN)
     remote.server.answer = registryOf({ id: 'agt_b', keys: [key] })
-    remote.clock.advance(HOUR)
+    remote.clock.advance(23 * HOUR)
+    expect(await remote.idsOf({ agentId: 'agt_b' })).toEqual([])
+  })
+
+  it('is given to the second once the registry no longer knows the first', async () => {
+    const remote = await openRemote(KINDS.registry, [key])
+    await remote.find(KNOWN)
+    remote.server.answer = json({ agents: [] })
+    for (const fetches of [2, 3]) {
+      remote.clock.advance(5 * MINUTE)
+      remote.find(KNOWN)
+      await remote.fetched(fetches)
+    }
+    remote.server.answer = registryOf({ id: 'agt_b', keys: [key] })
     expect(await remote.idsOf({ agentId: 'agt_b' })).toEqual(['k1'])
   })
 })

@@ -46,6 +46,21 @@ describe('staticKeys', () => {
     ])
   })
 
+  it('knows its agents by one record each, whichever of their keys is used', () => {
+    const other = { agentId: 'agt_a', keyId: 'k2', key: createPublicKey().jwk }
+    const source = staticKeys([other, { agentId: 'agt_a', key: KEY.jwk, record: { state: 'suspended' } }])
+    expect(source.findKeys({ keyId: 'k2' }, environment)).toMatchObject([{ agent: { state: 'suspended' } }])
+    expect(source.findAgent?.({ agentId: 'agt_a' }, environment)).toMatchObject({ state: 'suspended' })
+    expect(source.findAgent?.({ agentId: 'agt_b' }, environment)).toBeUndefined()
+  })
+
+  it('refuses two records of one agent', () => {
+    const entries = ['jane', 'joe'].map((owner) => ({
+      ...{ agentId: 'agt_a', key: createPublicKey().jwk, record: { owner } },
+    }))
+    expect(() => staticKeys(entries)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID' }))
+  })
+
   it('refuses a key that two agents share', () => {
     const entries = ['agt_a', 'agt_b'].map((agentId) => ({ agentId, key: KEY.jwk }))
     expect(() => staticKeys(entries)).toThrow(expect.objectContaining({ code: 'ERR_KEY_MATERIAL' }))

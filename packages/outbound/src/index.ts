@@ -10,6 +10,7 @@ export {
   type OutboundReason,
 } from './outbound-error.ts'
 export {
+  type Asker,
   type CacheContext,
   type CacheEvent,
   createRefreshCache,

@@ -53,3 +53,18 @@ export class OutboundError extends Error {
 export function isOutboundError(error: unknown): error is OutboundError {
   return typeof error === 'object' && error !== null && OUTBOUND_ERROR in error
 }
+
+/** These statuses say something about the caller or the hour, whatever was asked for. */
+const ABOUT_ALL: readonly number[] = [401, 407, 408, 425, 429]
+const ABOUT_CONTENT: readonly OutboundReason[] = ['too_large', 'too_deep', 'malformed']
+
+/**
+ * Whether a failure says something about the one thing that was asked for, and nothing about the origin: a status 4xx, or a
+ * document that cannot be read. Strangers choose what is asked for.
+ */
+export function isAboutOne(error: unknown): boolean {
+  if (!isOutboundError(error)) return false
+  const { status = 0, reason } = error
+  if (status >= 400 && status < 500) return !ABOUT_ALL.includes(status)
+  return ABOUT_CONTENT.includes(reason)
+}

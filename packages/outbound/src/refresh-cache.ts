@@ -1,6 +1,8 @@
-import { outageOfUnknown, refusalOf, startFlight } from './refresh-flight.ts'
+import { refusalOf, startFlight } from './refresh-flight.ts'
+import { forget, startSeeding } from './refresh-forget.ts'
 import type { RefreshTimes } from './refresh-rules.ts'
 import { createRefreshState, type Entry, type RefreshState } from './refresh-state.ts'
+import { readOrOldAbsence, readUnknown } from './refresh-unknown.ts'
 import type { SecondLevel } from './second-level.ts'
 
 /** What the caller brings: time, and whatever the hooks of its cache want to see. */
@@ -22,6 +24,11 @@ export type CacheEvent =
   | 'second_level_hit'
   | 'second_level_miss'
   | 'second_level_failed'
+
+/** On whose behalf the cache is asked. */
+export interface Asker {
+  readonly remoteAddress: string | undefined
+}
 
 /** A question to the origin. */
 export interface LoadRequest<Value, Context> {
@@ -59,14 +66,24 @@ export interface RefreshCacheOptions<Value extends object, Context extends Cache
   }
   /** Sees everything that happens; must not throw. @default nobody */
   readonly observe?: (event: CacheEvent, context: Context, error?: unknown) => void
+  /** What look-ups that come to nothing are counted by. @default the address itself */
+  readonly sourceOf?: (address: string | undefined) => string
 }
+
+type Answer<Value> = Value | undefined | Promise<Value | undefined>
 
 /** Answers kept fresh. A failure is always a rejection, a value may come at once. */
 export interface RefreshCache<Value extends object, Context extends CacheContext> {
   /** The answer for a key; `undefined` when the origin has none. Rejects when nobody can tell. */
-  readonly read: (key: string, context: Context) => Value | undefined | Promise<Value | undefined>
+  readonly read: (key: string, context: Context, asker?: Asker) => Answer<Value>
+  /** The same where the absence of an answer may be old: it is given at once, and asked about behind the caller. */
+  readonly readOrOldAbsence: (key: string, context: Context, asker?: Asker) => Answer<Value>
   /** For a caller who misses something in the answer it has read: a newer one, if it is time to ask for one. */
-  readonly recheck: (key: string, context: Context) => Value | undefined | Promise<Value | undefined>
+  readonly recheck: (key: string, context: Context, asker?: Asker) => Answer<Value>
+  /** Drops answers here and in the second level; the origin is asked anew, also by requests that are under way. */
+  readonly forget: (isConcerned: (value: Value) => boolean, keys: readonly string[]) => void
+  /** Starts to take in answers that come together; what was forgotten meanwhile stays out. */
+  readonly startSeeding: (context: Context) => (key: string, loaded: Loaded<Value>) => void
   /** Ends requests that are under way and starts no more. Answers in the cache stay readable. */
   readonly close: () => void
 }
@@ -81,16 +98,21 @@ export function createRefreshCache<Value extends object, Context extends CacheCo
   options: RefreshCacheOptions<Value, Context>,
 ): RefreshCache<Value, Context> {
   const state = createRefreshState(options)
+  const read = (key: string, context: Context, asker?: Asker): Answer<Value> => {
+    const entry = state.entries.get(key)
+    if (entry === undefined) return readUnknown(state, key, context, asker)
+    const nowMs = context.clock.monotonicMs()
+    if (nowMs >= entry.refreshAtMs) return readAged(state, key, entry, context)
+    options.observe?.('hit', context)
+    return entry.value
+  }
   return {
-    read: (key, context) => {
-      const entry = state.entries.get(key)
-      if (entry === undefined) return readUnknown(state, key, context)
-      const nowMs = context.clock.monotonicMs()
-      if (nowMs >= entry.refreshAtMs) return readAged(state, key, entry, context)
-      options.observe?.('hit', context)
-      return entry.value
-    },
-    recheck: (key, context) => recheck(state, key, context),
+    read,
+    readOrOldAbsence: (key, context, asker) =>
+      state.entries.has(key) ? read(key, context, asker) : readOrOldAbsence(state, key, context, asker),
+    recheck: (key, context, asker) => recheck(state, key, context, asker),
+    forget: (isConcerned, keys) => forget(state, isConcerned, keys),
+    startSeeding: (context) => startSeeding(state, context),
     close: () => state.closing.abort(),
   }
 }
@@ -123,56 +145,45 @@ function renew<Value extends object, Context extends CacheContext>(
   // Whoever finds no place comes again with the next caller.
   if (!state.renewalGate.tryEnter()) return undefined
   state.outage.mayTry(nowMs)
-  return startFlight(state, key, context, 'renewal')
-}
-
-function readUnknown<Value extends object, Context extends CacheContext>(
-  state: RefreshState<Value, Context>,
-  key: string,
-  context: Context,
-): undefined | Promise<Value | undefined> {
-  const { observe } = state.options
-  const nowMs = context.clock.monotonicMs()
-  const absence = state.absences.get(key)
-  if (absence !== undefined && nowMs < absence.untilMs) {
-    observe?.(absence.error === undefined ? 'absent' : 'failing', context)
-    return absence.error === undefined ? undefined : Promise.reject(absence.error)
-  }
-  const flight = state.flights.get(key)
-  observe?.('miss', context)
-  if (flight !== undefined) return flight.promise
-  if (state.closing.signal.aborted || state.unknownBudget.isSpent(nowMs)) {
-    observe?.('over_budget', context)
-    return Promise.reject(refusalOf(state.closing))
-  }
-  const closed = outageOfUnknown(state, nowMs)
-  if (closed !== undefined) {
-    observe?.('failing', context)
-    return Promise.reject(closed.error())
-  }
-  return startFlight(state, key, context, 'unknown')
+  return startFlight(state, { key, context, intent: 'renewal', source: '' })
 }
 
 function recheck<Value extends object, Context extends CacheContext>(
   state: RefreshState<Value, Context>,
   key: string,
   context: Context,
-): Value | undefined | Promise<Value | undefined> {
+  asker: Asker | undefined,
+): Answer<Value> {
   const entry = state.entries.get(key)
-  if (entry === undefined) return readUnknown(state, key, context)
+  if (entry === undefined) return readUnknown(state, key, context, asker)
   const flight = state.flights.get(key)
   if (flight?.intent === 'recheck') return flight.promise
   // A renewal may be content with what another process fetched earlier, so it is asked again what it brought.
-  const again = (): ReturnType<typeof recheck<Value, Context>> => recheck(state, key, context)
+  const again = (): ReturnType<typeof recheck<Value, Context>> => recheck(state, key, context, asker)
   if (flight !== undefined) return flight.promise.then(again, again)
-  const { recheckAfterMs } = state.rules
   const nowMs = context.clock.monotonicMs()
   if (nowMs < entry.settledUntilMs) return entry.value
-  const isDue = nowMs >= entry.retryAtMs && nowMs - entry.recheckedAtMs >= recheckAfterMs
+  const source = state.sourceOf(asker)
+  const isDue = nowMs >= entry.retryAtMs && isRecheckDue(state, key, entry, source, nowMs)
   const isOpen = !state.closing.signal.aborted && !state.outage.isClosed(nowMs)
-  if (isDue && isOpen && state.recheckBudget.take(nowMs)) {
+  if (isDue && isOpen && state.recheckBudget.take(source, nowMs)) {
     state.outage.mayTry(nowMs)
-    return startFlight(state, key, context, 'recheck')
+    state.rechecks.set(`${source}\n${key}`, nowMs)
+    return startFlight(state, { key, context, intent: 'recheck', source })
   }
   return entry.failures === 0 ? entry.value : Promise.reject(entry.error)
+}
+
+/** Callers from elsewhere wait this part of the time: a stranger must not keep the owner of a new key from using it. */
+const ELSEWHERE = 1 / 30
+
+function isRecheckDue<Value extends object, Context extends CacheContext>(
+  { rules, rechecks }: RefreshState<Value, Context>,
+  key: string,
+  entry: Entry<Value>,
+  source: string,
+  nowMs: number,
+): boolean {
+  if (nowMs - entry.recheckedAtMs < rules.recheckAfterMs * ELSEWHERE) return false
+  return nowMs - (rechecks.get(`${source}\n${key}`) ?? Number.NEGATIVE_INFINITY) >= rules.recheckAfterMs
 }

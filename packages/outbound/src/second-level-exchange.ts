@@ -69,6 +69,15 @@ export function forgetDocument<Value extends object, Context extends CacheContex
   write(state, request, (store, key) => forgetStored(store, key, DEADLINE_MS))
 }
 
+/** Takes back what was shared because it was revoked. What fails here is made good by the age at which documents end there. */
+export function dropStored<Value extends object, Context extends CacheContext>(
+  { options: { secondLevel } }: RefreshState<Value, Context>,
+  key: string,
+): void {
+  if (secondLevel === undefined) return
+  forgetStored(secondLevel.store, storedKey(secondLevel.namespace, key), DEADLINE_MS).catch(() => {})
+}
+
 function write<Value extends object, Context extends CacheContext>(
   state: RefreshState<Value, Context>,
   request: LoadRequest<Value, Context>,

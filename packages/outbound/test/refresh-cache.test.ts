@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createRefreshCache } from '../src/index.ts'
+import { createRefreshCache, OutboundError } from '../src/index.ts'
 import { createScriptedOrigin, failing, HOUR, MINUTE, type ScriptedOrigin, SECOND, settle } from './scripted-origin.ts'
 
 function read(origin: ScriptedOrigin, key = 'a'): unknown {
@@ -345,17 +345,19 @@ describe('a flood of unknown keys', () => {
   })
 
   it('is remembered in bounded space', async () => {
-    const origin = createScriptedOrigin({ times: { unknownPerMinute: 1_000 } })
+    const origin = createScriptedOrigin({
+      times: { unknownPerMinute: 1_000_000, unknownPerMinutePerSource: 1_000_000 },
+    })
     origin.answer = () => undefined
-    for (let key = 0; key < 200; key++) await read(origin, `${key}`)
-    await read(origin, '199')
-    expect(origin.asked).toHaveLength(200)
+    for (let key = 0; key < 16_500; key++) await read(origin, `${key}`)
+    await read(origin, '16499')
+    expect(origin.asked).toHaveLength(16_500)
     await read(origin, '0')
-    expect(origin.asked).toHaveLength(201)
+    expect(origin.asked).toHaveLength(16_501)
   })
 
-  it('leads to at most 20 fetches at once and 20 a minute', async () => {
-    const origin = createScriptedOrigin()
+  it('leads to no more fetches at once and in a minute than allowed', async () => {
+    const origin = createScriptedOrigin({ times: { unknownPerMinute: 20 } })
     origin.answer = () => undefined
     const ask = (key: string): Promise<unknown> => Promise.resolve(read(origin, key)).catch((error: unknown) => error)
     await Promise.all(Array.from({ length: 1_000 }, (_, index) => ask(`${index}`)))
@@ -365,6 +367,72 @@ describe('a flood of unknown keys', () => {
       for (let key = 0; key < 10; key++) await ask(`${index}/${key}`)
     }
     expect(origin.asked).toHaveLength(40)
+  })
+
+  it.each([
+    ['one place leads to 40 fetches a second, and ten seconds of them at once', 1, 40],
+    ['many places leads to 50 fetches a second', 100, 50],
+  ])('from %s', async (_name, places, perSecond) => {
+    const origin = createScriptedOrigin()
+    origin.answer = () => undefined
+    const ask = async (seconds: number): Promise<number> => {
+      const before = origin.asked.length
+      for (let question = 0; question < seconds * 100; question++) {
+        const asker = { remoteAddress: `192.0.2.${question % places}` }
+        await Promise.resolve(origin.cache.read(`${before} ${question}`, origin.context, asker)).catch(() => {})
+        origin.clock.advance(SECOND / 100)
+      }
+      return origin.asked.length - before
+    }
+    expect(await ask(60)).toBeLessThanOrEqual(perSecond * 70)
+    expect((await ask(60)) / 60).toBeCloseTo(perSecond, 0)
+  })
+
+  it('from one place leaves others what they need', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = (key) => (key.startsWith('known') ? { value: { name: key } } : undefined)
+    const ask = (key: string, remoteAddress: string): Promise<unknown> =>
+      Promise.resolve(origin.cache.read(key, origin.context, { remoteAddress })).catch((error: unknown) => error)
+    for (let second = 0; second < 60; second++) {
+      for (let key = 0; key < 1_000; key++) await ask(`${second} ${key}`, '192.0.2.1')
+      expect(await ask(`known ${second}`, '198.51.100.1')).toEqual({ name: `known ${second}` })
+      origin.clock.advance(SECOND)
+    }
+  })
+
+  it('of twenty a second costs nothing that exists its answer, not even from the same place', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = (key) => (key.startsWith('known') ? { value: { name: key } } : undefined)
+    const served: unknown[] = []
+    for (let step = 0; step < 600; step++) {
+      for (const name of ['agent', 'key']) await Promise.resolve(read(origin, `${name} ${step}`)).catch(() => {})
+      if (step % 10 === 0) served.push(await read(origin, `known ${step}`))
+      origin.clock.advance(SECOND / 20)
+    }
+    expect(served).toHaveLength(60)
+  })
+
+  it('that are answered with an error of their own is remembered, and closes nothing for others', async () => {
+    const origin = createScriptedOrigin()
+    origin.answer = (key) => {
+      if (key === 'known') return { value: { name: key } }
+      throw new OutboundError('status_refused', 'expected status 200', { status: 400, contentType: 'text/html' })
+    }
+    for (let key = 0; key < 50; key++) await expect(read(origin, `${key}`)).rejects.toMatchObject({ status: 400 })
+    expect(origin.asked).toHaveLength(50)
+    origin.clock.advance(59 * SECOND)
+    await expect(read(origin, '49')).rejects.toMatchObject({ status: 400 })
+    expect(origin.asked).toHaveLength(50)
+    expect(await read(origin, 'known')).toEqual({ name: 'known' })
+  })
+
+  it.each([401, 408, 429, 500])('that are answered with %d closes the way for all', async (status) => {
+    const origin = createScriptedOrigin()
+    origin.answer = () => {
+      throw new OutboundError('status_refused', 'expected status 200', { status })
+    }
+    for (let key = 0; key < 50; key++) await expect(read(origin, `${key}`)).rejects.toMatchObject({ status })
+    expect(origin.asked).toHaveLength(5)
   })
 
   it('is not what a cold start is: a thousand keys that exist are all found, 16 at a time', async () => {
@@ -554,6 +622,151 @@ describe('a recheck', () => {
   it('of a key that was never read is a read', async () => {
     const origin = createScriptedOrigin()
     expect(await recheck(origin)).toEqual({ name: 'a' })
+  })
+})
+
+describe('a recheck from elsewhere', () => {
+  const recheckFrom = (origin: ScriptedOrigin, remoteAddress: string, key = 'a'): unknown =>
+    origin.cache.recheck(key, origin.context, { remoteAddress })
+
+  it('is not kept back by strangers for longer than a second', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.clock.advance(MINUTE)
+    await recheckFrom(origin, '192.0.2.1')
+    origin.answer = () => ({ value: { name: 'rotated' }, isNews: true })
+    origin.clock.advance(SECOND)
+    expect(await recheckFrom(origin, '192.0.2.1')).toEqual({ name: 'a' })
+    expect(await recheckFrom(origin, '198.51.100.1')).toEqual({ name: 'rotated' })
+    expect(origin.asked).toHaveLength(3)
+  })
+
+  it('is made once a second at most, from however many places it is asked for', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    origin.clock.advance(MINUTE)
+    for (let place = 0; place < 100; place++) {
+      await recheckFrom(origin, `192.0.2.${place}`)
+      origin.clock.advance(SECOND / 10)
+    }
+    expect(origin.asked.length - 1).toBeLessThanOrEqual(10)
+  })
+
+  it('has a budget that unknown keys do not use up', async () => {
+    const origin = createScriptedOrigin({ times: { unknownPerMinute: 1 } })
+    await warm(origin)
+    origin.answer = (key) => (key === 'a' ? { value: { name: 'rotated' }, isNews: true } : undefined)
+    origin.clock.advance(MINUTE)
+    for (let key = 0; key < 10; key++) await Promise.resolve(read(origin, `${key}`)).catch(() => {})
+    expect(await recheckFrom(origin, '192.0.2.1')).toEqual({ name: 'rotated' })
+  })
+})
+
+describe('an absence that may be old', () => {
+  const readOld = (origin: ScriptedOrigin): unknown => origin.cache.readOrOldAbsence('a', origin.context)
+
+  async function absent(): Promise<ScriptedOrigin> {
+    const origin = createScriptedOrigin()
+    origin.answer = () => undefined
+    expect(await readOld(origin)).toBeUndefined()
+    return origin
+  }
+
+  it('is given at once and asked about behind the caller', async () => {
+    const origin = await absent()
+    origin.answer = () => ({ value: { name: 'new' } })
+    origin.clock.advance(2 * MINUTE)
+    expect(readOld(origin)).toBeUndefined()
+    await settle()
+    expect(readOld(origin)).toEqual({ name: 'new' })
+  })
+
+  it('is asked about before it is given after an hour', async () => {
+    const origin = await absent()
+    origin.answer = () => ({ value: { name: 'new' } })
+    origin.clock.advance(HOUR)
+    expect(await readOld(origin)).toEqual({ name: 'new' })
+  })
+
+  it.each([
+    ['the origin fails', failing()],
+    ['look-ups are used up', () => undefined],
+  ])('is given while %s, for a day', async (_name, answer) => {
+    const origin = await absent()
+    origin.answer = answer
+    for (let hour = 1; hour < 24; hour++) {
+      for (let key = 0; key < 500; key++) await Promise.resolve(read(origin, `${hour} ${key}`)).catch(() => {})
+      expect(await readOld(origin)).toBeUndefined()
+      origin.clock.advance(50 * MINUTE)
+    }
+  })
+
+  it('is no answer past that day, nor to callers who do not accept it', async () => {
+    const origin = await absent()
+    origin.answer = failing()
+    origin.clock.advance(2 * MINUTE)
+    await expect(read(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+    origin.clock.advance(24 * HOUR)
+    await expect(readOld(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+  })
+})
+
+describe('a cache that is told to forget', () => {
+  const forgetA = (origin: ScriptedOrigin): void => origin.cache.forget(({ name }) => name === 'a', [])
+
+  it('asks anew, and for nothing else', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin, 'a')
+    await warm(origin, 'b')
+    forgetA(origin)
+    await warm(origin, 'a')
+    await warm(origin, 'b')
+    expect(origin.asked).toEqual(['a', 'b', 'a'])
+  })
+
+  it('does not serve it while the origin is down', async () => {
+    const origin = createScriptedOrigin()
+    await warm(origin)
+    forgetA(origin)
+    origin.answer = failing()
+    await expect(read(origin)).rejects.toMatchObject({ reason: 'connection_failed' })
+  })
+
+  it('asks again where a request was under way, which may have been answered before', async () => {
+    const origin = createScriptedOrigin()
+    origin.hold = true
+    const answer = read(origin)
+    forgetA(origin)
+    origin.hold = false
+    origin.answer = () => ({ value: { name: 'revoked' } })
+    origin.release()
+    expect(await answer).toEqual({ name: 'revoked' })
+    expect(origin.asked).toEqual(['a', 'a'])
+  })
+})
+
+describe('answers that come together', () => {
+  it('are in the cache at once, and age like any other', async () => {
+    const origin = createScriptedOrigin()
+    const seed = origin.cache.startSeeding(origin.context)
+    seed('a', { value: { name: 'seeded' } })
+    expect(read(origin)).toEqual({ name: 'seeded' })
+    origin.clock.advance(5 * MINUTE)
+    read(origin)
+    await settle()
+    expect([read(origin), origin.asked]).toEqual([{ name: 'a' }, ['a']])
+  })
+
+  it('do not replace a newer answer, nor bring back what was forgotten', async () => {
+    const origin = createScriptedOrigin()
+    const seed = origin.cache.startSeeding(origin.context)
+    origin.clock.advance(SECOND)
+    await warm(origin)
+    seed('a', { value: { name: 'seeded' } })
+    expect(read(origin)).toEqual({ name: 'a' })
+    origin.cache.forget(() => false, ['b'])
+    seed('b', { value: { name: 'seeded' } })
+    expect(await read(origin, 'b')).toEqual({ name: 'b' })
   })
 })
 

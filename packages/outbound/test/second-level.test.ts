@@ -60,6 +60,40 @@ describe('a second level', () => {
     expect(store.ttls).toEqual([HOUR])
   })
 
+  it('is asked before any budget is: what it has, a flood of unknown keys does not cost', async () => {
+    const store = createStore()
+    const first = createProcess(store)
+    for (let key = 0; key < 60; key++) await read(first, `known ${key}`)
+    const second = createProcess(store, 'n', { times: { unknownPerMinute: 1 } })
+    second.answer = () => undefined
+    for (let key = 0; key < 60; key++) {
+      await Promise.resolve(second.cache.read(`invented ${key}`, second.context)).catch(() => {})
+      expect(await read(second, `known ${key}`)).toEqual({ name: `shared known ${key}` })
+    }
+    expect(second.asked).toHaveLength(1)
+  })
+
+  it('is asked while the origin is down', async () => {
+    const store = createStore()
+    await read(createProcess(store))
+    const second = createProcess(store)
+    second.answer = failing()
+    for (let key = 0; key < 10; key++) await expect(read(second, `${key}`)).rejects.toBeDefined()
+    expect(await read(second)).toEqual({ name: 'shared a' })
+  })
+
+  it('loses what a process is told to forget, and is not believed about it until the origin was asked', async () => {
+    const store = createStore()
+    const [first, second] = [createProcess(store), createProcess(store)]
+    await read(first)
+    const kept = [...store.content]
+    second.cache.forget(() => false, ['a'])
+    expect([...store.content.values()]).toEqual([''])
+    for (const [key, value] of kept) store.content.set(key, value)
+    expect(await read(second)).toEqual({ name: 'a' })
+    expect(second.asked).toEqual(['a'])
+  })
+
   it('keeps namespaces and keys apart, also where they run together', async () => {
     const store = createStore()
     await read(createProcess(store, 'ab'), 'c')

@@ -37,7 +37,7 @@ export function readHttpCandidate(
   const end = requireTimes(parameters, settings, level, nowMs)
   requireNonce(parameters.nonce, request, settings, level)
   if (level === undefined) throw insufficient(missing)
-  const query = requireQuery(parameters.keyid, request)
+  const query = requireQuery(parameters.keyid, request, list)
   const algorithm = requireAlgorithm(parameters.alg, settings)
   return new HttpCandidate(input, signature, request, settings, level, end, query, algorithm)
 }
@@ -145,12 +145,12 @@ function requireNonce(
   throw new Refusal('nonce_missing', 'the signature must state a nonce')
 }
 
-function requireQuery(keyId: string | undefined, request: AgentRequest): KeyQuery {
+function requireQuery(keyId: string | undefined, request: AgentRequest, list: ComponentList): KeyQuery {
   if (keyId === undefined || !isKeyId(keyId)) throw malformed('the signature must state a keyid of 1 to 256 characters')
   if (!request.headers.has('agent-id')) return { keyId }
   const agentId = request.headers.only('agent-id')
   if (agentId === undefined || !isAgentId(agentId)) throw malformed('Agent-ID must name one agent')
-  return { keyId, agentId }
+  return { keyId, agentId, isAgentCovered: list.covers('agent-id') }
 }
 
 function requireAlgorithm(name: string | undefined, settings: HttpSignatureSettings): SignatureAlgorithm | undefined {

@@ -35,6 +35,8 @@ export interface Case {
 }
 
 const MAX_KEYS = 4
+/** Where no agent is named, as many as share one key id: by accident, or to crowd out the one that signed. */
+const MAX_KEYS_OF_ALL = 16
 
 /**
  * Finds the key, verifies, then checks what the signature vouches for: nothing is read or computed for a stranger that a
@@ -42,7 +44,7 @@ const MAX_KEYS = 4
  * @throws Refusal
  */
 export function judgeCandidate(given: Case): SignatureFacts | Promise<SignatureFacts> {
-  const found = given.judge.keys.findKeys(given.candidate.query, given.environment)
+  const found = given.judge.keys.findKeys(given.candidate.query, given.environment, given.request)
   if (isThenable(found)) return found.then((keys) => judgeKnown(given, keys))
   return judgeKnown(given, found)
 }
@@ -59,13 +61,16 @@ function judgeKnown(given: Case, keys: readonly AgentKey[]): SignatureFacts | Pr
   return isThenable(others) ? others.then((found) => judgeWithKeys(given, found)) : judgeWithKeys(given, others)
 }
 
-function findByKeyId({ judge, environment }: Case, keyId: string): readonly AgentKey[] | Promise<readonly AgentKey[]> {
+function findByKeyId(
+  { judge, environment, request }: Case,
+  keyId: string,
+): readonly AgentKey[] | Promise<readonly AgentKey[]> {
   const toNone = (error: unknown): readonly AgentKey[] => {
     if (isUnavailable(error)) return []
     throw error
   }
   try {
-    const found = judge.keys.findKeys({ keyId }, environment)
+    const found = judge.keys.findKeys({ keyId }, environment, request)
     return isThenable(found) ? found.catch(toNone) : found
   } catch (error) {
     return toNone(error)
@@ -100,6 +105,7 @@ function usableKeys({ candidate, judge, environment }: Case, found: readonly Age
     checkKey(found[0] as AgentKey, use)
     return found
   }
+  const most = candidate.query.agentId === undefined ? MAX_KEYS_OF_ALL : MAX_KEYS
   const usable: AgentKey[] = []
   let first: unknown
   for (const key of found) {
@@ -110,7 +116,7 @@ function usableKeys({ candidate, judge, environment }: Case, found: readonly Age
       if (!isRefusal(error)) throw error
       first ??= error
     }
-    if (usable.length === MAX_KEYS) break
+    if (usable.length === most) break
   }
   if (usable.length > 0) return usable
   throw first ?? new Refusal('key_unknown', 'no key of a known agent matches')

@@ -49,7 +49,7 @@ function readCandidate(
   return {
     scheme: 'simple-v1',
     level: 'signed',
-    query: keyId === undefined ? { agentId } : { agentId, keyId },
+    query: keyId === undefined ? { agentId, isAgentCovered: true } : { agentId, keyId, isAgentCovered: true },
     algorithm: undefined,
     algorithms: settings.algorithms,
     created,

@@ -86,7 +86,7 @@ export function verifyAction(options: ActionVerifierOptions): ActionVerifier {
   return function verifySignedAction(action, environment) {
     const presented = readAction(action, settings, environment)
     const { statement, base, signature } = presented
-    const query = { agentId: statement.agentId, keyId: statement.keyId }
+    const query = { agentId: statement.agentId, keyId: statement.keyId, isAgentCovered: true }
     const signed = { scheme: 'action', query, algorithms: settings.algorithms, data: base, signature } as const
     const key = findSigningKey(signed, settings.keys, environment)
     return isThenable(key)

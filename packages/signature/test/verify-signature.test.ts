@@ -158,7 +158,9 @@ describe('verifySignature and keys', () => {
     const { agent, environment } = await aScene()
     const findKeys = jest.fn(() => [])
     await judge(await signedBy(agent, GET), environment, { keys: { name: 'asked', findKeys } })
-    expect(findKeys).toHaveBeenCalledWith({ agentId: 'agt_buyer', keyId: agent.keyId }, environment)
+    const query = { agentId: 'agt_buyer', keyId: agent.keyId, isAgentCovered: true }
+    const caller = expect.objectContaining({ remoteAddress: '192.0.2.1' })
+    expect(findKeys).toHaveBeenCalledWith(query, environment, caller)
   })
 
   it('tries all keys of one id while one replaces the other', async () => {
