@@ -28,29 +28,50 @@ export function chooseAlternative(
   asking: Asking,
   argument: FindArgument,
 ): Chosen | Promise<Chosen> {
-  const [only] = alternatives
-  if (alternatives.length === 1 && only !== undefined) {
-    const examination = examineScopes(only, asking, { argument, answers: NO_ANSWERS })
-    if (examination.breach === undefined && examination.questions.length === 0) return { scopes: only, examination }
-  }
-  let first: Breach | undefined
-  const tryFrom = (index: number): Chosen | Promise<Chosen> => {
-    const scopes = alternatives[index]
-    if (scopes === undefined) throw refusalFor(first)
-    const settle = (answers: readonly HostAnswer[]): Chosen | Promise<Chosen> => {
-      const examination = examineScopes(scopes, asking, { argument, answers })
-      if (examination.breach !== undefined) {
-        first ??= examination.breach
-        return tryFrom(index + 1)
-      }
+  return chooseFrom({ alternatives, asking, argument }, 0, undefined)
+}
+
+interface Choice {
+  readonly alternatives: readonly (readonly LimitedScope[])[]
+  readonly asking: Asking
+  readonly argument: FindArgument
+}
+
+/** Goes on from one alternative; `first` is the breach of the first one that failed. */
+function chooseFrom(choice: Choice, from: number, first: Breach | undefined): Chosen | Promise<Chosen> {
+  const { alternatives, asking, argument } = choice
+  let breach = first
+  for (let index = from; index < alternatives.length; index++) {
+    const scopes = alternatives[index] ?? []
+    const examination = examineScopes(scopes, asking, { argument, answers: NO_ANSWERS })
+    if (examination.breach === undefined) {
       if (examination.questions.length === 0) return { scopes, examination }
-      const more = askAll(examination.questions, asking, argument)
-      if (isThenable(more)) return more.then((all) => settle(answers.concat(all)))
-      return settle(answers.concat(more))
+      return askHostFirst(choice, index, { examination, answers: NO_ANSWERS, first: breach })
     }
-    return settle([])
+    breach ??= examination.breach
   }
-  return tryFrom(0)
+  throw refusalFor(breach)
+}
+
+interface Asked {
+  readonly examination: ScopesExamination
+  readonly answers: readonly HostAnswer[]
+  readonly first: Breach | undefined
+}
+
+/** Asks about limits that the host judges, and about those that only its answers bring up. */
+function askHostFirst(choice: Choice, index: number, { examination, answers, first }: Asked): Chosen | Promise<Chosen> {
+  const { alternatives, asking, argument } = choice
+  const scopes = alternatives[index] ?? []
+  const settle = (more: readonly HostAnswer[]): Chosen | Promise<Chosen> => {
+    const all = answers.concat(more)
+    const next = examineScopes(scopes, asking, { argument, answers: all })
+    if (next.breach !== undefined) return chooseFrom(choice, index + 1, first ?? next.breach)
+    if (next.questions.length === 0) return { scopes, examination: next }
+    return askHostFirst(choice, index, { examination: next, answers: all, first })
+  }
+  const more = askAll(examination.questions, asking, argument)
+  return isThenable(more) ? more.then(settle) : settle(more)
 }
 
 function askAll(

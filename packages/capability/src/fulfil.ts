@@ -3,6 +3,7 @@ import { type ValidTicket, verifyTicket } from './approvals/redeem-ticket.ts'
 import type { Asking, LimitedScope } from './asking.ts'
 import { reserveBudgets } from './budgets/reserve-budgets.ts'
 import type { Examination } from './constraints/examine-groups.ts'
+import type { Holdings, ScopeNames } from './holdings.ts'
 import type { Caller, Capable } from './require-capability.ts'
 
 /** What was decided; without an examination there was no limit. */
@@ -14,6 +15,7 @@ export interface Decided {
 /** For which request. */
 export interface DecidedFor {
   readonly asking: Asking
+  readonly holdings: Holdings
   readonly caller: Caller
   readonly request: AgentRequest
   readonly environment: Environment
@@ -60,33 +62,26 @@ function judgeTicket({ asking, request, environment }: DecidedFor): ValidTicket 
   throw new Refusal('approval_required', 'a human has to approve this, and nobody here takes approvals')
 }
 
-interface Names {
-  readonly declared: readonly string[]
-  readonly used: readonly string[]
-  readonly asked: readonly string[]
-}
-const namesByScopes = new WeakMap<readonly LimitedScope[], Names>()
-
-function namesOf(scopes: readonly LimitedScope[]): Names {
-  const known = namesByScopes.get(scopes)
-  if (known !== undefined) return known
+function namesOf(scopes: readonly LimitedScope[], { names: known }: Holdings): ScopeNames {
+  const before = known.get(scopes)
+  if (before !== undefined) return before
   const names = {
     declared: Object.freeze(scopes.map(({ wanted }) => wanted.declared ?? wanted.text)),
     used: Object.freeze(scopes.map(({ wanted }) => wanted.text)),
     asked: Object.freeze(scopes.map(({ wanted }) => wanted.written)),
   }
-  namesByScopes.set(scopes, names)
+  known.set(scopes, names)
   return names
 }
 
 /** A second check of one request adds to what the first one established. */
 function createFact(
   scopes: readonly LimitedScope[],
-  { asking, caller }: DecidedFor,
+  { asking, caller, holdings }: DecidedFor,
   done: Pick<CapabilityFact, 'approval' | 'release'>,
 ): CapabilityFact {
   const before = caller.capability
-  const names = namesOf(scopes)
+  const names = namesOf(scopes, holdings)
   if (before === undefined) {
     return Object.freeze({
       declared: names.declared,

@@ -1,9 +1,9 @@
 import { type AgentFact, type AgentRecord, type DelegationFact, Refusal } from '@countermark/core'
-import type { Asking } from './asking.ts'
+import type { Asking, LimitedScope } from './asking.ts'
 import type { CapabilityRules } from './capability-rules.ts'
 import { type ConstraintGroup, gatherGroups } from './constraints/constraint-groups.ts'
 import type { GrantedScopes } from './granted-scopes.ts'
-import { containsAddress, type IpNetwork } from './ip-network.ts'
+import type { IpNetwork } from './ip-network.ts'
 import type { WantedScope } from './scope-template.ts'
 
 /** Who asks, as earlier checks found out. */
@@ -26,8 +26,17 @@ export interface Holdings {
   readonly isUnclear: boolean
   /** The limits that are about a scope. */
   readonly groupsFor: (wanted: WantedScope) => readonly ConstraintGroup[]
-  /** What routes without parameters work out once. */
-  readonly routes: Map<object, unknown>
+  /** What routes without parameters found out before, by what they ask for; it goes with the route. */
+  readonly limited: WeakMap<object, readonly (readonly LimitedScope[])[]>
+  /** The names of scopes, as facts hold them. */
+  readonly names: WeakMap<readonly LimitedScope[], ScopeNames>
+}
+
+/** Scopes by name: as the route declares them, as they were filled in, and as they were written. */
+export interface ScopeNames {
+  readonly declared: readonly string[]
+  readonly used: readonly string[]
+  readonly asked: readonly string[]
 }
 
 interface KnownHoldings {
@@ -82,7 +91,8 @@ function collectHoldings({ agent, delegation }: Holder, rules: CapabilityRules):
     networks: lists.flatMap(({ networks }) => networks),
     isUnclear: lists.some(({ isUnclear }) => isUnclear),
     groupsFor: createGroupFinder({ agent, delegation }, rules),
-    routes: new Map(),
+    limited: new WeakMap(),
+    names: new WeakMap(),
   }
 }
 
@@ -147,7 +157,7 @@ export function requireUnrestricted(holdings: Holdings, { context, nowMs }: Pick
   }
   if (networks.length === 0) return
   const remoteAddress = context?.remoteAddress
-  const isHere = (network: IpNetwork): boolean => remoteAddress !== undefined && containsAddress(network, remoteAddress)
+  const isHere = (network: IpNetwork): boolean => remoteAddress !== undefined && network.contains(remoteAddress)
   if (networks.every(isHere)) return
   throw new Refusal('constraint_violation', 'what was granted may not be used from this address')
 }

@@ -5,6 +5,8 @@ import { canonicalAddress } from '@countermark/core/node'
 export interface IpNetwork {
   readonly bytes: Uint8Array
   readonly prefixLength: number
+  /** Whether an address in its canonical form lies in it. Families never match: NAT64 is not IPv4. */
+  readonly contains: (address: string) => boolean
 }
 
 const PREFIX = /^(?:0|[1-9][0-9]{0,2})$/
@@ -22,30 +24,24 @@ export function findNetwork(text: string): IpNetwork | undefined {
   const mappedBits = isIP(given) === 6 && bits === 32 ? 96 : 0
   const prefixLength = prefix === undefined ? bits : Number(prefix) - mappedBits
   if (!(prefixLength >= 0 && prefixLength <= bits)) return undefined
-  return { bytes, prefixLength }
+  return { bytes, prefixLength, contains: createTest(bytes, prefixLength) }
 }
 
-/** Whether an address in its canonical form lies in a network. Families never match: NAT64 is not IPv4. */
-export function containsAddress(network: IpNetwork, address: string): boolean {
-  const bytes = recentBytes(address)
-  return bytes !== undefined && bytes.length === network.bytes.length && sharesPrefix(network, bytes)
+/** Remembers the last address: the calls that a network is asked about come from one caller, and so from one address. */
+function createTest(bytes: Uint8Array, prefixLength: number): IpNetwork['contains'] {
+  let last: string | undefined
+  let isInside = false
+  return (address) => {
+    if (address === last) return isInside
+    const canonical = canonicalAddress(address)
+    const other = canonical === undefined ? undefined : bytesOf(canonical)
+    isInside = other !== undefined && other.length === bytes.length && sharesPrefix(bytes, prefixLength, other)
+    last = address
+    return isInside
+  }
 }
 
-const MOST_RECENT = 1024
-let recent = new Map<string, Uint8Array | undefined>()
-
-function recentBytes(address: string): Uint8Array | undefined {
-  const known = recent.get(address)
-  if (known !== undefined) return known
-  const canonical = canonicalAddress(address)
-  if (canonical === undefined) return undefined
-  const bytes = bytesOf(canonical)
-  if (recent.size >= MOST_RECENT) recent = new Map()
-  recent.set(address, bytes)
-  return bytes
-}
-
-function sharesPrefix({ bytes, prefixLength }: IpNetwork, other: Uint8Array): boolean {
+function sharesPrefix(bytes: Uint8Array, prefixLength: number, other: Uint8Array): boolean {
   const whole = prefixLength >> 3
   for (let index = 0; index < whole; index++) if (bytes[index] !== other[index]) return false
   const rest = prefixLength & 7

@@ -91,8 +91,9 @@ export function requireCapability(
         throw isRefusal(error) ? withTokenChallenge(error, { delegation, rules, request, owner }) : error
       }
       const filled = route.fill(request)
-      const worked = holdings.routes.get(filled) as readonly (readonly LimitedScope[])[] | undefined
-      if (worked !== undefined) return decideLimited(worked, { asking, holdings, caller, request, environment, route })
+      const exchange = { asking, holdings, caller, request, environment, route }
+      const before = holdings.limited.get(filled)
+      if (before !== undefined) return decideLimited(before, exchange)
       const covered = filled.filter((scopes) => scopes.every((scope) => isHeld(scope, holdings)))
       const [scopes = []] = filled
       if (covered.length === 0) {
@@ -102,9 +103,9 @@ export function requireCapability(
         throw insufficientScope({ ...missing, takesTokens: offersTokens })
       }
       const limited = covered.map((scopes) => limitScopes(scopes.map(wantedOf), holdings))
-      // The same for every request: there are no more of them than routes.
-      if (route.isConstant) holdings.routes.set(filled, limited)
-      return decideLimited(limited, { asking, holdings, caller, request, environment, route })
+      // What was granted and what limits it stays the same; whether the limits hold is examined for each request.
+      if (route.isConstant) holdings.limited.set(filled, limited)
+      return decideLimited(limited, exchange)
     },
   )
 }

@@ -1,5 +1,4 @@
 import { createScopeReader } from '../src/granted-scopes.ts'
-import { containsAddress } from '../src/ip-network.ts'
 
 const read = createScopeReader((name) => name)
 const WANTED = { text: 'email:send', segments: ['email', 'send'] }
@@ -15,7 +14,7 @@ describe('a list of scopes', () => {
 
   it('restricts to every network that it names', () => {
     const { networks, isUnclear } = read(['restrict:ip:192.0.2.0/24', 'restrict:ip:192.0.2.7', 'email:send'])
-    const lets = (address: string): boolean => networks.every((network) => containsAddress(network, address))
+    const lets = (address: string): boolean => networks.every((network) => network.contains(address))
     expect([lets('192.0.2.7'), lets('192.0.2.8'), isUnclear]).toEqual([true, false, false])
   })
 

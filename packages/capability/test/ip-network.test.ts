@@ -1,8 +1,8 @@
-import { containsAddress, findNetwork } from '../src/ip-network.ts'
+import { findNetwork } from '../src/ip-network.ts'
 
 function contains(network: string, address: string): boolean | undefined {
   const found = findNetwork(network)
-  return found && containsAddress(found, address)
+  return found?.contains(address)
 }
 
 describe('a network', () => {

@@ -1,4 +1,4 @@
-import { containsAddress, findNetwork, type IpNetwork } from '../ip-network.ts'
+import { findNetwork, type IpNetwork } from '../ip-network.ts'
 import type { ReadLimit } from './constraint-check.ts'
 import { findTexts } from './lists.ts'
 
@@ -24,5 +24,5 @@ function findNetworks(limit: unknown): readonly IpNetwork[] | undefined {
 }
 
 function isInside(networks: readonly IpNetwork[], address: string | undefined): boolean {
-  return address !== undefined && networks.some((network) => containsAddress(network, address))
+  return address !== undefined && networks.some((network) => network.contains(address))
 }
