@@ -1,6 +1,6 @@
 import type { Measure } from './aims.ts'
 import type { Measured } from './load.ts'
-import type { Variant } from './variants.ts'
+import { FIXED_UNIT, UNIT, type Variant } from './variants.ts'
 
 /** Medians of one variant over all rounds. */
 export interface Figures extends Readonly<Record<Measure, number>> {
@@ -10,6 +10,8 @@ export interface Figures extends Readonly<Record<Measure, number>> {
   readonly unitsQuartiles: readonly [lower: number, upper: number]
   /** Units beyond what the control costs, which gets the same requests and ignores what they carry. */
   readonly ownUnits: number
+  /** What the verification of one message, again and again, costs of the unit. */
+  readonly fixedUnit: number
 }
 
 /** What one run measured, by variant; every variant has one result for each round. */
@@ -20,7 +22,8 @@ export type Results = ReadonlyMap<string, readonly Measured[]>
  * the median of all rounds: one bad round of it must not spoil everything.
  */
 export function figuresOf({ name, over, control }: Variant, results: Results): Figures {
-  const unit = median(differences('node+raw-verify', 'node', results, 'cpuMicros'))
+  const unit = median(differences(UNIT, 'node', results, 'cpuMicros'))
+  const fixed = median(differences(FIXED_UNIT, 'node', results, 'cpuMicros'))
   const added = over === undefined ? [] : differences(name, over, results, 'cpuMicros')
   const addedMain = over === undefined ? [] : differences(name, over, results, 'mainThreadMicros')
   const own = control === undefined ? [] : differences(name, control, results, 'cpuMicros')
@@ -33,6 +36,7 @@ export function figuresOf({ name, over, control }: Variant, results: Results): F
     unitsQuartiles: [quantile(units, 0.25), quantile(units, 0.75)],
     ownUnits: median(own) / unit,
     share: over === undefined ? Number.NaN : median(ratesOf(name, results)) / median(ratesOf(over, results)),
+    fixedUnit: fixed / unit,
   }
 }
 
@@ -51,7 +55,8 @@ function differences(name: string, from: string, results: Results, member: Membe
   return valuesOf(name, results, member).map((value, round) => value - (subtracted[round] ?? Number.NaN))
 }
 
-function median(values: readonly number[]): number {
+/** The middle of some values, or the upper one of two. */
+export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { signJwt } from './jwt.ts'
 
 /** A key pair as two JWKs, with the thumbprint of the key (RFC 7638). */
@@ -18,8 +18,6 @@ export interface BenchIdentity {
   readonly issuerKey: BenchKey
   readonly issuerRsaKey: BenchKey
   readonly tokens: BenchTokens
-  /** One signed message for the unit: what a server does that only calls `crypto.verify`. */
-  readonly unit: { readonly base: string; readonly signature: string }
 }
 
 /** Tokens that are the same in every request. */
@@ -49,8 +47,6 @@ export function createIdentity(): BenchIdentity {
   const agentEcKey = toBenchKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }))
   const issuerKey = toBenchKey(generateKeyPairSync('ed25519'))
   const issuerRsaKey = toBenchKey(generateKeyPairSync('rsa', { modulusLength: 2048 }))
-  const base = `"@method": GET\n${'x'.repeat(330)}`
-  const signature = sign(null, Buffer.from(base), privateKeyOf(agentKey)).toString('base64')
   return {
     agentId: 'agt_bench',
     agentKey,
@@ -58,7 +54,6 @@ export function createIdentity(): BenchIdentity {
     issuerKey,
     issuerRsaKey,
     tokens: createTokens({ agentKey, agentEcKey, issuerKey, issuerRsaKey }),
-    unit: { base, signature },
   }
 }
 
@@ -99,7 +94,8 @@ function createTokens({ agentKey, agentEcKey, issuerKey, issuerRsaKey }: Keys): 
   }
 }
 
-function toBenchKey({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }): BenchKey {
+/** A key pair of node:crypto as two JWKs. */
+export function toBenchKey({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }): BenchKey {
   const publicJwk = toJwk(publicKey)
   const members = ['crv', 'e', 'kty', 'n', 'x', 'y'].filter((name) => publicJwk[name] !== undefined)
   const canonical = JSON.stringify(Object.fromEntries(members.map((name) => [name, publicJwk[name]])))

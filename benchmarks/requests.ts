@@ -6,7 +6,9 @@ import { type JwtAlgorithm, signJwt } from './jwt.ts'
 export type RequestKind =
   | 'plain'
   | 'httpsig'
+  | 'httpsig-es256'
   | 'httpsig-body'
+  | 'body'
   | 'simple-v1'
   | 'web-bot-auth'
   | 'refused'
@@ -18,7 +20,7 @@ export type RequestKind =
   | 'dpop-es256'
 
 /** Kinds whose requests may be sent any number of times. */
-export const REPEATABLE: ReadonlySet<RequestKind> = new Set(['plain', 'bearer', 'refused'])
+export const REPEATABLE: ReadonlySet<RequestKind> = new Set(['plain', 'body', 'bearer', 'refused'])
 
 const BODY = JSON.stringify({ order: 'ord_12345', amount: 4200, currency: 'EUR', note: 'x'.repeat(340) })
 const TARGET = ['@method', '@authority', '@path']
@@ -43,6 +45,7 @@ interface Input {
 
 const CREATORS: Readonly<Record<RequestKind, (input: Input) => string>> = {
   plain: () => get([]),
+  body: () => post(['Content-Type: application/json']),
   bearer: ({ identity }) => get([`Authorization: Bearer ${identity.tokens.bearer}`]),
   cold: ({ keys }) => get([`Authorization: Bearer ${coldToken(keys.issuer)}`]),
   refused: ({ identity, created }) =>
@@ -51,6 +54,8 @@ const CREATORS: Readonly<Record<RequestKind, (input: Input) => string>> = {
       `Signature: sig1=:${randomBytes(64).toString('base64')}:`,
     ]),
   httpsig: (input) => get(signed(input, { method: 'GET', tag: 'agent-auth', components: TARGET })),
+  'httpsig-es256': (input) =>
+    get(signed(input, { method: 'GET', tag: 'agent-auth', components: TARGET, algorithm: 'ecdsa-p256-sha256' })),
   'web-bot-auth': (input) => get(signed(input, { method: 'GET', tag: 'web-bot-auth', components: ['@authority'] })),
   'httpsig-body': (input) => postSigned(input, {}),
   full: (input) => {
@@ -104,8 +109,12 @@ function postSigned(input: Input, more: Fields): string {
   const fields = { 'content-type': 'application/json', 'content-digest': digest, ...more }
   const components = [...TARGET, ...Object.keys(fields)]
   const lines = signed(input, { method: 'POST', tag: 'agent-auth', components, fields })
+  return post([...written(fields), ...lines])
+}
+
+function post(fields: readonly string[]): string {
   const head = ['POST / HTTP/1.1', `Host: ${AUTHORITY}`, `Content-Length: ${Buffer.byteLength(BODY)}`]
-  return [...head, ...written(fields), ...lines, '', BODY].join('\r\n')
+  return [...head, ...fields, '', BODY].join('\r\n')
 }
 
 function written(fields: Fields): readonly string[] {
@@ -117,23 +126,25 @@ interface Coverage {
   readonly tag: string
   readonly components: readonly string[]
   readonly fields?: Fields
+  readonly algorithm?: 'ed25519' | 'ecdsa-p256-sha256'
 }
 
 function signed(
   { identity, keys, created }: Input,
-  { method, tag, components, fields = {} }: Coverage,
+  { method, tag, components, fields = {}, algorithm = 'ed25519' }: Coverage,
 ): readonly string[] {
   const list = components.map((name) => `"${name}"`).join(' ')
-  const { thumbprint } = identity.agentKey
+  const isEd25519 = algorithm === 'ed25519'
+  const { thumbprint } = isEd25519 ? identity.agentKey : identity.agentEcKey
   // web-bot-auth refuses a `created` of the current second on clocks that differ, and nonces that are not 64 bytes.
-  const parameters = `(${list});created=${created - 1};expires=${created + 290};nonce="${nonce(tag)}";keyid="${thumbprint}";alg="ed25519";tag="${tag}"`
+  const parameters = `(${list});created=${created - 1};expires=${created + 290};nonce="${nonce(tag)}";keyid="${thumbprint}";alg="${algorithm}";tag="${tag}"`
   const known: Fields = { '@method': method, '@authority': AUTHORITY, '@path': '/', ...fields }
   const lines = components.map((name) => `"${name}": ${known[name]}`)
   const base = [...lines, `"@signature-params": ${parameters}`].join('\n')
-  return [
-    `Signature-Input: sig1=${parameters}`,
-    `Signature: sig1=:${sign(null, Buffer.from(base), keys.agent).toString('base64')}:`,
-  ]
+  const signature = isEd25519
+    ? sign(null, Buffer.from(base), keys.agent)
+    : sign('sha256', Buffer.from(base), { key: keys.agentEc, dsaEncoding: 'ieee-p1363' })
+  return [`Signature-Input: sig1=${parameters}`, `Signature: sig1=:${signature.toString('base64')}:`]
 }
 
 function nonce(tag = ''): string {

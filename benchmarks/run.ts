@@ -5,44 +5,48 @@ import { parseArgs } from 'node:util'
 import { bundle } from './bundle.ts'
 import { type BenchIdentity, createIdentity } from './identity.ts'
 import { IN_FLIGHT, type Measured, measure } from './load.ts'
+import { findNode } from './node-binary.ts'
 import { writeReport } from './report.ts'
 import { createRequests, REPEATABLE, type RequestKind } from './requests.ts'
+import { measureStart, type StartCosts } from './start-costs.ts'
 import { type StartedServer, startServer } from './started-server.ts'
-import { VARIANTS, type Variant } from './variants.ts'
+import { chooseVariants, VARIANTS, type Variant } from './variants.ts'
 
+// All of it takes about ten minutes on a machine with nothing else to do.
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '9' },
-    requests: { type: 'string', default: '2000' },
-    /** Names, or beginnings of names with `*`, by `;`; bare servers and the unit are always measured. @default all */
-    only: { type: 'string', default: '*' },
+    rounds: { type: 'string', default: '5' },
+    requests: { type: 'string', default: '1500' },
+    /** Groups, names, or beginnings of names with `*`, by `;`; `start` for what a start costs. @default all */
+    only: { type: 'string', default: '*;start' },
+    /** Another major version of Node, for the servers. @default the one that runs this */
+    node: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 })
+const node = findNode(values.node)
 const rounds = Number(values.rounds)
 const count = Number(values.requests)
 const half = Math.ceil(count / 2)
 const wanted = values.only.split(';')
-const variants = VARIANTS.filter(
-  ({ name, over, requests }) =>
-    over === undefined || requests === 'plain' || wanted.some((part) => matches(name, part)),
-)
+const parts = wanted.filter((part) => part !== 'start')
+const variants = parts.length === 0 ? [] : chooseVariants(parts)
 /** The compiler needs so many requests until it has finished. */
-const WARM_UP_REQUESTS = 8_000
+const WARM_UP_REQUESTS = Math.min(8_000, 6 * count)
 
 const folder = mkdtempSync(join(tmpdir(), 'countermark-bench-'))
 const servers: StartedServer[] = []
 const results = new Map<string, Measured[]>(variants.map(({ name }) => [name, []]))
-const loads: number[] = []
+const loads: number[] = [loadavg()[0] ?? Number.NaN]
 try {
+  const start: StartCosts = wanted.includes('start') ? await measureStart(node) : new Map()
   const identity = createIdentity()
-  const identityFile = join(folder, 'identity.json')
-  writeFileSync(identityFile, JSON.stringify(identity))
+  writeFileSync(join(folder, 'identity.json'), JSON.stringify(identity))
   console.log(
-    `${variants.length} servers, ${rounds} interleaved rounds of ${count} requests, server and load on core 0`,
+    `Node ${node.version}, ${variants.length} of ${VARIANTS.length} servers, ${rounds} interleaved rounds of ${count} requests, server and load on core 0`,
   )
   const script = await bundle('server')
-  for (const { name } of variants) servers.push(await startServer(script, name, identityFile))
+  for (const { name } of variants) servers.push(await startServer({ node, script, name, folder }))
   for (const [index, variant] of variants.entries()) await warmUp(variant, servers[index] as StartedServer, identity)
   for (let round = 1; round <= rounds; round++) {
     // Signed once a round for all servers: each has a memory of its own.
@@ -60,14 +64,10 @@ try {
     loads.push(loadavg()[0] ?? Number.NaN)
   }
   process.stdout.write('\n')
-  writeReport({ variants, results, rounds, count, loads, write: values.write })
+  writeReport({ variants, results, start, rounds, count, loads, nodeVersion: node.version, write: values.write })
 } finally {
   for (const server of servers) server.stop()
   rmSync(folder, { recursive: true })
-}
-
-function matches(name: string, part: string): boolean {
-  return part.endsWith('*') ? name.startsWith(part.slice(0, -1)) : name === part
 }
 
 async function warmUp(variant: Variant, server: StartedServer, identity: BenchIdentity): Promise<void> {

@@ -3,8 +3,10 @@ import type { RequestKind } from './requests.ts'
 /** One server under load. */
 export interface Variant {
   readonly name: string
+  /** The part of the bench that it belongs to, for `--only`. */
+  readonly group: Group
   /** The variant whose cost is subtracted. */
-  readonly over: Bare | undefined
+  readonly over: string | undefined
   readonly requests: RequestKind
   /** The status that proves that the server did the work. */
   readonly status: number
@@ -12,77 +14,135 @@ export interface Variant {
   readonly control: string | undefined
 }
 
-/** Servers that do nothing else. */
-export type Bare = 'node' | 'express5' | 'koa3'
+/** Parts of the bench that can run alone. */
+export type Group = 'unit' | 'signature' | 'refused' | 'full' | 'body' | 'observed' | 'tokens' | 'dpop' | Framework
+type Framework = 'express' | 'koa'
 
-const UNIT: Variant = { ...bare('node'), name: 'node+raw-verify', over: 'node' }
+/** One `crypto.verify` for each request, of a message that differs each time: what a processor learns of one does not help. */
+export const UNIT = 'node+raw-verify'
+/** The same of one message: the unit of earlier figures. */
+export const FIXED_UNIT = 'node+raw-verify, one message'
 
-/** Everything `npm run bench` measures, in one run. `node+raw-verify` is the unit. */
+/** Everything `npm run bench` measures, in one run. */
 export const VARIANTS: readonly Variant[] = [
-  bare('node'),
-  UNIT,
-  control('node', 'httpsig'),
-  guarded('node', 'node+countermark', 'httpsig'),
-  guarded('node', 'node+countermark sodium', 'httpsig'),
-  guarded('node', 'node+countermark thread pool', 'httpsig'),
-  { ...guarded('node', 'node+countermark refused early', 'refused'), status: 401, control: nameOf('node', 'httpsig') },
-  guarded('node', 'node+http-message-signatures', 'httpsig'),
-  guarded('node', 'node+http-message-sig', 'httpsig'),
-  { ...guarded('node', 'node+web-bot-auth', 'web-bot-auth'), control: undefined },
-  { ...guarded('node', 'node+countermark simple-v1', 'simple-v1'), control: undefined },
-  control('node', 'httpsig-body'),
-  guarded('node', 'node+countermark body', 'httpsig-body'),
-  control('node', 'full'),
-  guarded('node', 'node+countermark full', 'full'),
-  guarded('node', 'node+countermark full sodium', 'full'),
-  control('node', 'full-body'),
-  guarded('node', 'node+countermark full body', 'full-body'),
-  control('node', 'bearer'),
-  guarded('node', 'node+countermark bearer', 'bearer'),
-  guarded('node', 'node+fast-jwt, one token, cache', 'bearer'),
-  guarded('node', 'node+fast-jwt, one token, no cache', 'bearer'),
-  control('node', 'cold'),
-  guarded('node', 'node+countermark new tokens', 'cold'),
-  guarded('node', 'node+jose, new tokens', 'cold'),
-  guarded('node', 'node+fast-jwt, new tokens', 'cold'),
-  control('node', 'dpop'),
-  guarded('node', 'node+countermark dpop', 'dpop'),
-  bare('express5'),
-  guarded('express5', 'express5+countermark', 'httpsig'),
-  control('express5', 'full'),
-  guarded('express5', 'express5+countermark full', 'full'),
-  control('express5', 'bearer'),
-  guarded('express5', 'express5+countermark bearer', 'bearer'),
-  guarded('express5', 'express5+express-jwt', 'bearer'),
-  guarded('express5', 'express5+express-oauth2-jwt-bearer', 'bearer'),
-  control('express5', 'dpop-es256'),
-  guarded('express5', 'express5+countermark dpop', 'dpop-es256'),
-  guarded('express5', 'express5+express-oauth2-jwt-bearer dpop', 'dpop-es256'),
-  bare('koa3'),
-  guarded('koa3', 'koa3+countermark', 'httpsig'),
-  control('koa3', 'full'),
-  guarded('koa3', 'koa3+countermark full', 'full'),
-  control('koa3', 'bearer'),
-  guarded('koa3', 'koa3+countermark bearer', 'bearer'),
-  guarded('koa3', 'koa3+koa-jwt', 'bearer'),
-].map(withKnownControl)
+  bare('unit', 'node'),
+  overNode('unit', UNIT, 'plain'),
+  overNode('unit', FIXED_UNIT, 'plain'),
+  overNode('unit', 'node+raw-verify, from text, hashed twice', 'plain'),
 
-function bare(name: Bare): Variant {
-  return { name, over: undefined, requests: 'plain', status: 200, control: undefined }
+  control('signature', 'node', 'httpsig'),
+  overNode('signature', 'node+countermark', 'httpsig'),
+  overNode('signature', 'node+countermark sodium', 'httpsig'),
+  overNode('signature', 'node+countermark thread pool', 'httpsig'),
+  overNode('signature', 'node+countermark simple-v1', 'simple-v1'),
+  overNode('signature', 'node+http-message-signatures', 'httpsig'),
+  overNode('signature', 'node+http-message-sig', 'httpsig'),
+  overNode('signature', 'node+web-bot-auth', 'web-bot-auth'),
+  overNode('signature', 'node+raw-verify ES256', 'plain'),
+  overNode('signature', 'node+countermark ES256', 'httpsig-es256'),
+
+  control('refused', 'node', 'refused'),
+  { ...overNode('refused', 'node+countermark refused early', 'refused'), status: 401 },
+
+  control('full', 'node', 'full'),
+  overNode('full', 'node+countermark full', 'full'),
+  overNode('full', 'node+countermark full sodium', 'full'),
+
+  bare('body', 'node reading', 'body'),
+  control('body', 'node reading', 'full-body'),
+  guarded('body', 'node reading', 'node reading+countermark', 'httpsig-body'),
+  guarded('body', 'node reading', 'node reading+countermark full', 'full-body'),
+
+  overNode('observed', 'node+countermark full, metrics', 'full'),
+  overNode('observed', 'node+countermark full, metrics, audit', 'full'),
+  guarded('observed', 'node reading', 'node reading+countermark full, metrics, audit', 'full-body'),
+  { ...overNode('observed', 'node+countermark refused early, metrics, audit', 'refused'), status: 401 },
+
+  control('tokens', 'node', 'bearer'),
+  overNode('tokens', 'node+countermark bearer', 'bearer'),
+  overNode('tokens', 'node+fast-jwt, one token, cache', 'bearer'),
+  overNode('tokens', 'node+fast-jwt, one token, no cache', 'bearer'),
+  control('tokens', 'node', 'cold'),
+  overNode('tokens', 'node+countermark new tokens', 'cold'),
+  overNode('tokens', 'node+jose, new tokens', 'cold'),
+  overNode('tokens', 'node+fast-jwt, new tokens', 'cold'),
+
+  control('dpop', 'node', 'dpop'),
+  overNode('dpop', 'node+countermark dpop', 'dpop'),
+  overNode('dpop', 'node+countermark dpop ES256', 'dpop-es256'),
+  bare('dpop', 'express5'),
+  guarded('dpop', 'express5', 'express5+express-oauth2-jwt-bearer dpop', 'dpop-es256'),
+
+  bare('express', 'express5'),
+  control('express', 'express5', 'full'),
+  guarded('express', 'express5', 'express5+countermark full', 'full'),
+  guarded('express', 'express5', 'express5 createServer', 'plain'),
+  guarded('express', 'express5', 'express5 createServer+countermark full', 'full'),
+  guarded('express', 'express5', 'express5 createServer+countermark full sodium', 'full'),
+  guarded('express', 'express5', 'express5 createServer+countermark bearer', 'bearer'),
+  guarded('express', 'express5', 'express5+countermark bearer', 'bearer'),
+  guarded('express', 'express5', 'express5+express-jwt', 'bearer'),
+  guarded('express', 'express5', 'express5+express-oauth2-jwt-bearer', 'bearer'),
+  bare('express', 'express4'),
+  guarded('express', 'express4', 'express4 createServer', 'plain'),
+  guarded('express', 'express4', 'express4+countermark full', 'full'),
+  guarded('express', 'express4', 'express4 createServer+countermark full', 'full'),
+
+  bare('koa', 'koa3'),
+  control('koa', 'koa3', 'full'),
+  guarded('koa', 'koa3', 'koa3+countermark full', 'full'),
+  guarded('koa', 'koa3', 'koa3+countermark full sodium', 'full'),
+  guarded('koa', 'koa3', 'koa3+countermark bearer', 'bearer'),
+  guarded('koa', 'koa3', 'koa3+koa-jwt', 'bearer'),
+]
+  .filter(isFirst)
+  .map(withKnownControl)
+
+/**
+ * The variants that groups, names, or beginnings of names with `*` choose, with everything that they are held against.
+ * @throws RangeError for a part that chooses nothing
+ */
+export function chooseVariants(parts: readonly string[]): readonly Variant[] {
+  const lost = parts.find((part) => !VARIANTS.some((variant) => isChosen(variant, part)))
+  if (lost !== undefined) throw new RangeError(`--only: there is no group and no server named ${lost}`)
+  const chosen = VARIANTS.filter((variant) => parts.some((part) => isChosen(variant, part)))
+  const needed = new Set([
+    'node',
+    UNIT,
+    FIXED_UNIT,
+    ...chosen.flatMap(({ name, over, control }) => [name, over, control]),
+  ])
+  return VARIANTS.filter(({ name }) => needed.has(name))
 }
 
-function control(over: Bare, requests: RequestKind): Variant {
-  return { name: nameOf(over, requests), over, requests, status: 200, control: undefined }
+function isChosen({ name, group }: Variant, part: string): boolean {
+  return part === group || part === name || (part.endsWith('*') && name.startsWith(part.slice(0, -1)))
 }
 
-function guarded(over: Bare, name: string, requests: RequestKind): Variant {
-  return { name, over, requests, status: 200, control: nameOf(over, requests) }
+function bare(group: Group, name: string, requests: RequestKind = 'plain'): Variant {
+  return { name, group, over: undefined, requests, status: 200, control: undefined }
 }
 
-function nameOf(over: Bare, requests: RequestKind): string {
+function control(group: Group, over: string, requests: RequestKind): Variant {
+  return { name: nameOf(over, requests), group, over, requests, status: 200, control: undefined }
+}
+
+function overNode(group: Group, name: string, requests: RequestKind): Variant {
+  return guarded(group, 'node', name, requests)
+}
+
+function guarded(group: Group, over: string, name: string, requests: RequestKind): Variant {
+  return { name, group, over, requests, status: 200, control: nameOf(over, requests) }
+}
+
+function nameOf(over: string, requests: RequestKind): string {
   return `${over} ignoring ${requests}`
 }
 
 function withKnownControl(variant: Variant, _index: number, all: readonly Variant[]): Variant {
   return all.some(({ name }) => name === variant.control) ? variant : { ...variant, control: undefined }
+}
+
+function isFirst({ name }: Variant, index: number, all: readonly Variant[]): boolean {
+  return all.findIndex((other) => other.name === name) === index
 }

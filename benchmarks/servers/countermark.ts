@@ -16,8 +16,12 @@ export type CreateChecks = (
 ) => readonly Check<object, object>[]
 
 /** Signature, digest and replay, as the README sets them up. */
-export const createSignatureChecks: CreateChecks = ({ agentId, agentKey }, options = {}) => {
-  const keys = staticKeys([{ agentId, keyId: agentKey.thumbprint, key: agentKey.publicJwk }])
+export const createSignatureChecks: CreateChecks = ({ agentId, agentKey, agentEcKey }, options = {}) => {
+  const keys =
+    options.keys ??
+    staticKeys(
+      [agentKey, agentEcKey].map(({ thumbprint, publicJwk }) => ({ agentId, keyId: thumbprint, key: publicJwk })),
+    )
   return [verifySignature({ keys, ...options }), preventReplay({ store: createStore() }) as Check<object, object>]
 }
 
@@ -47,7 +51,16 @@ export const createDpopChecks: CreateChecks = (identity) => [
   createDelegationCheck(identity, { store: createStore(), maxAgeSeconds: 300 }),
 ]
 
-function createDelegationCheck(identity: BenchIdentity, dpop?: DpopOptions): Check<object, object> {
+/** A bearer token, of which so many are remembered. */
+export function createManyTokensChecks(identity: BenchIdentity, rememberedTokens: number): ReturnType<CreateChecks> {
+  return [createDelegationCheck(identity, undefined, rememberedTokens)]
+}
+
+function createDelegationCheck(
+  identity: BenchIdentity,
+  dpop?: DpopOptions,
+  rememberedTokens?: number,
+): Check<object, object> {
   const keys = [
     { ...identity.issuerKey.publicJwk, kid: 'ed-1', alg: 'EdDSA' },
     { ...identity.issuerRsaKey.publicJwk, kid: 'rsa-1', alg: 'RS256' },
@@ -57,6 +70,7 @@ function createDelegationCheck(identity: BenchIdentity, dpop?: DpopOptions): Che
     audience: AUDIENCE,
     requirePoP: false,
     ...(dpop === undefined ? {} : { dpop }),
+    ...(rememberedTokens === undefined ? {} : { rememberedTokens }),
   })
 }
 

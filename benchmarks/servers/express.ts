@@ -1,39 +1,50 @@
 import { createPublicKey } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Check } from '@countermark/core'
-import { createGuard } from '@countermark/express'
+import type { Check, SignatureVerifier } from '@countermark/core'
+import { createGuard, createServer } from '@countermark/express'
+import { sodiumVerifier } from '@countermark/signature/sodium'
 import express, { type Express, type RequestHandler } from 'express'
 import { expressjwt } from 'express-jwt'
 import { auth } from 'express-oauth2-jwt-bearer'
-import { AUDIENCE, ISSUER } from '../identity.ts'
+import express4 from 'express4'
+import { AUDIENCE, type BenchIdentity, ISSUER } from '../identity.ts'
 import type { CreateListener } from '../server.ts'
-import {
-  type CreateChecks,
-  createBearerChecks,
-  createDpopChecks,
-  createFullChecks,
-  createSignatureChecks,
-  GUARD_OPTIONS,
-} from './countermark.ts'
+import { type CreateChecks, createBearerChecks, createFullChecks, GUARD_OPTIONS } from './countermark.ts'
+
+type CreateExpress = (identity: BenchIdentity) => Express
 
 function app(...handlers: readonly RequestHandler[]): Express {
-  const application = express()
+  return filled(express(), handlers)
+}
+
+function filled(application: Express, handlers: readonly RequestHandler[]): Express {
   for (const handler of handlers) application.use(handler)
   application.get('/', (_request, response) => void response.json({ ok: true }))
   return application
 }
 
-function guarded(createChecks: CreateChecks): CreateListener {
+interface GuardedSetup {
+  readonly verifier?: () => SignatureVerifier
+  readonly create?: () => Express
+}
+
+function guarded(createChecks: CreateChecks, { verifier, create = express }: GuardedSetup = {}): CreateExpress {
   return (identity) => {
     const checks = createChecks(identity)
-    return app(createGuard(GUARD_OPTIONS)(...(checks as unknown as [Check])))
+    const options = { ...GUARD_OPTIONS, ...(verifier === undefined ? {} : { verifier: verifier() }) }
+    return filled(create(), [createGuard(options)(...(checks as unknown as [Check]))])
   }
+}
+
+/** By the server of `@countermark/express`, whose messages have the application's prototypes. */
+function served(createApp: CreateExpress): CreateListener {
+  return (identity) => createServer(createApp(identity))
 }
 
 /** A real JWKS endpoint for middlewares that insist on fetching. */
 function jwksUri(jwk: object): () => string {
-  const server = createServer((_request, response) => {
+  const server = createHttpServer((_request, response) => {
     response
       .setHeader('Content-Type', 'application/json')
       .end(JSON.stringify({ keys: [{ ...jwk, kid: 'rsa-1', alg: 'RS256', use: 'sig' }] }))
@@ -58,14 +69,20 @@ const byExpressJwt: CreateListener = ({ issuerRsaKey }) => {
   return app(expressjwt({ secret: secret as never, algorithms: ['RS256'] }))
 }
 
-/** Servers on Express 5. */
+/** Servers on Express 5, and on Express 4. */
 export const EXPRESS_SERVERS: Readonly<Record<string, CreateListener>> = {
   express5: () => app(),
-  'express5+countermark': guarded(createSignatureChecks),
   'express5+countermark full': guarded(createFullChecks),
   'express5+countermark bearer': guarded(createBearerChecks),
-  'express5+countermark dpop': guarded(createDpopChecks),
+  'express5 createServer': served(() => app()),
+  'express5 createServer+countermark full': served(guarded(createFullChecks)),
+  'express5 createServer+countermark full sodium': served(guarded(createFullChecks, { verifier: sodiumVerifier })),
+  'express5 createServer+countermark bearer': served(guarded(createBearerChecks)),
   'express5+express-jwt': byExpressJwt,
   'express5+express-oauth2-jwt-bearer': byOauth2JwtBearer({ enabled: false, required: false }),
   'express5+express-oauth2-jwt-bearer dpop': byOauth2JwtBearer({ enabled: true, required: true }),
+  express4: () => filled(express4(), []),
+  'express4 createServer': served(() => filled(express4(), [])),
+  'express4+countermark full': guarded(createFullChecks, { create: express4 }),
+  'express4 createServer+countermark full': served(guarded(createFullChecks, { create: express4 })),
 }

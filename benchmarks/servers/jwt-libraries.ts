@@ -1,13 +1,9 @@
 import { createPublicKey } from 'node:crypto'
-import type { RequestListener } from 'node:http'
 import { createVerifier } from 'fast-jwt'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { AUDIENCE, type BenchIdentity, ISSUER } from '../identity.ts'
 import type { CreateListener } from '../server.ts'
-
-const ok: RequestListener = (_request, response) => {
-  response.end('{"ok":true}')
-}
+import { ok } from './node-guarded.ts'
 
 const byJose: CreateListener = ({ issuerKey }) => {
   const keys = createLocalJWKSet({ keys: [{ ...issuerKey.publicJwk, kty: 'OKP', kid: 'ed-1', alg: 'EdDSA' }] })

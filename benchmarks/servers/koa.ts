@@ -1,16 +1,11 @@
 import { createPublicKey } from 'node:crypto'
-import type { Check } from '@countermark/core'
+import type { Check, SignatureVerifier } from '@countermark/core'
 import { createGuard } from '@countermark/koa'
+import { sodiumVerifier } from '@countermark/signature/sodium'
 import Koa, { type Middleware } from 'koa'
 import jwt from 'koa-jwt'
 import type { CreateListener } from '../server.ts'
-import {
-  type CreateChecks,
-  createBearerChecks,
-  createFullChecks,
-  createSignatureChecks,
-  GUARD_OPTIONS,
-} from './countermark.ts'
+import { type CreateChecks, createBearerChecks, createFullChecks, GUARD_OPTIONS } from './countermark.ts'
 
 function app(...middlewares: readonly Middleware[]): ReturnType<Koa['callback']> {
   const application = new Koa()
@@ -21,10 +16,11 @@ function app(...middlewares: readonly Middleware[]): ReturnType<Koa['callback']>
   return application.callback()
 }
 
-function guarded(createChecks: CreateChecks): CreateListener {
+function guarded(createChecks: CreateChecks, verifier?: () => SignatureVerifier): CreateListener {
   return (identity) => {
     const checks = createChecks(identity)
-    return app(createGuard(GUARD_OPTIONS)(...(checks as unknown as [Check])))
+    const options = { ...GUARD_OPTIONS, ...(verifier === undefined ? {} : { verifier: verifier() }) }
+    return app(createGuard(options)(...(checks as unknown as [Check])))
   }
 }
 
@@ -37,8 +33,8 @@ const byKoaJwt: CreateListener = ({ issuerRsaKey }) => {
 /** Servers on Koa 3. */
 export const KOA_SERVERS: Readonly<Record<string, CreateListener>> = {
   koa3: () => app(),
-  'koa3+countermark': guarded(createSignatureChecks),
   'koa3+countermark full': guarded(createFullChecks),
+  'koa3+countermark full sodium': guarded(createFullChecks, sodiumVerifier),
   'koa3+countermark bearer': guarded(createBearerChecks),
   'koa3+koa-jwt': byKoaJwt,
 }
