@@ -33,6 +33,7 @@ export const VARIANTS: readonly Variant[] = [
   control('signature', 'node', 'httpsig'),
   overNode('signature', 'node+countermark', 'httpsig'),
   overNode('signature', 'node+countermark sodium', 'httpsig'),
+  overNode('signature', 'node+countermark tables', 'httpsig'),
   overNode('signature', 'node+countermark thread pool', 'httpsig'),
   overNode('signature', 'node+countermark simple-v1', 'simple-v1'),
   overNode('signature', 'node+http-message-signatures', 'httpsig'),
@@ -47,14 +48,18 @@ export const VARIANTS: readonly Variant[] = [
   control('full', 'node', 'full'),
   overNode('full', 'node+countermark full', 'full'),
   overNode('full', 'node+countermark full sodium', 'full'),
+  overNode('full', 'node+countermark full tables', 'full'),
 
   bare('body', 'node reading', 'body'),
   control('body', 'node reading', 'full-body'),
   guarded('body', 'node reading', 'node reading+countermark', 'httpsig-body'),
   guarded('body', 'node reading', 'node reading+countermark full', 'full-body'),
+  guarded('body', 'node reading', 'node reading+countermark full tables', 'full-body'),
 
   overNode('observed', 'node+countermark full, metrics', 'full'),
+  overNode('observed', 'node+countermark full tables, metrics', 'full'),
   overNode('observed', 'node+countermark full, metrics, audit', 'full'),
+  overNode('observed', 'node+countermark full tables, metrics, audit', 'full'),
   guarded('observed', 'node reading', 'node reading+countermark full, metrics, audit', 'full-body'),
   { ...overNode('observed', 'node+countermark refused early, metrics, audit', 'refused'), status: 401 },
 
@@ -69,6 +74,7 @@ export const VARIANTS: readonly Variant[] = [
 
   control('dpop', 'node', 'dpop'),
   overNode('dpop', 'node+countermark dpop', 'dpop'),
+  overNode('dpop', 'node+countermark dpop tables', 'dpop'),
   overNode('dpop', 'node+countermark dpop ES256', 'dpop-es256'),
   bare('dpop', 'express5'),
   guarded('dpop', 'express5', 'express5+express-oauth2-jwt-bearer dpop', 'dpop-es256'),
@@ -79,6 +85,7 @@ export const VARIANTS: readonly Variant[] = [
   guarded('express', 'express5', 'express5 createServer', 'plain'),
   guarded('express', 'express5', 'express5 createServer+countermark full', 'full'),
   guarded('express', 'express5', 'express5 createServer+countermark full sodium', 'full'),
+  guarded('express', 'express5', 'express5 createServer+countermark full tables', 'full'),
   guarded('express', 'express5', 'express5 createServer+countermark bearer', 'bearer'),
   guarded('express', 'express5', 'express5+countermark bearer', 'bearer'),
   guarded('express', 'express5', 'express5+express-jwt', 'bearer'),
@@ -92,6 +99,7 @@ export const VARIANTS: readonly Variant[] = [
   control('koa', 'koa3', 'full'),
   guarded('koa', 'koa3', 'koa3+countermark full', 'full'),
   guarded('koa', 'koa3', 'koa3+countermark full sodium', 'full'),
+  guarded('koa', 'koa3', 'koa3+countermark full tables', 'full'),
   guarded('koa', 'koa3', 'koa3+countermark bearer', 'bearer'),
   guarded('koa', 'koa3', 'koa3+koa-jwt', 'bearer'),
 ]

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Check, SignatureVerifier } from '@countermark/core'
+import { tables } from '@countermark/ed25519-tables'
 import { createGuard, createServer } from '@countermark/express'
 import { sodiumVerifier } from '@countermark/signature/sodium'
 import express, { type Express, type RequestHandler } from 'express'
@@ -77,6 +78,7 @@ export const EXPRESS_SERVERS: Readonly<Record<string, CreateListener>> = {
   'express5 createServer': served(() => app()),
   'express5 createServer+countermark full': served(guarded(createFullChecks)),
   'express5 createServer+countermark full sodium': served(guarded(createFullChecks, { verifier: sodiumVerifier })),
+  'express5 createServer+countermark full tables': served(guarded(createFullChecks, { verifier: tables })),
   'express5 createServer+countermark bearer': served(guarded(createBearerChecks)),
   'express5+express-jwt': byExpressJwt,
   'express5+express-oauth2-jwt-bearer': byOauth2JwtBearer({ enabled: false, required: false }),

@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import type { Check, SignatureVerifier } from '@countermark/core'
+import { tables } from '@countermark/ed25519-tables'
 import { createGuard } from '@countermark/koa'
 import { sodiumVerifier } from '@countermark/signature/sodium'
 import Koa, { type Middleware } from 'koa'
@@ -35,6 +36,7 @@ export const KOA_SERVERS: Readonly<Record<string, CreateListener>> = {
   koa3: () => app(),
   'koa3+countermark full': guarded(createFullChecks),
   'koa3+countermark full sodium': guarded(createFullChecks, sodiumVerifier),
+  'koa3+countermark full tables': guarded(createFullChecks, tables),
   'koa3+countermark bearer': guarded(createBearerChecks),
   'koa3+koa-jwt': byKoaJwt,
 }

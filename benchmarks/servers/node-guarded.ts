@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { auditTrail, fileSink } from '@countermark/audit'
 import { type Guard, type GuardOptions, isThenable, type SignatureVerifier, type Verdict } from '@countermark/core'
 import { createNodeGuard, watchResponse } from '@countermark/core/node'
+import { tables } from '@countermark/ed25519-tables'
 import { prometheusMetrics } from '@countermark/metrics'
 import { createVerificationQueue } from '@countermark/signature'
 import { sodiumVerifier } from '@countermark/signature/sodium'
@@ -86,12 +87,14 @@ function observing({ metrics = false, audit = false }: Observed): Partial<GuardO
 const METRICS = { metrics: true }
 const RECORDS = { metrics: true, audit: true }
 const SODIUM = { verifier: sodiumVerifier }
+const TABLES = { verifier: tables }
 const READING = { handler: okAfterBody }
 
 /** Guarded servers on bare node:http. */
 export const GUARDED_NODE_SERVERS: Readonly<Record<string, CreateListener>> = {
   'node+countermark': guarded(createSignatureChecks),
   'node+countermark sodium': guarded(createSignatureChecks, SODIUM),
+  'node+countermark tables': guarded(createSignatureChecks, TABLES),
   'node+countermark thread pool': guarded(createSignatureChecks, { inThreadPool: true }),
   'node+countermark simple-v1': guarded(createSignatureChecks),
   'node+countermark ES256': guarded(createSignatureChecks),
@@ -99,13 +102,18 @@ export const GUARDED_NODE_SERVERS: Readonly<Record<string, CreateListener>> = {
   'node+countermark refused early, metrics, audit': guarded(createSignatureChecks, RECORDS),
   'node+countermark full': guarded(createFullChecks),
   'node+countermark full sodium': guarded(createFullChecks, SODIUM),
+  'node+countermark full tables': guarded(createFullChecks, TABLES),
   'node+countermark full, metrics': guarded(createFullChecks, METRICS),
   'node+countermark full, metrics, audit': guarded(createFullChecks, RECORDS),
+  'node+countermark full tables, metrics': guarded(createFullChecks, { ...METRICS, ...TABLES }),
+  'node+countermark full tables, metrics, audit': guarded(createFullChecks, { ...RECORDS, ...TABLES }),
   'node reading+countermark': guarded(createSignatureChecks, READING),
   'node reading+countermark full': guarded(createFullBodyChecks, READING),
+  'node reading+countermark full tables': guarded(createFullBodyChecks, { ...TABLES, ...READING }),
   'node reading+countermark full, metrics, audit': guarded(createFullBodyChecks, { ...RECORDS, ...READING }),
   'node+countermark bearer': guarded(createBearerChecks),
   'node+countermark new tokens': guarded(createBearerChecks),
   'node+countermark dpop': guarded(createDpopChecks),
+  'node+countermark dpop tables': guarded(createDpopChecks, TABLES),
   'node+countermark dpop ES256': guarded(createDpopChecks),
 }
