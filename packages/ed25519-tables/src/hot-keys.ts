@@ -28,6 +28,8 @@ export interface HotKey {
   readonly point: Uint8Array
   /** Counts accepted signatures of all keys. */
   lastUsed: number
+  /** Whether a verdict of this table was compared: the first one always is. */
+  isCompared: boolean
 }
 
 interface Candidate {
@@ -77,7 +79,13 @@ export function createHotKeys({ engine, after, maxKeys }: HotKeysOptions): HotKe
 
   function build({ thumbprint, rawPublicKey }: AgentKey, table: number): void {
     if (rawPublicKey === undefined || !engine.build(table, rawPublicKey)) return void free.push(table)
-    hot.set(thumbprint, { table, thumbprint, point: Uint8Array.from(rawPublicKey), lastUsed: accepted })
+    hot.set(thumbprint, {
+      table,
+      thumbprint,
+      point: Uint8Array.from(rawPublicKey),
+      lastUsed: accepted,
+      isCompared: false,
+    })
   }
 
   return {

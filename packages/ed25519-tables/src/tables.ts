@@ -22,7 +22,7 @@ export interface TablesOptions {
   readonly after?: number
   /** Tables at a time, 15 KB each. @default 1024, which is the most */
   readonly maxKeys?: number
-  /** One in so many verdicts of tables, on average, is computed by node:crypto as well. @default 1024 */
+  /** One in so many verdicts, on average, and the first of each table, is computed by node:crypto as well. @default 1024 */
   readonly shadowEvery?: number
   /** Told of a verdict that differs; tables decide nothing from then on. What it throws, `verify` throws. @default a process warning */
   readonly onDifference?: (difference: TableDifference) => void
@@ -76,7 +76,9 @@ export function createTablesVerifier(options: TablesOptions, engine: TableEngine
     if (verdict === 'not judged') return nodeVerifier.verify(key, data, signature)
     counts.verifications++
     if (verdict === true) keys.use(hot)
-    return verdict === undefined || --untilShadow <= 0 ? compare(key, data, signature, verdict) : verdict
+    if (verdict !== undefined && hot.isCompared && --untilShadow > 0) return verdict
+    hot.isCompared = true
+    return compare(key, data, signature, verdict)
   }
 
   function isForTables({ algorithm }: AgentKey, data: Uint8Array, signature: Uint8Array): boolean {
@@ -100,7 +102,7 @@ export function createTablesVerifier(options: TablesOptions, engine: TableEngine
 
   function compare(key: AgentKey, data: Uint8Array, signature: Uint8Array, table: boolean | undefined): boolean {
     const node = nodeVerifier.verify(key, data, signature)
-    untilShadow = drawGap()
+    if (untilShadow <= 0) untilShadow = drawGap()
     counts.shadowChecks++
     if (table === node) return node
     counts.differences++

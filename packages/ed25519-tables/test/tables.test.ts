@@ -196,6 +196,14 @@ describe('a table that is wrong', () => {
     expect(differences.map(({ table, node }) => [table, node])).toEqual([[undefined, true]])
   })
 
+  it('is found by its first verdict, however rarely others are compared', () => {
+    const { key } = aSigner()
+    const options = settingsOf({ shadowEvery: 65_536, onDifference: throwDifference })
+    const verifier = createTablesVerifier(options, { ...createTableEngine(), verify: () => true })
+    warmUp(verifier, key)
+    expect(() => verifier.verify(key, DATA, Buffer.alloc(64, 9))).toThrow('a table says true')
+  })
+
   it('is found after 1,024 verdicts on average, at places that cannot be told', () => {
     const { key, signed } = aSigner()
     const verifier = createTablesVerifier(settingsOf({ shadowEvery: 1024 }), {
