@@ -14,6 +14,7 @@ import {
 import { withEarlierWord } from './earlier-word.ts'
 import { isAskable } from './is-askable.ts'
 import { NO_KEYS } from './key-set.ts'
+import { requireSwitch } from './remote-options.ts'
 import { askSource } from './skip-unavailable.ts'
 
 /** Options of {@link firstOf}, behind the sources. */
@@ -84,11 +85,8 @@ function readArguments(given: readonly (KeySource | FirstOfOptions)[]): Argument
   }
   if (!hasOptions) return { sources, skips: false }
   requireKnownOptions('firstOf', last, ['allowSkippingUnavailable'])
-  const { allowSkippingUnavailable: skips = false } = last as FirstOfOptions
-  if (typeof skips !== 'boolean') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'allowSkippingUnavailable must be true or false')
-  }
-  return { sources, skips }
+  const { allowSkippingUnavailable = false } = last as FirstOfOptions
+  return { sources, skips: requireSwitch('allowSkippingUnavailable', allowSkippingUnavailable) }
 }
 
 function askKeys(source: KeySource, { query, environment, caller }: Asked, skips: boolean): Found | Promise<Found> {

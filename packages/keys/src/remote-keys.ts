@@ -51,16 +51,27 @@ export interface RemoteKeys {
   ) => AgentRecord | undefined | Promise<AgentRecord | undefined>
   /** Forgets documents that name the agent or the key, and those that are named. */
   readonly forget: (revoked: RevokedKeys, entries: readonly string[]) => void
+  /** Takes in documents that came together, each as if it had been asked for now. */
+  readonly startSeeding: (environment: Environment) => Seed
+  readonly measurements: KeyMeasurements
   readonly metrics: readonly MetricRow[]
   readonly close: () => void
 }
+
+/** Puts what is known of one document into the cache, unless something newer is there. */
+export type Seed = (entry: string, keys: FetchedKeys) => void
 
 /** Puts a kind of document behind the refresh cache. */
 export function createRemoteKeys(kind: DocumentKind, rules: RemoteKeysRules): RemoteKeys {
   const measurements = createKeyMeasurements(rules.name)
   const cache = createCache(kind, rules, measurements)
   return {
+    measurements,
     metrics: measurements.metrics,
+    startSeeding: (environment) => {
+      const seed = cache.startSeeding(environment)
+      return (entry, keys) => seed(entry, { value: keys })
+    },
     find: (entry, query, environment, caller) => {
       const known = cache.read(entry, environment, caller)
       if (isThenable(known)) return findLater(known, query, () => cache.recheck(entry, environment, caller))

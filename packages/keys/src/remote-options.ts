@@ -68,6 +68,23 @@ export function readRemoteOptions(kind: RemoteKind, url: string, options: Remote
   return { name, url: checked, fetcher, times: pick(options, REFRESH_TIMES), secondLevel, namespace, allowTestKeys }
 }
 
+const PRELOAD_FETCHER = { maxBytes: 16_777_216, deadlineMs: 10_000 } as const
+
+/** Fetches a document of all agents, which is longer and takes longer. */
+export function createPreloadFetcher(url: string, options: RemoteKeysOptions): Fetcher {
+  const fetcherOptions = { ports: portsOf(url), ...pick(options, FETCHER_OPTIONS), ...PRELOAD_FETCHER }
+  return createCheckedFetcher('registry', url, fetcherOptions).fetcher
+}
+
+/**
+ * Takes nothing but `true` and `false`: `'false'` out of an environment variable must not switch anything on.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
+export function requireSwitch(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be true or false`)
+}
+
 /** A port that the operator wrote into the URL needs no second mention. */
 function portsOf(url: string): readonly number[] {
   const port = URL.canParse(url) ? Number(new URL(url).port) : 0

@@ -1,3 +1,4 @@
+export { type BackoffRules, backoffMs } from './backoff.ts'
 export type { FetchedResponse, FetchFunction } from './fetch-transport.ts'
 export { createFetcher, type Fetcher, type JsonDocument, type TextDocument } from './fetcher.ts'
 export { FETCHER_OPTIONS, type FetcherOptions } from './fetcher-options.ts'

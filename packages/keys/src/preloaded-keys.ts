@@ -1,0 +1,106 @@
+import { type AgentKey, type Environment, isThenable, type KeyCaller, type KeyQuery } from '@countermark/core'
+import { OutboundError } from '@countermark/outbound'
+import { toFetchedKeys } from './fetched-keys.ts'
+import { type KeyDocument, toKeyDocument } from './key-document.ts'
+import { createKeySet, type KeySet, NO_KEYS } from './key-set.ts'
+import { isJsonObject, ownMember } from './own-member.ts'
+import { BY_AGENT, type RegistryKind } from './registry-kind.ts'
+import type { RemoteKeys, Seed } from './remote-keys.ts'
+
+/** What a document of all agents brought. */
+export interface PreloadedKeys {
+  /** Prepares to take in the document that is asked for now: each agent as if it had been asked for alone. */
+  readonly start: (environment: Environment) => (value: unknown) => Promise<KeyDocument>
+  /** The keys of one key id, as their agents have them now. */
+  readonly find: (
+    query: KeyQuery,
+    environment: Environment,
+    caller: KeyCaller | undefined,
+  ) => readonly AgentKey[] | Promise<readonly AgentKey[]>
+}
+
+/** So many agents in one turn of the event loop: requests must not wait for all of them. */
+const AT_ONCE = 100
+
+const NONE_SHARED: ReadonlySet<string> = new Set()
+
+/** Starts with nothing. */
+export function createPreloadedKeys(kind: RegistryKind, keys: RemoteKeys): PreloadedKeys {
+  let known: KeySet | undefined
+  return {
+    start: (environment) => {
+      const seed = keys.startSeeding(environment)
+      return async (value) => {
+        const read = await readAll(value, kind)
+        kind.owners.release(known?.keys ?? NO_KEYS, read.keys)
+        const document = kind.owners.claim(read)
+        await seedAll(document, seed)
+        known = createKeySet(document)
+        return document
+      }
+    },
+    find: ({ keyId }, environment, caller) => {
+      const named = keyId === undefined ? NO_KEYS : (known?.find({ keyId }) ?? NO_KEYS)
+      if (named.length === 0) return NO_KEYS
+      // Whose keys they were; what these agents say of them now, their own entries know.
+      const owners = [...new Set(named.map((key) => key.agent.id))]
+      const query = { ...(keyId === undefined ? {} : { keyId }) }
+      const found = owners.map((agentId) => keys.find(BY_AGENT + agentId, { ...query, agentId }, environment, caller))
+      return found.some((each) => isThenable(each))
+        ? Promise.all(found).then((all) => all.flat())
+        : (found.flat() as AgentKey[])
+    },
+  }
+}
+
+async function readAll(value: unknown, kind: RegistryKind): Promise<KeyDocument> {
+  const agents = isJsonObject(value) ? ownMember(value, 'agents') : undefined
+  if (!Array.isArray(agents)) throw new OutboundError('malformed', 'expected { "agents": [ … ] }')
+  if (agents.length === 0) throw new OutboundError('malformed', 'a document of all agents lists none')
+  const parts: KeyDocument[] = []
+  const groups = groupById(agents)
+  for (let from = 0; from < groups.length; from += AT_ONCE) {
+    parts.push(kind.parsePart(groups.slice(from, from + AT_ONCE).flat()))
+    await nextTurn()
+  }
+  const refused = parts.flatMap((part) => part.refused.filter((reason) => reason !== 'key_shared'))
+  const document = toKeyDocument(
+    parts.flatMap((part) => part.agents),
+    [...refused, ...parts.flatMap((part) => part.keys)],
+  )
+  return document
+}
+
+/** What is said of one agent in several places is read together: it may contradict itself. */
+function groupById(agents: readonly unknown[]): readonly (readonly unknown[])[] {
+  const groups = new Map<unknown, unknown[]>()
+  for (const agent of agents) {
+    const id = isJsonObject(agent) ? (ownMember(agent, 'id') ?? ownMember(agent, 'agent_id')) : undefined
+    const group = groups.get(id)
+    if (group === undefined) groups.set(id, [agent])
+    else group.push(agent)
+  }
+  return [...groups.values()]
+}
+
+async function seedAll(document: KeyDocument, seed: Seed): Promise<void> {
+  const keysOf = new Map<string, AgentKey[]>(document.agents.map((agent) => [agent.id, []]))
+  for (const key of document.keys) keysOf.get(key.agent.id)?.push(key)
+  let taken = 0
+  for (const agent of document.agents) {
+    const keys = keysOf.get(agent.id) ?? []
+    const isShared = keys.some((key) => document.shared.has(key.thumbprint))
+    const shared = isShared ? document.shared : NONE_SHARED
+    seed(BY_AGENT + agent.id, toFetchedKeys({ agents: [agent], keys, shared: ownPart(keys, shared) }))
+    if (++taken % AT_ONCE === 0) await nextTurn()
+  }
+}
+
+function ownPart(keys: readonly AgentKey[], shared: ReadonlySet<string>): ReadonlySet<string> {
+  if (shared.size === 0) return shared
+  return new Set(keys.map((key) => key.thumbprint).filter((thumbprint) => shared.has(thumbprint)))
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
