@@ -2,10 +2,11 @@ import { type Agent, createAgent } from './agent.ts'
 import type { AgentFetchOptions } from './agent-fetch-options.ts'
 import { type Attempt, firstAttempt, nextAttempt } from './next-attempt.ts'
 import { readRequest } from './outgoing-request.ts'
+import { withFacts } from './response-facts.ts'
 import { type Exchange, send } from './send.ts'
 
 /** A `fetch` that signs. It takes what `fetch` takes. */
-export type AgentFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+export type AgentFetch = (input: string | URL | Request, init?: RequestInit | null) => Promise<Response>
 
 /**
  * Makes a `fetch` for one agent: every request is signed, digested and carries a nonce of its own; refusals that a new
@@ -20,7 +21,7 @@ export function createAgentFetch(options: AgentFetchOptions): AgentFetch {
   const { form, isAllowedOrigin, maxBodyBytes, dpop } = agent
   const ownFields = dpop === undefined ? form.ownFields : new Set([...form.ownFields, 'dpop'])
   const limits = { isAllowedOrigin, maxBodyBytes, ownFields, rereadsBlobs: form.rereadsBlobs }
-  return async function agentFetch(input, init = {}) {
+  return async function agentFetch(input, init) {
     const request = await readRequest(input, init, limits)
     return perform(agent, firstAttempt(request))
   }
@@ -33,7 +34,10 @@ async function perform(agent: Agent, first: Attempt): Promise<Response> {
     const exchange = await send(agent, attempt)
     const { response } = exchange
     const next = await nextAttempt(agent, attempt, exchange)
-    if (next === undefined) return believed(agent, attempt, exchange)
+    if (next === undefined) {
+      const believable = await believed(agent, attempt, exchange)
+      return attempt.redirects === 0 ? believable : withFacts(believable, { redirected: true })
+    }
     // Where to go next is an answer too: whoever may choose it chooses which request the signed answer belongs to.
     if (next.redirects > attempt.redirects) await believed(agent, attempt, exchange)
     // Not awaited: the socket is given back in the background.

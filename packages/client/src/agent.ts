@@ -8,18 +8,18 @@ import {
   requireNumber,
   systemClock,
 } from '@countermark/core'
-import type { AgentFetchOptions, Authorize, UnderlyingFetch } from './agent-fetch-options.ts'
+import type { AgentFetchOptions, Authorize } from './agent-fetch-options.ts'
 import { compileOrigins, type IsAllowedOrigin } from './allowed-origins.ts'
 import { type ClockOffsets, createClockOffsets } from './clock-offsets.ts'
 import { createForm } from './create-form.ts'
 import { createDpopProver, type DpopProver } from './dpop/dpop-prover.ts'
-import { globalFetch } from './global-fetch.ts'
 import { createResponseVerification, type VerifyResponse } from './response-verification.ts'
 import { isSignableValue } from './signable-value.ts'
 import type { SigningForm } from './signing-form.ts'
 import { createSigningIdentity } from './signing-identity.ts'
 import type { TokenSource } from './tokens/agent-token.ts'
 import { createStepUps, type StepUps } from './tokens/step-ups.ts'
+import { type CheckedFetch, checkFetch } from './underlying-fetch.ts'
 
 /** Options after validation, and what is remembered between requests. */
 export interface Agent {
@@ -35,7 +35,7 @@ export interface Agent {
   readonly maxRetryDelaySeconds: number
   readonly offsets: ClockOffsets
   readonly verifyResponse: VerifyResponse | undefined
-  readonly fetch: UnderlyingFetch
+  readonly fetch: CheckedFetch
   readonly clock: Clock
   readonly delay: (ms: number, signal: AbortSignal | undefined) => Promise<void>
 }
@@ -93,7 +93,7 @@ export function createAgent(options: AgentFetchOptions): Agent {
       requireNumber('maxClockSkewSeconds', options.maxClockSkewSeconds ?? 3600, { min: 0, max: 86_400 }),
     ),
     verifyResponse: verifyResponses === undefined ? undefined : createResponseVerification(verifyResponses),
-    fetch: options.fetch ?? globalFetch,
+    fetch: checkFetch(options.fetch),
     clock: options.clock ?? systemClock,
     delay: options.delay ?? wait,
   }

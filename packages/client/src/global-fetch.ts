@@ -1,4 +1,5 @@
-import type { UnderlyingFetch } from './agent-fetch-options.ts'
+import type { UnderlyingInit } from './agent-fetch-options.ts'
 
 /** The global `fetch`, looked up for every request: instrumentation and tests replace it later. */
-export const globalFetch: UnderlyingFetch = (url, init) => globalThis.fetch(url, init)
+export const globalFetch = (input: string | Request, init: UnderlyingInit): Promise<Response> =>
+  globalThis.fetch(input, init)

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { isAnyArrayBuffer } from 'node:util/types'
 import { AgentFetchError } from './agent-fetch-error.ts'
+import { type EncodedForm, encodeForm, encodePipedForm, isPipedForm } from './form-body.ts'
+import { isAsyncIterable } from './web-stream.ts'
 
 /** The content of a request, the same bytes for the digest, for the wire and for every try. */
 export interface OutgoingBody {
@@ -23,13 +25,14 @@ export interface BodyLimits {
 }
 
 /**
- * Turns every body that `fetch` takes, and async iterables, into bytes. A form gets its boundary here, once.
+ * Turns every body that `fetch` takes, async iterables and forms of the package form-data into bytes. A form gets its
+ * boundary here, once.
  * @throws AgentFetchError `body_too_large`, `request_invalid`
  */
 export async function readBody(body: unknown, limits: BodyLimits): Promise<OutgoingBody | undefined> {
   if (body === undefined || body === null) return undefined
   if (isBlob(body) && body.size > limits.maxBodyBytes && limits.rereadsBlobs) return hashBlob(body)
-  const { source, contentType } = open(body)
+  const { source, contentType } = await open(body)
   const content = await collect(source, limits.maxBodyBytes)
   return {
     content,
@@ -40,36 +43,21 @@ export async function readBody(body: unknown, limits: BodyLimits): Promise<Outgo
   }
 }
 
-interface OpenedBody {
-  readonly source: AsyncIterable<unknown> | Iterable<unknown>
-  readonly contentType: string | undefined
-}
-
-function open(body: unknown): OpenedBody {
-  if (typeof body === 'string') return { source: [body], contentType: 'text/plain;charset=UTF-8' }
+async function open(body: unknown): Promise<EncodedForm> {
+  if (isText(body)) return { source: [String(body)], contentType: 'text/plain;charset=UTF-8' }
   if (tagOf(body) === 'URLSearchParams') {
     return { source: [String(body)], contentType: 'application/x-www-form-urlencoded;charset=UTF-8' }
   }
   if (ArrayBuffer.isView(body) || isAnyArrayBuffer(body)) return { source: [body], contentType: undefined }
   if (isBlob(body)) return { source: body.stream(), contentType: body.type === '' ? undefined : body.type }
+  if (typeof body === 'object' && body !== null && isPipedForm(body)) return encodePipedForm(body)
   if (isForm(body)) return encodeForm(body)
   if (isAsyncIterable(body)) return { source: body, contentType: undefined }
   throw new AgentFetchError('request_invalid', 'body must be text, bytes, a form or a stream; encode objects as JSON')
 }
 
-/** Built again from its entries, so that forms of another `fetch` implementation are understood too. */
-function encodeForm(form: FormData): OpenedBody {
-  const copy = new FormData()
-  for (const [name, value] of form) {
-    if (typeof value === 'string') copy.append(name, value)
-    else copy.append(name, value, value.name)
-  }
-  const encoded = new Response(copy)
-  return { source: encoded.body ?? [], contentType: encoded.headers.get('content-type') ?? undefined }
-}
-
 /** Copies, so that a buffer that its owner goes on writing to cannot part the signature from the bytes. */
-async function collect(source: OpenedBody['source'], maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function collect(source: EncodedForm['source'], maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const piece of source) {
@@ -111,19 +99,20 @@ function tooLarge(maxBytes: number): AgentFetchError {
   return new AgentFetchError('body_too_large', message)
 }
 
+/** Numbers are text to `fetch` too. Objects are refused: what they are as text is never what was meant. */
+function isText(body: unknown): boolean {
+  return ['string', 'number', 'boolean', 'bigint'].includes(typeof body) || tagOf(body) === 'String'
+}
+
 function isBlob(body: unknown): body is Blob {
   return tagOf(body) === 'Blob' || tagOf(body) === 'File'
 }
 
 function isForm(body: unknown): body is FormData {
-  return tagOf(body) === 'FormData'
+  return tagOf(body) === 'FormData' && typeof body === 'object' && body !== null && Symbol.iterator in body
 }
 
 /** What a web object says it is: `instanceof` would know the objects of one implementation only. */
 function tagOf(body: unknown): string {
   return Object.prototype.toString.call(body).slice(8, -1)
-}
-
-function isAsyncIterable(body: unknown): body is AsyncIterable<unknown> {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }

@@ -3,6 +3,7 @@ import type { SignableRequest } from '@countermark/signature'
 import { AgentFetchError } from './agent-fetch-error.ts'
 import type { IsAllowedOrigin } from './allowed-origins.ts'
 import { type BodyLimits, type OutgoingBody, readBody } from './outgoing-body.ts'
+import { hidesOptions, optionsIn } from './request-options.ts'
 import { untilAborted } from './until-aborted.ts'
 
 /** A request as it will be sent, before anything is signed. */
@@ -17,8 +18,10 @@ export interface OutgoingRequest {
   readonly body: OutgoingBody | undefined
   readonly signal: AbortSignal | undefined
   readonly redirect: NonNullable<RequestInit['redirect']>
-  /** Members of the caller's `init` that are the business of the `fetch` underneath, such as `dispatcher`. */
+  /** What the caller gave that is the business of the `fetch` underneath, such as `dispatcher`. */
   readonly rest: Readonly<Record<string, unknown>>
+  /** The caller's own `Request`, to be handed on where it may hold options that cannot be read from it. */
+  readonly carrier: Request | undefined
 }
 
 /** What a request is checked against before it is read. */
@@ -34,18 +37,20 @@ export interface RequestLimits extends BodyLimits {
  */
 export async function readRequest(
   input: string | URL | Request,
-  init: RequestInit,
+  init: RequestInit | null | undefined,
   limits: RequestLimits,
 ): Promise<OutgoingRequest> {
   const base = isRequest(input) ? input : undefined
   const url = requireUrl(base === undefined ? String(input) : base.url, limits.isAllowedOrigin)
-  const { method, headers, body, redirect, signal, duplex: _duplex, ...rest } = init
-  if (body === undefined && base?.bodyUsed) {
+  const { method, headers, body, redirect, signal, duplex: _duplex, ...rest } = requireInit(init)
+  // As `fetch` has it: a body of null beside a Request does not take the body of that away.
+  const content: unknown = body ?? base?.body
+  if (content === base?.body && base?.bodyUsed === true) {
     throw new AgentFetchError('request_invalid', 'the body of the request was read before')
   }
   const given = headerLines(headers ?? base?.headers, limits.ownFields)
-  const abort = (signal === undefined ? base?.signal : signal) ?? undefined
-  const outgoing = await untilAborted(readBody(body === undefined ? base?.body : body, limits), abort)
+  const abort = deriveSignal((signal === undefined ? base?.signal : signal) ?? undefined)
+  const outgoing = await untilAborted(readBody(content, limits), abort)
   return {
     method: normaliseMethod(method ?? base?.method ?? 'GET'),
     url,
@@ -54,8 +59,33 @@ export async function readRequest(
     body: outgoing,
     signal: abort,
     redirect: redirect ?? base?.redirect ?? 'follow',
-    rest,
+    rest: base === undefined ? rest : { ...optionsIn(base), ...rest },
+    carrier: base !== undefined && hidesOptions(base) ? base : undefined,
   }
+}
+
+const REDIRECT_MODES: ReadonlySet<unknown> = new Set([undefined, null, 'follow', 'error', 'manual'])
+
+function requireInit(init: RequestInit | null | undefined): RequestInit {
+  if (init === undefined || init === null) return {}
+  if (typeof init !== 'object') throw new AgentFetchError('request_invalid', 'the options must be an object')
+  if (REDIRECT_MODES.has(init.redirect)) return init
+  throw new AgentFetchError('request_invalid', 'redirect must be follow, error or manual')
+}
+
+/**
+ * One of our own for each request: what listens to it, here and in the `fetch` underneath, goes with the request. A signal
+ * that thousands of requests share gets no listeners of theirs, and no warning that it has too many.
+ */
+function deriveSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || isForeignSignal(signal)) return signal
+  if (signal instanceof AbortSignal) return AbortSignal.any([signal])
+  throw new AgentFetchError('request_invalid', 'signal must be an AbortSignal')
+}
+
+/** One of a package, for a `fetch` that takes it. */
+function isForeignSignal(signal: object): boolean {
+  return !(signal instanceof AbortSignal) && 'addEventListener' in signal
 }
 
 /**
@@ -108,5 +138,5 @@ function withContentType(headers: readonly HeaderField[], body: OutgoingBody | u
 }
 
 function isRequest(input: string | URL | Request): input is Request {
-  return typeof input === 'object' && 'headers' in input && 'url' in input
+  return typeof input === 'object' && input !== null && 'headers' in input && 'url' in input
 }

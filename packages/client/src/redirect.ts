@@ -16,14 +16,19 @@ const FOR_ONE_ORIGIN: ReadonlySet<string> = new Set([
   ...CREDENTIAL_FIELDS,
   'approval-ticket',
   'cookie',
+  'cookie2',
   'proxy-authorization',
 ])
+/** Words in names of fields whose value is a secret between two: `X-API-Key`, `PRIVATE-TOKEN`, `X-Vault-Token`. */
+const SECRET_WORD =
+  /(?:^|[-_.])(?:api-?key|access-?key|key|tokens?|secrets?|passw(?:or)?d|passphrase|auth|authorization|credentials?|cookie|session|sid|jwt|assertion|csrf|xsrf|signature|ticket)(?:$|[-_.])/
+const WITHOUT_SECRET: ReadonlySet<string> = new Set(['idempotency-key'])
 
 /**
  * The request that a response sends us on to, as `fetch` would make it: GET after a 303 and after a POST that moved.
- * Fields that are credentials stay behind when the origin changes; a request that changes something does not go there at
- * all, as its signature would be an order that nobody but the first origin gave. `undefined` when the response is no
- * redirect or the caller wants to see it.
+ * Fields that are credentials stay behind when the origin changes. A request that changes something does not go there at
+ * all, as its signature would be an order that nobody but the first origin gave: only a 303 says that it was carried out and
+ * that something is to be read. `undefined` when the response is no redirect or the caller wants to see it.
  * @throws AgentFetchError `redirect_refused`, `origin_not_allowed`, `request_invalid`
  */
 export function redirectedRequest(
@@ -36,10 +41,10 @@ export function redirectedRequest(
   if (request.redirect === 'error') {
     throw new AgentFetchError('redirect_refused', 'the request was redirected, which it must not be', { response })
   }
-  const url = requireUrl(location, isAllowedOrigin, request.url)
+  const url = requireUrl(decodeLocation(location), isAllowedOrigin, request.url)
   const kept = losesContent(request.method, response.status) ? withoutContent(request) : request
   const sameOrigin = url.origin === request.url.origin
-  if (!sameOrigin && !isSafeMethod(kept.method)) {
+  if (!sameOrigin && !isSafeMethod(response.status === 303 ? kept.method : request.method)) {
     throw new AgentFetchError('redirect_refused', 'only a request that reads is carried on to another origin', {
       response,
     })
@@ -48,8 +53,18 @@ export function redirectedRequest(
     ...kept,
     url,
     target: url.pathname + url.search,
-    headers: sameOrigin ? kept.headers : kept.headers.filter(([name]) => !FOR_ONE_ORIGIN.has(name)),
+    headers: sameOrigin ? kept.headers : kept.headers.filter(([name]) => !isForOneOrigin(name)),
   }
+}
+
+/** `fetch` hands out header fields byte by byte; `Location` is UTF-8 to it, to browsers and to curl. */
+function decodeLocation(location: string): string {
+  const isBytes = /[\x80-\xff]/.test(location) && !/[\u0100-\uffff]/.test(location)
+  return isBytes ? Buffer.from(location, 'latin1').toString('utf8') : location
+}
+
+function isForOneOrigin(name: string): boolean {
+  return FOR_ONE_ORIGIN.has(name) || (SECRET_WORD.test(name) && !WITHOUT_SECRET.has(name))
 }
 
 /** RFC 9110 section 15.4, as browsers read it. */

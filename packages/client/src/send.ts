@@ -33,13 +33,12 @@ const NONCE_BYTES = 18
  * @throws AgentFetchError `signing_failed`, `request_invalid`, `token_refused`, `token_unavailable`, `token_unusable`
  */
 export async function send(agent: Agent, { request, challenge, token }: Dress): Promise<Exchange> {
-  const { method, url, target, body, signal, rest } = request
+  const { method, url, body, signal, rest } = request
   const credentials = await untilAborted(createCredentials(agent, request, token), signal)
   const dressed = { ...request, headers: [...request.headers, ...credentials.fields, ...encodingFor(agent, request)] }
   const signed = await untilAborted(sign(agent, dressed, challenge), signal)
   const headers = [...dressed.headers, ...signed]
-  // Written from the parts that were signed: without fragment, and without a `?` that nothing follows.
-  const response = await agent.fetch(url.origin + target, {
+  const response = await agent.fetch.ask(addressOf(agent, request), {
     ...rest,
     method,
     headers: headers.map(([name, value]): [string, string] => [name, value]),
@@ -53,6 +52,22 @@ export async function send(agent: Agent, { request, challenge, token }: Dress): 
   agent.dpop?.nonces.learn(url.origin, response)
   const sent = { request: toSignable(request, headers), binding: agent.form.bindingOf(challenge) }
   return { response, sent, credentials }
+}
+
+/**
+ * Written from the parts that were signed: without fragment, and without a `?` that nothing follows. A `Request` that may hold
+ * what cannot be read from it is handed on itself, where it says the same; everything that was signed is said beside it.
+ */
+function addressOf({ fetch }: Agent, { url, target, body, signal, carrier }: OutgoingRequest): string | Request {
+  const address = url.origin + target
+  if (carrier === undefined || !fetch.takes(carrier)) return address
+  const isSame = withoutFragment(carrier.url) === address && (body !== undefined || carrier.body === null)
+  return isSame && signal !== undefined ? carrier : address
+}
+
+function withoutFragment(url: string): string {
+  const [address = ''] = url.split('#', 1)
+  return address
 }
 
 /** Decoding would lose the bytes that a response's digest is over. */

@@ -75,7 +75,32 @@ describe('a redirect', () => {
     await buyer.createFetch({ origins: [first.origin, second.origin] })(`${first.origin}/old`, { headers })
     const received = second.last().headers
     expect(received.only('x-kept')).toBe('1')
-    expect(['authorization', 'cookie', 'agent-delegation'].filter(received.has)).toEqual([])
+    expect(['authorization', 'cookie', 'agent-delegation'].filter((name) => received.has(name))).toEqual([])
+  })
+
+  it('to another allowed origin leaves fields behind that are secrets by their name', async () => {
+    redirectTo(`${second.origin}/new`)
+    const secret = [
+      'x-api-key',
+      'apikey',
+      'private-token',
+      'x-vault-token',
+      'x-client-secret',
+      'x-session',
+      'x-csrf-token',
+    ]
+    const kept = ['x-kept', 'accept-language', 'idempotency-key', 'x-keyboard']
+    const headers = Object.fromEntries([...secret, ...kept].map((name) => [name, '1']))
+    await buyer.createFetch({ origins: [first.origin, second.origin] })(`${first.origin}/old`, { headers })
+    const received = second.last().headers
+    expect([...secret, ...kept].filter((name) => received.has(name))).toEqual(kept)
+  })
+
+  it('to another allowed origin reads there what a 303 says was carried out here', async () => {
+    redirectTo(`${second.origin}/receipt`, 303)
+    const agentFetch = buyer.createFetch({ origins: [first.origin, second.origin] })
+    await agentFetch(`${first.origin}/old`, { method: 'POST', body: 'kettle' })
+    expect([second.last().method, second.last().body.toString()]).toEqual(['GET', ''])
   })
 
   it('is the caller’s when the caller wants it', async () => {
@@ -133,6 +158,8 @@ describe('an attacker', () => {
   it.each([
     [307, 'POST'],
     [308, 'DELETE'],
+    [301, 'POST'],
+    [302, 'POST'],
     [301, 'PUT'],
     [302, 'PATCH'],
   ])('who owns one allowed origin cannot have an order signed for another: %i, %s', async (status, method) => {

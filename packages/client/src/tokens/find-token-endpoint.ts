@@ -1,7 +1,7 @@
 import { Misconfigured, requireBoolean, requireKnownOptions, requireNumber, requireStrings } from '@countermark/core'
 import { AgentFetchError } from '../agent-fetch-error.ts'
 import type { UnderlyingFetch } from '../agent-fetch-options.ts'
-import { globalFetch } from '../global-fetch.ts'
+import { checkFetch } from '../underlying-fetch.ts'
 import { type JsonMembers, readJsonAnswer, within } from './json-answer.ts'
 import { isSecureUrl } from './secure-url.ts'
 
@@ -37,7 +37,8 @@ const KNOWN = ['resource', 'issuers', 'timeoutSeconds', 'allowLoopbackHttp', 'fe
  */
 export async function findTokenEndpoint(options: FindTokenEndpointOptions): Promise<FoundTokenEndpoint> {
   requireKnownOptions('findTokenEndpoint', options, KNOWN)
-  const { resource, fetch: ask = globalFetch } = options
+  const { resource } = options
+  const { ask } = checkFetch(options.fetch)
   const issuers = requireStrings('issuers', options.issuers)
   const allowLoopbackHttp = requireBoolean('allowLoopbackHttp', options.allowLoopbackHttp ?? false)
   const timeoutMs = requireNumber('timeoutSeconds', options.timeoutSeconds ?? 10, { min: 0.01, max: 300 }) * 1000

@@ -1,9 +1,9 @@
 import { type Clock, Misconfigured, requireBoolean, requireNumber, systemClock } from '@countermark/core'
 import type { UnderlyingFetch } from '../agent-fetch-options.ts'
 import { createDpopProver, type DpopKey, type DpopProver } from '../dpop/dpop-prover.ts'
-import { globalFetch } from '../global-fetch.ts'
 import { createJoseSigner, type JoseSigner } from '../jose-signer.ts'
 import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-identity.ts'
+import { type CheckedFetch, checkFetch } from '../underlying-fetch.ts'
 import { isSecureUrl } from './secure-url.ts'
 
 /** Where tokens come from, and who asks. */
@@ -46,7 +46,7 @@ export interface TokenEndpointRules {
   readonly prover: DpopProver | undefined
   readonly refreshBeforeSeconds: number
   readonly timeoutMs: number
-  readonly fetch: UnderlyingFetch
+  readonly fetch: CheckedFetch
   readonly clock: Clock
 }
 
@@ -68,7 +68,7 @@ export function readTokenEndpointOptions(options: TokenEndpointOptions): TokenEn
     prover: dpop === undefined ? undefined : createDpopProver(dpop, identity),
     refreshBeforeSeconds: requireNumber('refreshBeforeSeconds', refreshBeforeSeconds, { min: 0, max: 86_400 }),
     timeoutMs: requireNumber('timeoutSeconds', timeoutSeconds, { min: 0.01, max: 300 }) * 1000,
-    fetch: options.fetch ?? globalFetch,
+    fetch: checkFetch(options.fetch),
     clock: options.clock ?? systemClock,
   }
 }

@@ -49,7 +49,7 @@ async function post(
   const form = new URLSearchParams(
     [...fields, ...authentication].map(([name, value]): [string, string] => [name, value]),
   )
-  const response = await rules.fetch(url.href, {
+  const response = await rules.fetch.ask(url.href, {
     method: 'POST',
     headers: [
       ['accept', 'application/json'],

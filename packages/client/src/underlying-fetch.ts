@@ -1,0 +1,90 @@
+import { Misconfigured } from '@countermark/core'
+import type { UnderlyingFetch, UnderlyingInit } from './agent-fetch-options.ts'
+import { globalFetch } from './global-fetch.ts'
+import { withFacts } from './response-facts.ts'
+import { isAsyncIterable, toWebStream } from './web-stream.ts'
+
+/** The `fetch` underneath, whoever made it: it answers with a `Response` of the web, whose body is a stream of the web. */
+export interface CheckedFetch {
+  /** A method, so that a `fetch` that says it takes URLs alone may stand here: only some get a `Request`, see `send`. */
+  ask(input: string | Request, init: UnderlyingInit): Promise<Response>
+  /** Whether it may be asked with this `Request`: one of its own kind, as far as is known. */
+  readonly takes: (request: Request) => boolean
+}
+
+/**
+ * Takes a `fetch` of any library.
+ * @throws Misconfigured `ERR_OPTION_INVALID` for what is known to be none
+ */
+export function checkFetch(fetch: UnderlyingFetch = globalFetch): CheckedFetch {
+  if (typeof fetch !== 'function') throw invalid('fetch must be a function like the global fetch')
+  if ('interceptors' in fetch) {
+    throw invalid(
+      "axios is no fetch; let axios call this one: axios.create({ adapter: 'fetch', env: { fetch: agentFetch } })",
+    )
+  }
+  const { ask }: Pick<CheckedFetch, 'ask'> = { ask: fetch }
+  return {
+    ask: async (input, init) => toResponse(await ask(input, init)),
+    takes: (request) => request instanceof Request === (fetch === globalFetch),
+  }
+}
+
+/** Statuses whose answers have no content (Fetch standard, null body status). */
+const WITHOUT_CONTENT: ReadonlySet<number> = new Set([101, 103, 204, 205, 304])
+
+function toResponse(answer: unknown): Response {
+  if (!isAnswer(answer)) {
+    throw invalid('fetch must answer with a Response; wrap a client of another kind: (url, init) => new Response(…)')
+  }
+  if (isWebResponse(answer)) return answer
+  const { status, statusText = '', body, url = '', redirected = false } = answer
+  const hasContent = !WITHOUT_CONTENT.has(status)
+  const content = toContent(body)
+  if (!hasContent && content instanceof ReadableStream) content.cancel().catch(() => undefined)
+  const headers = readHeaders(answer.headers)
+  return withFacts(new Response(hasContent ? content : null, { status, statusText, headers }), { url, redirected })
+}
+
+/** What every `Response` has, of whatever library. */
+interface Answer {
+  readonly status: number
+  readonly statusText?: string
+  readonly headers: Headers & { readonly raw?: () => Readonly<Record<string, readonly string[]>> }
+  readonly body?: unknown
+  readonly url?: string
+  readonly redirected?: boolean
+}
+
+function isAnswer(answer: unknown): answer is Answer {
+  if (typeof answer !== 'object' || answer === null || !('status' in answer && 'headers' in answer)) return false
+  const { status, headers } = answer
+  const hasHeaders = typeof headers === 'object' && headers !== null && 'get' in headers
+  return Number.isInteger(status) && hasHeaders && ('text' in answer || 'arrayBuffer' in answer || 'json' in answer)
+}
+
+function isWebResponse(answer: Answer | Response): answer is Response {
+  const { body } = answer
+  return body === undefined || body === null || (typeof body === 'object' && 'getReader' in body)
+}
+
+/** node-fetch and its like have streams of Node. */
+function toContent(body: unknown): NonNullable<ConstructorParameters<typeof Response>[0]> {
+  if (typeof body === 'string') return body
+  if (body instanceof Uint8Array) return new Uint8Array(body)
+  if (isAsyncIterable(body)) return toWebStream(body)
+  throw invalid('fetch must answer with a Response whose body is a stream')
+}
+
+/** Fields of one name stay apart where the library tells them apart: cookies must not be joined. */
+function readHeaders(headers: Answer['headers']): Headers {
+  const raw = headers.raw?.()
+  if (raw === undefined) return new Headers(headers)
+  const read = new Headers()
+  for (const [name, values] of Object.entries(raw)) for (const value of values) read.append(name, value)
+  return read
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', message)
+}
