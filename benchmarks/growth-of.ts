@@ -105,7 +105,7 @@ function measure(guard: Call, next: () => string): number {
 }
 
 function createVerification(): () => void {
-  const messages = createMessages(identity.agentKey, null, 1_024)
+  const messages = createMessages(identity.agentKey, null)
   const key = publicKeyOf(identity.agentKey)
   let index = 0
   return () => {

@@ -115,7 +115,7 @@ async function guardAll(prepared: readonly ParsedMessage[], before: () => void):
 }
 
 function createDisturbances({ agentKey }: BenchIdentity): Readonly<Record<Disturbance, () => void>> {
-  const messages = createMessages(agentKey, null, 1_024)
+  const messages = createMessages(agentKey, null)
   const key = publicKeyOf(agentKey)
   const memory = Buffer.alloc(WALKED_BYTES)
   let next = 0

@@ -21,5 +21,5 @@ export function findNode(major: string | undefined): NodeBinary {
 
 /** One alias for each version: npm keeps several beside one another, and neither package.json nor lockfile learns of them. */
 function installCommand(major: string): string {
-  return `npm install --no-save --no-package-lock node-${major}@npm:node-${process.platform}-${process.arch}@${major}`
+  return `npm install --no-save node-${major}@npm:node-${process.platform}-${process.arch}@${major}`
 }

@@ -35,6 +35,19 @@ const AMBIENT: Readonly<Record<string, readonly string[]>> = {
   'packages/testing/src/start-program.ts': ['process.env'],
 }
 
+/** What a profile would show at once, had it a Map for each request; elsewhere that may read best. */
+const EVERY_REQUEST = [
+  'packages/core/src/run-checks.ts',
+  'packages/core/src/guard-run.ts',
+  'packages/core/src/node/node-request.ts',
+  'packages/signature/src/judge-candidate.ts',
+  'packages/signature/src/presented-signature.ts',
+  'packages/replay/src/claim-id.ts',
+]
+
+/** Behind an entry point of its own, what is dear is loaded only by whoever wants it. */
+const OWN_ENTRY = /^packages\/audit\/src\/sql\/|^packages\/testing\//
+
 const NAMELESS = /^(utils?|helpers?|common|types|misc|shared|.*manager)\.ts$/
 const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare']
 
@@ -136,6 +149,17 @@ describe('the sources', () => {
       (ts.forEachChild(node, hasGetter) ?? false)
     const parsed = (file: string): ts.Node => ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true)
     expect(filesWith(/^\s*get\b/m).filter((file) => hasGetter(parsed(file)))).toEqual([])
+  })
+
+  it('make no Map and no Set where every request passes', () => {
+    const path = sources.filter((file) => EVERY_REQUEST.includes(file))
+    expect(path).toHaveLength(EVERY_REQUEST.length)
+    expect(filesWith(/\bnew (?:Weak)?(?:Map|Set)\b/, path)).toEqual([])
+  })
+
+  it('load on first use what is dear to load', () => {
+    const eager = /^import (?!type\b)[^'\n]*from '(?:jose|yaml|prom-client|kysely)\b/m
+    expect(sources.filter((file) => eager.test(read(file)) && !OWN_ENTRY.test(file))).toEqual([])
   })
 
   it('write nothing to the console', () => {

@@ -9,8 +9,8 @@ export interface SignedMessage {
   readonly signature: Buffer
 }
 
-/** So many messages that a processor learns the way of none. */
-const MESSAGES = 4_096
+/** So many messages that a processor learns the way of none, and so few that they stay in its caches, as what just came in does. */
+const MESSAGES = 256
 
 /** Messages that differ in a number at their end. */
 export function createMessages(key: BenchKey, digest: 'sha256' | null, count = MESSAGES): readonly SignedMessage[] {
