@@ -3,6 +3,7 @@ import type { JsonValue } from './canonical-json.ts'
 import type { Environment } from './environment.ts'
 import type { MetricRow } from './metric-row.ts'
 import { Misconfigured } from './misconfigured.ts'
+import { isFrameworkCall, mountedWrongly } from './misuse.ts'
 import type { Refusal } from './refusal.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
 
@@ -63,8 +64,12 @@ export function defineCheck<Needs extends object, Adds extends object>(
   run: (request: AgentRequest, facts: Needs, environment: Environment) => Adds | Promise<Adds>,
 ): Check<Needs, Adds> {
   requireDescription(description)
+  const { name } = description
   // A function of its own: one that is given twice must not keep the second description for both.
-  const check: Check<Needs, Adds> = (request, facts, environment) => run(request, facts, environment)
+  const check: Check<Needs, Adds> = (request, facts, environment) => {
+    if (isFrameworkCall(request)) throw mountedWrongly(`${name}(…)`, `app.use(guard(${name}(…)))`)
+    return run(request, facts, environment)
+  }
   return Object.assign(check, { description })
 }
 

@@ -1,5 +1,6 @@
 import type { Check } from './check.ts'
 import type { Guard, GuardComposer } from './guard.ts'
+import { isFrameworkCall, mountedWrongly } from './misuse.ts'
 import type { RouteOptions } from './route-options.ts'
 
 /** What the compiler says of a check that stands behind one that needs what it adds. */
@@ -50,7 +51,12 @@ export function createGuardFactory<Handler>(
   wrap: (guard: Guard) => Handler,
 ): GuardFactory<Handler> {
   const composeWith = (options: RouteOptions): ComposeGuard<Handler> => {
-    return (...checks: readonly unknown[]) => wrap(compose(options, checks as readonly Check[]))
+    return (...checks: readonly unknown[]) => {
+      if (isFrameworkCall(checks[0])) {
+        throw mountedWrongly('guard', 'app.use(guard(verifySignature({ keys }), preventReplay({ store })))')
+      }
+      return wrap(compose(options, checks as readonly Check[]))
+    }
   }
   return Object.assign(composeWith({}), { with: composeWith })
 }

@@ -66,6 +66,7 @@ export {
   readMetrics,
 } from './metric-row.ts'
 export { isMisconfigured, Misconfigured, type MisconfiguredCode } from './misconfigured.ts'
+export { isFrameworkCall, mountedWrongly } from './misuse.ts'
 export type { CheckTiming, Decision, Measured, Measurement, Observer, Outcome, Recorder } from './observer.ts'
 export type { OpenRequests } from './open-requests.ts'
 export {

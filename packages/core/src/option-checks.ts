@@ -9,6 +9,9 @@ export function requireKnownOptions(owner: string, options: object, known: reado
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new Misconfigured('ERR_OPTION_INVALID', `${owner} takes an object of options`)
   }
+  if (known.includes('client') && isClient(options)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', `${owner} takes the client as an option: ${owner}({ client })`)
+  }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
     const near = nearestName(name, known)
@@ -81,6 +84,11 @@ export function requireMethods<Thing extends object>(
     if (typeof value[member] !== 'function') throw invalid(`${name}.${member} must be a function`)
   }
   return value
+}
+
+/** A client of ioredis or node-redis, given in the place of options. */
+function isClient(options: object): boolean {
+  return ['call', 'sendCommand'].some((member) => typeof Reflect.get(options, member) === 'function')
 }
 
 function invalid(message: string): Misconfigured {

@@ -93,6 +93,12 @@ export function composeCountermark<Handler extends object>(
   })
 }
 
+/** For middleware that was called by the application, or by the other framework. */
+export function calledOtherwise(here: string, there: string): Misconfigured {
+  const fix = `pass it without calling it: app.use(agents); with the other framework import it from countermark/${there}`
+  return new Misconfigured('ERR_OPTION_INVALID', `what countermark/${here} returns is middleware: ${fix}`)
+}
+
 /** The options, with what is decided here. */
 interface DecidedOptions extends CountermarkOptions {
   readonly resourceMetadata: string

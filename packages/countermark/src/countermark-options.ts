@@ -2,8 +2,10 @@ import type { ApprovalOptions, CapabilityRulesOptions } from '@countermark/capab
 import {
   GUARD_OPTIONS,
   type GuardOptions,
+  isFrameworkCall,
   type KeySource,
   Misconfigured,
+  mountedWrongly,
   type ReplayStore,
   requireKnownOptions,
   requireObject,
@@ -71,6 +73,9 @@ const OWN: readonly (keyof CountermarkOptions)[] = [
  * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
  */
 export function requireCountermarkOptions(options: CountermarkOptions, foreign: readonly string[]): void {
+  if (isFrameworkCall(options)) {
+    throw mountedWrongly('countermark', 'app.use(countermark({ authorities, keys, replay }))')
+  }
   const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view' && name !== 'onCompose')
   requireKnownOptions('countermark', options, [...OWN, ...guardOptions, ...foreign])
   const { replay, signatures, delegation, capabilities } = options

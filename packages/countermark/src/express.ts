@@ -1,6 +1,6 @@
 import { createGuard, type ExpressRespond } from '@countermark/express'
 import type { RequestHandler } from 'express'
-import { type Countermark, composeCountermark } from './compose-countermark.ts'
+import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
 import type { MetadataDocument } from './metadata-document.ts'
 
@@ -37,6 +37,7 @@ export function countermark(options: ExpressCountermarkOptions): Countermark<Req
     publish,
     inOrder: (first, second) =>
       function countermarkMiddleware(req, res, next) {
+        if (typeof next !== 'function') throw calledOtherwise('express', 'koa')
         first(req, res, (error?: unknown) => (error === undefined ? second(req, res, next) : next(error)))
       },
   })

@@ -1,6 +1,6 @@
 import { createGuard, type KoaRespond } from '@countermark/koa'
 import type { Middleware } from 'koa'
-import { type Countermark, composeCountermark } from './compose-countermark.ts'
+import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
 import type { MetadataDocument } from './metadata-document.ts'
 
@@ -36,6 +36,7 @@ export function countermark(options: KoaCountermarkOptions): Countermark<Middlew
     publish,
     inOrder: (first, second) =>
       function countermarkMiddleware(ctx, next) {
+        if (typeof ctx?.req !== 'object') throw calledOtherwise('koa', 'express')
         return first(ctx, () => Promise.resolve(second(ctx, next)))
       },
   })

@@ -5,6 +5,7 @@ import {
   type GuardFactory,
   type GuardOptions,
   isThenable,
+  Misconfigured,
   requireWord,
   type Verdict,
 } from '@countermark/core'
@@ -39,6 +40,7 @@ export function createGuard(options: ExpressGuardOptions): GuardFactory<RequestH
   const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'next'])
   return createGuardFactory(node.compose, (guard: Guard) => {
     return function agentGuardMiddleware(req: Request, res: Response, next: NextFunction): void {
+      if (typeof next !== 'function') throw mountedElsewhere()
       const request = node.toAgentRequest({ message: req, originalUrl: req.originalUrl, route: () => routeOf(req) })
       const apply = (verdict: Verdict): void => applyVerdict(verdict, { req, res, next, respond, warn: node.warn })
       const verdict = guard(request)
@@ -46,6 +48,11 @@ export function createGuard(options: ExpressGuardOptions): GuardFactory<RequestH
       else apply(verdict)
     }
   })
+}
+
+function mountedElsewhere(): Misconfigured {
+  const mistake = 'a guard for Express was called as other frameworks call middleware'
+  return new Misconfigured('ERR_OPTION_INVALID', `${mistake}; for Koa import createGuard from @countermark/koa`)
 }
 
 interface Exchange {

@@ -5,6 +5,7 @@ import {
   type GuardFactory,
   type GuardOptions,
   isThenable,
+  Misconfigured,
   requireWord,
 } from '@countermark/core'
 import { createNodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
@@ -36,6 +37,7 @@ export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> 
   const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'throw'])
   return createGuardFactory(compose, (guard: Guard) => {
     return async function agentGuardMiddleware(ctx: Context, next: Next): Promise<void> {
+      if (!isContext(ctx, next)) throw mountedElsewhere()
       const { req, res, originalUrl } = ctx
       const pending = guard(toAgentRequest({ message: req, originalUrl, route: () => routeOf(ctx) }))
       const verdict = isThenable(pending) ? await pending : pending
@@ -54,4 +56,13 @@ export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> 
       ctx.body = reply.body
     }
   })
+}
+
+function isContext(ctx: unknown, next: unknown): boolean {
+  return typeof ctx === 'object' && ctx !== null && 'req' in ctx && 'state' in ctx && typeof next === 'function'
+}
+
+function mountedElsewhere(): Misconfigured {
+  const mistake = 'a guard for Koa was called as other frameworks call middleware'
+  return new Misconfigured('ERR_OPTION_INVALID', `${mistake}; for Express import createGuard from @countermark/express`)
 }

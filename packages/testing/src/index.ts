@@ -7,6 +7,7 @@ export type {
   BodyParser,
   CreateAdapterChecks,
 } from './adapter-under-test.ts'
+export { type CapturedWarning, useCapturedWarnings } from './capture-warnings.ts'
 export { describeAdapter } from './describe-adapter.ts'
 export { createFakeClock, type FakeClock } from './fake-clock.ts'
 export { findProgram, requireProgram } from './find-program.ts'

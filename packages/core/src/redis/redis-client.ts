@@ -30,10 +30,27 @@ export function createSender(owner: string, client: RedisClient): SendCommand {
     return async (name, ...args) => client.call(name, ...args)
   }
   if (typeof client === 'object' && 'sendCommand' in client && typeof client.sendCommand === 'function') {
-    return async (...command) => client.sendCommand([...command])
+    return async (...command) => {
+      requireConnected(owner, client)
+      return client.sendCommand([...command])
+    }
   }
   throw new Misconfigured('ERR_OPTION_INVALID', `${owner} takes another client; ${FIX}`)
 }
+
+/** node-redis connects only when it is told to; ioredis does by itself. */
+function requireConnected(owner: string, client: object): void {
+  if (Reflect.get(client, 'isOpen') !== false) return
+  const fix = 'await client.connect() before the server listens'
+  if (!told.has(client)) {
+    told.add(client)
+    process.emitWarning(`${owner}: the client of node-redis is not connected; ${fix}`, 'CountermarkWarning')
+  }
+  throw new Error(`the client of node-redis is not connected; ${fix}`)
+}
+
+/** Said once for each client: every request meets it again. */
+const told = new WeakSet<object>()
 
 /** Deletes every key that begins so; for tests, which begin with an empty store. */
 export async function clearKeys(send: SendCommand, prefix: string): Promise<void> {
