@@ -4,11 +4,14 @@ import { findScope, isRestriction, type Scope } from './scope.ts'
 import type { RenameScope } from './scope-aliases.ts'
 import type { WantedScope } from './scope-template.ts'
 
+/** As much of a scope as is compared. */
+export type ComparedScope = Pick<WantedScope, 'text' | 'segments'>
+
 /** A list of scopes, read: what it grants, and what restricts whoever holds it. */
 export interface GrantedScopes {
-  readonly covers: (wanted: WantedScope) => boolean
+  readonly covers: (wanted: ComparedScope) => boolean
   /** The same without what has a duration: where there is no token, nothing could end it. */
-  readonly coversUnbounded: (wanted: WantedScope) => boolean
+  readonly coversUnbounded: (wanted: ComparedScope) => boolean
   /** The shortest of all durations, used or not: it bounds the whole token. `undefined` without one. */
   readonly shortestSeconds: number | undefined
   /** The caller's address must lie in every one of them. */
@@ -57,7 +60,7 @@ function readScopes(scopes: readonly string[], rename: RenameScope): GrantedScop
   }
 }
 
-function compileCover(scopes: readonly Scope[]): (wanted: WantedScope) => boolean {
+function compileCover(scopes: readonly Scope[]): (wanted: ComparedScope) => boolean {
   const patterns = scopes.map(({ segments }) => segments).filter((segments) => segments.includes('*'))
   const exact = new Set(scopes.map(({ segments }) => segments.join(':')))
   return ({ text, segments }) => exact.has(text) || patterns.some((pattern) => coversSegments(pattern, segments))
