@@ -19,7 +19,7 @@ for i = 1, #fields, 2 do
     used[kind] = used[kind] + tonumber(fields[i + 1])
   end
 end
-local function count(kind, amount)
+local function add(kind, amount)
   redis.call('HINCRBY', KEYS[2], kind .. ':' .. string.format('%.0f', slice), amount)
   redis.call('PEXPIRE', KEYS[2], math.ceil(keepMs * (1 + 2 / parts)))
 end
@@ -37,7 +37,7 @@ local keepMs = tonumber(ARGV[2])
 ${USAGE}
 if used.n >= tonumber(ARGV[3]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-count('n', 1)
+add('n', 1)
 return 1
 `
 
@@ -50,12 +50,12 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local keepMs = tonumber(ARGV[4])
 ${USAGE}
 if ARGV[2] == '' then
-  if used.n > 0 then count('n', -1) end
+  if used.n > 0 then add('n', -1) end
   return redis.call('DEL', KEYS[1])
 end
 local value = ARGV[2]
 if used.b + #value - #ARGV[3] > tonumber(ARGV[6]) then value = ARGV[3] end
-count('b', #value - #ARGV[3])
+add('b', #value - #ARGV[3])
 redis.call('SET', KEYS[1], value, 'PX', math.max(1, redis.call('PTTL', KEYS[1])))
 return 1
 `
