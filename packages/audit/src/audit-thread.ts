@@ -1,6 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '@countermark/core'
-import { fileSink } from './file-sink.ts'
+import { createFileSink } from './file-sink.ts'
 import type { RecordInput } from './record-input.ts'
 import { createScribe } from './scribe.ts'
 import { secretParameters } from './secret-parameters.ts'
@@ -14,7 +14,12 @@ function serve(port: MessagePort, start: ThreadStart): void {
   const tell = createTeller(port)
   const progress = new Int32Array(start.progress)
   const sinks = files.map((settings, file) =>
-    fileSink({ ...settings, onRotated: (path) => tell({ type: 'rotated', file, path }) }),
+    createFileSink({
+      ...settings,
+      onRotated: (path) => tell({ type: 'rotated', file, path }),
+      clock: systemClock,
+      tell: (message) => tell({ type: 'told', message }),
+    }),
   )
   const scribe = createScribe(
     {

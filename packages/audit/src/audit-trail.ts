@@ -1,5 +1,4 @@
 import { type Decision, type Environment, isSafeMethod, type Recorder } from '@countermark/core'
-import { atExit } from './at-exit.ts'
 import { type AuditEvent, readEvent } from './audit-event.ts'
 import { type AuditTrailOptions, readTrailOptions } from './audit-trail-options.ts'
 import { newChainName } from './chain.ts'
@@ -7,6 +6,7 @@ import { chooseScribe } from './choose-scribe.ts'
 import { createLatestDecisions } from './latest-decisions.ts'
 import { metricsOfSinks, TRAIL_METRIC_ROWS } from './metric-rows.ts'
 import { outcomeRecord } from './outcome-record.ts'
+import { whenProcessEnds } from './process-end.ts'
 import type { RecordInput } from './record-input.ts'
 import { recordedDecision, seeAtOnce, type Withheld } from './recorded-decision.ts'
 import { tellOperator } from './tell-operator.ts'
@@ -52,9 +52,12 @@ export function createAuditTrail(options: AuditTrailOptions, startThread: StartT
   )
   // One outcome for each request: that of the decision that was recorded last.
   const latest = createLatestDecisions()
-  const stopWatching = atExit(() => {
-    const lost = writer.flushAtExit()
-    if (lost > 0) tellOperator(`the process ends before ${lost} records were written; close the trail first`)
+  const stopWatching = whenProcessEnds({
+    idle: writer.flushWhenIdle,
+    exit: () => {
+      const lost = writer.flushAtExit()
+      if (lost > 0) tellOperator(`the process ends before ${lost} records were written; close the trail first`)
+    },
   })
 
   function requireRoom(kind: RoomKind): void {

@@ -20,7 +20,7 @@ export function chooseScribe(settings: TrailSettings, around: ScribeSurroundings
   const given = sinks.map(fileSettingsOf)
   if (!worker || startThread === undefined) return inPlace()
   if (!given.every((each) => each !== undefined)) return inPlace()
-  const files = given.map(({ path, fsync, maxBytes, daily }) => ({ path, fsync, maxBytes, daily }))
+  const files = given.map(({ path, fsync, maxBytes, daily, writer }) => ({ path, fsync, maxBytes, daily, writer }))
   const { secretNames } = rules
   const rotated = (file: number, path: string): void => given[file]?.onRotated(path)
   return createThreadScribe({ ...shared, files, secretNames, startThread, rotated, tell, inPlace }, listener)

@@ -1,32 +1,68 @@
-import { link, readFile, unlink, writeFile } from 'node:fs/promises'
+import { type FileHandle, link, open, readFile, readlink, rename, stat, unlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { Misconfigured } from '@countermark/core'
+import { codeOf } from './file-trouble.ts'
 
-/** Keeps other processes from a file for as long as this one writes it. */
+/** Keeps other writers from a file for as long as this one writes it. */
 export interface FileLock {
+  /** Whether it still is ours: a machine that was asleep may have been taken for dead. */
+  readonly isHeld: () => Promise<boolean>
+  /** Shows those who cannot see this process that it lives. */
+  readonly refresh: () => Promise<void>
   readonly release: () => Promise<void>
 }
 
-/**
- * Takes the lock of a file: a file beside it that names this process. One left behind by a process that is gone is taken over.
- * @throws Error when another process that runs has it
- */
-export async function lockFile(path: string): Promise<FileLock> {
-  const lockPath = `${path}.lock`
-  const own = await nameProcess(process.pid)
-  for (let attempt = 0; attempt < 2; attempt++) {
-    if (await create(lockPath, own)) return { release: () => releaseLock(lockPath, own) }
-    const holder = await readFile(lockPath, 'utf8').catch(() => '')
-    if (await isRunning(holder, own)) {
-      throw new Error(`${path} is written by process ${holder.split(' ')[0]}: each process needs a file of its own`)
-    }
-    await unlink(lockPath).catch(() => undefined)
-  }
-  throw new Error(`${lockPath} is fought over: each process needs a file of its own`)
+/** Who writes. A number of a process means something only on its host, since its boot, in its container. */
+interface Holder {
+  readonly host: string
+  readonly boot: string
+  readonly container: string
+  readonly pid: number
+  /** A number of a process is used again; together with its start it is not. */
+  readonly start: string
+  /** One sink: a process may have several. */
+  readonly writer: string
 }
 
-/** Linked into its place with its text in it: nobody sees a lock that names no process yet. */
-async function create(lockPath: string, text: string): Promise<boolean> {
-  const draft = `${lockPath}.${process.pid}`
-  await writeFile(draft, text, { mode: 0o600 })
+/** How often a lock is refreshed, and for how long one holds that was not: longer than a pause of the garbage collector. */
+export const REFRESH_MS = 2000
+const STALE_MS = 10_000
+
+/**
+ * Takes the lock of a file: a file beside it that names its writer. One left behind by a process that is gone is taken over; where
+ * nobody can look, as in another container, when it was not refreshed for ten seconds.
+ * @throws {@link Misconfigured} when another writer has it
+ */
+export async function lockFile(path: string, writer: string): Promise<FileLock> {
+  const lockPath = `${path}.lock`
+  const own = await describeWriter(writer)
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const draft = await writeDraft(lockPath, own)
+    if (await isLinked(draft.path, lockPath)) return heldLock(lockPath, own, draft)
+    await draft.handle.close()
+    await takeOver(path, lockPath, own, draft.writtenMs)
+  }
+  throw new Misconfigured('ERR_OPTION_INVALID', `${lockPath} is fought over: each writer needs a file of its own`)
+}
+
+interface Draft {
+  readonly path: string
+  readonly handle: FileHandle
+  readonly inode: number
+  /** By the clock of the file system. */
+  readonly writtenMs: number
+}
+
+async function writeDraft(lockPath: string, own: Holder): Promise<Draft> {
+  const path = `${lockPath}.${own.pid}-${own.writer}`
+  const handle = await open(path, 'w', 0o600)
+  await handle.writeFile(JSON.stringify(own))
+  const { ino, mtimeMs } = await handle.stat()
+  return { path, handle, inode: ino, writtenMs: mtimeMs }
+}
+
+/** Linked into its place with its text in it: nobody sees a lock that names no writer yet. */
+async function isLinked(draft: string, lockPath: string): Promise<boolean> {
   try {
     await link(draft, lockPath)
     return true
@@ -38,21 +74,86 @@ async function create(lockPath: string, text: string): Promise<boolean> {
   }
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
+function heldLock(lockPath: string, own: Holder, { handle, inode }: Draft): FileLock {
+  const isHeld = async (): Promise<boolean> => (await stat(lockPath).catch(() => undefined))?.ino === inode
+  return {
+    isHeld,
+    refresh: async () => {
+      // Written, not dated: the clock of the file system is the one that all of them see. A full disk changes nothing.
+      await handle.write(JSON.stringify(own), 0).catch(() => undefined)
+    },
+    release: async () => {
+      if (await isHeld()) await unlink(lockPath).catch(() => undefined)
+      await handle.close()
+    },
+  }
 }
 
-/** A number of a process is used again; together with its start it is not. Where there is no /proc the number has to do. */
-async function nameProcess(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The name of the program stands in brackets and may hold anything; the start is the twentieth field behind it.
-  return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`
+async function takeOver(path: string, lockPath: string, own: Holder, nowMs: number): Promise<void> {
+  const found = await stat(lockPath).catch(() => undefined)
+  const text = await readFile(lockPath, 'utf8').catch(() => '')
+  if (found === undefined) return
+  const holder = readHolder(text)
+  if (await isAlive(holder, own, nowMs - found.mtimeMs)) throw inUse(path, holder, own)
+  // Whoever renames it first has it; a lock that took its place meanwhile is put back.
+  const aside = `${lockPath}.${own.pid}-${own.writer}.old`
+  await rename(lockPath, aside).catch(() => undefined)
+  const taken = await readFile(aside, 'utf8').catch(() => '')
+  if (taken !== '' && taken !== text) await link(aside, lockPath).catch(() => undefined)
+  await unlink(aside).catch(() => undefined)
 }
 
-async function isRunning(holder: string, own: string): Promise<boolean> {
-  const pid = Number(holder.split(' ')[0])
-  if (holder === own || !Number.isSafeInteger(pid) || pid < 1 || !exists(pid)) return false
-  return (await nameProcess(pid)) === holder
+function inUse(path: string, holder: Holder | undefined, own: Holder): Misconfigured {
+  const where = holder === undefined || holder.host === own.host ? '' : ` on ${holder.host}`
+  const who = holder === undefined ? 'another writer' : `process ${holder.pid}${where}`
+  const same = holder !== undefined && isSameProcess(holder, own) ? ', this one, already' : ''
+  const gone =
+    holder === undefined || !isVisible(holder, own) ? '; if that one is gone, start again in ten seconds' : ''
+  return new Misconfigured(
+    'ERR_OPTION_INVALID',
+    `${path} is written by ${who}${same}: each sink and each process needs a file of its own, such as one with process.pid in its name${gone}`,
+  )
+}
+
+async function isAlive(holder: Holder | undefined, own: Holder, ageMs: number): Promise<boolean> {
+  if (holder === undefined || !isVisible(holder, own)) return ageMs < STALE_MS
+  if (isSameProcess(holder, own)) return holder.writer !== own.writer
+  return exists(holder.pid) && (await startOf(holder.pid)) === holder.start
+}
+
+/** Whether its process could be seen from here. */
+function isVisible(holder: Holder, own: Holder): boolean {
+  return holder.host === own.host && holder.boot === own.boot && holder.container === own.container
+}
+
+function isSameProcess(holder: Holder, own: Holder): boolean {
+  return isVisible(holder, own) && holder.pid === own.pid && holder.start === own.start
+}
+
+function readHolder(text: string): Holder | undefined {
+  try {
+    const { host, boot, container, pid, start, writer }: Readonly<Record<string, unknown>> = JSON.parse(text)
+    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined
+    const [a, b, c, d, e] = [host, boot, container, start, writer].map(String)
+    return { host: a ?? '', boot: b ?? '', container: c ?? '', pid, start: d ?? '', writer: e ?? '' }
+  } catch {
+    // Nothing that this package wrote.
+    return undefined
+  }
+}
+
+/** Where there is no /proc, host and number have to do. */
+async function describeWriter(writer: string): Promise<Holder> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')
+  const container = await readlink('/proc/self/ns/pid').catch(() => '')
+  const { pid } = process
+  return { host: hostname(), boot: boot.trim(), container, pid, start: await startOf(pid), writer }
+}
+
+/** The name of the program stands in brackets and may hold anything; the start is the twentieth field behind it. */
+async function startOf(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 
 function exists(pid: number): boolean {
@@ -63,9 +164,4 @@ function exists(pid: number): boolean {
     // It runs under another user.
     return codeOf(error) === 'EPERM'
   }
-}
-
-async function releaseLock(lockPath: string, own: string): Promise<void> {
-  const holder = await readFile(lockPath, 'utf8').catch(() => '')
-  if (holder === own) await unlink(lockPath).catch(() => undefined)
 }

@@ -49,7 +49,8 @@ function byChain(a: TrailFileToRead, b: TrailFileToRead): number {
   return one.seq - other.seq
 }
 
-async function readEnds(path: string): Promise<TrailFileToRead> {
+/** Reads how a file begins and how it ends. */
+export async function readEnds(path: string): Promise<TrailFileToRead> {
   const handle = await open(path, 'r')
   try {
     const { size } = await handle.stat()

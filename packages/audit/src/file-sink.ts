@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   type Clock,
   Misconfigured,
@@ -7,11 +8,17 @@ import {
   systemClock,
 } from '@countermark/core'
 import type { AuditSink, SealedRecord } from './audit-sink.ts'
+import { REFRESH_MS } from './file-lock.ts'
+import { messageOf } from './file-trouble.ts'
+import { type TellOperator, tellOperator } from './tell-operator.ts'
 import { createTrailFile, type Fsync } from './trail-file.ts'
 
 /** Options of {@link fileSink}. */
 export interface FileSinkOptions {
-  /** The file that is written now. Full ones stand beside it, with the time in their names. One process each. */
+  /**
+   * The file that is written now. Full ones stand beside it, with the time in their names. One writer each. Its folder must be
+   * there: one that is missing may be a volume that is not mounted.
+   */
   readonly path: string
   /**
    * When records are on the disk: `group` makes all that wait durable together, `each` one after the other, `never` leaves
@@ -28,29 +35,48 @@ export interface FileSinkOptions {
   readonly clock?: Clock
 }
 
-/** What another thread needs to write the same file. */
-export interface FileSettings extends Required<Pick<FileSinkOptions, 'path' | 'fsync' | 'maxBytes' | 'daily'>> {}
+/** What another thread needs to write the same file. `writer` names the sink in the lock of its file. */
+export interface FileSettings extends Required<Pick<FileSinkOptions, 'path' | 'fsync' | 'maxBytes' | 'daily'>> {
+  readonly writer: string
+}
 
-const readSettings = new WeakMap<AuditSink, Required<FileSinkOptions>>()
+/** All that a sink is made of. */
+export interface FileSinkSettings extends FileSettings {
+  readonly onRotated: (path: string) => void
+  readonly clock: Clock
+  readonly tell: TellOperator
+}
+
+const settingsOfSinks = new WeakMap<AuditSink, FileSinkSettings>()
 
 /** The settings of a file sink of this package that goes by the machine's clock; of any other sink `undefined`. */
-export function fileSettingsOf(sink: AuditSink): Required<FileSinkOptions> | undefined {
-  const settings = readSettings.get(sink)
+export function fileSettingsOf(sink: AuditSink): FileSinkSettings | undefined {
+  const settings = settingsOfSinks.get(sink)
   return settings?.clock === systemClock ? settings : undefined
 }
 
 /**
  * Writes records as lines of JSON, readable by their owner only. What could not be written whole is taken back; the file is
- * opened anew until it can.
+ * opened anew until it can, and whenever another one stands at its path.
  * @throws {@link Misconfigured}
  */
 export function fileSink(options: FileSinkOptions): AuditSink {
   const settings = readOptions(options)
+  const sink = createFileSink(settings)
+  settingsOfSinks.set(sink, settings)
+  return sink
+}
+
+/** The same from settings that were validated. */
+export function createFileSink(settings: FileSinkSettings): AuditSink {
+  const { fsync, path, tell } = settings
   const file = createTrailFile(settings)
   // The last record of each chain: after a failure the same ones may come again, and must not stand there twice.
   const written = new Map<string, number>()
   let queue: Promise<unknown> = Promise.resolve()
   let isClosed = false
+  let trouble: string | undefined
+  let looking: NodeJS.Timeout | undefined
 
   const isNew = ({ chain, seq }: SealedRecord): boolean => seq > (written.get(chain) ?? 0)
 
@@ -58,8 +84,34 @@ export function fileSink(options: FileSinkOptions): AuditSink {
     if (isClosed) throw new Error('the sink is closed')
     const fresh = records.filter(isNew)
     if (fresh.length === 0) return
-    await file.append(fresh.map(({ line }) => line))
-    for (const { chain, seq } of fresh) written.set(chain, seq)
+    const groups = fsync === 'each' ? fresh.map((record) => [record]) : [fresh]
+    for (const group of groups) {
+      await file.append(toBytes(group))
+      for (const { chain, seq } of group) written.set(chain, seq)
+    }
+    lookNowAndThen()
+  }
+
+  /** Each trouble is told once: what asks again and again fails again and again. */
+  async function orTell<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      const result = await work()
+      if (trouble !== undefined && !isClosed) tell(`${path} is written again`)
+      trouble = undefined
+      return result
+    } catch (error) {
+      const message = messageOf(error)
+      if (message !== trouble && !isClosed) tell(`${path} cannot be written: ${message}`)
+      trouble = message
+      throw error
+    }
+  }
+
+  /** Also while no record comes: the lock must not look abandoned, and a file that was cut has to be mended. */
+  function lookNowAndThen(): void {
+    if (looking !== undefined || isClosed) return
+    looking = setInterval(() => void inTurn(file.look).catch(() => undefined), REFRESH_MS)
+    looking.unref()
   }
 
   /** One after the other, also when somebody did not wait for the one before. */
@@ -69,24 +121,44 @@ export function fileSink(options: FileSinkOptions): AuditSink {
     return next
   }
 
-  const sink: AuditSink = {
+  return {
     name: 'file',
     durable: true,
-    append: (records) => inTurn(() => write(records)),
-    ready: () => inTurn(file.open),
+    append: (records) => inTurn(() => orTell(() => write(records))),
+    ready: () =>
+      inTurn(() =>
+        orTell(async () => {
+          const found = await file.open()
+          lookNowAndThen()
+          return found
+        }),
+      ),
     close: () =>
       inTurn(async () => {
         isClosed = true
+        clearInterval(looking)
         await file.close()
       }),
   }
-  readSettings.set(sink, settings)
-  return sink
 }
+
+/** Line by line into one buffer: to join them first costs three times as much. */
+function toBytes(records: readonly SealedRecord[]): Buffer {
+  const size = records.reduce((sum, { line }) => sum + Buffer.byteLength(line) + 1, 0)
+  const bytes = Buffer.allocUnsafeSlow(size)
+  let at = 0
+  for (const { line } of records) {
+    at += bytes.write(line, at, 'utf8')
+    bytes[at++] = LINE_FEED
+  }
+  return bytes
+}
+
+const LINE_FEED = 10
 
 const KNOWN = ['path', 'fsync', 'maxBytes', 'daily', 'onRotated', 'clock']
 
-function readOptions(options: FileSinkOptions): Required<FileSinkOptions> {
+function readOptions(options: FileSinkOptions): FileSinkSettings {
   requireKnownOptions('fileSink', options, KNOWN)
   const {
     path,
@@ -112,5 +184,7 @@ function readOptions(options: FileSinkOptions): Required<FileSinkOptions> {
     daily,
     onRotated,
     clock,
+    writer: randomBytes(8).toString('hex'),
+    tell: tellOperator,
   }
 }

@@ -1,10 +1,14 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename } from 'node:fs/promises'
-import { dirname, parse } from 'node:path'
-import type { Clock } from '@countermark/core'
+import { type FileHandle, open, rename, stat } from 'node:fs/promises'
+import { type Clock, Misconfigured } from '@countermark/core'
 import type { FoundTrail } from './audit-sink.ts'
+import { createRecentLines } from './cut-file.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
+import { finishedPath, stampOf, syncFolder } from './file-naming.ts'
+import { codeOf, explainTrouble, messageOf } from './file-trouble.ts'
+import { realPathOf } from './real-path.ts'
 import { repairTail } from './repair-tail.ts'
+import type { TellOperator } from './tell-operator.ts'
 
 /** When lines are on the disk. */
 export type Fsync = 'group' | 'each' | 'never'
@@ -17,61 +21,135 @@ export interface TrailFileOptions {
   readonly daily: boolean
   readonly onRotated: (path: string) => void
   readonly clock: Clock
+  /** Names this writer in the lock. */
+  readonly writer: string
+  readonly tell: TellOperator
 }
 
 /** A file of lines that grows until it is full or the day is over. Not for two calls at once. */
 export interface TrailFile {
   readonly open: () => Promise<FoundTrail>
   /** All lines are durable, or none counts: then the file is cut back and opened anew by the next call. */
-  readonly append: (lines: readonly string[]) => Promise<void>
+  readonly append: (lines: Buffer) => Promise<void>
+  /** Looks whether the file still is where it was, and keeps the lock fresh. */
+  readonly look: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
 interface OpenFile {
   readonly handle: FileHandle
+  /** Behind symbolic links. */
+  readonly path: string
   readonly isRegular: boolean
+  readonly device: number
   readonly inode: number
   readonly day: string
   /** Up to where everything is durable. */
   size: number
 }
 
+const MOST_MOVES = 3
+/** How long one stays away from a file that another writer has. */
+const RIVAL_MS = 30_000
+
 /** Prepares a file; nothing is opened yet. */
 export function createTrailFile(options: TrailFileOptions): TrailFile {
-  const { path, fsync, maxBytes, daily, onRotated, clock } = options
+  const { path, fsync, maxBytes, daily, onRotated, clock, writer, tell } = options
+  const recent = createRecentLines(clock)
   let file: OpenFile | undefined
   let broken: OpenFile | undefined
-  let lock: FileLock | undefined
+  let lock: { readonly path: string; readonly held: FileLock } | undefined
+  let isStuck = false
+  let rivalUntilMs = Number.NEGATIVE_INFINITY
   const now = (): string => new Date(clock.wallMs()).toISOString()
 
   async function openFile(): Promise<FoundTrail> {
     if (file !== undefined) return {}
-    // Before the end of the file is looked at: a half-written line of a process that runs is no rest of one that died.
-    lock ??= await lockFile(path)
+    let real = path
+    try {
+      real = await realPathOf(path)
+      await takeLock(real)
+    } catch (error) {
+      throw explainTrouble(error, real)
+    }
     // One call then writes and makes durable: half the system calls of write and fdatasync.
     const durable = fsync === 'never' ? 0 : constants.O_DSYNC
     const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | durable
-    const handle = await open(path, flags, 0o600)
+    const handle = await open(real, flags, 0o600).catch((error: unknown) => {
+      throw explainTrouble(error, real)
+    })
     try {
-      return await examine(handle)
+      return await examine(handle, real)
     } catch (error) {
       await handle.close()
       throw error
     }
   }
 
-  async function examine(handle: FileHandle): Promise<FoundTrail> {
-    const stat = await handle.stat()
-    const isRegular = stat.isFile()
+  /** Before the end of the file is looked at: a half-written line of a process that runs is no rest of one that died. */
+  async function takeLock(real: string): Promise<void> {
+    if (lock !== undefined && (lock.path !== real || !(await lock.held.isHeld()))) {
+      await lock.held.release()
+      lock = undefined
+    }
+    lock ??= { path: real, held: await lockFile(real, writer) }
+  }
+
+  async function examine(handle: FileHandle, real: string): Promise<FoundTrail> {
+    const before = await handle.stat()
+    const isRegular = before.isFile()
     // Our own half-written lines are not worth keeping: they come again, whole.
-    if (isRegular && broken?.inode === stat.ino && stat.size > broken.size) await handle.truncate(broken.size)
-    const found = isRegular ? await repairTail(handle, path, stampOf(now())) : {}
-    const { size, ino, mtimeMs } = await handle.stat()
+    if (isRegular && broken?.inode === before.ino && before.size > broken.size) await handle.truncate(broken.size)
+    const found = isRegular ? await repairTail(handle, real, stampOf(now())) : {}
+    const { size, dev, ino, mtimeMs } = await handle.stat()
     const day = (size === 0 ? now() : new Date(mtimeMs).toISOString()).slice(0, 10)
-    if (isRegular && size === 0) await syncFolder(path)
-    file = { handle, isRegular, inode: ino, day, size: isRegular ? size : 0 }
+    if (isRegular && size === 0) await syncFolder(real)
+    file = { handle, path: real, isRegular, device: dev, inode: ino, day, size: isRegular ? size : 0 }
     broken = undefined
     return found
+  }
+
+  /** Others move, remove and shorten files: what stands at the path now is what counts. Answers with its size. */
+  async function lookAgain(target: OpenFile): Promise<number> {
+    const there = await stat(path).catch(() => undefined)
+    if (there === undefined || there.ino !== target.inode || there.dev !== target.device) await leave(target)
+    else if (there.size < target.size) {
+      tell(`${target.path} was shortened by another program: let it move the file instead (create, not copytruncate)`)
+      await recent.restore(target, there.size)
+      target.size = (await target.handle.stat()).size
+    }
+    return Math.max(there?.size ?? 0, target.size)
+  }
+
+  async function leave(target: OpenFile): Promise<void> {
+    const { nlink } = await target.handle.stat()
+    if (nlink === 0) tell(`${target.path} was removed with the records in it; another file is begun`)
+    file = undefined
+    recent.forget()
+    await target.handle.close()
+  }
+
+  /** A file that is mounted alone has a folder, and with it a lock, in each container: who began first goes on. */
+  async function judgeGrowth(target: OpenFile, size: number): Promise<void> {
+    const other = await recent.otherWriter(target, size)
+    file = undefined
+    await target.handle.close()
+    if (other !== 'before') return
+    rivalUntilMs = clock.monotonicMs() + RIVAL_MS
+    requireNoRival()
+  }
+
+  function requireNoRival(): void {
+    if (clock.monotonicMs() >= rivalUntilMs) return
+    throw new Misconfigured(
+      'ERR_OPTION_INVALID',
+      `${path} is written by another process too: each process needs a file of its own; mount folders, not single files`,
+    )
+  }
+
+  async function requireUndisturbed(target: OpenFile): Promise<void> {
+    const size = await lookAgain(target)
+    if (file === target && size > target.size) await judgeGrowth(target, size)
   }
 
   async function writeAll(target: OpenFile, bytes: Buffer): Promise<void> {
@@ -87,6 +165,7 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
   async function abandon(target: OpenFile): Promise<void> {
     broken = target
     file = undefined
+    if (target.isRegular) await target.handle.truncate(target.size).catch(() => undefined)
     await target.handle.close().catch(() => undefined)
   }
 
@@ -94,13 +173,30 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
     const isFull = target.size + bytes > maxBytes
     const isOver = daily && now().slice(0, 10) !== target.day
     if (!target.isRegular || target.size === 0 || !(isFull || isOver)) return target
-    const finished = finishedPath(path, now(), target.inode)
-    await rename(path, finished)
-    await target.handle.close()
+    const finished = finishedPath(target.path, now(), target.inode)
+    try {
+      await rename(target.path, finished)
+    } catch (error) {
+      // A file that is too long is better than no record.
+      if (!isStuck) tell(`${target.path} is full and cannot be moved aside (${codeOf(error)}): it grows on`)
+      isStuck = true
+      return target
+    }
+    isStuck = false
     file = undefined
+    recent.forget()
+    await target.handle.close()
+    tellFinished(finished)
     await openFile()
-    onRotated(finished)
     return requireOpen()
+  }
+
+  function tellFinished(finished: string): void {
+    try {
+      onRotated(finished)
+    } catch (error) {
+      tell(`onRotated failed for ${finished}: ${messageOf(error)}`)
+    }
   }
 
   function requireOpen(): OpenFile {
@@ -108,63 +204,47 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
     return file
   }
 
+  async function writeGroup(bytes: Buffer): Promise<void> {
+    requireNoRival()
+    for (let move = 0; move < MOST_MOVES; move++) {
+      if (file?.isRegular) await requireUndisturbed(file)
+      await openFile()
+      const target = await rotateIfDue(requireOpen(), bytes.length)
+      try {
+        await writeAll(target, bytes)
+        if (!target.isRegular) return
+        recent.add(bytes)
+        // Removed while it was written: the records would be nowhere.
+        if ((await target.handle.stat()).nlink > 0) return
+      } catch (error) {
+        await abandon(target)
+        throw error
+      }
+    }
+    throw new Error(`${path} is removed again and again`)
+  }
+
   return {
     open: openFile,
-    append: async (lines) => {
-      await openFile()
-      const groups = fsync === 'each' ? lines.map((line) => [line]) : [lines]
-      for (const group of groups) {
-        const bytes = toBytes(group)
-        const target = await rotateIfDue(requireOpen(), bytes.length)
-        try {
-          await writeAll(target, bytes)
-        } catch (error) {
-          await abandon(target)
-          throw error
-        }
-      }
+    append: writeGroup,
+    look: async () => {
+      await lock?.held.refresh()
+      if (file === undefined || !file.isRegular) return
+      // Taken for dead, by a writer who could not see this one: the next record asks for the lock again.
+      if (lock !== undefined && !(await lock.held.isHeld())) await leave(file)
+      else await lookAgain(file)
     },
     close: async () => {
-      await file?.handle.close()
-      file = undefined
-      await lock?.release()
-      lock = undefined
+      try {
+        if (file?.isRegular) await lookAgain(file)
+      } catch (error) {
+        tell(`${path} could not be looked at when it was closed: ${messageOf(error)}`)
+      } finally {
+        await file?.handle.close()
+        file = undefined
+        await lock?.held.release()
+        lock = undefined
+      }
     },
-  }
-}
-
-/** Line by line into one buffer: to join them first costs three times as much. */
-function toBytes(lines: readonly string[]): Buffer {
-  const size = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0)
-  const bytes = Buffer.allocUnsafe(size)
-  let at = 0
-  for (const line of lines) {
-    at += bytes.write(line, at, 'utf8')
-    bytes[at++] = LINE_FEED
-  }
-  return bytes
-}
-
-const LINE_FEED = 10
-
-/** `audit.ndjson` becomes `audit.20261127T201025123Z-1f3a.ndjson`: names sort by time, and before the one being written. */
-function finishedPath(path: string, at: string, inode: number): string {
-  const { dir, name, ext } = parse(path)
-  return `${dir === '' ? '.' : dir}/${name}.${stampOf(at)}-${inode.toString(16)}${ext}`
-}
-
-function stampOf(at: string): string {
-  return at.replace(/[-:.]/g, '')
-}
-
-/** A new name is durable only once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } catch {
-    // Some file systems cannot; the file itself is durable all the same.
-  } finally {
-    await folder.close()
   }
 }

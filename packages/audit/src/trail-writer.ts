@@ -38,6 +38,8 @@ export interface TrailWriter {
   /** @throws Unavailable `audit_unavailable` when no sink has all records */
   readonly flush: () => Promise<void>
   readonly close: () => Promise<void>
+  /** Tries once more, for a process that has nothing else to do. */
+  readonly flushWhenIdle: () => void
   /** Writes what can be written while the process ends. Answers with how many records are lost with it. */
   readonly flushAtExit: () => number
 }
@@ -73,6 +75,7 @@ export function createTrailWriter(
   let nextSeq = 2
   let durableSeq = 0
   let dropped = 0
+  let triedUpTo = 0
   let isStarted = false
   let startFailure: unknown
   let timer: NodeJS.Timeout | NodeJS.Immediate | undefined
@@ -173,6 +176,8 @@ export function createTrailWriter(
     ready: async () => {
       await scribe.ready()
       await hand()
+      // Also when a sink does not take the first record: then requests are refused that need one.
+      await scribe.drain()
     },
     flush,
     close: async () => {
@@ -181,6 +186,13 @@ export function createTrailWriter(
       } finally {
         await Promise.all([scribe.close(), checkpoints?.close()])
       }
+    },
+    flushWhenIdle: () => {
+      const last = nextSeq - 1
+      if (triedUpTo >= last || Math.max(1, durableSeq) >= last) return
+      triedUpTo = last
+      // What is not written then is told of when the process ends.
+      flush().catch(() => undefined)
     },
     flushAtExit: () => {
       // The first record is the trail's own: without it nothing is lost.

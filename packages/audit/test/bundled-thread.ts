@@ -28,7 +28,9 @@ export async function bundlePrograms(...names: readonly string[]): Promise<Bundl
     target: 'node20',
     format: 'esm',
     // What is CommonJS inside asks for modules of Node.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url)",
+    },
     logLevel: 'silent',
   })
   const threads: Worker[] = []

@@ -104,7 +104,7 @@ describe.each(['true', 'false'])('a process that ends (worker: %s)', (worker) =>
     const said = spawnSync(process.execPath, [programs.pathOf('ending-program'), path, how, worker], {
       encoding: 'utf8',
     })
-    const records = await readRecords(path)
+    const records = await readRecords(path).catch(() => [])
     return { said: said.stderr, recorded: records.filter(({ record }) => record.type === 'decision').length }
   }
 
@@ -121,5 +121,20 @@ describe.each(['true', 'false'])('a process that ends (worker: %s)', (worker) =>
     expect([said, recorded]).toEqual(
       worker === 'true' ? ['', 3] : [expect.stringContaining('before 3 records were written'), 0],
     )
+  })
+
+  it('while its records cannot be written says which file, and how many are lost', async () => {
+    path = join(folder.path, 'missing', 'audit.ndjson')
+    const { said, recorded } = await end('lost')
+    expect(recorded).toBe(0)
+    expect(said.match(/.+/g)).toEqual([
+      expect.stringContaining(`${path} cannot be written`),
+      expect.stringContaining('before 3 records were written'),
+    ])
+  })
+
+  it('while its records wait tries once more', async () => {
+    path = join(folder.path, 'missing', 'audit.ndjson')
+    expect((await end('late')).recorded).toBe(3)
   })
 })

@@ -3,6 +3,7 @@ import { type AgentFact, Refusal } from '@countermark/core'
 import { aRequest, rawRequest } from '@countermark/testing'
 import { type AuditSink, auditTrail, fileSink, type SealedRecord } from '../src/index.ts'
 import { type AuditedApp, FRAMEWORKS, startAuditedApp } from './audited-app.ts'
+import { captureStandardError } from './standard-error.ts'
 import { aDecision } from './written-trail.ts'
 
 function sinkInto(kept: SealedRecord[]): AuditSink {
@@ -11,13 +12,18 @@ function sinkInto(kept: SealedRecord[]): AuditSink {
 
 describe('a trail', () => {
   it('cannot start where it cannot write', async () => {
-    await expect(auditTrail({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] }).ready()).rejects.toThrow('ENOENT')
+    const told = captureStandardError()
+    const trail = auditTrail({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] })
+    await expect(trail.ready()).rejects.toMatchObject({ name: 'Misconfigured', code: 'ERR_OPTION_INVALID' })
+    expect(told.stop()).toEqual([expect.stringContaining('/nowhere/audit.ndjson cannot be written')])
   })
 
   it('says why it could not start when it is closed', async () => {
     const trail = auditTrail({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] })
-    const cause = expect.objectContaining({ code: 'ENOENT' })
+    const told = captureStandardError()
+    const cause = expect.objectContaining({ code: 'ERR_OPTION_INVALID' })
     await expect(trail.close()).rejects.toMatchObject({ message: 'no sink could be opened', cause })
+    expect(told.stop()).toHaveLength(1)
   })
 
   it('writes what is told by hand, with what may be erased beside it', async () => {

@@ -1,6 +1,7 @@
 import { isMisconfigured, type Measurement, Misconfigured, type MisconfiguredCode } from '@countermark/core'
 import type { ChainEnd } from '../audit-sink.ts'
 import type { FileSettings } from '../file-sink.ts'
+import { codeOf, messageOf } from '../file-trouble.ts'
 
 /** What a thread is given when it starts. */
 export interface ThreadStart {
@@ -39,9 +40,11 @@ export interface PlainError {
 
 /** Takes an error apart. */
 export function toPlainError(error: unknown): PlainError {
-  const message = error instanceof Error ? error.message : String(error)
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-  return { message, code, misconfigured: isMisconfigured(error) ? error.code : undefined }
+  return {
+    message: messageOf(error),
+    code: codeOf(error),
+    misconfigured: isMisconfigured(error) ? error.code : undefined,
+  }
 }
 
 /** Puts it together again. */

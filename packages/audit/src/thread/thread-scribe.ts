@@ -1,6 +1,7 @@
 import type { ChainEnd } from '../audit-sink.ts'
 import { newChainName } from '../chain.ts'
 import type { FileSettings } from '../file-sink.ts'
+import { messageOf } from '../file-trouble.ts'
 import { PROBE_MS, type Scribe, type ScribeListener, type ScribeOptions } from '../scribe.ts'
 import type { TellOperator } from '../tell-operator.ts'
 import { createHeldRecords } from './held-records.ts'
@@ -214,8 +215,4 @@ export function createThreadScribe(options: ThreadScribeOptions, listener: Scrib
       }
     },
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
