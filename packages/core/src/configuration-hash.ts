@@ -28,13 +28,14 @@ function statedRoute({ optional, mode, minimumLevel }: RouteSettings): JsonValue
 
 function statedOptions(settings: GuardSettings): JsonValue {
   const { authorities, trustedProxies, strippedPrefix, maxBodyBytes, maxHeldBytes, maxHeaderFields } = settings
-  const { statusMode, errorDetail, minimumLevel, sourceLimit, corsPreflight, development, refusals } = settings
+  const { statusMode, errorDetail, methodOverride, minimumLevel, sourceLimit, corsPreflight, development, refusals } =
+    settings
   const { openPaths, openPrefixes, openMethods } = settings
   return {
     authorities: authorities === undefined ? null : [...authorities],
     trustedProxies: [...trustedProxies],
     ...{ strippedPrefix, maxBodyBytes, maxHeldBytes, maxHeaderFields },
-    ...{ statusMode, errorDetail, corsPreflight, development },
+    ...{ statusMode, errorDetail, methodOverride, corsPreflight, development },
     minimumLevel: { safe: minimumLevel.safe, unsafe: minimumLevel.unsafe },
     sourceLimit: sourceLimit === undefined ? null : { ...sourceLimit },
     openPaths: [...openPaths].sort(),

@@ -66,6 +66,11 @@ export interface GuardOptions {
   readonly mode?: 'enforce' | 'observe'
   /** The weakest credential accepted. @default identified for safe methods, signed for unsafe ones */
   readonly minimumLevel?: MinimumLevels
+  /**
+   * `covered`: a field that overrides the method (`X-HTTP-Method-Override` and its kind) must be covered by the proof, or the
+   * request is refused. `ignored`: nothing behind the guard reads such fields. @default 'covered'
+   */
+  readonly methodOverride?: 'covered' | 'ignored'
   /** What passes without an agent. @default nothing */
   readonly open?: OpenRequests
   /** Who watches decisions: metrics, events. @default nobody */
@@ -101,6 +106,7 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly maxHeldBytes: number
   readonly maxHeaderFields: number
   readonly mode: 'enforce' | 'observe'
+  readonly methodOverride: 'covered' | 'ignored'
   readonly minimumLevel: Readonly<Required<MinimumLevels>>
   readonly observers: readonly Observer[]
   readonly recorder: Recorder | undefined
@@ -115,7 +121,16 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
 export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = [
   ...(['authorities', 'trustedProxies', 'maxBodyBytes', 'maxHeldBytes', 'maxHeaderFields', 'statusMode'] as const),
   ...(['errorDetail', 'mode', 'minimumLevel', 'open', 'observers', 'recorder', 'onRefusal', 'onCompose'] as const),
-  ...(['refusals', 'view', 'clock', 'verifier', 'development', 'strippedPrefix', 'sourceLimit'] as const),
+  ...([
+    'refusals',
+    'view',
+    'clock',
+    'verifier',
+    'development',
+    'strippedPrefix',
+    'sourceLimit',
+    'methodOverride',
+  ] as const),
 ]
 
 /**
@@ -141,6 +156,7 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
     statusMode: requireWord('statusMode', statusMode, ['standard', 'wba', 'seed']),
     errorDetail: requireWord('errorDetail', errorDetail, ['code', 'full', 'minimal']),
     mode: requireWord('mode', mode, MODES),
+    methodOverride: requireWord('methodOverride', own.methodOverride ?? 'covered', ['covered', 'ignored']),
     minimumLevel: readMinimumLevels(minimumLevel),
     ...readOpenRequests(open),
     ...readListeners(own),

@@ -2,11 +2,12 @@ import type { AgentRequest } from './agent-request.ts'
 import type { HeaderFields } from './header-fields.ts'
 import { Refusal } from './refusal.ts'
 
-const ORIGIN_FORM = /^\/(?!\/)[\x21\x22\x24-\x5b\x5d-\x7e]*$/
+/** RFC 9112 section 3.2.1. A backslash is a separator to some readers of a path, and a character like others in a query. */
+const ORIGIN_FORM = /^\/(?!\/)[\x21\x22\x24-\x3e\x40-\x5b\x5d-\x7e]*(?:\?[\x21\x22\x24-\x7e]*)?$/
 
 /**
  * Refuses what different parsers read differently, before anything is believed: too many fields, doubled or aliased
- * security fields, targets that are not in origin-form.
+ * security fields, content framed in two ways, targets that are not in origin-form.
  * @throws {@link Refusal} `headers_too_large`, `request_malformed`
  */
 export function checkRequestShape(request: AgentRequest, maxHeaderFields: number): void {
@@ -15,6 +16,7 @@ export function checkRequestShape(request: AgentRequest, maxHeaderFields: number
     throw new Refusal('headers_too_large', `at most ${maxHeaderFields} header fields are accepted`)
   }
   checkNames(headers)
+  checkFraming(headers)
   if (!ORIGIN_FORM.test(target) && !(target === '*' && method === 'OPTIONS')) {
     throw new Refusal('request_malformed', 'the request-target must be in origin-form, such as /orders?limit=10')
   }
@@ -37,4 +39,15 @@ export function checkHost({ authority, headers }: AgentRequest): void {
 function checkNames({ doubled, aliased }: HeaderFields): void {
   if (doubled !== undefined) throw new Refusal('request_malformed', `${doubled} must occur once`)
   if (aliased === true) throw new Refusal('request_malformed', 'a security header is spelt with an underscore')
+}
+
+/**
+ * Node's lenient parser lets pass what its strict one refuses (RFC 9112 section 6.1): two ways of framing, of which a proxy in
+ * front may have gone by the other one, and codings other than `chunked`.
+ */
+function checkFraming(headers: HeaderFields): void {
+  if (!headers.has('transfer-encoding')) return
+  const isChunked = headers.only('transfer-encoding')?.trim().toLowerCase() === 'chunked'
+  if (isChunked && !headers.has('content-length')) return
+  throw new Refusal('request_malformed', 'content must be framed by Content-Length or by Transfer-Encoding: chunked')
 }

@@ -2,6 +2,7 @@ import { reachesLevel } from './facts.ts'
 import { addFacts, type FactsRecord } from './facts-record.ts'
 import type { OrderedCheck } from './guard-order.ts'
 import type { Run } from './guard-run.ts'
+import { findUncoveredOverride } from './method-override.ts'
 import { isRefusal, Refusal } from './refusal.ts'
 import { rowOf } from './refusal-rows.ts'
 import { isSafeMethod } from './safe-method.ts'
@@ -96,6 +97,10 @@ function settleLevel(run: Run): Verdict | Promise<Verdict> {
   const { settings, route } = context
   if (facts.agent === undefined) {
     return refuse(run, 'level', unmet(run, 'no check of this guard, nor of one before it, establishes an agent'))
+  }
+  const override = settings.methodOverride === 'ignored' ? undefined : findUncoveredOverride(state.request, facts.proof)
+  if (override !== undefined) {
+    return settle(run, 'level', new Refusal('coverage_insufficient', `no proof covers ${override}: leave it out`))
   }
   const minimum = route.minimumLevel ?? settings.minimumLevel[isSafeMethod(state.request.method) ? 'safe' : 'unsafe']
   if (reachesLevel(facts.agent.level, minimum)) return settle(run, context.ordered.at(-1)?.name ?? 'level', undefined)

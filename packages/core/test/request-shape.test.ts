@@ -1,3 +1,4 @@
+import { type Check, defineCheck, type ProofFact } from '../src/index.ts'
 import { aGuard, aRequest, atOnce, codeOf, nameAgent, problemOf, type RequestInput } from './guarding.ts'
 
 const HOST = ['Host', 'api.example.com']
@@ -17,6 +18,8 @@ describe('a request-target', () => {
     '/%61dmin',
     '/a;v=1?q=%zz',
     '/~a!$&()*+,:@"<>{}|^`[]',
+    '/a?b=\\c',
+    '/a?b?c',
   ])('may be %s', (target) => expect(judge({ target })).toBeUndefined())
 
   it.each([
@@ -29,6 +32,8 @@ describe('a request-target', () => {
     ['only a query', '?limit=10'],
     ['a fragment', '/orders#top'],
     ['a backslash', '/\\evil.example'],
+    ['a backslash further on', '/a\\b?c'],
+    ['a fragment in the query', '/a?b#c'],
     ['a space', '/orders list'],
     ['a line break', '/orders\n'],
     ['a control character', '/orders\u0000'],
@@ -40,6 +45,46 @@ describe('a request-target', () => {
 
   it('may be an asterisk for OPTIONS', () => {
     expect(judge({ target: '*', method: 'OPTIONS' })).toBeUndefined()
+  })
+})
+
+describe('content', () => {
+  it.each([[['Content-Length', '2']], [['Transfer-Encoding', 'chunked']], [['Transfer-Encoding', 'Chunked']]])(
+    'may be framed by %j',
+    (fields) => {
+      expect(judge({ method: 'POST', rawHeaders: [...HOST, ...fields] })).toBeUndefined()
+    },
+  )
+
+  it.each([
+    [['Content-Length', '2', 'Transfer-Encoding', 'chunked']],
+    [['Transfer-Encoding', 'chunked, identity']],
+    [['Transfer-Encoding', 'identity']],
+    [['Transfer-Encoding', 'gzip, chunked']],
+    [['Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked']],
+    [['Transfer-Encoding', '']],
+  ])('may not be framed by %j', (fields) => {
+    expect(judge({ method: 'POST', rawHeaders: [...HOST, ...fields] })).toBe('request_malformed')
+  })
+})
+
+describe('a field that overrides the method', () => {
+  const fields = ['X-HTTP-Method', 'X-HTTP-Method-Override', 'X-Method-Override']
+  const covering = (covered: string): Check =>
+    defineCheck({ name: 'prove', needs: [], adds: ['proof'] }, () => ({
+      proof: { covers: (name: string) => name === covered } as ProofFact,
+    }))
+  const judgedBy = (checks: readonly Check[], name: string, options = {}) =>
+    codeOf(atOnce(aGuard(checks, options)(aRequest({ rawHeaders: [...HOST, name, 'DELETE'] }))))
+
+  it.each(fields)('is refused without a proof that covers it: %s', (name) => {
+    expect(judgedBy([nameAgent()], name)).toBe('coverage_insufficient')
+    expect(judgedBy([nameAgent(), covering('@method')], name)).toBe('coverage_insufficient')
+    expect(judgedBy([nameAgent(), covering(name.toLowerCase())], name)).toBeUndefined()
+  })
+
+  it.each(fields)('passes where nothing behind reads it: %s', (name) => {
+    expect(judgedBy([nameAgent()], name, { methodOverride: 'ignored' })).toBeUndefined()
   })
 })
 

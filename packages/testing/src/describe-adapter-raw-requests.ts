@@ -1,5 +1,6 @@
 import type { HeaderField } from '@countermark/core'
 import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import type { Tampering } from './request-to-sign.ts'
 import { rawRequest, sendRaw } from './send-raw.ts'
 
 const HOST = `Host: ${AUTHORITY}\r\n`
@@ -27,6 +28,7 @@ const REQUESTS: readonly (readonly [name: string, bytes: string, status: number,
   ['a control character', `GET /a\x01b HTTP/1.1\r\n${HOST}${END}`, 400, undefined],
   ['a byte above ASCII', `GET /caf\xe9 HTTP/1.1\r\n${HOST}${END}`, 400, undefined],
   ['a space', `GET /a b HTTP/1.1\r\n${HOST}${END}`, 400, undefined],
+  ['a backslash in the query', `GET /a?b=\\c HTTP/1.1\r\n${HOST}${END}`, 401, 'credentials_missing'],
   ['an asterisk', `GET * HTTP/1.1\r\n${HOST}${END}`, 400, 'request_malformed'],
   ['an asterisk with OPTIONS', `OPTIONS * HTTP/1.1\r\n${HOST}${END}`, 401, 'credentials_missing'],
   ['201 header fields', `GET / HTTP/1.1\r\n${HOST}${fillers(199)}${END}`, 431, 'headers_too_large'],
@@ -84,6 +86,21 @@ export function describeRawRequests<Middleware>(start: StartGuardedApp<Middlewar
       const response = await app.send({ tamper: { headerLines: (lines) => [...lines, line, line] } })
       expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([400, 'request_malformed', 0])
     })
+
+    it.each(['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'])(
+      '%s, which the simple form cannot cover',
+      async (name) => {
+        const app = await start()
+        const tamper: Tampering = { headerLines: (lines) => [...lines, [name, 'DELETE']] }
+        const request = { form: 'simple-v1', method: 'POST', body: '{}', tamper } as const
+        const response = await app.send(request)
+        expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([
+          401,
+          'coverage_insufficient',
+          0,
+        ])
+      },
+    )
 
     it.each(ALIASES)('%s, which somebody may take for the field with a hyphen', async (name) => {
       const app = await start()
