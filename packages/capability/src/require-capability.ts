@@ -75,6 +75,7 @@ export function requireCapability(
       metadata: describeScopes(alternatives),
       metrics: budgetMetrics(rules),
       challenge: (context) => challengeOf(owner, context),
+      challengeKind: () => '',
       inspect: ({ checks }) => {
         takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))
       },

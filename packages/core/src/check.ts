@@ -31,6 +31,12 @@ export interface CheckDescription {
   readonly settings?: Readonly<Record<string, JsonValue>>
   /** Header fields for a refusal of this guard, whichever check refused. */
   readonly challenge?: (context: ChallengeContext) => readonly HeaderField[]
+  /**
+   * What the challenge depends on besides the nonce, the code and credential of the refusal, and the origin that was asked:
+   * refusals of which this says the same get the same challenge, which is then written once. Not asked about refusals with
+   * hints. `undefined` for a challenge of its own. @default every refusal gets one of its own
+   */
+  readonly challengeKind?: (refusal: Refusal, request: AgentRequest) => string | undefined
   /** A nonce that this check will recognise. */
   readonly issueNonce?: (environment: Environment) => string | undefined
   /** What the check accepts, as members of the service's RFC 9728 document. */

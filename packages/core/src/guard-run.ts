@@ -3,6 +3,7 @@ import type { Facts, Level } from './facts.ts'
 import type { GuardSettings } from './guard-options.ts'
 import type { OrderedChecks } from './guard-order.ts'
 import type { CheckTiming } from './observer.ts'
+import type { ReplyTemplates } from './reply-templates.ts'
 import type { RequestState } from './request-state.ts'
 import type { SourceLimiter } from './source-limit.ts'
 
@@ -15,6 +16,7 @@ export interface GuardContext extends OrderedChecks {
     readonly mode: 'enforce' | 'observe'
     readonly minimumLevel: Level | undefined
   }
+  readonly templates: ReplyTemplates
   /** Hash of how this guard is configured. */
   readonly configuration: string
   /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for nobody else. */

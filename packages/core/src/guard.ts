@@ -11,6 +11,7 @@ import type { GuardContext, Run } from './guard-run.ts'
 import { isOpenPath, type OpenCandidate } from './open-requests.ts'
 import { Refusal } from './refusal.ts'
 import { replyTo } from './reply.ts'
+import { createReplyTemplates } from './reply-templates.ts'
 import { checkHost, checkRequestShape } from './request-shape.ts'
 import { createRequestState } from './request-state.ts'
 import { createRequestStates, type RequestStates } from './request-states.ts'
@@ -38,7 +39,8 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
     const route = readRouteOptions(options, settings)
     const order = orderChecks(checks)
     const configuration = hashConfiguration(settings, route, order.descriptions)
-    const context: GuardContext = { settings, environment, listens, sources, route, configuration, ...order }
+    const templates = createReplyTemplates()
+    const context: GuardContext = { settings, environment, listens, sources, route, templates, configuration, ...order }
     describeMetrics(context)
     settings.onCompose?.({ checks: order.descriptions })
     const lastResort = (error: unknown): Verdict => failedVerdict(context, error)

@@ -1,3 +1,5 @@
+import { createFieldNames } from './field-names.ts'
+
 /** Header fields as they came, by lower-case name. Built from `rawHeaders`, so nothing was merged or dropped. */
 export interface HeaderFields {
   /** All field lines of a name in order of arrival; empty when absent. */
@@ -8,162 +10,61 @@ export interface HeaderFields {
   readonly names: () => IterableIterator<string>
   /** How many field lines there are. */
   readonly count: number
-  /** The bits of all fields that have one. */
-  readonly mask?: number
-  /** A field that must occur once and does not. */
-  readonly doubled?: string | undefined
-  readonly aliased?: boolean
 }
-
-const NONE: readonly string[] = []
-
-/** Fields of which a second line would leave it to chance which one is believed. */
-const AT_MOST_ONCE: ReadonlySet<string> = new Set([
-  'agent-auth-version',
-  'agent-delegation',
-  'agent-id',
-  'authorization',
-  'content-length',
-  'content-type',
-  'dpop',
-  'host',
-  'idempotency-key',
-  'key-id',
-  'nonce',
-  'timestamp',
-  'txn-token',
-  'workload-identity-token',
-])
 
 /**
- * Fields of which Node gives handlers the first line only, while a signature is over all lines joined by commas: a signed
- * value cut in two at a comma would be a signed value cut short.
+ * Groups `[name, value, name, value, …]` as Node's `rawHeaders` has it. Pseudo-header fields of HTTP/2 are left out. Of
+ * lines that were cut off there may be any number.
  */
-const KEPT_ONCE: ReadonlySet<string> = new Set([
-  'age',
-  'etag',
-  'expires',
-  'from',
-  'if-modified-since',
-  'if-unmodified-since',
-  'last-modified',
-  'location',
-  'max-forwards',
-  'proxy-authorization',
-  'referer',
-  'retry-after',
-  'server',
-  'user-agent',
-])
-
-/** Fields that somebody behind us might find under `_` as well (CVE-2025-64484). */
-const WITHOUT_ALIAS: ReadonlySet<string> = new Set([
-  ...AT_MOST_ONCE,
-  'client-cert',
-  'content-digest',
-  'forwarded',
-  'signature',
-  'signature-agent',
-  'signature-input',
-  'transfer-encoding',
-  'x-agent-id',
-  'x-agent-signature',
-  'x-agent-timestamp',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-real-ip',
-])
-
-/** Fields that checks ask for on every request: each has a bit. */
-const ASKED_FOR: readonly string[] = [
-  ...['host', 'authorization', 'content-length', 'content-type', 'content-encoding', 'content-digest'],
-  ...['transfer-encoding', 'signature', 'signature-input', 'signature-agent', 'agent-id', 'agent-delegation'],
-  ...['agent-auth-version', 'timestamp', 'nonce', 'key-id', 'dpop', 'txn-token', 'workload-identity-token'],
-  ...['idempotency-key', 'mcp-method', 'mcp-name', 'x-http-method', 'x-http-method-override', 'x-method-override'],
-  ...['origin', 'access-control-request-method', 'x-forwarded-for'],
-]
-const BITS: ReadonlyMap<string, number> = new Map(ASKED_FOR.map((name, index) => [name, 1 << index]))
-
-/** The bit of a field that is often asked for; 0 for others. */
-export function fieldBit(name: string): number {
-  return BITS.get(name) ?? 0
+export function createHeaderFields(rawHeaders: readonly string[], isCut = false): HeaderFields {
+  return new Fields(rawHeaders, isCut)
 }
 
-/** What is known of a field's name, however it is spelt. */
-interface FieldName {
-  readonly name: string
-  readonly bit: number
-  readonly once: boolean
-  readonly alias: boolean
-  readonly pseudo: boolean
+/** What parsers behind us may read differently: a doubled field, or one under another spelling. */
+export function findNameFault(headers: HeaderFields): string | undefined {
+  const { doubled, hasAlias } = headers instanceof Fields ? headers : copyFields(headers)
+  if (doubled !== undefined) return `${doubled} must occur once`
+  return hasAlias ? 'a security header is spelt with an underscore' : undefined
 }
 
-const MOST_SPELLINGS = 512
-const LONGEST_SPELLING = 64
-let spellings = new Map<string, FieldName>()
-
-function fieldName(spelling: string): FieldName {
-  const known = spellings.get(spelling)
-  if (known !== undefined) return known
-  const lower = spelling.toLowerCase()
-  // The engine keeps one string for each name of a property: those are compared by their address.
-  const name = Object.keys({ [lower]: 0 })[0] as string
-  const described: FieldName = {
-    name,
-    bit: fieldBit(name),
-    once: AT_MOST_ONCE.has(name) || KEPT_ONCE.has(name),
-    alias: name.includes('_') && WITHOUT_ALIAS.has(name.replaceAll('_', '-')),
-    pseudo: name.startsWith(':'),
-  }
-  if (spelling.length > LONGEST_SPELLING) return described
-  // Strangers choose names: what is in use comes back.
-  if (spellings.size >= MOST_SPELLINGS) spellings = new Map()
-  spellings.set(spelling, described)
-  return described
+/** Fields of another maker know nothing of faults. */
+function copyFields(headers: HeaderFields): Fields {
+  const rawHeaders = [...headers.names()].flatMap((name) => headers.lines(name).flatMap((value) => [name, value]))
+  return new Fields(rawHeaders, false)
 }
 
+type Value = string | string[]
+
+const NONE: readonly string[] = []
+/** Up to here looking at each name is faster than a map. */
+const MOST_SCANNED = 32
+const fieldNames = createFieldNames()
+
+/** Two arrays rather than a map: most requests have ten fields, and each is asked for a few times. */
 class Fields implements HeaderFields {
   readonly count: number
-  /** The bits of all fields that have one. */
-  readonly mask: number
   readonly doubled: string | undefined
-  readonly aliased: boolean
-  readonly #names: string[]
-  readonly #values: (string | string[])[]
+  readonly hasAlias: boolean
+  readonly #names: string[] = []
+  readonly #values: Value[] = []
+  /** Where each name is, once there are many: a stranger sends thousands. */
+  #places: Map<string, number> | undefined = undefined
 
   constructor(rawHeaders: readonly string[], isCut: boolean) {
-    const names: string[] = []
-    const values: (string | string[])[] = []
-    let mask = 0
     let count = 0
     let doubled: string | undefined
-    let aliased = false
+    let hasAlias = false
     for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-      const field = fieldName(rawHeaders[index] as string)
-      if (field.pseudo) continue
+      const { name, isOnce, isAlias, isPseudo } = fieldNames.find(rawHeaders[index] as string)
+      if (isPseudo) continue
       count++
-      const value = rawHeaders[index + 1] as string
-      const { name, bit } = field
-      if (field.alias) aliased = true
-      const before = bit === 0 || (mask & bit) !== 0 ? names.indexOf(name) : -1
-      mask |= bit
-      if (before < 0) {
-        names.push(name)
-        values.push(value)
-        continue
-      }
-      if (field.once) doubled ??= name
-      const known = values[before] as string | string[]
-      if (typeof known === 'string') values[before] = [known, value]
-      else known.push(value)
+      if (isAlias) hasAlias = true
+      const isSecond = this.#add(name, rawHeaders[index + 1] as string)
+      if (isSecond && isOnce) doubled ??= name
     }
     this.count = isCut ? Number.POSITIVE_INFINITY : count
-    this.mask = mask
     this.doubled = doubled
-    this.aliased = aliased
-    this.#names = names
-    this.#values = values
+    this.hasAlias = hasAlias
   }
 
   lines(name: string): readonly string[] {
@@ -178,21 +79,35 @@ class Fields implements HeaderFields {
   }
 
   has(name: string): boolean {
-    return this.#find(name) !== undefined
+    return this.#placeOf(name) >= 0
   }
 
   names(): IterableIterator<string> {
     return this.#names.values()
   }
 
-  #find(name: string): string | string[] | undefined {
-    const names = this.#names
-    for (let index = 0; index < names.length; index++) if (names[index] === name) return this.#values[index]
-    return undefined
+  /** Whether there was a line of that name before. */
+  #add(name: string, value: string): boolean {
+    const place = this.#placeOf(name)
+    if (place < 0) {
+      this.#places?.set(name, this.#names.length)
+      this.#names.push(name)
+      this.#values.push(value)
+      if (this.#names.length === MOST_SCANNED) this.#places = new Map(this.#names.map((known, at) => [known, at]))
+      return false
+    }
+    const known = this.#values[place] as Value
+    if (typeof known === 'string') this.#values[place] = [known, value]
+    else known.push(value)
+    return true
   }
-}
 
-/** Groups `[name, value, name, value, …]` as Node's `rawHeaders` has it. Pseudo-header fields of HTTP/2 are left out. */
-export function createHeaderFields(rawHeaders: readonly string[], isCut = false): HeaderFields {
-  return new Fields(rawHeaders, isCut)
+  #find(name: string): Value | undefined {
+    const place = this.#placeOf(name)
+    return place < 0 ? undefined : this.#values[place]
+  }
+
+  #placeOf(name: string): number {
+    return this.#places === undefined ? this.#names.indexOf(name) : (this.#places.get(name) ?? -1)
+  }
 }

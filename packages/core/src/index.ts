@@ -54,7 +54,7 @@ export {
   type GuardSettings,
   type MinimumLevels,
 } from './guard-options.ts'
-export { createHeaderFields, fieldBit, type HeaderFields } from './header-fields.ts'
+export { createHeaderFields, type HeaderFields } from './header-fields.ts'
 export { type ImportedKey, type ImportOptions, importPublicKey } from './key-import.ts'
 export type { KeyMaterial } from './key-material.ts'
 export {

@@ -5,8 +5,6 @@ import type { MetricRow } from './metric-row.ts'
 export interface ReplayClaim {
   /** SHA-256 over scheme, key thumbprint and nonce (or signature base), 32 bytes. */
   readonly id: Uint8Array
-  /** What the id is made of, for stores that keep no id: scheme, thumbprint, kind of the last, nonce or hash of the base. */
-  readonly parts?: readonly [scheme: string, thumbprint: string, kind: string, last: string]
   /** The signing key: quotas are counted per key. */
   readonly thumbprint: string
   /** Unix seconds. */

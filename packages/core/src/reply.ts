@@ -78,34 +78,11 @@ export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyO
   if (retryAfterSeconds >= 0)
     headers.push(['Retry-After', String(Math.ceil(Math.min(retryAfterSeconds, MOST_SECONDS)))])
   if (context.cors) headers.push(['Access-Control-Expose-Headers', EXPOSED])
-  return { status, headers, body: writeProblem(refusal, { row, status, signals, ...context }, options) }
+  return { status, headers, body: JSON.stringify(problem(refusal, { row, status, signals, ...context }, options)) }
 }
 
 const CONTENT_TYPE: HeaderField = ['Content-Type', 'application/problem+json']
 const NO_STORE: HeaderField = ['Cache-Control', 'no-store']
-const MARK = '00000000-0000-0000-0000-000000000000'
-const NO_MEMBERS = 0
-const documents = new WeakMap<ReplyOptions, Map<string, readonly string[]>>()
-
-/** Most documents differ by the id of the request alone. */
-function writeProblem(refusal: Refusal, context: ProblemContext, options: ReplyOptions): string {
-  const isPlain =
-    !options.development && options.errorDetail !== 'full' && Object.keys(refusal.members).length === NO_MEMBERS
-  if (!isPlain) return JSON.stringify(problem(refusal, context, options))
-  let known = documents.get(options)
-  if (known === undefined) {
-    known = new Map()
-    documents.set(options, known)
-  }
-  const key = `${refusal.code} ${context.status} ${context.signals} ${refusal.credential}`
-  let parts = known.get(key)
-  if (parts === undefined) {
-    parts = JSON.stringify(problem(refusal, { ...context, requestId: MARK }, options)).split(MARK)
-    if (known.size < 512) known.set(key, parts)
-  }
-  return parts.join(context.requestId)
-}
-
 const SIGNAL = /^(?:signature-error|accept-signature)$/i
 const MOST_SECONDS = 86_400
 

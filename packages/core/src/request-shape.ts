@@ -1,5 +1,5 @@
 import type { AgentRequest } from './agent-request.ts'
-import type { HeaderFields } from './header-fields.ts'
+import { findNameFault, type HeaderFields } from './header-fields.ts'
 import { Refusal } from './refusal.ts'
 
 /** RFC 9112 section 3.2.1. A backslash is a separator to some readers of a path, and a character like others in a query. */
@@ -15,7 +15,8 @@ export function checkRequestShape(request: AgentRequest, maxHeaderFields: number
   if (!(headers.count <= maxHeaderFields)) {
     throw new Refusal('headers_too_large', `at most ${maxHeaderFields} header fields are accepted`)
   }
-  checkNames(headers)
+  const fault = findNameFault(headers)
+  if (fault !== undefined) throw new Refusal('request_malformed', fault)
   checkFraming(headers)
   if (!ORIGIN_FORM.test(target) && !(target === '*' && method === 'OPTIONS')) {
     throw new Refusal('request_malformed', 'the request-target must be in origin-form, such as /orders?limit=10')
@@ -34,11 +35,6 @@ export function checkHost({ authority, headers }: AgentRequest): void {
   throw new Refusal('authority_mismatch', 'Host must be one of the configured authorities, port included', {
     diagnosis: { received: headers.lines('host') },
   })
-}
-
-function checkNames({ doubled, aliased }: HeaderFields): void {
-  if (doubled !== undefined) throw new Refusal('request_malformed', `${doubled} must occur once`)
-  if (aliased === true) throw new Refusal('request_malformed', 'a security header is spelt with an underscore')
 }
 
 /**

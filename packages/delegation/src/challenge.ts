@@ -53,6 +53,16 @@ export function writeTokenChallenge(context: ChallengeContext, rules: ChallengeR
   return [dpop, ...nonceFor(error, context, rules)]
 }
 
+/** What the challenge depends on; `undefined` where it holds a nonce of ours, which is another one each time. */
+export function tokenChallengeKind(
+  { code }: Refusal,
+  request: AgentRequest,
+  { dpop }: ChallengeRules,
+): string | undefined {
+  const asksProof = ERRORS[code]?.includes('dpop') === true
+  return asksProof && dpop !== undefined ? undefined : String(isDpop(request))
+}
+
 /** These codes also come from checks that know nothing of tokens. */
 function isAboutTokens({ code, credential }: Refusal): boolean {
   return credential === 'token' || (code !== 'request_malformed' && code !== 'replay_detected')

@@ -11,7 +11,7 @@ import {
   stateSettings,
 } from '@countermark/core'
 import { acceptToken } from './accept-token.ts'
-import { writeTokenChallenge } from './challenge.ts'
+import { tokenChallengeKind, writeTokenChallenge } from './challenge.ts'
 import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } from './delegation-options.ts'
 import { stateIssuer } from './issuer-options.ts'
 import { createTokenReader, type PresentedToken } from './presented-token.ts'
@@ -43,6 +43,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       metadata,
       metrics: tokenMetrics({ issuers: [...tokens.issuers.values()], remembered, acceptance }),
       challenge: (context) => writeTokenChallenge(context, challenge),
+      challengeKind: (refusal, request) => tokenChallengeKind(refusal, request, challenge),
       inspect: requireSignatureFirst,
     },
     (request, facts, environment) => {

@@ -1,9 +1,9 @@
 import { randomFillSync } from 'node:crypto'
 
-/** Remembers fingerprints until their end, 16 bytes each. Times are Unix seconds. */
+/** Remembers ids until their end, 16 bytes each. Times are Unix seconds. */
 export interface FingerprintTable {
-  /** Looks a fingerprint up and keeps the place for {@link FingerprintTable.addFound}. */
-  readonly has: (words: Uint32Array, nowSecond: number) => boolean
+  /** Whether an id was added and has not ended. Its place is kept for {@link FingerprintTable.addFound}. */
+  readonly has: (id: Uint8Array, nowSecond: number) => boolean
   /** Remembers what was looked up last while `now ≤ lastSecond`. */
   readonly addFound: (lastSecond: number, nowSecond: number) => void
 }
@@ -43,8 +43,8 @@ export function createFingerprintTable(): FingerprintTable {
   let found: Place = placeOf(0, 0, 0)
   let slot = -1
   return {
-    has: (words, nowSecond) => {
-      found = placeOf(words[0] as number, words[1] as number, words[2] as number)
+    has: (id, nowSecond) => {
+      found = placeOf(wordAt(id, 0), wordAt(id, 4), wordAt(id, 8))
       const shard = shards[found.shard]
       if (shard === undefined) {
         slot = -1
@@ -137,6 +137,10 @@ function countLive(slots: Uint32Array, nowSecond: number): number {
 
 function isLive(lastSecond: number, nowSecond: number): boolean {
   return lastSecond !== 0 && lastSecond >= nowSecond
+}
+
+function wordAt(id: Uint8Array, offset: number): number {
+  return (at(id, offset) | (at(id, offset + 1) << 8) | (at(id, offset + 2) << 16) | (at(id, offset + 3) << 24)) >>> 0
 }
 
 function at(array: Uint8Array | Uint32Array, index: number): number {

@@ -13,7 +13,6 @@ import { createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
-import { createFingerprint } from './keyed-fingerprint.ts'
 import { STORE_METRIC_ROWS } from './metric-rows.ts'
 import { createNonce } from './own-nonce.ts'
 import { createRandomDraw } from './random-draw.ts'
@@ -49,7 +48,6 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
   const rules = readStoreOptions(options)
   const maxClaims = requireNumber('maxClaims', options.maxClaims ?? 1_000_000, { min: 1 })
   const table = createFingerprintTable()
-  const fingerprint = createFingerprint()
   const quota = createClaimQuota({ maxClaims, maxClaimsPerKey: rules.maxClaimsPerKey })
   const eras = createEraKeeper(rules, 'memory')
   const draw = createRandomDraw()
@@ -63,11 +61,7 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
       eras.noticeClock(environment.report)
       const nowMs = environment.clock.wallMs()
       const nowSecond = Math.floor(nowMs / 1000)
-      const words =
-        claim.parts === undefined
-          ? fingerprint('', '', 'id', Buffer.from(claim.id).toString('latin1'))
-          : fingerprint(...claim.parts)
-      if (table.has(words, nowSecond)) return 'replayed'
+      if (table.has(claim.id, nowSecond)) return 'replayed'
       // After its end a claim may be forgotten already, so nothing can be said any more.
       if (!(nowMs <= claim.acceptUntil * 1000)) return 'unproven'
       if (!isProvenFresh(claim, eras.current(), rules, nowMs)) return 'unproven'

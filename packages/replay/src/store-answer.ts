@@ -5,11 +5,10 @@ import {
   type Measurement,
   type ProofFact,
   Refusal,
-  type ReplayClaim,
   type ReplayStore,
   Unavailable,
 } from '@countermark/core'
-import { claimText } from './claim-id.ts'
+import { claimId } from './claim-id.ts'
 
 /** What came of asking a store. */
 export interface Answer {
@@ -24,35 +23,11 @@ const QUOTA_RETRY_SECONDS = 10
 /** Claims a proof. Whatever the store throws means that it could not answer; at once when the store answers at once. */
 export function askStore(store: ReplayStore, proof: ProofFact, environment: Environment): Answer | Promise<Answer> {
   try {
-    const result = store.claim(new Claim(proof), environment)
+    const { thumbprint, created, acceptUntil, nonce } = proof
+    const result = store.claim({ id: claimId(proof), thumbprint, created, acceptUntil, nonce }, environment)
     return typeof result === 'string' ? toAnswer(result) : result.then(toAnswer, toFailure)
   } catch (error) {
     return toFailure(error)
-  }
-}
-
-class Claim implements ReplayClaim {
-  readonly parts: readonly [string, string, string, string]
-  readonly #proof: ProofFact
-  readonly thumbprint: string
-  readonly created: number
-  readonly acceptUntil: number
-  readonly nonce: string | undefined
-
-  constructor(proof: ProofFact) {
-    this.#proof = proof
-    this.parts =
-      proof.nonce === undefined
-        ? [proof.scheme, proof.thumbprint, 'base', proof.baseHash]
-        : [proof.scheme, proof.thumbprint, 'nonce', proof.nonce]
-    this.thumbprint = proof.thumbprint
-    this.created = proof.created
-    this.acceptUntil = proof.acceptUntil
-    this.nonce = proof.nonce
-  }
-
-  get id(): Uint8Array {
-    return Buffer.from(claimText(this.#proof), 'latin1')
   }
 }
 

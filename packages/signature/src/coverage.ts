@@ -1,11 +1,4 @@
-import {
-  type AgentRequest,
-  fieldBit,
-  isRefusal,
-  Misconfigured,
-  requireKnownOptions,
-  requireWord,
-} from '@countermark/core'
+import { type AgentRequest, isRefusal, Misconfigured, requireKnownOptions, requireWord } from '@countermark/core'
 import { normaliseComponent, writeComponentList } from './component-identifier.ts'
 import { type ComponentList, compileComponentList } from './component-list.ts'
 
@@ -28,6 +21,8 @@ export interface Coverage {
   readonly findMissing: (request: AgentRequest, list: ComponentList) => readonly string[]
   /** Everything to cover, in the order to ask for it. */
   readonly componentsFor: (request: AgentRequest) => readonly string[]
+  /** What these components depend on; `undefined` where they depend on a value. */
+  readonly kindOf: (request: AgentRequest) => string | undefined
 }
 
 /**
@@ -56,6 +51,7 @@ export const SECURITY_FIELDS: readonly string[] = [
 const ABOUT_CONTENT: ReadonlySet<string> = new Set(['content-type', 'content-encoding'])
 
 const NOTHING: readonly string[] = []
+const MOST_BITS = 31
 
 /** Compiles a policy: rules made by a function are compiled once each. @throws Misconfigured */
 export function createCoverage(policy: CoveragePolicy): (request: AgentRequest, tag: string | undefined) => Coverage {
@@ -81,42 +77,31 @@ function compileRule(rule: CoverageRule): Coverage {
   const always = also.map(requireComponent)
   const fields = whenPresent.map(requireFieldName)
   const isContentRequired = content === 'required'
-  const bits = fields.map(fieldBit)
-  const anyBit = bits.reduce((any, bit) => any | bit, 0)
-  const allHaveBits = bits.every((bit) => bit !== 0)
 
   const findMissing = (request: AgentRequest, list: ComponentList): readonly string[] => {
     let missing = missingTarget(request, list)
     for (const component of always) if (!list.covers(component)) missing = [...missing, component]
     if (isContentRequired && request.hasBody && !list.covers('content-digest')) missing = [...missing, 'content-digest']
-    const { mask } = request.headers
-    if (allHaveBits && mask !== undefined && (mask & anyBit) === 0) return missing
-    for (let index = 0; index < fields.length; index++) {
-      if (mask !== undefined && bits[index] !== 0 && (mask & (bits[index] as number)) === 0) continue
-      const field = fields[index] as string
+    for (const field of fields) {
       if (isExpected(request, field) && !coversField(list, field)) missing = [...missing, field]
     }
     return missing
   }
-  const asked = new Map<number, readonly string[]>()
   const componentsFor = (request: AgentRequest): readonly string[] => {
-    const { mask } = request.headers
-    // What is asked for depends on these alone, but for a Signature-Agent, whose label is told.
-    if (!allHaveBits || mask === undefined || (mask & fieldBit('signature-agent')) !== 0) return worked(request)
-    const key = (mask & anyBit) * 4 + (request.hasBody ? 2 : 0) + (request.query === undefined ? 0 : 1)
-    let components = asked.get(key)
-    if (components === undefined) {
-      components = worked(request)
-      if (asked.size < 256) asked.set(key, components)
-    }
-    return components
-  }
-  const worked = (request: AgentRequest): readonly string[] => {
     const needsDigest = isContentRequired && request.hasBody
     const present = fields.filter((field) => isExpected(request, field)).map((field) => toAsk(request, field))
     return unique([...targetOf(request), ...always, ...(needsDigest ? ['content-digest'] : NOTHING), ...present])
   }
-  return { findMissing, componentsFor }
+  const kindOf = (request: AgentRequest): string | undefined => {
+    // The label of a Signature-Agent is among the components.
+    if (fields.length > MOST_BITS || request.headers.has('signature-agent')) return undefined
+    let present = 0
+    for (let index = 0; index < fields.length; index++) {
+      if (request.headers.has(fields[index] as string)) present |= 1 << index
+    }
+    return `${present} ${request.hasBody} ${request.query === undefined}`
+  }
+  return { findMissing, componentsFor, kindOf }
 }
 
 function missingTarget(request: AgentRequest, list: ComponentList): readonly string[] {

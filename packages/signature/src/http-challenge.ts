@@ -22,36 +22,10 @@ export function writeHttpChallenge(context: ChallengeContext, settings: HttpSign
   return fields
 }
 
-const WHOLE_NONCE = /^[A-Za-z0-9_-]{1,256}$/
-const MARK = 'NONCE'
-const MOST_TEXTS = 64
-const textsBySettings = new WeakMap<HttpSignatureSettings, Map<string, readonly [string, string]>>()
-
 function acceptSignature(
   { nonce }: ChallengeContext,
   components: readonly string[],
-  settings: HttpSignatureSettings,
-): string {
-  if (nonce === undefined || !WHOLE_NONCE.test(nonce)) return writeAccept(components, settings, nonce)
-  let texts = textsBySettings.get(settings)
-  if (texts === undefined) {
-    texts = new Map()
-    textsBySettings.set(settings, texts)
-  }
-  const key = components.join(' ')
-  let parts = texts.get(key)
-  if (parts === undefined) {
-    const [before = '', after = ''] = writeAccept(components, settings, MARK).split(`"${MARK}"`)
-    parts = [before, after]
-    if (texts.size < MOST_TEXTS) texts.set(key, parts)
-  }
-  return `${parts[0]}"${nonce}"${parts[1]}`
-}
-
-function writeAccept(
-  components: readonly string[],
   { expires, tag }: HttpSignatureSettings,
-  nonce: string | undefined,
 ): string {
   return createAcceptSignature({
     label: 'sig1',

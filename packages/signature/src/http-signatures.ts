@@ -58,5 +58,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
     readCandidates,
     metadata: describeHttpSignatures(settings, options.coverage),
     challenge: (context) => writeHttpChallenge(context, settings),
+    challengeKind: (request) =>
+      typeof options.coverage === 'function' ? undefined : settings.coverageFor(request, settings.tag).kindOf(request),
   }
 }

@@ -171,6 +171,7 @@ class Proof implements ProofFact {
   readonly publicKey: ProofFact['publicKey']
   readonly covers: ProofFact['covers']
   readonly further: readonly ProofFact[] | undefined
+  declare readonly baseHash: string
   readonly #candidate: Candidate
   #baseHash: string | undefined
 
@@ -191,13 +192,21 @@ class Proof implements ProofFact {
     this.further = further
     this.#candidate = candidate
     this.#baseHash = undefined
+    Object.defineProperty(this, 'baseHash', BASE_HASH)
   }
 
-  get baseHash(): string {
-    const { base } = this.signed
-    this.#baseHash ??= digestBase64('sha256', this.#candidate.replayIdentity?.(base) ?? base)
-    return this.#baseHash
+  static baseHashOf(proof: Proof): string {
+    const { base } = proof.signed
+    proof.#baseHash ??= digestBase64('sha256', proof.#candidate.replayIdentity?.(base) ?? base)
+    return proof.#baseHash
   }
+}
+
+const BASE_HASH: PropertyDescriptor & ThisType<Proof> = {
+  enumerable: true,
+  get(): string {
+    return Proof.baseHashOf(this)
+  },
 }
 
 function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): SignatureFacts {

@@ -28,6 +28,8 @@ export interface SignatureScheme {
   readonly metadata?: ResourceMetadata
   /** Header fields that tell a refused caller how to sign. */
   readonly challenge: (context: ChallengeContext) => readonly HeaderField[]
+  /** What they depend on: see `challengeKind` of a check. @default every refusal gets a challenge of its own */
+  readonly challengeKind?: (request: AgentRequest) => string | undefined
 }
 
 /** A signature that is well formed, in time and covers enough; whether it holds is not known yet. */

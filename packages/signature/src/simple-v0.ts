@@ -46,6 +46,7 @@ export function createSimpleV0(settings: SimpleSettings, routes: readonly string
     },
     challenge: (context) =>
       isListed(context.request) ? challengeOf(context, { version: '0', fields, nonce: undefined }) : [],
+    challengeKind: (request) => String(isListed(request)),
   }
 }
 

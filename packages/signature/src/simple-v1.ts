@@ -28,6 +28,7 @@ export function createSimpleV1(settings: SimpleSettings): SignatureScheme {
     readCandidates: (request, environment) => [readCandidate(request, environment, settings, covered)],
     metadata: { signature_algorithms: settings.algorithms },
     challenge: (context) => challengeOf(context, { version: '1', fields, nonce: context.nonce }),
+    challengeKind: () => '',
   }
 }
 

@@ -62,6 +62,7 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
         isAboutSignatures(context.refusal)
           ? withoutRepetition(accept.flatMap((scheme) => scheme.challenge(context)))
           : [],
+      challengeKind: (_refusal, request) => challengeKindOf(accept, request),
       inspect: (guard) => requireReplayCheck(guard, replay),
     },
     (request, _facts, environment) => {
@@ -76,6 +77,16 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       )
     },
   )
+}
+
+function challengeKindOf(accept: readonly SignatureScheme[], request: AgentRequest): string | undefined {
+  let kind = ''
+  for (const scheme of accept) {
+    const own = scheme.challengeKind?.(request)
+    if (own === undefined) return undefined
+    kind += `${own},`
+  }
+  return kind
 }
 
 function stateSignatureSettings(
