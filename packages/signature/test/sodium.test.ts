@@ -12,6 +12,10 @@ interface Ed25519Input {
 
 const verifier = sodiumVerifier()
 const DATA = Buffer.from('a message')
+/** Node refuses an R of small order by itself from version 24 on. */
+const ACCEPTS_SMALL_ORDER = Number.parseInt(process.versions.node, 10) < 24
+/** Those of the edge cases that it then refuses. */
+const SMALL_ORDER_R = /^speccheck [02]:/
 
 describe('sodiumVerifier', () => {
   it('accepts what an Ed25519 key signed, at once and in the pool', async () => {
@@ -44,10 +48,10 @@ describe('sodiumVerifier', () => {
     expect(await bothWays(verifier, agentKeyOf(agent), DATA, await agent.sign(DATA))).toEqual([true, true])
   })
 
-  it('refuses an R of small order, which OpenSSL accepts, as our other verifier does', async () => {
+  it('refuses an R of small order, which Node accepts before 24, as our other verifier does', async () => {
     const agent = await createTestAgent({ agentId: 'agt_buyer' })
     const signature = signWithoutNonce(agent, DATA)
-    expect(verify(null, DATA, agentKeyOf(agent).publicKey, signature)).toBe(true)
+    expect(verify(null, DATA, agentKeyOf(agent).publicKey, signature)).toBe(ACCEPTS_SMALL_ORDER)
     expect(await bothWays(verifier, agentKeyOf(agent), DATA, signature)).toEqual([false, false])
     expect(await bothWays(nodeVerifier, agentKeyOf(agent), DATA, signature)).toEqual([false, false])
   })
@@ -55,10 +59,10 @@ describe('sodiumVerifier', () => {
 
 describe('a key of small order', () => {
   it.each([`01${'00'.repeat(31)}`, `01${'00'.repeat(30)}80`, `ee${'ff'.repeat(30)}7f`])(
-    '%s is signed for by nobody; OpenSSL accepts the forgery, our verifiers do not',
+    '%s is signed for by nobody; Node accepts the forgery before 24, our verifiers do not',
     async (point) => {
       const forgery = Buffer.from(`01${'00'.repeat(63)}`, 'hex')
-      expect(verify(null, DATA, aRawKey(point).publicKey, forgery)).toBe(true)
+      expect(verify(null, DATA, aRawKey(point).publicKey, forgery)).toBe(ACCEPTS_SMALL_ORDER)
       expect(await bothWays(verifier, aRawKey(point), DATA, forgery)).toEqual([false, false])
       expect(await bothWays(nodeVerifier, aRawKey(point), DATA, forgery)).toEqual([false, false])
     },
@@ -88,13 +92,13 @@ describe('sodiumVerifier on the edge cases of Ed25519', () => {
     }
   })
 
-  it('answers as our other verifier does, also where OpenSSL would accept', async () => {
+  it('answers as our other verifier does, also where Node would accept', async () => {
     for (const { name, input, expected } of cases) {
       const key = aRawKey(input.public_key_hex)
       const [data, signature] = bytesOf(input)
-      expect({ name, openssl: verify(null, data, key.publicKey, signature) }).toEqual({
+      expect({ name, node: verify(null, data, key.publicKey, signature) }).toEqual({
         name,
-        openssl: expected.observed_node,
+        node: expected.observed_node && (ACCEPTS_SMALL_ORDER || !SMALL_ORDER_R.test(name)),
       })
       expect(await bothWays(nodeVerifier, key, data, signature)).toEqual(await bothWays(verifier, key, data, signature))
     }
