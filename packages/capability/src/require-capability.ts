@@ -143,7 +143,7 @@ function decideLimited(
     if (isFree(scopes)) return fulfil({ scopes, examination: undefined }, exchange)
   }
   if (!exchange.route.arguments.needsBody) return decideWith(alternatives, exchange, undefined)
-  const body = exchange.request.body()
+  const body = exchange.request.body('proven')
   return isThenable(body)
     ? body.then((content) => decideWith(alternatives, exchange, content))
     : decideWith(alternatives, exchange, body)

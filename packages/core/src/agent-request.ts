@@ -27,10 +27,11 @@ export interface AgentRequest {
   /** Content-Length when stated. */
   readonly contentLength: number | undefined
   /**
-   * The content as transferred, before any decoding; empty when there is none. Available at once when it already came.
-   * @throws Refusal `body_too_large`, `request_malformed` when the connection ends early
+   * The content as transferred, before any decoding; empty when there is none. Available at once when it already came. Say
+   * `proven` where a proof of the caller has held: bodies of others make room first.
+   * @throws Refusal `body_too_large`, `request_malformed` when the connection ends early or the body takes too long
    */
-  readonly body: () => Uint8Array | Promise<Uint8Array>
+  readonly body: (caller?: 'proven') => Uint8Array | Promise<Uint8Array>
   /** Where the request was routed, read when asked. */
   readonly route: () => RouteInfo
   /** The framework's own request: the identity by which facts are kept. */

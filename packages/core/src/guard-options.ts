@@ -7,6 +7,7 @@ import { hasDotSegment } from './dot-segments.ts'
 import { LEVELS, type Level } from './facts.ts'
 import { findVerifier } from './find-verifier.ts'
 import { Misconfigured } from './misconfigured.ts'
+import type { ReadMessage } from './node/kept-body.ts'
 import type { Decision, Observer, Recorder } from './observer.ts'
 import { type OpenRequests, type OpenSettings, readOpenRequests } from './open-requests.ts'
 import {
@@ -56,6 +57,13 @@ export interface GuardOptions {
   readonly maxBodyBytes?: number
   /** Most that all bodies held back at a time may take; the one held longest makes room. Bytes. @default 64 × maxBodyBytes */
   readonly maxHeldBytes?: number
+  /** How long a body that is held back may take to come. Seconds. @default 30 */
+  readonly maxBodySeconds?: number
+  /**
+   * Where a host keeps the bytes of a body that it reads before any middleware, such as `(req) => req.rawBody`. Asked only about
+   * a body that was read; they must be the bytes as they came. @default a body that was read before the guard is `config_error`
+   */
+  rawBody?(message: ReadMessage): Uint8Array | undefined
   /** Most header field lines accepted. @default 200 */
   readonly maxHeaderFields?: number
   /** Which statuses refusals get. @default 'standard' */
@@ -104,6 +112,8 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly sourceLimit: SourceLimitSettings | undefined
   readonly maxBodyBytes: number
   readonly maxHeldBytes: number
+  readonly maxBodySeconds: number
+  readonly rawBody: ((message: ReadMessage) => unknown) | undefined
   readonly maxHeaderFields: number
   readonly mode: 'enforce' | 'observe'
   readonly methodOverride: 'covered' | 'ignored'
@@ -119,18 +129,10 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
 
 /** The names of {@link GuardOptions}, for what takes them together with options of its own. */
 export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = [
-  ...(['authorities', 'trustedProxies', 'maxBodyBytes', 'maxHeldBytes', 'maxHeaderFields', 'statusMode'] as const),
-  ...(['errorDetail', 'mode', 'minimumLevel', 'open', 'observers', 'recorder', 'onRefusal', 'onCompose'] as const),
-  ...([
-    'refusals',
-    'view',
-    'clock',
-    'verifier',
-    'development',
-    'strippedPrefix',
-    'sourceLimit',
-    'methodOverride',
-  ] as const),
+  ...(['authorities', 'trustedProxies', 'maxBodyBytes', 'maxHeldBytes', 'maxBodySeconds', 'rawBody'] as const),
+  ...(['maxHeaderFields', 'statusMode', 'errorDetail', 'mode', 'minimumLevel', 'open', 'observers'] as const),
+  ...(['recorder', 'onRefusal', 'onCompose', 'refusals', 'view', 'clock', 'verifier', 'development'] as const),
+  ...(['strippedPrefix', 'sourceLimit', 'methodOverride'] as const),
 ]
 
 /**
@@ -179,11 +181,21 @@ function requirePathPrefix(prefix: string): string {
 
 const HELD_AT_ONCE = 64
 
-function readBodyLimits(given: GuardOptions): Pick<GuardSettings, 'maxBodyBytes' | 'maxHeldBytes'> {
-  const { maxBodyBytes = 1_048_576 } = given
+type BodySettings = Pick<GuardSettings, 'maxBodyBytes' | 'maxHeldBytes' | 'maxBodySeconds' | 'rawBody'>
+
+function readBodyLimits(given: GuardOptions): BodySettings {
+  const { maxBodyBytes = 1_048_576, maxBodySeconds = 30, rawBody } = given
   requireNumber('maxBodyBytes', maxBodyBytes, { min: 0 })
   const { maxHeldBytes = Math.min(HELD_AT_ONCE * maxBodyBytes, Number.MAX_SAFE_INTEGER) } = given
-  return { maxBodyBytes, maxHeldBytes: requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes }) }
+  if (rawBody !== undefined && typeof rawBody !== 'function') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'rawBody must be a function, such as (req) => req.rawBody')
+  }
+  return {
+    maxBodyBytes,
+    maxHeldBytes: requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes }),
+    maxBodySeconds: requireNumber('maxBodySeconds', maxBodySeconds, { min: 0.01, max: 3600 }),
+    rawBody,
+  }
 }
 
 function readMinimumLevels(levels: MinimumLevels): GuardSettings['minimumLevel'] {

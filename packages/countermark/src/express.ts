@@ -1,3 +1,4 @@
+import { sentTarget } from '@countermark/core/node'
 import { createGuard, type ExpressRespond } from '@countermark/express'
 import type { RequestHandler } from 'express'
 import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'
@@ -45,7 +46,7 @@ export function countermark(options: ExpressCountermarkOptions): Countermark<Req
 
 function publish(document: MetadataDocument): RequestHandler {
   return function resourceMetadataMiddleware(req, res, next) {
-    const answer = document.find(req, req.originalUrl)
+    const answer = document.find(req, sentTarget(req, req.originalUrl))
     if (answer === undefined) next()
     else res.writeHead(200, answer.headers).end(answer.body)
   }

@@ -1,3 +1,4 @@
+import { sentTarget } from '@countermark/core/node'
 import { createGuard, type KoaRespond } from '@countermark/koa'
 import type { Middleware } from 'koa'
 import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'
@@ -44,7 +45,7 @@ export function countermark(options: KoaCountermarkOptions): Countermark<Middlew
 
 function publish(document: MetadataDocument): Middleware {
   return function resourceMetadataMiddleware(ctx, next) {
-    const answer = document.find(ctx.req, ctx.originalUrl)
+    const answer = document.find(ctx.req, sentTarget(ctx.req, ctx.originalUrl))
     if (answer === undefined) return next()
     ctx.status = 200
     ctx.set(answer.headers)

@@ -41,9 +41,9 @@ export function createGuard(options: ExpressGuardOptions): GuardFactory<RequestH
   return createGuardFactory(node.compose, (guard: Guard) => {
     return function agentGuardMiddleware(req: Request, res: Response, next: NextFunction): void {
       if (typeof next !== 'function') throw mountedElsewhere()
-      const request = node.toAgentRequest({ message: req, originalUrl: req.originalUrl, route: () => routeOf(req) })
+      const { originalUrl } = req
       const apply = (verdict: Verdict): void => applyVerdict(verdict, { req, res, next, respond, warn: node.warn })
-      const verdict = guard(request)
+      const verdict = node.judge(guard, { message: req, originalUrl, route: () => routeOf(req) })
       if (isThenable(verdict)) verdict.then(apply).catch(next)
       else apply(verdict)
     }

@@ -33,13 +33,13 @@ export interface KoaGuardOptions extends GuardOptions {
  * @throws Misconfigured
  */
 export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> {
-  const { compose, toAgentRequest, warn } = createNodeGuard(options, ['respond'])
+  const { compose, judge, warn } = createNodeGuard(options, ['respond'])
   const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'throw'])
   return createGuardFactory(compose, (guard: Guard) => {
     return async function agentGuardMiddleware(ctx: Context, next: Next): Promise<void> {
       if (!isContext(ctx, next)) throw mountedElsewhere()
       const { req, res, originalUrl } = ctx
-      const pending = guard(toAgentRequest({ message: req, originalUrl, route: () => routeOf(ctx) }))
+      const pending = judge(guard, { message: req, originalUrl, route: () => routeOf(ctx) })
       const verdict = isThenable(pending) ? await pending : pending
       if (verdict.finish !== undefined) watchResponse(req, res, verdict.finish)
       if (verdict.outcome === 'allow') {

@@ -162,7 +162,7 @@ function requireAlgorithm(name: string | undefined, settings: HttpSignatureSetti
 function checkContent(request: AgentRequest, list: ComponentList): void | Promise<void> {
   const digests = request.headers.lines('content-digest')
   if (digests.length === 0 || !(request.hasBody || list.covers('content-digest'))) return
-  const body = request.body()
+  const body = request.body('proven')
   if (isThenable(body)) return body.then((content) => checkContentDigest(digests, content))
   checkContentDigest(digests, body)
 }

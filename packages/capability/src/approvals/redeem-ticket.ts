@@ -54,7 +54,7 @@ export function verifyTicket(
     }
     return isThenable(keys) ? keys.then(settle) : settle(keys)
   }
-  const body = request.body()
+  const body = request.body('proven')
   return isThenable(body) ? body.then(continueWith) : continueWith(body)
 }
 

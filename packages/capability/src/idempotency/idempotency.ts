@@ -79,7 +79,7 @@ function createCheck(store: AnswerStore, isRequired: boolean, begun: WeakMap<obj
         const state = store.begin(describeKeyedRequest(request, holder, { key, body }), environment)
         return isThenable(state) ? state.then(settle) : settle(state)
       }
-      const body = request.body()
+      const body = request.body('proven')
       return isThenable(body) ? body.then(beginWith) : beginWith(body)
     },
   )

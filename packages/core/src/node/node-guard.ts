@@ -1,14 +1,17 @@
-import { createGuardComposer, type GuardComposer } from '../guard.ts'
+import { createGuardComposer, type Guard, type GuardComposer } from '../guard.ts'
 import { createGuardSettings, type GuardOptions } from '../guard-options.ts'
 import { Misconfigured } from '../misconfigured.ts'
 import type { Refusal } from '../refusal.ts'
+import { isThenable } from '../thenable.ts'
+import type { Verdict } from '../verdict.ts'
 import { createConfigWarning } from './config-warning.ts'
-import { createNodeRequests, type ToAgentRequest } from './node-request.ts'
+import { createNodeRequests, type NodeRequestInput } from './node-request.ts'
 
 /** What an adapter for a framework on node:http is made of. */
 export interface NodeGuard {
   readonly compose: GuardComposer
-  readonly toAgentRequest: ToAgentRequest
+  /** Translates a message and asks a guard about it. */
+  readonly judge: (guard: Guard, input: NodeRequestInput) => Verdict | Promise<Verdict>
   /** Tells the operator about a refusal that is our own fault, observed ones included. */
   readonly warn: (refusal: Refusal | undefined) => void
 }
@@ -20,9 +23,13 @@ export interface NodeGuard {
 export function createNodeGuard(options: GuardOptions, foreign: readonly string[] = []): NodeGuard {
   refuseInsecureParser()
   const settings = createGuardSettings(options, foreign)
+  const toAgentRequest = createNodeRequests(settings)
   return {
     compose: createGuardComposer(settings),
-    toAgentRequest: createNodeRequests(settings),
+    judge: (guard, input) => {
+      const request = toAgentRequest(input)
+      return isThenable(request) ? request.then(guard) : guard(request)
+    },
     warn: createConfigWarning(),
   }
 }

@@ -1,33 +1,53 @@
 import type { IncomingMessage } from 'node:http'
 import type { AgentRequest, RouteInfo } from '../agent-request.ts'
 import type { GuardSettings } from '../guard-options.ts'
-import { createHeaderFields, type HeaderFields } from '../header-fields.ts'
+import type { HeaderFields } from '../header-fields.ts'
+import { isThenable } from '../thenable.ts'
 import { createClientAddress, type FindClientAddress } from './client-address.ts'
+import { contentFollows } from './content-follows.ts'
 import { createHeldBodies } from './held-bodies.ts'
-import { http2StreamOf } from './http2-message.ts'
-import { type BodyLimits, createRawBody } from './raw-body.ts'
+import { findKeptBody } from './kept-body.ts'
+import { type BodyReading, readRawBody } from './raw-body.ts'
 import { hostOf } from './request-host.ts'
+import { sentFields } from './sent-fields.ts'
+import { sentTarget, watchTargets } from './sent-target.ts'
 
 /** What a framework knows better than the message. */
 export interface NodeRequestInput {
   readonly message: IncomingMessage
-  /** The request-target before any mount or router rewrote `url`. */
+  /** The request-target before any mount or router of the framework rewrote `url`. */
   readonly originalUrl: string
   readonly route: () => RouteInfo
 }
 
 /** Translates messages of node:http (and the compatibility API of node:http2). Decides nothing. */
-export type ToAgentRequest = (input: NodeRequestInput) => AgentRequest
+export type ToAgentRequest = (input: NodeRequestInput) => AgentRequest | Promise<AgentRequest>
+
+const MOST_UNPROVEN = 512
 
 /** Prepares the translation for one guard factory. */
 export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
+  watchTargets()
+  const { maxBodyBytes, maxHeldBytes, maxBodySeconds, rawBody } = settings
+  const { originOf, trustedProxies, strippedPrefix } = settings
+  const held = { maxBytes: maxHeldBytes, maxUnproven: MOST_UNPROVEN, maxSeconds: maxBodySeconds }
   const reading: Reading = {
-    originOf: settings.originOf,
-    findClientAddress: createClientAddress(settings.trustedProxies),
-    strippedPrefix: settings.strippedPrefix,
-    limits: { maxBytes: settings.maxBodyBytes, heldBodies: createHeldBodies(settings.maxHeldBytes) },
+    originOf,
+    findClientAddress: createClientAddress(trustedProxies),
+    strippedPrefix,
+    body: {
+      maxBytes: maxBodyBytes,
+      maxSeconds: maxBodySeconds,
+      heldBodies: createHeldBodies(held),
+      findKept: findKeptBody(rawBody),
+    },
   }
-  return (input) => new NodeRequest(input, reading)
+  return (input) => {
+    const headers = sentFields(input.message)
+    const hasBody = contentFollows(input.message, headers, reading.body)
+    if (isThenable(hasBody)) return hasBody.then((found) => new NodeRequest(input, headers, found, reading))
+    return new NodeRequest(input, headers, hasBody, reading)
+  }
 }
 
 /** What a guard factory reads requests by. */
@@ -35,7 +55,7 @@ interface Reading {
   readonly originOf: GuardSettings['originOf']
   readonly findClientAddress: FindClientAddress
   readonly strippedPrefix: string
-  readonly limits: BodyLimits
+  readonly body: BodyReading
 }
 
 /**
@@ -57,15 +77,18 @@ class NodeRequest implements AgentRequest {
   readonly raw: IncomingMessage
   readonly #findClientAddress: FindClientAddress
 
-  constructor({ message, originalUrl, route }: NodeRequestInput, reading: Reading) {
-    const headers = completeFields(message)
+  constructor(
+    { message, originalUrl, route }: NodeRequestInput,
+    headers: HeaderFields,
+    hasBody: boolean,
+    reading: Reading,
+  ) {
+    const sent = sentTarget(message, originalUrl)
     // What a gateway took off is what the agent signed. `*` and absolute forms stay what they are: refused as such.
-    const target = originalUrl.startsWith('/') ? reading.strippedPrefix + originalUrl : originalUrl
+    const target = sent.startsWith('/') ? reading.strippedPrefix + sent : sent
     const queryStart = target.indexOf('?')
     const origin = reading.originOf(hostOf(message, headers.lines('host')))
     const declaredLength = headers.only('content-length')
-    const contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
-    const hasBody = hasContent(message, headers, contentLength)
     this.method = message.method ?? ''
     this.target = target
     this.path = queryStart < 0 ? target : target.slice(0, queryStart)
@@ -74,40 +97,18 @@ class NodeRequest implements AgentRequest {
     this.authority = origin?.authority ?? ''
     this.headers = headers
     this.hasBody = hasBody
-    this.contentLength = contentLength
-    this.body = hasBody ? createRawBody(message, hasBody, reading.limits).bytes : NO_BODY
+    this.contentLength = declaredLength === undefined ? undefined : Number(declaredLength)
+    this.body = hasBody ? (caller) => readRawBody(message, caller === 'proven', reading.body) : NO_BODY
     this.route = route
     this.raw = message
     this.#findClientAddress = reading.findClientAddress
   }
 
   get remoteAddress(): string | undefined {
-    return this.#findClientAddress(this.raw.socket.remoteAddress, this.headers)
+    const { socket }: { readonly socket?: { readonly remoteAddress?: string | undefined } } = this.raw
+    return this.#findClientAddress(socket?.remoteAddress, this.headers)
   }
 }
 
 const EMPTY = new Uint8Array(0)
 const NO_BODY = (): Uint8Array => EMPTY
-
-/**
- * Beyond its own limit Node's HTTP/1 drops fields without a word, though it obeys those that frame content. Where it may
- * have, there are more of them than anybody accepts.
- */
-function completeFields({ rawHeaders, socket, httpVersionMajor }: IncomingMessage): HeaderFields {
-  if (httpVersionMajor >= 2 || !('server' in socket)) return createHeaderFields(rawHeaders)
-  const most = mostFieldsOf(socket.server)
-  return createHeaderFields(rawHeaders, most > 0 && rawHeaders.length >= 2 * most)
-}
-
-/** 0 stands for no limit, or for Node's default, which is above ours. */
-function mostFieldsOf(server: unknown): number {
-  const { maxHeadersCount }: { readonly maxHeadersCount?: unknown } = Object(server)
-  return typeof maxHeadersCount === 'number' ? maxHeadersCount : 0
-}
-
-/** HTTP/1 frames content by its header fields (RFC 9112 section 6); HTTP/2 by the end of the stream. */
-function hasContent(message: IncomingMessage, headers: HeaderFields, contentLength: number | undefined): boolean {
-  const stream = http2StreamOf(message)
-  if (stream !== undefined) return !stream.endAfterHeaders
-  return headers.has('transfer-encoding') || (contentLength ?? 0) > 0
-}

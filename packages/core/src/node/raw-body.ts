@@ -1,74 +1,85 @@
 import type { IncomingMessage } from 'node:http'
 import { Refusal, Unavailable } from '../refusal.ts'
 import { isThenable } from '../thenable.ts'
+import { type Diversion, divert, undivert } from './diverted-content.ts'
 import type { HeldBack, HeldBodies } from './held-bodies.ts'
+import { hasEnded, isStream, nameHost } from './host-message.ts'
 import { http2StreamOf, onceEndIsCertain } from './http2-message.ts'
-
-/** The content of a request as it came over the wire, held back from the parsers behind until it is known. */
-export interface RawBody {
-  /** All bytes; at once when they are here. Afterwards the stream gives the same bytes to whoever reads it. */
-  readonly bytes: () => Uint8Array | Promise<Uint8Array>
-}
+import type { FindKeptBody } from './kept-body.ts'
 
 // Kept on the request itself, so that two copies of this package (ESM and CommonJS) share one capture.
-const CAPTURED = Symbol.for('countermark.rawBody')
+const CAPTURED: unique symbol = Symbol.for('countermark.rawBody')
 
 type CapturableMessage = IncomingMessage & { [CAPTURED]?: Uint8Array | Promise<Uint8Array> }
 
-// The body of a message that is held back.
-const HELD = Symbol('held')
-
-type DivertedMessage = CapturableMessage & { [HELD]?: Hold | undefined }
-
-const EMPTY = new Uint8Array(0)
-
-/** How much may be held back: of one body, and of all. */
-export interface BodyLimits {
+/** How much may be held back, of one body and of all, and where the bytes are that something else has read. */
+export interface BodyReading {
   readonly maxBytes: number
+  readonly maxSeconds: number
   readonly heldBodies: HeldBodies
+  readonly findKept: FindKeptBody
 }
 
-/** Prepares the capture of a body; nothing is read before `bytes()` is called. */
-export function createRawBody(message: IncomingMessage, hasBody: boolean, limits: BodyLimits): RawBody {
-  const capturable: CapturableMessage = message
-  // Whoever captured it may have had another limit.
-  const within = (bytes: Uint8Array): Uint8Array => {
-    if (bytes.length > limits.maxBytes) throw tooLarge(limits.maxBytes)
-    return bytes
-  }
-  return {
-    bytes: () => {
-      if (!hasBody) return EMPTY
-      capturable[CAPTURED] ??= capture(capturable, limits)
-      const captured = capturable[CAPTURED]
-      return isThenable(captured) ? captured.then(within) : within(captured)
-    },
-  }
+/**
+ * The content of a request as it came over the wire, held back from the parsers behind until it is known; at once when it is
+ * here. Afterwards the stream gives the same bytes to whoever reads it.
+ */
+export function readRawBody(
+  message: CapturableMessage,
+  isProven: boolean,
+  reading: BodyReading,
+): Uint8Array | Promise<Uint8Array> {
+  message[CAPTURED] ??= capture(message, isProven, reading)
+  const captured = message[CAPTURED]
+  return isThenable(captured) ? captured.then((bytes) => within(bytes, reading)) : within(captured, reading)
 }
 
-function capture(message: CapturableMessage, limits: BodyLimits): Uint8Array | Promise<Uint8Array> {
-  if (wasTouched(message)) {
-    throw new Refusal('config_error', 'something read the body before the guard: mount the guard before body parsers')
-  }
+/** What captured it before may have had another limit. */
+function within(bytes: Uint8Array, { maxBytes }: BodyReading): Uint8Array {
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  return bytes
+}
+
+function capture(
+  message: CapturableMessage,
+  isProven: boolean,
+  reading: BodyReading,
+): Uint8Array | Promise<Uint8Array> {
+  if (wasTouched(message)) return takeKept(message, reading)
   if (message.destroyed || message.aborted) throw truncated()
   const declared = Number(message.headers['content-length'] ?? 0)
-  if (declared > limits.maxBytes) throw tooLarge(limits.maxBytes)
-  // HTTP/2 has its own idea of `complete`, and delivers nothing before somebody reads.
-  if (message.complete && http2StreamOf(message) === undefined) return takeBuffered(message)
-  return holdBack(message, limits)
+  if (declared > reading.maxBytes) throw tooLarge(reading.maxBytes)
+  return hasEnded(message) ? takeBuffered(message) : holdBack(message, isProven, reading)
 }
 
 /** Whether some bytes went elsewhere, or were already decoded to text, which does not keep every byte. */
-function wasTouched(message: IncomingMessage): boolean {
+export function wasTouched(message: IncomingMessage): boolean {
+  if (!isStream(message)) return true
   const isDecoded = message.readableEncoding !== null && message.readableLength > 0
   return message.readableDidRead || message.readableEnded || message.readableFlowing === true || isDecoded
 }
 
+function takeKept(message: IncomingMessage, { findKept }: BodyReading): Uint8Array {
+  const kept = findKept(message)
+  if (kept !== undefined) return kept
+  const host = nameHost(message)
+  if (!isStream(message)) {
+    const what = `${host ?? 'this host'} makes messages whose content nobody can read`
+    throw new Refusal('config_error', `${what}: say where the bytes are with createGuard({ rawBody: (req) => … })`)
+  }
+  const fix =
+    'mount the guard before body parsers, or say where they keep the bytes with createGuard({ rawBody: (req) => … })'
+  throw new Refusal('config_error', `something read the body before the guard: ${fix}`)
+}
+
 /** Everything came already: read it and put it back in the same turn, so that the stream never notices. */
-function takeBuffered(message: IncomingMessage): Uint8Array {
+function takeBuffered(message: IncomingMessage): Uint8Array | Promise<Uint8Array> {
   const bytes = readBuffered(message)
   if (bytes.length > 0) message.unshift(bytes)
-  return bytes
+  if (http2StreamOf(message) === undefined) return bytes
+  return new Promise((resolve, reject) => {
+    onceEndIsCertain(message, (isComplete) => (isComplete ? resolve(bytes) : reject(truncated())))
+  })
 }
 
 /** Never reads an empty stream: that would make a finished one emit `end` before anybody behind us listens. */
@@ -82,65 +93,73 @@ function readBuffered(message: IncomingMessage): Buffer {
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 }
 
-/** Takes chunks where the HTTP parser delivers them (`push`), and delivers them itself once all are here. */
-function holdBack(message: DivertedMessage, limits: BodyLimits): Promise<Uint8Array> {
+/** Takes chunks before the stream gets them, and delivers them itself once all are here. */
+function holdBack(message: CapturableMessage, isProven: boolean, reading: BodyReading): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const hold = new Hold(message, limits, resolve, reject)
-    message[HELD] = hold
-    message.push = pushElsewhere
-    message.on('close', closed)
-    // A socket that was paused while the stream's own buffer filled must be read on.
-    message.read(0)
+    const hold = new Hold(message, isProven, reading, resolve, reject)
+    if (!hold.isSettled) divert(message, hold)
   })
 }
 
 /** A class, and functions that all messages share: what hangs on a message as a closure outlives every young collection. */
-class Hold implements HeldBack {
-  readonly #message: DivertedMessage
-  readonly #push: IncomingMessage['push']
-  readonly #limits: BodyLimits
+class Hold implements HeldBack, Diversion {
+  readonly #message: CapturableMessage
+  readonly #reading: BodyReading
   readonly #resolve: (bytes: Uint8Array) => void
   readonly #reject: (error: Refusal) => void
   readonly #held: (Buffer | null)[] = []
-  #length = 0
+  readonly isProven: boolean
+  isSettled = false
   bytes = 0
+  ticks = 0
 
   constructor(
-    message: DivertedMessage,
-    limits: BodyLimits,
+    message: CapturableMessage,
+    isProven: boolean,
+    reading: BodyReading,
     resolve: (bytes: Uint8Array) => void,
     reject: (error: Refusal) => void,
   ) {
     this.#message = message
-    this.#push = message.push
-    this.#limits = limits
+    this.#reading = reading
     this.#resolve = resolve
     this.#reject = reject
-    limits.heldBodies.add(this)
+    this.isProven = isProven
+    reading.heldBodies.add(this)
     const early = readBuffered(message)
     if (early.length > 0) this.#keep(early)
   }
 
   take(chunk: Buffer | null): boolean {
-    if (chunk === null) {
-      this.#held.push(null)
-      onceEndIsCertain(this.#message, (isComplete) => this.settle(isComplete ? undefined : truncated()))
-      return false
-    }
-    return this.#keep(chunk)
+    if (chunk !== null) return this.#keep(chunk)
+    this.#held.push(null)
+    onceEndIsCertain(this.#message, (isComplete) => this.#settle(isComplete ? undefined : truncated()))
+    return false
   }
 
-  giveUp(): void {
-    this.settle(crowdedOut())
+  close(): void {
+    this.#settle(truncated())
   }
 
-  settle(error: Refusal | undefined): boolean {
+  giveUp(why: 'crowded' | 'late'): void {
+    this.#settle(why === 'crowded' ? crowdedOut() : tooLate(this.#reading.maxSeconds))
+  }
+
+  #keep(chunk: Buffer): boolean {
+    this.#held.push(chunk)
+    const { maxBytes, heldBodies } = this.#reading
+    if (this.bytes + chunk.length > maxBytes) return this.#settle(tooLarge(maxBytes))
+    heldBodies.grow(this, chunk.length)
+    return true
+  }
+
+  #settle(error: Refusal | undefined): boolean {
     const message = this.#message
     const held = this.#held
-    message.removeListener('close', closed)
-    message.push = this.#push
-    message[HELD] = undefined
-    this.#limits.heldBodies.remove(this)
+    if (this.isSettled) return true
+    this.isSettled = true
+    undivert(message)
+    this.#reading.heldBodies.remove(this)
     if (error === undefined) this.#resolve(keep(message, held))
     else this.#reject(error)
     // Also after a refusal: whoever lets the request pass all the same finds every byte, and the end.
@@ -149,22 +168,6 @@ class Hold implements HeldBack {
     held.length = 0
     return more
   }
-
-  #keep(chunk: Buffer): boolean {
-    this.#held.push(chunk)
-    this.#length += chunk.length
-    if (this.#length > this.#limits.maxBytes) return this.settle(tooLarge(this.#limits.maxBytes))
-    this.#limits.heldBodies.grow(this, chunk.length)
-    return true
-  }
-}
-
-function closed(this: DivertedMessage): void {
-  this[HELD]?.settle(truncated())
-}
-
-function pushElsewhere(this: DivertedMessage, chunk: unknown): boolean {
-  return chunk === null || Buffer.isBuffer(chunk) ? (this[HELD]?.take(chunk) ?? true) : true
 }
 
 /** What was captured, for every guard that asks after this one. */
@@ -178,6 +181,10 @@ function keep(message: CapturableMessage, held: readonly (Buffer | null)[]): Uin
 
 function truncated(): Refusal {
   return new Refusal('request_malformed', 'the connection ended before the body was complete')
+}
+
+function tooLate(maxSeconds: number): Refusal {
+  return new Refusal('request_malformed', `the body was not complete after ${maxSeconds} s`)
 }
 
 function crowdedOut(): Unavailable {

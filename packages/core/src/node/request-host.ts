@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FindOrigin, Origin } from '../authority.ts'
-import { createHeaderFields } from '../header-fields.ts'
+import { sentFields } from './sent-fields.ts'
 
 /** The host a request names; '' when it names none or several, which is nobody's name. */
 export function hostOf(message: IncomingMessage, hosts: readonly string[]): string {
@@ -16,5 +16,5 @@ function pseudoAuthority(message: IncomingMessage & { readonly authority?: unkno
 
 /** Which of our origins a message is addressed to, for what is answered in front of a guard; `undefined`: none of them. */
 export function originOf(message: IncomingMessage, findOrigin: FindOrigin): Origin | undefined {
-  return findOrigin(hostOf(message, createHeaderFields(message.rawHeaders).lines('host')))
+  return findOrigin(hostOf(message, sentFields(message).lines('host')))
 }
