@@ -67,14 +67,14 @@ function nonces(count: number): Grown {
 
 async function tokens(count: number): Promise<Grown> {
   const checks = createManyTokensChecks(identity, count)
-  const { compose, toAgentRequest } = createNodeGuard(GUARD_OPTIONS)
+  const { compose, judge } = createNodeGuard(GUARD_OPTIONS)
   const guard: Guard = compose({}, checks)
   const met: string[] = []
   const every = Math.ceil(count / MET)
   const before = usedBytes()
   for (let known = 0; known < count; known++) {
     const [request = ''] = createRequests('cold', 1, identity)
-    const { outcome } = await guard(toAgentRequest(toNodeInput(parseMessage(request).message)))
+    const { outcome } = await judge(guard, toNodeInput(parseMessage(request).message))
     if (outcome !== 'allow') fail('a new token must pass')
     if (known % every === 0) met.push(request)
   }
@@ -85,13 +85,13 @@ type Call = (text: string) => number
 
 /** One call, and how long it took; answers must come at once and allow. */
 function guardWith(verifier: SignatureVerifier, checks: readonly Check<object, object>[]): Call {
-  const { compose, toAgentRequest } = createNodeGuard({ ...GUARD_OPTIONS, verifier })
+  const { compose, judge } = createNodeGuard({ ...GUARD_OPTIONS, verifier })
   const guard: Guard = compose({}, checks)
   return (text) => {
     const { message } = parseMessage(text)
     verifyOne()
     const start = performance.now()
-    const verdict = guard(toAgentRequest(toNodeInput(message)))
+    const verdict = judge(guard, toNodeInput(message))
     const micros = (performance.now() - start) * 1000
     if ('then' in verdict || verdict.outcome !== 'allow') fail('a request must pass at once')
     return micros

@@ -47,7 +47,7 @@ const [kind = 'full', what = 'time'] = process.argv.slice(2)
 const { requests, create } = CHECKS[kind] ?? fail(`no guard for ${kind}`)
 const identity = createIdentity()
 const disturb = createDisturbances(identity)
-const { compose, toAgentRequest } = createNodeGuard({ ...GUARD_OPTIONS, verifier: believesAll })
+const { compose, judge } = createNodeGuard({ ...GUARD_OPTIONS, verifier: believesAll })
 // No call gives up the turn here, and the pool is for verifications, which are left out.
 const queue = createVerificationQueue({ syncPerTurn: Number.POSITIVE_INFINITY })
 const guard: Guard = compose({}, create(identity, { queue }))
@@ -93,7 +93,7 @@ async function guardAll(prepared: readonly ParsedMessage[], before: () => void):
   for (const { message, content } of prepared) {
     before()
     const start = performance.now()
-    const verdict = guard(toAgentRequest(toNodeInput(message)))
+    const verdict = judge(guard, toNodeInput(message))
     const micros = (performance.now() - start) * 1000
     if ('then' in verdict) {
       // Content comes after the header fields, as the parser of node:http delivers it.

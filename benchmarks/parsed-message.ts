@@ -27,7 +27,7 @@ export function parseMessage(raw: string): ParsedMessage {
   return { message, content }
 }
 
-type NodeInput = Parameters<ReturnType<typeof createNodeGuard>['toAgentRequest']>[0]
+type NodeInput = Parameters<ReturnType<typeof createNodeGuard>['judge']>[1]
 
 /** What an adapter tells of a message. */
 export function toNodeInput(message: IncomingMessage): NodeInput {

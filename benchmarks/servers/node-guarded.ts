@@ -55,7 +55,7 @@ function guarded(createChecks: CreateChecks, setup: GuardedSetup = {}): CreateLi
       ...observing(setup),
       ...(verifier === undefined ? {} : { verifier: verifier() }),
     }
-    const { compose, toAgentRequest } = createNodeGuard(options)
+    const { compose, judge } = createNodeGuard(options)
     const signature = inThreadPool ? { queue: createVerificationQueue({ syncPerTurn: 0 }) } : {}
     const guard: Guard = compose({}, createChecks(identity, signature))
     return (message, response) => {
@@ -64,7 +64,7 @@ function guarded(createChecks: CreateChecks, setup: GuardedSetup = {}): CreateLi
         if (verdict.outcome === 'allow') return void handler(message, response)
         response.writeHead(verdict.reply.status, verdict.reply.headers.flat()).end(verdict.reply.body)
       }
-      const verdict = guard(toAgentRequest({ message, originalUrl: message.url ?? '', route }))
+      const verdict = judge(guard, { message, originalUrl: message.url ?? '', route })
       if (isThenable(verdict)) void verdict.then(apply)
       else apply(verdict)
     }

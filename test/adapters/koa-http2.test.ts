@@ -1,7 +1,14 @@
 import { once } from 'node:events'
-import { type ClientHttp2Session, connect, createServer, type Http2Server, type OutgoingHttpHeaders } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  connect,
+  constants,
+  createServer,
+  type Http2Server,
+  type OutgoingHttpHeaders,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import type { Decision } from '@countermark/core'
+import type { Decision, GuardOptions } from '@countermark/core'
 import { createGuard } from '@countermark/koa'
 import {
   createRecordingObserver,
@@ -29,6 +36,16 @@ interface Answer {
   readonly code: string | undefined
 }
 
+/** The simple form: its body is what is signed, so that a guard waits for it. */
+const SIMPLE_FIELDS = {
+  'agent-id': 'agt_buyer',
+  'agent-auth-version': '1',
+  timestamp: String(Math.floor(Date.now() / 1000)),
+  nonce: 'never-verified',
+  signature: Buffer.alloc(64).toString('base64'),
+  'content-type': 'application/json',
+}
+
 const servers: Http2Server[] = []
 const clients: ClientHttp2Session[] = []
 
@@ -37,11 +54,11 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
 
-async function start(): Promise<Running> {
+async function start(options: Partial<GuardOptions> = {}): Promise<Running> {
   const agent = await createTestAgent({ agentId: 'agt_buyer' })
   const observer = createRecordingObserver()
   const bodies: string[] = []
-  const guard = createGuard({ authorities: ['api.example.com'], observers: [observer] })
+  const guard = createGuard({ authorities: ['api.example.com'], observers: [observer], ...options })
   const { verify, once: onlyOnce } = createSignatureChecks(keySourceOf(agent))
   const app = new Koa()
   app.use(guard(verify, onlyOnce))
@@ -165,5 +182,28 @@ describe('Koa over HTTP/2', () => {
       expect([observer.decisions.map(({ refusal }) => refusal?.code), bodies]).toEqual([['request_malformed'], []])
       raw.destroy()
     })
+
+    it('ends a stream whose request was refused and never ends', async () => {
+      const { client } = await start({ maxBodySeconds: 0.05 })
+      const stream = client.request({ ':method': 'POST', ':authority': 'api.example.com', ...SIMPLE_FIELDS })
+      stream.write('{"amount":')
+      const [[response]] = await Promise.all([once(stream, 'response'), once(stream.resume(), 'close')])
+      expect([response[':status'], stream.rstCode]).toEqual([400, constants.NGHTTP2_NO_ERROR])
+    })
+
+    it('may be none, in frames of no content', async () => {
+      const { agent, client, bodies } = await start()
+      const headers = await signedHeaders(agent, { method: 'POST' })
+      expect([(await send(client, headers, Buffer.alloc(0))).status, bodies]).toEqual([200, ['']])
+    })
+  })
+
+  it('takes a Cookie in crumbs for the one that was signed', async () => {
+    const { agent, client } = await start()
+    const components = ['@method', '@authority', '@path', 'agent-id', 'cookie']
+    const { cookie: _one, ...headers } = await signedHeaders(agent, { headers: { cookie: 'a=1; b=2' }, components })
+    expect((await send(client, { ...headers, cookie: ['a=1', 'b=2'] })).status).toBe(200)
+    const again = await signedHeaders(agent, { headers: { cookie: 'a=1; b=2' }, components })
+    expect(await send(client, { ...again, cookie: ['a=1', 'b=3'] })).toEqual({ status: 401, code: 'signature_invalid' })
   })
 })

@@ -27,14 +27,13 @@ function statedRoute({ optional, mode, minimumLevel }: RouteSettings): JsonValue
 }
 
 function statedOptions(settings: GuardSettings): JsonValue {
-  const { authorities, trustedProxies, strippedPrefix, maxBodyBytes, maxHeldBytes, maxHeaderFields } = settings
-  const { statusMode, errorDetail, methodOverride, minimumLevel, sourceLimit, corsPreflight, development, refusals } =
-    settings
-  const { openPaths, openPrefixes, openMethods } = settings
+  const { authorities, trustedProxies, strippedPrefix, maxBodyBytes, maxHeldBytes, maxBodySeconds } = settings
+  const { maxHeaderFields, statusMode, errorDetail, minimumLevel, sourceLimit, corsPreflight, development } = settings
+  const { methodOverride, openPaths, openPrefixes, openMethods, refusals } = settings
   return {
     authorities: authorities === undefined ? null : [...authorities],
     trustedProxies: [...trustedProxies],
-    ...{ strippedPrefix, maxBodyBytes, maxHeldBytes, maxHeaderFields },
+    ...{ strippedPrefix, maxBodyBytes, maxHeldBytes, maxBodySeconds, maxHeaderFields },
     ...{ statusMode, errorDetail, methodOverride, corsPreflight, development },
     minimumLevel: { safe: minimumLevel.safe, unsafe: minimumLevel.unsafe },
     sourceLimit: sourceLimit === undefined ? null : { ...sourceLimit },

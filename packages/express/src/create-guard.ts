@@ -74,7 +74,7 @@ function applyVerdict(verdict: Verdict, { req, res, next, respond, warn }: Excha
   const { refusal, reply } = verdict
   warn(refusal)
   if (respond === 'next') {
-    next(toHttpRefusal(refusal, reply, req))
+    next(toHttpRefusal(refusal, reply, req, res))
   } else if (!res.headersSent) {
     writeReplyHead(reply, req, res)
     res.status(reply.status).end(reply.body)

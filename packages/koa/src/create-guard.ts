@@ -49,7 +49,7 @@ export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> 
       }
       const { refusal, reply } = verdict
       warn(refusal)
-      if (respond === 'throw') throw toHttpRefusal(refusal, reply, req)
+      if (respond === 'throw') throw toHttpRefusal(refusal, reply, req, res)
       if (res.headersSent) return
       writeReplyHead(reply, req, res)
       ctx.status = reply.status

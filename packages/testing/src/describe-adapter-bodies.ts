@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { CHUNKED, chunked, nextTurn, waitForAll, waitForSome } from './adapter-case-bodies.ts'
 import { readBody } from './adapter-case-checks.ts'
 import { type GuardedApp, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import { rawRequest, sendRaw } from './send-raw.ts'
 
 const LARGE = Buffer.alloc(300_000, 'all work and no play ')
 
@@ -108,6 +111,43 @@ export function describeBodies<Middleware>(start: StartGuardedApp<Middleware>): 
       const swapped = await app.send({ ...post, tamper: { sent: { body: Buffer.from('{"amount":9900}') } } })
       expect([swapped.status, problemOf(swapped)['code'], app.runs.length]).toEqual([400, 'digest_mismatch', 0])
       expect((await app.send(post)).status).toBe(200)
+    })
+  })
+
+  describe('a request that is signed without a digest', () => {
+    it.each(['GET', 'POST', 'DELETE'])('passes where chunks bring no content: %s', async (method) => {
+      const app = await start()
+      const signed = await app.agent.signRequest({ method })
+      const headerLines = [...signed.headerLines, ...CHUNKED]
+      const response = await sendRaw(app.port, rawRequest({ ...signed, headerLines, body: chunked() }))
+      expect([response.status, JSON.parse(response.text)]).toEqual([200, { agent: 'agt_buyer', body: null }])
+    })
+
+    it.each([
+      ['at once', (head: string) => [head + chunked('{"amount":9900}').toString()]],
+      ['later', (head: string) => [head, chunked('{"amount":9900}').toString()]],
+    ])('is refused where chunks bring content: %s', async (_when, parts) => {
+      const app = await start()
+      const signed = await app.agent.signRequest({ method: 'POST' })
+      const head = rawRequest({ ...signed, headerLines: [...signed.headerLines, ...CHUNKED] }).toString('latin1')
+      const socket = createConnection(app.port, '127.0.0.1')
+      const reached = once(app.server, 'request')
+      const [first = '', ...others] = parts(head)
+      socket.write(first)
+      await reached
+      for (const other of others) socket.write(other)
+      const [answer] = await once(socket, 'data')
+      expect(String(answer)).toMatch(/^HTTP\/1\.1 401 [\s\S]*"code":"coverage_insufficient"/)
+      socket.destroy()
+      expect(app.runs).toHaveLength(0)
+    })
+
+    it('is refused where nobody can tell in time whether content comes', async () => {
+      const app = await start({ options: { maxBodySeconds: 0.05 } })
+      const signed = await app.agent.signRequest({ method: 'POST' })
+      const headerLines = [...signed.headerLines, ...CHUNKED]
+      const response = await sendRaw(app.port, rawRequest({ ...signed, headerLines }))
+      expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([401, 'coverage_insufficient', 0])
     })
   })
 }

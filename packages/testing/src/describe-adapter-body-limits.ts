@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { createConnection } from 'node:net'
+import type { GuardOptions } from '@countermark/core'
 import { CHUNKED, chunked, nextTurn, waitForAll } from './adapter-case-bodies.ts'
 import { readBody } from './adapter-case-checks.ts'
 import type { AdapterExchange } from './adapter-under-test.ts'
 import { AUTHORITY, type GuardedApp, problemOf, type StartGuardedApp } from './guarded-app.ts'
-import { sendRaw } from './send-raw.ts'
+import { rawRequest, sendRaw } from './send-raw.ts'
 
 const LARGE = Buffer.alloc(300_000, 'all work and no play ')
 
@@ -78,6 +79,19 @@ export function describeBodyLimits<Middleware>(start: StartGuardedApp<Middleware
       expect(app.runs).toHaveLength(0)
     })
 
+    it('is refused when it does not come in time', async () => {
+      const app = await start({ options: { maxBodySeconds: 0.05 } })
+      const signed = await app.agent.signRequest({ method: 'POST', body: '{"amount":' })
+      const lines = [...signed.headerLines, ['Content-Length', '70000'] as const]
+      const response = await sendRaw(app.port, rawRequest({ ...signed, headerLines: lines }))
+      expect([response.status, problemOf(response)['code'], response.header('connection'), app.runs.length]).toEqual([
+        400,
+        'request_malformed',
+        'close',
+        0,
+      ])
+    })
+
     it('is refused when the connection ended before the guard', async () => {
       const app = await startSmall(({ message }) => new Promise((resolve) => message.once('close', resolve)))
       await breakOff(app, 'Content-Length: 100\r\n\r\n{"amount":')
@@ -87,13 +101,64 @@ export function describeBodyLimits<Middleware>(start: StartGuardedApp<Middleware
   })
 
   describe('a body that something else read first', () => {
+    const json = { 'Content-Type': 'application/json' }
+    const startBehind = (
+      rawBody: NonNullable<GuardOptions['rawBody']>,
+      keep: (exchange: AdapterExchange, bytes: Buffer) => void,
+    ) =>
+      start({
+        options: { rawBody },
+        build: ({ adapter, app, guard, checks, handler }) => {
+          app.use(adapter.step(async (exchange) => keep(exchange, Buffer.concat(await exchange.message.toArray()))))
+          app.use(guard(checks.verify, checks.once), handler)
+        },
+      })
+    const keepAsRawBody = ({ message }: AdapterExchange, bytes: Buffer): void => {
+      Object.assign(message, { rawBody: bytes })
+    }
+
+    it('is taken from where the host keeps it', async () => {
+      const app = await startBehind((message) => message.rawBody, keepAsRawBody)
+      expect((await app.send({ method: 'POST', headers: json, body: '{"amount":4200}' })).status).toBe(200)
+      const swapped = { sent: { body: Buffer.from('{"amount":9900}') } }
+      const refused = await app.send({ method: 'POST', headers: json, body: '{"amount":4200}', tamper: swapped })
+      expect([refused.status, problemOf(refused)['code'], app.runs.length]).toEqual([400, 'digest_mismatch', 1])
+    })
+
+    it('is held to its limit there, too', async () => {
+      const app = await startBehind((message) => message.rawBody, keepAsRawBody)
+      const body = 'x'.repeat(1_048_577)
+      expect(problemOf(await app.send({ method: 'POST', body }))['code']).toBe('body_too_large')
+    })
+
+    it.each([
+      ['nothing', () => undefined],
+      ['what a parser made of it', () => ({ amount: 4200 }) as unknown as Uint8Array],
+      ['a text', () => '{"amount":4200}' as unknown as Uint8Array],
+      [
+        'an error',
+        () => {
+          throw new Error('there is no rawBody')
+        },
+      ],
+    ])('is our fault when %s is kept', async (_name, rawBody) => {
+      const app = await startBehind(rawBody, () => undefined)
+      const response = await app.send({ method: 'POST', headers: json, body: '{"amount":4200}' })
+      expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([500, 'config_error', 0])
+    })
+
+    it('does not matter where the guard can read it itself', async () => {
+      const app = await start({ options: { rawBody: () => Buffer.from('{"amount":4200}') } })
+      const swapped = { sent: { body: Buffer.from('{"amount":9900}') } }
+      const refused = await app.send({ method: 'POST', headers: json, body: '{"amount":4200}', tamper: swapped })
+      expect([problemOf(refused)['code'], app.runs.length]).toEqual(['digest_mismatch', 0])
+    })
     it('is our fault, not the caller’s: config_error', async () => {
       const app = await start({
         build: ({ adapter, app, guard, checks, handler }) => {
           app.use(adapter.parser('json'), guard(checks.verify, checks.once), handler)
         },
       })
-      const json = { 'Content-Type': 'application/json' }
       const response = await app.send({ method: 'POST', headers: json, body: '{}' })
       expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([500, 'config_error', 0])
     })

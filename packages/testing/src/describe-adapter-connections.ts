@@ -4,6 +4,8 @@ import { AUTHORITY, type GuardedApp, problemOf, type StartGuardedApp } from './g
 import { rawRequest, sendRaw } from './send-raw.ts'
 
 const GIGABYTE = 1_073_741_824
+/** What a refused upload may still send before the connection is cut. */
+const THROWN_AWAY = 33_554_432
 
 /** Connections that carry more than one request, or more than anybody wants to read. */
 export function describeConnections<Middleware>(start: StartGuardedApp<Middleware>): void {
@@ -11,7 +13,7 @@ export function describeConnections<Middleware>(start: StartGuardedApp<Middlewar
     it.each([
       ['a declared length', `Content-Length: ${GIGABYTE}\r\n\r\n`, ''],
       ['chunks', 'Transfer-Encoding: chunked\r\n\r\n', '10000\r\n'],
-    ])('is refused by its header fields and not read on: %s', async (_name, head, frame) => {
+    ])('is refused by its header fields, thrown away for a while and cut off: %s', async (_name, head, frame) => {
       const app = await start()
       const connected = once(app.server, 'connection')
       const socket = createConnection(app.port, '127.0.0.1')
@@ -19,9 +21,25 @@ export function describeConnections<Middleware>(start: StartGuardedApp<Middlewar
       const [server] = (await connected) as [Socket]
       await once(server, 'close')
       expect(app.observer.decisions.map(({ refusal }) => refusal?.code)).toEqual(['credentials_missing'])
-      expect(server.bytesRead).toBeLessThan(131_072)
+      expect(server.bytesRead).toBeLessThan(2 * THROWN_AWAY)
       socket.destroy()
       await closed
+    })
+
+    it('brings its answer to who sends everything before reading, and keeps nothing of what was sent', async () => {
+      const app = await start()
+      const length = THROWN_AWAY / 2
+      const socket = createConnection({ port: app.port, host: '127.0.0.1', allowHalfOpen: true }).pause()
+      const head = `POST / HTTP/1.1\r\nHost: ${AUTHORITY}\r\nContent-Length: ${length}\r\n\r\n`
+      socket.write(head)
+      await new Promise<unknown>((resolve, reject) => {
+        socket.once('error', reject)
+        socket.write(Buffer.alloc(length, 'x'), resolve)
+      })
+      const answer = String(Buffer.concat(await socket.toArray()))
+      expect(answer).toMatch(/^HTTP\/1\.1 401 [\s\S]*\r\nConnection: close\r\n[\s\S]*"code":"credentials_missing"/)
+      socket.destroy()
+      expect(app.runs).toHaveLength(0)
     })
 
     it('is refused to an agent before its body is read, too', async () => {

@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 
 /** What the compatibility API of node:http2 gives beyond node:http. */
-interface Http2Stream {
+export interface Http2Stream {
   /** END_STREAM came with the header fields: no content follows. */
   readonly endAfterHeaders: boolean
   readonly destroyed: boolean
   readonly state: { readonly remoteClose?: number }
+  readonly once: (event: 'finish', listener: () => void) => unknown
+  /** Resets the stream without an error. */
+  readonly close: () => void
 }
 
 /** The stream of an HTTP/2 request; `undefined` for HTTP/1. */

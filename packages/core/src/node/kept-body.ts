@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Refusal } from '../refusal.ts'
 
 /** A message whose body something has read, and where it may have put it. */
-export interface ReadMessage extends IncomingMessage {
+export interface ReadMessage extends Omit<IncomingMessage, 'rawBody' | 'body'> {
   readonly rawBody?: Uint8Array | undefined
   readonly body?: unknown
 }
@@ -14,7 +14,7 @@ export type FindKeptBody = (message: IncomingMessage) => Uint8Array | undefined
 export function findKeptBody(option: ((message: ReadMessage) => unknown) | undefined): FindKeptBody {
   if (option === undefined) return () => undefined
   return (message) => {
-    const kept = option(message)
+    const kept: unknown = Reflect.apply(option, undefined, [message])
     if (kept === undefined || kept instanceof Uint8Array) return kept
     throw new Refusal('config_error', 'rawBody must return the bytes as they came, in a Buffer, or undefined')
   }
