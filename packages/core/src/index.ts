@@ -57,6 +57,7 @@ export {
 export { createHeaderFields, type HeaderFields } from './header-fields.ts'
 export { type ImportedKey, type ImportOptions, importPublicKey } from './key-import.ts'
 export type { KeyMaterial } from './key-material.ts'
+export { type KeyUse, requireUsableKey } from './key-use.ts'
 export {
   degradedRow,
   type GuardMetrics,

@@ -171,7 +171,7 @@ function requireUnrevoked(
   }
   const { statusLists, introspection } = token.issuer
   if (introspection === undefined && (token.status === undefined || statusLists === undefined)) return
-  const status = token.status === undefined ? undefined : statusLists?.check(token.status, environment)
+  const status = token.status === undefined ? undefined : statusLists?.check(token.status, environment, request)
   // The issuer knows what it issued, not what agents put behind it.
   return after(status, () => introspection?.check(tokenOf(presented.text), environment))
 }

@@ -1,4 +1,12 @@
-import { type Environment, isRefusal, isThenable, Refusal, Unavailable } from '@countermark/core'
+import {
+  addressPrefix,
+  type Environment,
+  isRefusal,
+  isThenable,
+  type KeyCaller,
+  Refusal,
+  Unavailable,
+} from '@countermark/core'
 import {
   createFetcher,
   createRefreshCache,
@@ -35,7 +43,7 @@ export interface FetchedStatusList extends StatusList {
 /** Answers about the tokens of one issuer. */
 export interface StatusLists {
   /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
-  readonly check: (reference: StatusReference, environment: Environment) => void | Promise<void>
+  readonly check: (reference: StatusReference, environment: Environment, caller?: KeyCaller) => void | Promise<void>
   /** Whether the last fetch failed. */
   readonly isFailing: () => boolean
   readonly close: () => void
@@ -78,12 +86,13 @@ export function createStatusLists(input: StatusListsInput): StatusLists {
     createRefreshCache<FetchedStatusList, Environment>({
       times: TIMES,
       observe,
+      sourceOf: addressPrefix,
       load: (request) => fetchList(request, input, fetcher),
     }),
   )
   return {
-    check: ({ uri, index }, environment) => {
-      const list = cache.read(uri, environment)
+    check: ({ uri, index }, environment, caller) => {
+      const list = cache.read(uri, environment, caller)
       if (!isThenable(list)) return requireValid(list, index, environment)
       return list.then(
         (read) => requireValid(read, index, environment),
