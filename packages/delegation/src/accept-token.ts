@@ -113,7 +113,10 @@ function requireUnsigned(
   const { agentId, hops, isHandedOn } = token
   const [acting] = hops
   if (agentId === undefined || acting === undefined) {
-    throw new Refusal('actor_unauthorized', 'the token names an agent that has no name here')
+    throw new Refusal(
+      'actor_unauthorized',
+      'the token names an agent that has no agent id here: map its name by agentIds of the issuer',
+    )
   }
   // Its name was given by another agent: that name and key belong together, the source of agents must say.
   const proven = isHandedOn ? requireKnownKey(acting, agents, environment, request) : undefined

@@ -3,11 +3,17 @@ import { type AgentRequest, decodeBase64, Misconfigured, requireKnownOptions } f
 import { compileIpNetworks } from './ip-networks.ts'
 
 /**
- * Where the client's certificate is seen: on the TLS connection, or in the field `Client-Cert` that a proxy writes
- * after it ended TLS (RFC 9440). The field counts only when the connection comes from one of `trustedProxies`, which must take it out of what
- * clients send.
+ * Where the client's certificate is seen: on the TLS connection, or in a field that a proxy writes after it ended TLS:
+ * `Client-Cert` (RFC 9440), or `field`, such as `x-amzn-mtls-clientcert` (ALB) or `x-forwarded-client-cert` (Envoy). The field
+ * counts only when the connection comes from one of `trustedProxies`, which must take it out of what clients send.
  */
-export type CertificateSource = 'connection' | { readonly trustedProxies: readonly string[] }
+export type CertificateSource =
+  | 'connection'
+  | {
+      readonly trustedProxies: readonly string[]
+      /** @default 'client-cert' */
+      readonly field?: string
+    }
 
 /** SHA-256 of the client's certificate in DER, base64url (RFC 8705 section 3.1); `undefined` when there is none. */
 export type FindCertificateHash = (request: AgentRequest) => string | undefined
@@ -41,8 +47,8 @@ function fromConnection(): FindCertificateHash {
 }
 
 function fromField(source: Exclude<CertificateSource, 'connection'>): FindCertificateHash {
-  requireKnownOptions('clientCertificate', source, ['trustedProxies'])
-  const { trustedProxies } = source
+  requireKnownOptions('clientCertificate', source, ['trustedProxies', 'field'])
+  const { trustedProxies, field = 'client-cert' } = source
   const proxies = Array.isArray(trustedProxies) ? compileIpNetworks(trustedProxies) : undefined
   if (proxies === undefined || trustedProxies.length === 0) {
     throw new Misconfigured(
@@ -50,14 +56,51 @@ function fromField(source: Exclude<CertificateSource, 'connection'>): FindCertif
       'clientCertificate.trustedProxies must list networks such as 10.0.0.0/8',
     )
   }
+  if (typeof field !== 'string' || !/^[a-z0-9-]{1,64}$/.test(field)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'clientCertificate.field must be a field name in lower case')
+  }
   return ({ raw, headers }) => {
     // The peer itself, never an address that a field reports.
     const peer = connectionOf(raw)?.remoteAddress
-    const value = headers.only('client-cert')
+    const value = headers.only(field)
     if (peer === undefined || value === undefined || !proxies.contains(peer)) return undefined
-    const der = readByteSequence(value)
-    return der === undefined ? undefined : hash('sha256', der, 'base64url')
+    return value.length > MAX_FIELD ? undefined : readCertificateHash(value.trim())
   }
+}
+
+const MAX_FIELD = 32_768
+const PEM = /^-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/
+
+/** The first form that fits; whatever is not exactly one certificate is none. */
+function readCertificateHash(value: string): string | undefined {
+  if (/(?:^|;)(?:By|Hash|Cert|Subject|URI)=/i.test(value)) return readForwardedHash(value)
+  const der = readByteSequence(value) ?? readEscapedPem(value) ?? readBase64(value)
+  return der === undefined ? undefined : hash('sha256', der, 'base64url')
+}
+
+/** Envoy's `X-Forwarded-Client-Cert`: `Hash` is SHA-256 in hex. Of several elements nobody could tell which is the client's. */
+function readForwardedHash(value: string): string | undefined {
+  const unquoted = value.replace(/"[^"]*"/g, '')
+  if (unquoted.includes(',') || unquoted.includes('"')) return undefined
+  const hashes = [...unquoted.matchAll(/(?:^|;)Hash=([0-9a-f]{64})(?=;|$)/gi)]
+  const [, hex] = hashes[0] ?? []
+  return hex === undefined || hashes.length > 1 ? undefined : Buffer.from(hex, 'hex').toString('base64url')
+}
+
+/** nginx (`$ssl_client_escaped_cert`) and ALB: PEM, percent-encoded. */
+function readEscapedPem(value: string): Uint8Array | undefined {
+  try {
+    const body = PEM.exec(decodeURIComponent(value))?.[1]
+    return body === undefined ? undefined : readBase64(body.replaceAll(/\s/g, ''))
+  } catch {
+    return undefined // the only error is broken percent-encoding
+  }
+}
+
+/** HAProxy (`ssl_c_der,base64`): DER in base64. */
+function readBase64(value: string): Uint8Array | undefined {
+  const der = decodeBase64(value)
+  return der !== undefined && der.length > 0 && isCertificate(der) ? der : undefined
 }
 
 /** RFC 9440 section 2.2: one Byte Sequence that holds a certificate. */

@@ -120,8 +120,9 @@ function readIssuers(issuers: readonly IssuerOptions[]): ReadonlyMap<string, Iss
     throw new Misconfigured('ERR_OPTION_MISSING', 'issuers must list at least one issuer of tokens')
   }
   const settings = issuers.map(readIssuerOptions)
-  const byName = new Map(settings.map((issuer) => [issuer.issuer, issuer]))
-  if (byName.size === settings.length) return byName
+  const names = settings.flatMap((issuer) => [issuer.issuer, ...issuer.aliases].map((name) => [name, issuer] as const))
+  const byName = new Map(names)
+  if (byName.size === names.length) return byName
   throw new Misconfigured('ERR_OPTION_INVALID', 'issuers must list each issuer once')
 }
 

@@ -17,7 +17,7 @@ import {
   MAX_KEYS,
   readIssuerKeys,
 } from './issuer-key.ts'
-import { fetchMetadata, metadataUrlsOf, requireUrlMember } from './issuer-metadata.ts'
+import { fetchMetadataUrl, metadataUrlsOf } from './issuer-metadata.ts'
 import { createIssuerMeasurements, type IssuerMeasurements } from './measurements.ts'
 import { openSpiffeBundle } from './spiffe-bundle.ts'
 
@@ -150,8 +150,8 @@ function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
   const [url = issuer] = URL.canParse(issuer) ? metadataUrlsOf(issuer) : []
   const fetcher = createIssuerFetcher('issuers[].http', url, options)
   return async (signal) => {
-    const metadata = await fetchMetadata(issuer, fetcher, signal)
-    return fetcher.fetchJson(requireUrlMember(metadata, 'jwks_uri'), signal)
+    const jwksUri = await fetchMetadataUrl(issuer, 'jwks_uri', { fetcher, signal })
+    return fetcher.fetchJson(jwksUri, signal)
   }
 }
 

@@ -1,5 +1,5 @@
-import { type Fetcher, isOutboundError, type JsonDocument, OutboundError } from '@countermark/outbound'
-import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
+import { type Fetcher, isOutboundError, OutboundError } from '@countermark/outbound'
+import { isJsonObject, ownMember } from './strict-json.ts'
 
 /** Where an issuer says what it offers: RFC 8414 section 3 first, then OpenID Connect Discovery section 4. */
 export function metadataUrlsOf(issuer: string): readonly string[] {
@@ -12,36 +12,40 @@ export function metadataUrlsOf(issuer: string): readonly string[] {
 }
 
 /**
- * Fetches an issuer's metadata from wherever it publishes it. It must call itself exactly what it is called here (RFC 8414
- * section 3.3).
- * @throws OutboundError
+ * Fetches a URL that an issuer's metadata names, from the first place that tells it. The metadata must call itself exactly what
+ * it is called here (RFC 8414 section 3.3).
+ * @throws OutboundError what was wrong at the first place, where neither tells
  */
-export async function fetchMetadata(issuer: string, fetcher: Fetcher, signal: AbortSignal): Promise<JsonObject> {
-  const [first = '', second = ''] = metadataUrlsOf(issuer)
-  const { value } = await fetchFirst(fetcher, [first, second], signal)
+export async function fetchMetadataUrl(issuer: string, member: string, access: MetadataAccess): Promise<string> {
+  let first: unknown
+  for (const url of metadataUrlsOf(issuer)) {
+    try {
+      return await fetchMember(url, issuer, member, access)
+    } catch (error) {
+      if (!isOutboundError(error)) throw error
+      first ??= error
+    }
+  }
+  throw first
+}
+
+/** How documents are fetched. */
+export interface MetadataAccess {
+  readonly fetcher: Fetcher
+  readonly signal: AbortSignal
+}
+
+async function fetchMember(
+  url: string,
+  issuer: string,
+  member: string,
+  { fetcher, signal }: MetadataAccess,
+): Promise<string> {
+  const { value } = await fetcher.fetchJson(url, signal)
   if (!isJsonObject(value) || ownMember(value, 'issuer') !== issuer) {
     throw new OutboundError('malformed', 'the metadata belongs to another issuer')
   }
-  return value
-}
-
-/** A member of metadata that must be there. @throws OutboundError `malformed` */
-export function requireUrlMember(metadata: JsonObject, name: string): string {
-  const value = ownMember(metadata, name)
-  if (typeof value === 'string') return value
-  throw new OutboundError('malformed', `the metadata has no ${name}`)
-}
-
-async function fetchFirst(
-  fetcher: Fetcher,
-  [first, second]: readonly [string, string],
-  signal: AbortSignal,
-): Promise<JsonDocument> {
-  try {
-    return await fetcher.fetchJson(first, signal)
-  } catch (error) {
-    // Whatever else goes wrong, an outage among it, says nothing about the other place.
-    if (!isOutboundError(error) || error.status === undefined || error.status >= 500) throw error
-    return fetcher.fetchJson(second, signal)
-  }
+  const found = ownMember(value, member)
+  if (typeof found === 'string') return found
+  throw new OutboundError('malformed', `the metadata has no ${member}`)
 }

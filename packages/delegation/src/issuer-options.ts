@@ -23,6 +23,8 @@ import { createStatusLists, type StatusLists } from './status-lists.ts'
 export interface IssuerOptions {
   /** Exactly as it stands in `iss`; `spiffe://example.org` for a trust domain, which is known by `sub` instead. */
   readonly issuer: string
+  /** Other values of `iss` in this issuer's tokens, such as those of an earlier version. @default none */
+  readonly aliases?: readonly string[]
   /** @default 'discover' */
   readonly keys?: IssuerKeyPlace
   /** What it signs with; a key that does not say is used with each that fits its type. @default ['EdDSA', 'ES256', 'PS256', 'RS256'] */
@@ -35,8 +37,8 @@ export interface IssuerOptions {
   readonly missingAudience?: 'refuse' | 'accept'
   /** Claims besides `iss`, `sub`, `iat` and `exp`. @default ['jti'] */
   readonly requiredClaims?: readonly string[]
-  /** Claims with a fixed value, such as a tenant. @default {} */
-  readonly expectedClaims?: Readonly<Record<string, string>>
+  /** Claims with a fixed value, such as a tenant, or with one of several. @default {} */
+  readonly expectedClaims?: Readonly<Record<string, string | readonly string[]>>
   /** Longest life of a token. Seconds, 86 400 at most. @default 3600 */
   readonly maxLifetimeSeconds?: number
   /** Whether tokens must name an actor. @default 'required' */
@@ -71,6 +73,7 @@ export function stateIssuer(options: IssuerOptions): Readonly<Record<string, Jso
 const STATED: readonly (keyof IssuerOptions)[] = [
   ...([
     'issuer',
+    'aliases',
     'algorithms',
     'types',
     'audience',
@@ -84,6 +87,7 @@ const STATED: readonly (keyof IssuerOptions)[] = [
 /** An issuer ready for every request. */
 export interface IssuerSettings extends Omit<ActorRules, 'maxDepth'> {
   readonly issuer: string
+  readonly aliases: readonly string[]
   /** Whose workloads it names, and no others; `undefined` for an issuer that is no SPIFFE trust domain. */
   readonly trustDomain: string | undefined
   readonly keys: IssuerKeys
@@ -92,7 +96,7 @@ export interface IssuerSettings extends Omit<ActorRules, 'maxDepth'> {
   readonly audiences: readonly string[] | undefined
   readonly missingAudience: 'refuse' | 'accept'
   readonly requiredClaims: readonly string[]
-  readonly expectedClaims: Readonly<Record<string, string>>
+  readonly expectedClaims: Readonly<Record<string, string | readonly string[]>>
   readonly maxLifetimeSeconds: number
   readonly agentIdOf: (actor: Actor) => string | undefined
   readonly scopeClaims: readonly string[]
@@ -105,7 +109,17 @@ export interface IssuerSettings extends Omit<ActorRules, 'maxDepth'> {
 }
 
 const KNOWN = [
-  ...['issuer', 'keys', 'algorithms', 'types', 'audience', 'missingAudience', 'requiredClaims', 'expectedClaims'],
+  ...[
+    'issuer',
+    'aliases',
+    'keys',
+    'algorithms',
+    'types',
+    'audience',
+    'missingAudience',
+    'requiredClaims',
+    'expectedClaims',
+  ],
   ...['maxLifetimeSeconds', 'actor', 'actorClaims', 'agentIds', 'scopeClaims', 'tokenIdClaim', 'idTokens'],
   ...['statusList', 'introspection', 'allowTestKeys', 'http', 'times'],
 ]
@@ -128,6 +142,7 @@ export function readIssuerOptions(options: IssuerOptions): IssuerSettings {
   const keys = createIssuerKeys({ issuer, place, algorithms, allowTestKeys, http, times })
   return {
     issuer,
+    aliases: requireTexts('aliases', options.aliases ?? []),
     trustDomain,
     keys,
     algorithms,
@@ -165,7 +180,7 @@ type ClaimOptions = Pick<
 
 function readClaimOptions(options: IssuerOptions): ClaimOptions {
   const { missingAudience = 'refuse', actor = 'required', idTokens = 'refuse', expectedClaims = {} } = options
-  requireTexts('expectedClaims', Object.values(expectedClaims))
+  requireTexts('expectedClaims', Object.values(expectedClaims).flat())
   return {
     missingAudience: requireWord('missingAudience', missingAudience, ['refuse', 'accept']),
     requiredClaims: requireTexts('requiredClaims', options.requiredClaims ?? ['jti']),

@@ -42,19 +42,20 @@ export function okta(domain: string, authorizationServer: string, changes: Prese
 }
 
 /**
- * Microsoft Entra ID: access tokens of version 2 for one tenant. Delegated permissions come from `scp`; where there is none,
- * the application's own from `roles`.
+ * Microsoft Entra ID: access tokens of one tenant, of version 2, or of version 1, which an application gets whose manifest says
+ * nothing else. Delegated permissions come from `scp`; where there is none, the application's own from `roles`.
  * @example entra('11111111-2222-3333-4444-555555555555')
  */
 export function entra(tenantId: string, changes: PresetChanges = {}): IssuerOptions {
   const tenant = requireSegment('entra', tenantId)
   return {
     issuer: `https://login.microsoftonline.com/${tenant}/v2.0`,
+    aliases: [`https://sts.windows.net/${tenant}/`],
     types: ['JWT'],
     algorithms: ['RS256'],
-    requiredClaims: ['uti', 'azp'],
-    expectedClaims: { tid: tenant, ver: '2.0' },
-    actorClaims: ['azp'],
+    requiredClaims: ['uti'],
+    expectedClaims: { tid: tenant, ver: ['2.0', '1.0'] },
+    actorClaims: ['azp', 'appid'],
     scopeClaims: ['scp', 'roles'],
     tokenIdClaim: 'uti',
     // Between 60 and 90 minutes, chosen at random; continuous access evaluation makes it longer than any limit here.
@@ -64,7 +65,8 @@ export function entra(tenantId: string, changes: PresetChanges = {}): IssuerOpti
 }
 
 /**
- * Keycloak: access tokens of one realm, whose payload says `typ: Bearer`.
+ * Keycloak: access tokens of one realm, whose payload says `typ: Bearer`, or `typ: DPoP` where they are bound. That word tells
+ * them from ID tokens, so that an access token may carry the `nonce` of its user's login.
  * @example keycloak('https://id.example.com/realms/main')
  */
 export function keycloak(realmUrl: string, changes: PresetChanges = {}): IssuerOptions {
@@ -73,7 +75,8 @@ export function keycloak(realmUrl: string, changes: PresetChanges = {}): IssuerO
     types: ['JWT', 'at+jwt'],
     algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
     requiredClaims: ['jti', 'azp'],
-    expectedClaims: { typ: 'Bearer' },
+    expectedClaims: { typ: ['Bearer', 'DPoP'] },
+    idTokens: 'accept',
     actorClaims: ['azp'],
     ...changes,
   }

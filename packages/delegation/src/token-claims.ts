@@ -63,16 +63,30 @@ function requireKind(claims: JsonObject, { requiredClaims, expectedClaims, idTok
   const missing = requiredClaims.find((name) => !Object.hasOwn(claims, name))
   if (missing !== undefined) throw invalid(`must have the claim ${missing}`)
   for (const [name, value] of Object.entries(expectedClaims)) {
-    if (ownMember(claims, name) !== value) throw invalid(`must have another value of ${name}`)
+    const values = typeof value === 'string' ? [value] : value
+    if (!values.some((each) => each === ownMember(claims, name))) throw invalid(`must have another value of ${name}`)
+  }
+  // Keycloak says in the payload that a token is bound: one that says so and is not has lost its binding.
+  if (ownMember(claims, 'typ') === 'DPoP' && !isJsonObject(ownMember(claims, 'cnf'))) {
+    throw invalid('says that it is bound by DPoP and names no key')
   }
   if (idTokens === 'refuse' && FOREIGN.some((name) => Object.hasOwn(claims, name))) {
     throw invalid('is of another kind than an access token')
   }
 }
 
-function readTimes(claims: JsonObject, { maxLifetimeSeconds }: IssuerSettings): TokenTimes {
-  const issuedAt = ownMember(claims, 'iat')
+/**
+ * A JWT-SVID need not say when it was issued (JWT-SVID section 3). The earliest time that its end allows is taken: it is held
+ * to its longest life and to revocations as if it were that old.
+ */
+function earliestIssue(expiresAt: unknown, { trustDomain, maxLifetimeSeconds }: IssuerSettings): number | undefined {
+  return trustDomain !== undefined && isTime(expiresAt) ? expiresAt - maxLifetimeSeconds : undefined
+}
+
+function readTimes(claims: JsonObject, issuer: IssuerSettings): TokenTimes {
+  const { maxLifetimeSeconds } = issuer
   const expiresAt = ownMember(claims, 'exp')
+  const issuedAt = ownMember(claims, 'iat') ?? earliestIssue(expiresAt, issuer)
   const notBefore = ownMember(claims, 'nbf')
   if (!isTime(issuedAt) || !isTime(expiresAt)) throw invalid('must have the times iat and exp')
   if (!(notBefore === undefined || isTime(notBefore))) throw invalid('has an nbf that is no time')

@@ -41,7 +41,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       adds: ['agent', 'delegation'],
       settings: { ...stateSettings(options, STATED_OPTIONS), issuers: options.issuers.map(stateIssuer) },
       metadata,
-      metrics: tokenMetrics({ issuers: [...tokens.issuers.values()], remembered, acceptance }),
+      metrics: tokenMetrics({ issuers: [...new Set(tokens.issuers.values())], remembered, acceptance }),
       challenge: (context) => writeTokenChallenge(context, challenge),
       challengeKind: (refusal, request) => tokenChallengeKind(refusal, request, challenge),
       inspect: requireSignatureFirst,

@@ -86,7 +86,39 @@ describe('a certificate that a proxy reports', () => {
     expect(await present(field, '10.1.2.3', 'connection')).toBe('token_binding_mismatch')
   })
 
-  it.each([der.toString('base64'), ':AAAA:', '::', `${field}, ${field}`, `:${'A'.repeat(20_000)}:`])(
+  const pem = client.cert.toString()
+  const hex = hash('sha256', der, 'hex')
+  const forms = { trustedProxies, field: 'x-forwarded-client-cert' }
+
+  it.each([
+    ['nginx: $ssl_client_escaped_cert', encodeURIComponent(pem)],
+    ['ALB: some characters as they are', encodeURIComponent(pem).replace(/%2[BF]|%3D/g, decodeURIComponent)],
+    ['HAProxy: ssl_c_der,base64', der.toString('base64')],
+    ['Envoy', `By=spiffe://a/b;Hash=${hex};Cert="${encodeURIComponent(pem)}";Subject="CN=a";URI=`],
+  ])('counts as proxies write it: %s', async (_name, value) => {
+    expect(await present(value, '10.1.2.3')).toBe('bound mtls')
+    expect(await present(value, '192.0.2.7')).toBe('token_binding_mismatch')
+  })
+
+  it('may stand in another field', async () => {
+    expect(await present(field, '10.1.2.3', forms)).toBe('token_binding_mismatch')
+  })
+
+  it.each([
+    ['a hash inside of a quoted subject', `Subject="CN=x;Hash=${hex};"`],
+    ['two hashes', `Hash=${'0'.repeat(64)};Hash=${hex}`],
+    ['two elements', `Hash=${hex},Hash=${hex}`],
+    ['a quote that does not end', `Hash=${hex};Subject="`],
+    ['a hash that is too short', `Hash=${hex.slice(1)}`],
+    ['two certificates', encodeURIComponent(pem + pem)],
+    ['text around the certificate', encodeURIComponent(`x${pem}`)],
+    ['broken percent-encoding', `${encodeURIComponent(pem)}%`],
+    ['a certificate and more', Buffer.concat([der, der]).toString('base64')],
+  ])('is not read from %s', async (_name, value) => {
+    expect(await present(value, '10.1.2.3')).toBe('token_binding_mismatch')
+  })
+
+  it.each([':AAAA:', '::', `${field}, ${field}`, `:${'A'.repeat(20_000)}:`])(
     'must be one certificate in a byte sequence: %#',
     async (value) => expect(await present(value, '10.1.2.3')).toBe('token_binding_mismatch'),
   )

@@ -140,6 +140,17 @@ describe('discovery', () => {
     expect(await caller.codeOf({ token: await issuer.mint() })).toBe('accepted')
   })
 
+  it.each<[string, (server: Awaited<ReturnType<typeof startIssuerServer>>, issuer: string) => object]>([
+    ['names no keys', (_server, issuer) => ({ issuer })],
+    ['is of another issuer', (server) => ({ issuer: 'https://other.example', jwks_uri: `${server.origin}/x` })],
+    ['is no object', () => []],
+  ])('goes on to the second place where the first %s', async (_what, first) => {
+    const { server, issuer, caller } = await createBench(discovered, {}, '/as')
+    server.answers.set(`${RFC8414}/as`, first(server, issuer.issuer))
+    server.answers.set(`/as${OIDC}`, { issuer: issuer.issuer, jwks_uri: `${server.origin}/jwks` })
+    expect(await caller.codeOf({ token: await issuer.mint() })).toBe('accepted')
+  })
+
   it('believes no metadata of another issuer', async () => {
     const { server, issuer, caller } = await createBench(discovered)
     const metadata = { issuer: `${issuer.issuer}/`, jwks_uri: `${server.origin}/jwks` }

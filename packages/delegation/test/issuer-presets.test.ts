@@ -129,6 +129,67 @@ describe.each(Object.entries(ROWS))('a token of %s', (name, { preset, type, clai
   })
 })
 
+describe('a token of Keycloak', () => {
+  const call = async (claims: Members) => {
+    const options = keycloak('https://id.example.com/realms/main', { keys: { jwks: rsa.jwks } })
+    const whole = { ...TIMES, ...ROWS['keycloak']?.claims, ...claims }
+    const token = await rsa.mintRaw(JSON.stringify(whole), { typ: 'JWT' })
+    return createTokenCaller([], { issuers: [options] }).codeOf({ token })
+  }
+
+  it('may carry the nonce of the login', async () => expect(await call({ nonce: 'n-1' })).toBe('accepted'))
+
+  it.each([
+    { typ: 'ID', nonce: 'n-1' },
+    { typ: 'Refresh' },
+    { typ: 'Offline' },
+    { typ: 'Logout' },
+    { typ: undefined },
+    { typ: ['Bearer'] },
+    { typ: 'DPoP' },
+    { typ: 'DPoP', cnf: 'x' },
+  ])('does not count when it says %j', async (claims) => expect(await call(claims)).toBe('token_invalid'))
+})
+
+describe('a token of Entra', () => {
+  const call = async (claims: Members) => {
+    const token = await rsa.mintRaw(JSON.stringify({ ...TIMES, sub: 's', uti: 'u1', tid: TENANT, ...claims }), {
+      typ: 'JWT',
+    })
+    const result = await createTokenCaller([], { issuers: [entra(TENANT, { keys: { jwks: rsa.jwks } })] }).call({
+      token,
+    })
+    return typeof result === 'string' ? result : [result.agent.id, result.delegation.issuer]
+  }
+  const first = { iss: `https://sts.windows.net/${TENANT}/`, ver: '1.0', appid: 'app-1' }
+
+  it('may be of version 1, and is of the same issuer', async () => {
+    expect(await call(first)).toEqual(['app-1', `https://login.microsoftonline.com/${TENANT}/v2.0`])
+  })
+
+  it.each([
+    { ver: '3.0' },
+    { tid: 'another' },
+    { iss: 'https://sts.windows.net/another/' },
+    { iss: `https://sts.windows.net/${TENANT}` },
+    { appid: undefined },
+  ])('of version 1 does not count with %j', async (claims) => {
+    expect(await call({ ...first, ...claims })).toEqual(expect.any(String))
+  })
+})
+
+describe('a name that is no agent id', () => {
+  it('is told to be mapped', async () => {
+    const options = auth0('tenant.eu.auth0.com', { keys: { jwks: rsa.jwks }, actor: 'optional', actorClaims: [] })
+    const claims = { ...TIMES, iss: 'https://tenant.eu.auth0.com/', sub: 'auth0|17' }
+    const token = await rsa.mintRaw(JSON.stringify(claims), { typ: 'JWT' })
+    const caller = createTokenCaller([], { issuers: [options] })
+    expect(await caller.codeOf({ token })).toBe('actor_unauthorized')
+    const mapped = createTokenCaller([], { issuers: [{ ...options, agentIds: { 'auth0|17': 'agt_17' } }] })
+    expect(await mapped.codeOf({ token })).toBe('accepted')
+  })
+})
+
 describe('a preset', () => {
   it.each([
     () => auth0('https://tenant.auth0.com'),

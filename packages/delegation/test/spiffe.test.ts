@@ -1,7 +1,7 @@
 import { spiffe } from '../src/index.ts'
 import { LOOPBACK, useIssuerServers } from './issuer-server.ts'
 import { createTokenCaller, signedBy } from './token-call.ts'
-import { createTestIssuer, type Members, type TestIssuer } from './token-issuer.ts'
+import { createTestIssuer, type Members, NOW, type TestIssuer } from './token-issuer.ts'
 
 const WORKLOAD = 'spiffe://example.org/agents/buyer'
 const startIssuerServer = useIssuerServers()
@@ -33,6 +33,15 @@ describe('a JWT-SVID', () => {
   ])('%s establishes the workload as agent', async (_, claims) => {
     const facts = await callerOf().call({ token: await mint(claims) })
     expect(facts).toMatchObject({ agent: { id: WORKLOAD, level: 'bearer' }, delegation: { subject: WORKLOAD } })
+  })
+
+  it('need not say when it was issued', async () => {
+    expect(await callerOf().codeOf({ token: await mint({ iat: undefined }) })).toBe('accepted')
+  })
+
+  it('without a time of issue lives no longer than one with it', async () => {
+    const ends = { iat: undefined, exp: NOW + 2 * 86_400 }
+    expect(await callerOf().codeOf({ token: await mint(ends) })).toBe('token_expired')
   })
 
   it.each([['JOSE'], [undefined]])('may have the type %s', async (typ) => {
