@@ -1,6 +1,5 @@
 import { inheritNothing } from './bare-object.ts'
 import type { AgentView, Facts } from './facts.ts'
-import { hasForeign } from './facts-record.ts'
 import { Misconfigured } from './misconfigured.ts'
 import { requireObject } from './option-checks.ts'
 
@@ -57,13 +56,16 @@ export function createAgentView(
   const view = new View(facts.agent, facts, state.requestId)
   // Other packages add to Facts and to AgentView alike; which of them are loaded is not known here.
   const whole = view as View & AgentView
-  if (hasForeign.has(facts)) {
-    for (const [name, value] of Object.entries(facts)) {
-      if (!OWN_MEMBERS.has(name)) Object.defineProperty(view, name, { value, enumerable: true })
-    }
+  for (const name of Object.keys(facts)) {
+    if (!OWN_MEMBERS.has(name)) addMember(view, name, (facts as Readonly<Record<string, unknown>>)[name])
   }
-  for (const [name, make] of members) Object.defineProperty(view, name, { value: make(whole), enumerable: true })
+  for (const [name, make] of members) addMember(view, name, make(whole))
   return Object.freeze(whole)
+}
+
+/** Defined, not assigned: a fact named `__proto__` is a member like others. */
+function addMember(view: object, name: string, value: unknown): void {
+  Object.defineProperty(view, name, { value, enumerable: true })
 }
 
 /** What every view has. */

@@ -1,5 +1,4 @@
 import type { Check, CheckDescription } from './check.ts'
-import { isOwnFact } from './facts-record.ts'
 import { Misconfigured } from './misconfigured.ts'
 
 /** A check with the place it has in its guard. */
@@ -10,8 +9,6 @@ export interface OrderedCheck {
   readonly awaited: readonly string[]
   /** Facts that must exist once it ran. */
   readonly adds: readonly string[]
-  /** Whether all of them are facts of this repository. */
-  readonly addsOwn: boolean
 }
 
 /** Checks in an order that can work. */
@@ -32,7 +29,7 @@ export function orderChecks(checks: readonly Check[]): OrderedChecks {
     const awaited = needs.filter((need) => !added.has(need))
     refuseLaterNeed(name, awaited, descriptions.slice(index + 1))
     for (const fact of adds) added.add(fact)
-    return { run: checks[index] as Check, name, awaited, adds, addsOwn: adds.length > 0 && adds.every(isOwnFact) }
+    return { run: checks[index] as Check, name, awaited, adds }
   })
   for (const description of descriptions) description.inspect?.({ checks: descriptions })
   return { ordered, descriptions }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
+import { bareCopy } from './bare-object.ts'
 import type { Check } from './check.ts'
 import { hashConfiguration } from './configuration-hash.ts'
 import { createEnvironment } from './environment.ts'
-import { FactsRecord } from './facts-record.ts'
 import { describeMetrics, introduceReports } from './guard-metrics.ts'
 import type { GuardSettings } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
@@ -66,7 +66,7 @@ function startRun(request: AgentRequest, context: GuardContext, states: RequestS
   return {
     context,
     state,
-    facts: new FactsRecord(state.facts) as Run['facts'],
+    facts: bareCopy(state.facts),
     timings: context.listens ? [] : NO_TIMINGS,
   }
 }

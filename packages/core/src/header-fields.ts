@@ -17,20 +17,41 @@ export interface HeaderFields {
  * lines that were cut off there may be any number.
  */
 export function createHeaderFields(rawHeaders: readonly string[], isCut = false): HeaderFields {
-  return new Fields(rawHeaders, isCut)
+  const table = new FieldTable(rawHeaders)
+  const fields: HeaderFields & Judged = {
+    lines: (name) => {
+      const value = table.find(name)
+      if (value === undefined) return NONE
+      return typeof value === 'string' ? [value] : value
+    },
+    only: (name) => {
+      const value = table.find(name)
+      return typeof value === 'string' ? value : undefined
+    },
+    has: (name) => table.find(name) !== undefined,
+    names: () => table.names.values(),
+    count: isCut ? Number.POSITIVE_INFINITY : table.count,
+    [FAULT]: table.fault,
+  }
+  return fields
 }
 
 /** What parsers behind us may read differently: a doubled field, or one under another spelling. */
 export function findNameFault(headers: HeaderFields): string | undefined {
-  const { doubled, hasAlias } = headers instanceof Fields ? headers : copyFields(headers)
-  if (doubled !== undefined) return `${doubled} must occur once`
-  return hasAlias ? 'a security header is spelt with an underscore' : undefined
+  if (isJudged(headers)) return headers[FAULT]
+  const lines = [...headers.names()].flatMap((name) => headers.lines(name).flatMap((value) => [name, value]))
+  return new FieldTable(lines).fault
 }
 
-/** Fields of another maker know nothing of faults. */
-function copyFields(headers: HeaderFields): Fields {
-  const rawHeaders = [...headers.names()].flatMap((name) => headers.lines(name).flatMap((value) => [name, value]))
-  return new Fields(rawHeaders, false)
+const FAULT = Symbol('fault')
+
+/** Fields that were grouped here; those of another maker know nothing of faults. */
+interface Judged {
+  readonly [FAULT]: string | undefined
+}
+
+function isJudged(headers: HeaderFields): headers is HeaderFields & Judged {
+  return FAULT in headers
 }
 
 type Value = string | string[]
@@ -41,59 +62,38 @@ const MOST_SCANNED = 32
 const fieldNames = createFieldNames()
 
 /** Two arrays rather than a map: most requests have ten fields, and each is asked for a few times. */
-class Fields implements HeaderFields {
-  readonly count: number
-  readonly doubled: string | undefined
-  readonly hasAlias: boolean
-  readonly #names: string[] = []
+class FieldTable {
+  readonly names: string[] = []
   readonly #values: Value[] = []
   /** Where each name is, once there are many: a stranger sends thousands. */
   #places: Map<string, number> | undefined = undefined
+  count = 0
+  fault: string | undefined = undefined
 
-  constructor(rawHeaders: readonly string[], isCut: boolean) {
-    let count = 0
-    let doubled: string | undefined
-    let hasAlias = false
+  constructor(rawHeaders: readonly string[]) {
     for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
       const { name, isOnce, isAlias, isPseudo } = fieldNames.find(rawHeaders[index] as string)
       if (isPseudo) continue
-      count++
-      if (isAlias) hasAlias = true
+      this.count++
+      if (isAlias) this.fault ??= 'a security header is spelt with an underscore'
       const isSecond = this.#add(name, rawHeaders[index + 1] as string)
-      if (isSecond && isOnce) doubled ??= name
+      if (isSecond && isOnce) this.fault ??= `${name} must occur once`
     }
-    this.count = isCut ? Number.POSITIVE_INFINITY : count
-    this.doubled = doubled
-    this.hasAlias = hasAlias
   }
 
-  lines(name: string): readonly string[] {
-    const value = this.#find(name)
-    if (value === undefined) return NONE
-    return typeof value === 'string' ? [value] : value
-  }
-
-  only(name: string): string | undefined {
-    const value = this.#find(name)
-    return typeof value === 'string' ? value : undefined
-  }
-
-  has(name: string): boolean {
-    return this.#placeOf(name) >= 0
-  }
-
-  names(): IterableIterator<string> {
-    return this.#names.values()
+  find(name: string): Value | undefined {
+    const place = this.#placeOf(name)
+    return place < 0 ? undefined : this.#values[place]
   }
 
   /** Whether there was a line of that name before. */
   #add(name: string, value: string): boolean {
     const place = this.#placeOf(name)
     if (place < 0) {
-      this.#places?.set(name, this.#names.length)
-      this.#names.push(name)
+      this.#places?.set(name, this.names.length)
+      this.names.push(name)
       this.#values.push(value)
-      if (this.#names.length === MOST_SCANNED) this.#places = new Map(this.#names.map((known, at) => [known, at]))
+      if (this.names.length === MOST_SCANNED) this.#places = new Map(this.names.map((known, at) => [known, at]))
       return false
     }
     const known = this.#values[place] as Value
@@ -102,12 +102,7 @@ class Fields implements HeaderFields {
     return true
   }
 
-  #find(name: string): Value | undefined {
-    const place = this.#placeOf(name)
-    return place < 0 ? undefined : this.#values[place]
-  }
-
   #placeOf(name: string): number {
-    return this.#places === undefined ? this.#names.indexOf(name) : (this.#places.get(name) ?? -1)
+    return this.#places === undefined ? this.names.indexOf(name) : (this.#places.get(name) ?? -1)
   }
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
+import { bareCopy } from './bare-object.ts'
 import type { CheckDescription } from './check.ts'
 import type { AgentView, Facts } from './facts.ts'
-import { NO_FACTS } from './facts-record.ts'
 
 /** What the guards of one factory know of one request. Kept beside the request, where no other code can assign it. */
 export interface RequestState {
@@ -25,6 +25,7 @@ export interface RequestState {
 }
 
 const NOBODY: readonly CheckDescription[] = []
+const NO_FACTS: Readonly<Partial<Facts>> = Object.freeze(bareCopy({}))
 
 class State implements RequestState {
   readonly request: AgentRequest

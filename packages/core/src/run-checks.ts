@@ -1,5 +1,4 @@
 import { reachesLevel } from './facts.ts'
-import { addFacts, type FactsRecord } from './facts-record.ts'
 import type { OrderedCheck } from './guard-order.ts'
 import type { Run } from './guard-run.ts'
 import { findUncoveredOverride } from './method-override.ts'
@@ -64,7 +63,7 @@ function accept(run: Run, check: OrderedCheck, added: unknown): void {
   if (typeof added !== 'object' || added === null) {
     throw new Refusal('config_error', `${check.name} must return the facts it adds, {} for none, or throw a Refusal`)
   }
-  addFacts(run.facts as FactsRecord, added, check.addsOwn)
+  Object.assign(run.facts, added)
   for (const fact of check.adds) {
     if (!isKnown(run, fact)) throw new Refusal('config_error', `${check.name} promises ${fact} and does not add it`)
   }
@@ -77,18 +76,6 @@ function requireFacts(check: OrderedCheck, run: Run): void {
 }
 
 function isKnown({ facts }: Run, fact: string): boolean {
-  switch (fact) {
-    case 'agent':
-      return facts.agent !== undefined
-    case 'proof':
-      return facts.proof !== undefined
-    case 'freshness':
-      return facts.freshness !== undefined
-    case 'delegation':
-      return facts.delegation !== undefined
-    case 'capability':
-      return facts.capability !== undefined
-  }
   return (facts as Readonly<Record<string, unknown>>)[fact] !== undefined
 }
 

@@ -1,3 +1,5 @@
+import fc from 'fast-check'
+import { findNameFault } from '../src/header-fields.ts'
 import { createHeaderFields } from '../src/index.ts'
 
 const fields = createHeaderFields(['Host', 'a', 'X-Note', '1', 'x-note', '2', 'X-NOTE', '', ':path', '/'])
@@ -18,5 +20,49 @@ describe('header fields', () => {
   it.each(['__proto__', 'constructor', 'toString'])('know %s only when it was sent', (name) => {
     expect([fields.has(name), fields.lines(name), fields.only(name)]).toEqual([false, [], undefined])
     expect(createHeaderFields([name, 'x']).only(name.toLowerCase())).toBe('x')
+  })
+})
+
+describe('any number of header fields', () => {
+  it('are grouped as a map would group them', () => {
+    const name = fc.constantFrom('Host', 'host', 'X-Note', 'x-note', 'Accept', '__proto__', ':path')
+    const many = fc.tuple(fc.array(fc.tuple(name, fc.string())), fc.nat(60), fc.array(fc.tuple(name, fc.string())))
+    fc.assert(
+      fc.property(many, ([before, invented, behind]) => {
+        const lines = [...before, ...Array.from({ length: invented }, (_, at) => [`X-${at}`, ''] as const), ...behind]
+        const model = new Map<string, string[]>()
+        for (const [field, value] of lines) {
+          const lower = field.toLowerCase()
+          if (!lower.startsWith(':')) model.set(lower, [...(model.get(lower) ?? []), value])
+        }
+        const made = createHeaderFields(lines.flat())
+        expect([...made.names()].map((known) => [known, made.lines(known)])).toEqual([...model])
+        expect(['host', 'x-0', 'x-59', 'absent'].map(made.has)).toEqual(
+          ['host', 'x-0', 'x-59', 'absent'].map((known) => model.has(known)),
+        )
+      }),
+    )
+  })
+})
+
+describe('an attacker', () => {
+  it('cannot hide a doubled field among a thousand others', () => {
+    const invented = Array.from({ length: 900 }, (_, at) => [`X-${at}`, '']).flat()
+    for (const lines of [
+      ['Nonce', '1', ...invented, 'NONCE', '2'],
+      [...invented, 'Nonce', '1', 'nonce', '2'],
+    ]) {
+      expect(findNameFault(createHeaderFields(lines))).toBe('nonce must occur once')
+    }
+  })
+
+  it('cannot double a field of an adapter that groups fields by itself', () => {
+    const faultOf = (lines: readonly string[]): string | undefined => {
+      const { has, only, lines: linesOf, names, count } = createHeaderFields(lines)
+      return findNameFault({ has, only, lines: linesOf, names, count })
+    }
+    expect(faultOf(['Nonce', '1', 'nonce', '2'])).toBe('nonce must occur once')
+    expect(faultOf(['Agent_ID', 'a'])).toBe('a security header is spelt with an underscore')
+    expect(faultOf(['Nonce', '1', 'X-Note', '1', 'x-note', '2'])).toBeUndefined()
   })
 })
