@@ -134,19 +134,21 @@ function describeAttackers<Middleware>(
     })
 
     it('cannot use up the room of others’ budgets by handing on ever new ones', async () => {
-      const budgets = memoryBudgets({ maxCounters: 4, maxCountersPerAgent: 2 })
+      const budgets = memoryBudgets({ maxCounters: 6, maxCountersPerAgent: 3 })
       const late: AgentKey[] = [agentKeyOf(clerk)]
       const keys: KeySource = { name: 'late', findKeys: (...asked) => keySourceOf(...late).findKeys(...asked) }
       const other = await createTestAgent({ agentId: 'agt_other' })
       late.push(agentKeyOf(other))
       const app = await startSigned({ keys, capabilities: { budgets } })
       late.push(agentKeyOf(app.agent))
-      const budget = (most: number): Members => {
-        return { type: 'urn:agent-auth:capability:1', actions: ['*:*'], constraints: { max_requests_per_day: most } }
+      // A budget for other actions together is another one; each needs a counter besides that of the scope.
+      const budget = (index: number): Members => {
+        const actions = ['*:*', `a:${index}`]
+        return { type: 'urn:agent-auth:capability:1', actions, constraints: { max_requests_per_day: 100 } }
       }
-      const spend = async (agent: TestAgent, most: number): Promise<string> => {
+      const spend = async (agent: TestAgent, index: number): Promise<string> => {
         const to = { agentId: agent.agentId, key: agent.publicJwk }
-        const headers = { Authorization: `Bearer ${await handOn(to, [budget(most)])}` }
+        const headers = { Authorization: `Bearer ${await handOn(to, [budget(index)])}` }
         const signed = await agent.signRequest({ target: '/orders', headers })
         return outcomeOf(await sendRaw(app.port, rawRequest(signed)))
       }
