@@ -112,6 +112,8 @@ export interface OutcomeRecord {
   readonly status: number
   readonly durationMs: number
   readonly aborted: boolean
+  /** It was allowed, but something had answered before the guard decided: no handler ran. */
+  readonly unserved?: true | undefined
   /** The route that handled it, which a guard in front of the router cannot know. */
   readonly route?: string | undefined
 }

@@ -7,7 +7,7 @@ import type { UnsealedRecord } from './seal-record.ts'
 /** How a request ended, with the members in the order of canonical JSON. */
 export function outcomeRecord(
   { requestId }: Decision,
-  { aborted, durationMs, status }: Outcome,
+  { aborted, durationMs, status, unserved }: Outcome,
   {
     id,
     of,
@@ -25,6 +25,7 @@ export function outcomeRecord(
     route: boundedOrNone(route, MAX_TEXT.target),
     status,
     type: 'outcome',
+    unserved: unserved === true ? true : undefined,
     v: AUDIT_SCHEMA_VERSION,
   }
   return { record, private: {} }

@@ -54,12 +54,15 @@ function outcomeText({
   status,
   durationMs,
   aborted,
+  unserved,
 }: {
   readonly status: number
   readonly durationMs: number
   readonly aborted: boolean
+  readonly unserved?: true | undefined
 }): string {
-  return `${status} after ${durationMs} ms${aborted ? ', the client went away' : ''}`
+  const ending = `${status} after ${durationMs} ms${aborted ? ', the client went away' : ''}`
+  return unserved === true ? `${ending}, answered before the guard had decided: no handler ran` : ending
 }
 
 /** The chain of delegation as a tree: the user at its root, who acts now at its tip. */

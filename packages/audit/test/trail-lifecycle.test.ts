@@ -100,6 +100,17 @@ describe('a trail', () => {
     const outcomes = kept.flatMap(({ record }) => (record.type === 'outcome' ? [record] : []))
     expect(outcomes).toMatchObject([{ of: kept[2]?.record.id, durationMs: 1.235 }])
   })
+
+  it('says that no handler ran for what was answered before its guard had decided', async () => {
+    const kept: SealedRecord[] = []
+    const trail = auditTrail({ sinks: [sinkInto(kept)] })
+    const decision = aDecision({})
+    const outcome = { requestId: 'req_1', status: 504, durationMs: 1, aborted: false, unserved: true }
+    await trail.record(decision)
+    trail.finish?.(decision, outcome)
+    await trail.close()
+    expect(kept.at(-1)?.record).toMatchObject({ type: 'outcome', of: kept[0]?.record.id, unserved: true })
+  })
 })
 
 describe.each(FRAMEWORKS)('a client of %s that goes away', (framework) => {

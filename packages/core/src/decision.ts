@@ -58,9 +58,10 @@ export function createFinish(decision: Decision, run: Run, about: { readonly rec
     listeners.push({ finished: (recorded, outcome) => recorder.finish?.(recorded, outcome) })
   }
   if (listeners.length === 0) return undefined
-  return (status, aborted) => {
+  return (status, aborted, unserved) => {
     const durationMs = clock.monotonicMs() - run.state.startedMs
-    const ended: Outcome = { requestId: decision.requestId, status, durationMs, aborted }
+    const served: Outcome = { requestId: decision.requestId, status, durationMs, aborted }
+    const ended: Outcome = unserved === undefined ? served : { ...served, unserved: true }
     const outcome: Outcome = run.state.ended ? { ...ended, repeated: true } : ended
     run.state.ended = true
     notify(listeners, environment, (observer) => observer.finished?.(decision, outcome))

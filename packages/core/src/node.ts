@@ -1,6 +1,7 @@
 export { canonicalAddress, createClientAddress, type FindClientAddress } from './node/client-address.ts'
 export { type HttpRefusal, toHttpRefusal } from './node/http-refusal.ts'
 export type { ReadMessage } from './node/kept-body.ts'
+export { createLateCheck, type IsTooLate } from './node/late-response.ts'
 export { createNodeGuard, type NodeGuard } from './node/node-guard.ts'
 export type { NodeRequestInput } from './node/node-request.ts'
 export { wasRefused, writeReplyHead } from './node/reply-head.ts'

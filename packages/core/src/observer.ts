@@ -50,6 +50,8 @@ export interface Outcome {
   readonly durationMs: number
   /** The client went away before the answer was complete. */
   readonly aborted: boolean
+  /** It was allowed, but an answer had begun before the guard decided, so that no handler ran. @default false */
+  readonly unserved?: boolean
   /** Another guard of the same factory has told of this request's end already: it counts once. @default false */
   readonly repeated?: boolean
 }

@@ -9,7 +9,15 @@ import {
   requireWord,
   type Verdict,
 } from '@countermark/core'
-import { createNodeGuard, type NodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
+import {
+  createLateCheck,
+  createNodeGuard,
+  type IsTooLate,
+  type NodeGuard,
+  toHttpRefusal,
+  watchResponse,
+  writeReplyHead,
+} from '@countermark/core/node'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { routeOf } from './route.ts'
 
@@ -38,11 +46,13 @@ export interface ExpressGuardOptions extends GuardOptions {
 export function createGuard(options: ExpressGuardOptions): GuardFactory<RequestHandler> {
   const node = createNodeGuard(options, ['respond'])
   const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'next'])
+  const isTooLate = createLateCheck(MISTAKE)
   return createGuardFactory(node.compose, (guard: Guard) => {
     return function agentGuardMiddleware(req: Request, res: Response, next: NextFunction): void {
       if (typeof next !== 'function') throw mountedElsewhere()
       const { originalUrl } = req
-      const apply = (verdict: Verdict): void => applyVerdict(verdict, { req, res, next, respond, warn: node.warn })
+      const apply = (verdict: Verdict): void =>
+        applyVerdict(verdict, { req, res, next, respond, warn: node.warn, isTooLate })
       const verdict = node.judge(guard, { message: req, originalUrl, route: () => routeOf(req) })
       if (isThenable(verdict)) verdict.then(apply).catch(next)
       else apply(verdict)
@@ -55,18 +65,23 @@ function mountedElsewhere(): Misconfigured {
   return new Misconfigured('ERR_OPTION_INVALID', `${mistake}; for Koa import createGuard from @countermark/koa`)
 }
 
+const MISTAKE = 'a middleware in front of it answers and goes on all the same, or limits the time of a request'
+
 interface Exchange {
   readonly req: Request
   readonly res: Response
   readonly next: NextFunction
   readonly respond: ExpressRespond
   readonly warn: NodeGuard['warn']
+  readonly isTooLate: IsTooLate
 }
 
-function applyVerdict(verdict: Verdict, { req, res, next, respond, warn }: Exchange): void {
-  if (verdict.finish !== undefined) watchResponse(req, res, verdict.finish)
+function applyVerdict(verdict: Verdict, { req, res, next, respond, warn, isTooLate }: Exchange): void {
+  const unserved = verdict.outcome === 'allow' && isTooLate(req, res) ? 'unserved' : undefined
+  if (verdict.finish !== undefined) watchResponse(req, res, verdict.finish, unserved)
   if (verdict.outcome === 'allow') {
     warn(verdict.observed)
+    if (unserved !== undefined) return
     if (verdict.agent !== undefined) req.agent = verdict.agent
     next()
     return

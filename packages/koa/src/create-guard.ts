@@ -8,7 +8,7 @@ import {
   Misconfigured,
   requireWord,
 } from '@countermark/core'
-import { createNodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
+import { createLateCheck, createNodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
 import type { Context, Middleware, Next } from 'koa'
 import { routeOf } from './route.ts'
 
@@ -35,15 +35,18 @@ export interface KoaGuardOptions extends GuardOptions {
 export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> {
   const { compose, judge, warn } = createNodeGuard(options, ['respond'])
   const respond = requireWord('respond', options.respond ?? 'problem', ['problem', 'throw'])
+  const isTooLate = createLateCheck(MISTAKE)
   return createGuardFactory(compose, (guard: Guard) => {
     return async function agentGuardMiddleware(ctx: Context, next: Next): Promise<void> {
       if (!isContext(ctx, next)) throw mountedElsewhere()
       const { req, res, originalUrl } = ctx
       const pending = judge(guard, { message: req, originalUrl, route: () => routeOf(ctx) })
       const verdict = isThenable(pending) ? await pending : pending
-      if (verdict.finish !== undefined) watchResponse(req, res, verdict.finish)
+      const unserved = verdict.outcome === 'allow' && isTooLate(req, res) ? 'unserved' : undefined
+      if (verdict.finish !== undefined) watchResponse(req, res, verdict.finish, unserved)
       if (verdict.outcome === 'allow') {
         warn(verdict.observed)
+        if (unserved !== undefined) return
         if (verdict.agent !== undefined) ctx.state.agent = verdict.agent
         return next()
       }
@@ -57,6 +60,8 @@ export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> 
     }
   })
 }
+
+const MISTAKE = 'a middleware in front of it calls next() without await or return, or limits the time of a request'
 
 function isContext(ctx: unknown, next: unknown): boolean {
   return typeof ctx === 'object' && ctx !== null && 'req' in ctx && 'state' in ctx && typeof next === 'function'

@@ -5,6 +5,8 @@ import {
   defineCheck,
   isThenable,
   type Level,
+  type Observer,
+  type Outcome,
   Refusal,
 } from '@countermark/core'
 
@@ -73,4 +75,13 @@ function createDeferred(): { readonly promise: Promise<void>; readonly resolve: 
     settle = resolve
   })
   return { promise, resolve: () => settle() }
+}
+
+/** An observer that hears how one request ended. */
+export function watchOutcomes(): { readonly told: Promise<Outcome>; readonly observer: Observer } {
+  let tell = (_outcome: Outcome): void => undefined
+  const told = new Promise<Outcome>((resolve) => {
+    tell = resolve
+  })
+  return { told, observer: { finished: (_decision, outcome) => tell(outcome) } }
 }

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { defineCheck, isRefusal, isUnavailable, Refusal, Unavailable } from '@countermark/core'
-import { createGate, type Gate } from './adapter-case-checks.ts'
-import type { StartGuardedApp } from './guarded-app.ts'
+import { createConnection } from 'node:net'
+import { defineCheck, isRefusal, isUnavailable, type Observer, Refusal, Unavailable } from '@countermark/core'
+import { createGate, type Gate, watchOutcomes } from './adapter-case-checks.ts'
+import type { GuardedApp, StartGuardedApp } from './guarded-app.ts'
+import { rawRequest } from './send-raw.ts'
 
 /** Refusals that go to the application's own error handler. */
 export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): void {
@@ -81,6 +84,54 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
       expect([response.status, response.text]).toEqual([200, 'somebody was faster'])
       await gate.opened
       expect((await app.send({})).status).toBe(200)
+    })
+  })
+
+  describe('a request that was answered before its guard had decided', () => {
+    const startLate = async (gate: Gate, observer: Observer = {}): Promise<GuardedApp> =>
+      start({
+        options: { observers: [{ decided: () => undefined, ...observer }] },
+        build: ({ adapter, app, guard, checks, handler }) => {
+          app.use(adapter.step(({ response }) => answerFirst(gate, response)))
+          app.use(guard(gate.check, checks.verify, checks.once), handler)
+        },
+      })
+
+    it('does not reach the handler, and observers and recorders learn that', async () => {
+      const gate = createGate()
+      const { told, observer } = watchOutcomes()
+      const app = await startLate(gate, observer)
+      expect((await app.send({ method: 'POST', body: '{}' })).text).toBe('somebody was faster')
+      expect(await told).toMatchObject({ status: 200, unserved: true })
+      expect(app.runs).toHaveLength(0)
+    })
+
+    it('is told to the operator once, with the likely mistake', async () => {
+      const gate = createGate()
+      const app = await startLate(gate)
+      for (const _each of [1, 2]) await app.send({})
+      expect(app.warnings).toEqual([
+        { message: expect.stringMatching(/in front of it/), type: 'CountermarkWarning', code: 'answered_too_early' },
+      ])
+    })
+
+    it('does not reach the handler where the answer has only begun', async () => {
+      const app = await start({
+        build: ({ adapter, app, guard, checks, handler }) => {
+          app.use(adapter.step(({ response }) => void response.writeHead(202).write('working')))
+          app.use(
+            guard(checks.verify, checks.once),
+            adapter.step(({ response }) => void response.end()),
+            handler,
+          )
+        },
+      })
+      const signed = await app.agent.signRequest({})
+      const socket = createConnection(app.port, '127.0.0.1')
+      socket.write(rawRequest(signed))
+      await once(socket, 'data')
+      socket.destroy()
+      expect(app.runs).toHaveLength(0)
     })
   })
 

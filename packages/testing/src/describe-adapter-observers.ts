@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
-import type { Decision, Observer, Outcome } from '@countermark/core'
-import { createGate, nameAs, noteAgents } from './adapter-case-checks.ts'
+import type { Decision, Outcome } from '@countermark/core'
+import { createGate, nameAs, noteAgents, watchOutcomes } from './adapter-case-checks.ts'
 import { createFakeClock } from './fake-clock.ts'
 import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'
 import { createRecordingRecorder } from './recording-observer.ts'
@@ -175,12 +175,4 @@ function describeRecorder<Middleware>(start: StartGuardedApp<Middleware>): void 
       expect(await told).toMatchObject({ status: 200, aborted: false })
     })
   })
-}
-
-function watchOutcomes(): { readonly told: Promise<Outcome>; readonly observer: Observer } {
-  let tell = (_outcome: Outcome): void => undefined
-  const told = new Promise<Outcome>((resolve) => {
-    tell = resolve
-  })
-  return { told, observer: { finished: (_decision, outcome) => tell(outcome) } }
 }

@@ -7,8 +7,9 @@ export function watchResponse(
   message: IncomingMessage,
   response: ServerResponse & { readonly closed?: boolean },
   finish: Finish,
+  unserved?: 'unserved',
 ): void {
-  const tell = (): void => finish(response.statusCode, !response.writableFinished)
+  const tell = (): void => finish(response.statusCode, !response.writableFinished, unserved)
   if (response.closed === true || http2StreamOf(message)?.destroyed === true) tell()
   else response.once('close', tell)
 }
