@@ -26,6 +26,7 @@ export {
   type HeaderField,
 } from './check.ts'
 export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
+export { type ClaimAnswer, type ClaimRefusals, claimOnce, refusalOf } from './claim-once.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { withDeadline } from './deadline.ts'
 export { hasDotSegment } from './dot-segments.ts'

@@ -7,7 +7,7 @@ export interface RequestStates {
 }
 
 /** Returns what it is given: a class that extends it puts its private members on somebody else's object. */
-const Given = function given(object: object): object {
+export const Given = function given(object: object): object {
   return object
 } as unknown as new (
   object: object,

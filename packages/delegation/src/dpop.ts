@@ -1,17 +1,18 @@
 import { hash, randomBytes } from 'node:crypto'
 import {
   type AgentRequest,
-  type ClaimResult,
+  type ClaimAnswer,
+  type ClaimRefusals,
+  claimOnce,
   type Environment,
-  isRefusal,
   isThenable,
   Misconfigured,
   Refusal,
   type ReplayStore,
+  refusalOf,
   requireKnownOptions,
   requireNumber,
   requireWord,
-  Unavailable,
 } from '@countermark/core'
 import { after } from './after.ts'
 import { createDpopNonces, type DpopNonces } from './dpop-nonce.ts'
@@ -79,7 +80,7 @@ export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
         throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
       }
       const proof = proofs.verify(text, { request, thumbprint, tokenHash }, environment)
-      return after(useUp(settings, proof, environment), () => proof.thumbprint)
+      return after(useUp(settings, proof, environment, request.raw), () => proof.thumbprint)
     },
     issueNonce: (environment) => {
       const inner = settings.store.issueNonce(environment)
@@ -89,20 +90,13 @@ export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
 }
 
 /** Claimed only now: a proof that does not hold must not be able to use up somebody's `jti`. */
-function useUp(settings: Settings, proof: DpopProof, environment: Environment): void | Promise<void> {
+function useUp(settings: Settings, proof: DpopProof, environment: Environment, raw: object): void | Promise<void> {
   const { created, acceptUntil, nonce } = timeOf(settings, proof, environment.clock.wallMs())
   // RFC 9449 section 11.1; by key, so that nobody can burn what belongs to another one.
   const id = hash('sha256', `dpop ${proof.thumbprint} ${proof.id}`, 'buffer')
   const claim = { id, thumbprint: proof.thumbprint, created, acceptUntil, nonce }
-  try {
-    const result = settings.store.claim(claim, environment)
-    if (!isThenable(result)) return settle(result)
-    return Promise.resolve(result).then(settle, (error: unknown) => {
-      throw toUnavailable(error)
-    })
-  } catch (error) {
-    throw toUnavailable(error)
-  }
+  const answer = claimOnce(settings.store, claim, environment, raw)
+  return isThenable(answer) ? answer.then(requireClaimed) : requireClaimed(answer)
 }
 
 interface ProofTime {
@@ -128,29 +122,17 @@ function timeOf({ nonces, ...window }: Settings, proof: DpopProof, nowMs: number
   return { created: Math.floor(proof.issuedAt), acceptUntil, nonce: proof.nonce }
 }
 
-function settle(result: ClaimResult): void {
-  if (result !== 'claimed')
-    throw ANSWERS[result]?.() ?? toUnavailable(new TypeError('a replay store answers otherwise'))
-}
-
-const QUOTA_RETRY_SECONDS = 10
-
-const ANSWERS: Readonly<Partial<Record<ClaimResult, () => Refusal>>> = {
+const REFUSALS: ClaimRefusals = {
   replayed: () => new Refusal('replay_detected', 'this DPoP proof was used before; make a new one', TOKEN),
   unproven: () =>
     new Refusal('dpop_nonce_required', 'made before the server could remember; make it again with the given nonce'),
-  over_quota: () =>
-    new Refusal('rate_limited', 'this key has too many requests inside their time window', {
-      retryAfterSeconds: QUOTA_RETRY_SECONDS,
-    }),
-  full: () => new Unavailable('replay_store_unavailable', 'replay', 'the replay store is full'),
 }
 
 const TOKEN = { credential: 'token' } as const
 
-function toUnavailable(cause: unknown): unknown {
-  if (isRefusal(cause)) return cause
-  return new Unavailable('replay_store_unavailable', 'replay', 'the replay store cannot answer', { cause })
+function requireClaimed(answer: ClaimAnswer): void {
+  const refusal = refusalOf(answer, REFUSALS)
+  if (refusal !== undefined) throw refusal
 }
 
 const KNOWN = [

@@ -1,21 +1,25 @@
 import {
+  type AgentRequest,
   type Check,
+  type ClaimAnswer,
   defineCheck,
   type Environment,
   type FreshnessFact,
   isSafeMethod,
+  isThenable,
   Misconfigured,
   nameLabels,
   type ProofFact,
   Refusal,
   type ReplayStore,
+  refusalOf,
   requireKnownOptions,
   requireWord,
   stateSettings,
 } from '@countermark/core'
 import { claimId } from './claim-id.ts'
 import { CLAIM_METRIC_ROWS } from './metric-rows.ts'
-import { type Answer, askStore, createAnswerCounters, refusalFor } from './store-answer.ts'
+import { claimProof, createAnswerCounters, REFUSALS } from './store-answer.ts'
 
 /** Options of {@link preventReplay}. */
 export interface PreventReplayOptions {
@@ -53,31 +57,31 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
   const allowsSafe = onStoreUnavailable === 'allow-safe-methods'
   const counters = createAnswerCounters(store.name)
 
-  function settle(answer: Answer, proof: ProofFact, method: string, environment: Environment): Fresh {
-    environment.report(counters[answer.result])
-    if (answer.result === 'claimed') {
+  function settle(answer: ClaimAnswer, proof: ProofFact, method: string, environment: Environment): Fresh {
+    environment.report(counters[typeof answer === 'string' ? answer : 'unavailable'])
+    if (answer === 'claimed') {
       return { freshness: { store: store.name, state: 'claimed', claimedUntil: proof.acceptUntil } }
     }
-    if (answer.result === 'unavailable' && allowsSafe && isSafeMethod(method)) {
+    if (typeof answer !== 'string' && allowsSafe && isSafeMethod(method)) {
       return { freshness: { store: store.name, state: 'unchecked', claimedUntil: undefined } }
     }
-    throw refusalFor(answer)
+    throw refusalOf(answer, REFUSALS)
   }
 
-  function claim(proof: ProofFact, method: string, environment: Environment): Fresh | Promise<Fresh> {
-    const answer = askStore(store, proof, environment)
-    if (!('then' in answer)) return settle(answer, proof, method, environment)
+  function claim(proof: ProofFact, { method, raw }: AgentRequest, environment: Environment): Fresh | Promise<Fresh> {
+    const answer = claimProof(store, proof, environment, raw)
+    if (!isThenable(answer)) return settle(answer, proof, method, environment)
     return answer.then((settled) => settle(settled, proof, method, environment))
   }
 
   /** The other signatures of the request first: who copied one of them and was faster has used the request up. */
-  async function claimAll(proof: ProofFact, method: string, environment: Environment): Promise<Fresh> {
+  async function claimAll(proof: ProofFact, request: AgentRequest, environment: Environment): Promise<Fresh> {
     for (const other of distinct(proof, proof.further ?? [])) {
-      const answer = await askStore(store, other, environment)
+      const answer = await claimProof(store, other, environment, request.raw)
       // Whatever is unproven is refused alone as well.
-      if (answer.result !== 'unproven') settle(answer, other, method, environment)
+      if (answer !== 'unproven') settle(answer, other, request.method, environment)
     }
-    return claim(proof, method, environment)
+    return claim(proof, request, environment)
   }
 
   return defineCheck<Proven, Fresh>(
@@ -89,9 +93,9 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
       metrics: [...nameLabels(CLAIM_METRIC_ROWS, { store: store.name }), ...(store.metrics ?? [])],
       issueNonce: (environment) => store.issueNonce(environment),
     },
-    ({ method }, { proof }, environment) => {
+    (request, { proof }, environment) => {
       requireUnended(proof, environment)
-      return proof.further === undefined ? claim(proof, method, environment) : claimAll(proof, method, environment)
+      return proof.further === undefined ? claim(proof, request, environment) : claimAll(proof, request, environment)
     },
   )
 }

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { type AgentKey, decodeBase64url, type Environment, Refusal, type ReplayStore } from '@countermark/core'
 import type { ChallengeLedger, ChallengeRequest } from './challenge-ledger.ts'
 import { purposeOf } from './challenge-message.ts'
-import { claimOnce } from './claim-once.ts'
+import { claimMessage } from './claim-message.ts'
 
 /** How several processes recognise each other's challenges. */
 export interface SealedChallengesOptions {
@@ -74,5 +74,5 @@ function claim(message: string, expires: number, redemption: Redemption): void |
   const id = createHash('sha256').update(`challenge\n${message}`).digest()
   const created = expires - ttlSeconds
   const { thumbprint } = key
-  return claimOnce({ id, thumbprint, created, acceptUntil: expires, nonce: undefined }, store, environment)
+  return claimMessage({ id, thumbprint, created, acceptUntil: expires, nonce: undefined }, store, environment)
 }

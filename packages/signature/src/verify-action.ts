@@ -16,7 +16,7 @@ import {
 } from '@countermark/core'
 import { checkLimits } from './action-limits.ts'
 import { type ActionStatement, buildActionBase } from './action-statement.ts'
-import { claimOnce } from './claim-once.ts'
+import { claimMessage } from './claim-message.ts'
 import { findSigningKey } from './find-signing-key.ts'
 import { requireAlgorithms } from './http-signature-settings.ts'
 import { parseSignedAction } from './signed-action.ts'
@@ -115,7 +115,7 @@ function accept(
   const { agent, thumbprint, algorithm } = key
   const { created, nonce } = statement
   const id = createHash('sha256').update(`action\n${thumbprint}\n${nonce}`).digest()
-  const claim = claimOnce({ id, thumbprint, created, acceptUntil: end, nonce }, settings.store, environment)
+  const claim = claimMessage({ id, thumbprint, created, acceptUntil: end, nonce }, settings.store, environment)
   const verified = { ...statement, agent, thumbprint, algorithm, acceptUntil: end, signed: { base, signature } }
   return isThenable(claim) ? claim.then(() => verified) : verified
 }

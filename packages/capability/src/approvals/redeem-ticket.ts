@@ -3,11 +3,12 @@ import {
   type AgentKey,
   type AgentRequest,
   type CapabilityFact,
-  type ClaimResult,
+  type ClaimAnswer,
+  claimOnce,
   type Environment,
   isThenable,
   Refusal,
-  Unavailable,
+  refusalOf,
 } from '@countermark/core'
 import type { Holder } from '../holdings.ts'
 import { approvalDigest } from './approval-digest.ts'
@@ -50,7 +51,7 @@ export function verifyTicket(
       const key = found.find((each) => isUsable(each, environment) && verifies(each, ticket, environment))
       if (key === undefined) throw refuse('the approver has not signed it')
       const approval = { issuer: ticket.issuer, ticketId: ticket.ticketId }
-      return { approval, claim: () => claimTicket(ticket, key, rules, environment, refuse) }
+      return { approval, claim: () => claimTicket(ticket, key, rules, environment, request.raw, refuse) }
     }
     return isThenable(keys) ? keys.then(settle) : settle(keys)
   }
@@ -124,18 +125,21 @@ function claimTicket(
   { thumbprint }: AgentKey,
   { store }: ApprovalRules,
   environment: Environment,
+  raw: object,
   refuse: Refuse,
 ): void | Promise<void> {
   const id = createHash('sha256')
     .update(JSON.stringify(['approval-ticket', issuer, ticketId]))
     .digest()
   const claim = { id, thumbprint, created: issuedAt, acceptUntil: expiresAt, nonce: undefined }
-  const settle = (result: ClaimResult): void => {
-    if (result === 'claimed') return
-    if (result === 'over_quota') throw new Refusal('rate_limited', 'too many tickets of this approver are in use')
-    if (result === 'full') throw new Unavailable('replay_store_unavailable', 'replay', 'the replay store has no room')
-    throw refuse(result === 'replayed' ? 'it was used before' : 'it is older than the memory of what was used')
+  const refusals = {
+    replayed: () => refuse('it was used before'),
+    unproven: () => refuse('it is older than the memory of what was used'),
   }
-  const result = store.claim(claim, environment)
-  return isThenable(result) ? result.then(settle) : settle(result)
+  const settle = (answer: ClaimAnswer): void => {
+    const refusal = refusalOf(answer, refusals)
+    if (refusal !== undefined) throw refusal
+  }
+  const answer = claimOnce(store, claim, environment, raw)
+  return isThenable(answer) ? answer.then(settle) : settle(answer)
 }

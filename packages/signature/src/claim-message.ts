@@ -1,0 +1,35 @@
+import {
+  type ClaimAnswer,
+  type ClaimRefusals,
+  claimOnce,
+  type Environment,
+  isThenable,
+  Refusal,
+  type ReplayClaim,
+  type ReplayStore,
+  refusalOf,
+} from '@countermark/core'
+
+/**
+ * Uses up a signed message that belongs to no request; at once when the store answers at once.
+ * @throws {@link Refusal} `replay_detected`, `freshness_unproven`, `signature_expired`, `rate_limited`
+ * @throws {@link Unavailable} `replay_store_unavailable`
+ */
+export function claimMessage(claim: ReplayClaim, store: ReplayStore, environment: Environment): void | Promise<void> {
+  // Keys may have been waited for, and a store forgets a claim that is past its end at once.
+  if (!(environment.clock.wallMs() <= claim.acceptUntil * 1000)) {
+    throw new Refusal('signature_expired', 'the signature ended while its key was looked for')
+  }
+  const answer = claimOnce(store, claim, environment)
+  return isThenable(answer) ? answer.then(requireClaimed) : requireClaimed(answer)
+}
+
+const REFUSALS: ClaimRefusals = {
+  replayed: () => new Refusal('replay_detected', 'it was used before'),
+  unproven: () => new Refusal('freshness_unproven', 'it was signed before the replay store could remember: sign again'),
+}
+
+function requireClaimed(answer: ClaimAnswer): void {
+  const refusal = refusalOf(answer, REFUSALS)
+  if (refusal !== undefined) throw refusal
+}
