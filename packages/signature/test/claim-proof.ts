@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Environment, ProofFact, ReplayStore } from '@countermark/core'
-import { claimOnce } from '../src/claim-once.ts'
+import { claimMessage } from '../src/claim-message.ts'
 
 /** Claims a proof as a replay check does: by scheme, key and nonce, or by the hash of what was signed. */
 export function claimProof(proof: ProofFact, store: ReplayStore, environment: Environment): void | Promise<void> {
@@ -8,5 +8,5 @@ export function claimProof(proof: ProofFact, store: ReplayStore, environment: En
   const id = createHash('sha256')
     .update(JSON.stringify([scheme, thumbprint, nonce === undefined ? baseHash : [nonce]]))
     .digest()
-  return claimOnce({ id, thumbprint, created, acceptUntil, nonce }, store, environment)
+  return claimMessage({ id, thumbprint, created, acceptUntil, nonce }, store, environment)
 }
