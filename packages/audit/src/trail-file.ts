@@ -1,9 +1,10 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename, stat } from 'node:fs/promises'
+import { type FileHandle, open, rename } from 'node:fs/promises'
 import { type Clock, Misconfigured } from '@countermark/core'
 import type { FoundTrail } from './audit-sink.ts'
 import { createRecentLines } from './cut-file.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
+import { countNames, lookAt } from './file-look.ts'
 import { finishedPath, stampOf, syncFolder } from './file-naming.ts'
 import { codeOf, explainTrouble, messageOf } from './file-trouble.ts'
 import { realPathOf } from './real-path.ts'
@@ -111,7 +112,7 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
 
   /** Others move, remove and shorten files: what stands at the path now is what counts. Answers with its size. */
   async function lookAgain(target: OpenFile): Promise<number> {
-    const there = await stat(path).catch(() => undefined)
+    const there = await lookAt(path)
     if (there === undefined || there.ino !== target.inode || there.dev !== target.device) await leave(target)
     else if (there.size < target.size) {
       tell(`${target.path} was shortened by another program: let it move the file instead (create, not copytruncate)`)
@@ -122,8 +123,8 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
   }
 
   async function leave(target: OpenFile): Promise<void> {
-    const { nlink } = await target.handle.stat()
-    if (nlink === 0) tell(`${target.path} was removed with the records in it; another file is begun`)
+    if ((await countNames(target.handle)) === 0)
+      tell(`${target.path} was removed with the records in it; another file is begun`)
     file = undefined
     recent.forget()
     await target.handle.close()
@@ -215,7 +216,7 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
         if (!target.isRegular) return
         recent.add(bytes)
         // Removed while it was written: the records would be nowhere.
-        if ((await target.handle.stat()).nlink > 0) return
+        if ((await countNames(target.handle)) > 0) return
       } catch (error) {
         await abandon(target)
         throw error

@@ -45,3 +45,12 @@ export async function bundlePrograms(...names: readonly string[]): Promise<Bundl
     remove: folder.remove,
   }
 }
+
+/** Compiles a program into one file of CommonJS, without the program of the thread. */
+export async function bundleAlone(name: string, folder: string): Promise<string> {
+  const outfile = join(folder, `${name}.cjs`)
+  const entryPoints = [join(__dirname, `${name}.ts`)]
+  const conditions = ['@countermark/source']
+  await build({ entryPoints, outfile, bundle: true, conditions, platform: 'node', format: 'cjs', logLevel: 'silent' })
+  return outfile
+}

@@ -14,7 +14,7 @@ import {
 } from '@countermark/testing'
 import { readAnchors, verifyTrail } from '../src/index.ts'
 import { readRecords } from './audited-app.ts'
-import { type BundledPrograms, bundlePrograms } from './bundled-thread.ts'
+import { type BundledPrograms, bundleAlone, bundlePrograms } from './bundled-thread.ts'
 
 let programs: BundledPrograms
 beforeAll(async () => {
@@ -136,5 +136,16 @@ describe.each(['true', 'false'])('a process that ends (worker: %s)', (worker) =>
   it('while its records wait tries once more', async () => {
     path = join(folder.path, 'missing', 'audit.ndjson')
     expect((await end('late')).recorded).toBe(3)
+  })
+})
+
+describe('a program that is bundled into one file of CommonJS', () => {
+  it('writes its trail in the main thread', async () => {
+    const folder = await createTempFolder()
+    const path = join(folder.path, 'audit.ndjson')
+    const program = await bundleAlone('ending-program', folder.path)
+    const { stderr } = spawnSync(process.execPath, [program, path, 'close', 'true'], { encoding: 'utf8' })
+    expect([stderr, (await readRecords(path)).length]).toEqual(['', 4])
+    await folder.remove()
   })
 })

@@ -1,4 +1,4 @@
-import { readFile, symlink, unlink, writeFile } from 'node:fs/promises'
+import { readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { AgentFact } from '@countermark/core'
@@ -147,9 +147,11 @@ describe('a trail that a thread of its own writes', () => {
       const { parentPort } = require('node:worker_threads')
       parentPort.on('message', ({ call, type }) => type === 'start' && parentPort.postMessage([{ type: 'answer', call }]))
       parentPort.postMessage([{ type: 'hello' }])`
-    const trail = start({ deadlineMs: 20 }, () => new Worker(program, { eval: true }))
+    const hanging = new Worker(program, { eval: true })
+    const trail = start({ deadlineMs: 20 }, () => hanging)
     await expect(trail.record(order('req_1'))).rejects.toMatchObject({ code: 'audit_unavailable' })
     trails.pop()
+    await hanging.terminate()
   })
 
   it('is written by the main thread where none can be started, and says so', async () => {
@@ -167,6 +169,19 @@ describe('a trail that a thread of its own writes', () => {
     const before = programs.threads.length
     await start(options).event({ event: 'x' })
     expect(programs.threads).toHaveLength(before)
+  })
+
+  it('follows the file that stands at its path, and answers for no record in one that was removed', async () => {
+    const told = captureStandardError()
+    const trail = start()
+    await trail.record(order('req_1'))
+    await rename(path, `${path}.1`)
+    await trail.record(order('req_2'))
+    await unlink(path)
+    await trail.record(order('req_3'))
+    const [moved, kept] = await Promise.all([readFile(`${path}.1`, 'utf8'), readFile(path, 'utf8')])
+    expect([moved.includes('req_1'), moved.includes('req_2'), kept.includes('req_3')]).toEqual([true, false, true])
+    expect(told.stop()).toEqual([expect.stringContaining(`${path} was removed with the records in it`)])
   })
 
   it('tells which files are finished', async () => {

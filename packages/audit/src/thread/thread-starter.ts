@@ -9,11 +9,12 @@ export type StartThread = (start: ThreadStart) => Worker
 
 /** What starts threads here; `undefined` where another thread would be no help, or its program is not there. */
 export function threadStarter(): StartThread | undefined {
-  if (availableParallelism() < 2) return undefined
-  const isSource = import.meta.url.endsWith('.ts')
-  const program = new URL(isSource ? '../audit-thread.ts' : './audit-thread.mjs', import.meta.url)
+  // A bundler may have put this code into CommonJS, where it has no address, or somewhere else, without the program beside it.
+  const address: string | undefined = import.meta.url
+  if (availableParallelism() < 2 || address === undefined) return undefined
+  const isSource = address.endsWith('.ts')
+  const program = new URL(isSource ? '../audit-thread.ts' : './audit-thread.mjs', address)
   if (isSource && !readsSources()) return undefined
-  // Another bundler may have put this code somewhere else, without the program beside it.
   if (program.protocol !== 'file:' || !existsSync(fileURLToPath(program))) return undefined
   // What an application preloads, such as telemetry, has no business in this thread.
   return (start) => startThread(program, start, isSource ? process.execArgv : [])
