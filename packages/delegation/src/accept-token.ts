@@ -12,7 +12,7 @@ import {
   Unavailable,
 } from '@countermark/core'
 import { after } from './after.ts'
-import { requireKnownHops, requireKnownKey } from './known-hops.ts'
+import { LINK_SCHEME, requireKnownHops, requireKnownKey, requireUsableProof } from './known-hops.ts'
 import { type Possession, type PossessionRules, type PresentedCall, provePossession } from './possession.ts'
 import { revocationKey } from './revocation-event.ts'
 import type { Revocations } from './revocations.ts'
@@ -94,10 +94,14 @@ function requireActor(
     requireSigner(token, call)
     const signer = call.agent
     if (agents === undefined) return signer
-    return after(
-      requireKnownHops(token.hops.slice(1), { agents, unknownAgents }, environment, call.request),
-      () => signer,
-    )
+    const [acting, ...others] = token.hops
+    // The signature's key was judged by the check of the signature, the proof's may be another one.
+    const holder = { agentId: signer.id, thumbprint: acting?.thumbprint }
+    const proven = possession === 'dpop' ? requireUsableProof(holder, agents, environment, call.request) : undefined
+    return after(proven, () => {
+      const known = requireKnownHops(others, { agents, unknownAgents }, environment, call.request, LINK_SCHEME)
+      return after(known, () => signer)
+    })
   }
   return after(requireUnsigned(token, call, possession, rules, environment), (agent) => strongerOf(agent, call.agent))
 }
@@ -118,11 +122,12 @@ function requireUnsigned(
       'the token names an agent that has no agent id here: map its name by agentIds of the issuer',
     )
   }
+  const scheme = possession === 'dpop' ? possession : undefined
   // Its name was given by another agent: that name and key belong together, the source of agents must say.
-  const proven = isHandedOn ? requireKnownKey(acting, agents, environment, request) : undefined
+  const proven = isHandedOn ? requireKnownKey(acting, agents, environment, request, scheme) : undefined
   return after(proven, () => {
     if (agents === undefined) return toAgent(agentId, possession, undefined)
-    const record = requireKnownHops(hops, { agents, unknownAgents }, environment, request)
+    const record = requireKnownHops(hops, { agents, unknownAgents }, environment, request, scheme)
     return after(record, (known) => toAgent(agentId, possession, known))
   })
 }

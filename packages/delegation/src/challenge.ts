@@ -26,6 +26,10 @@ const ERRORS: Readonly<Partial<Record<RefusalCode, string>>> = {
   token_binding_mismatch: 'invalid_token',
   actor_mismatch: 'invalid_token',
   chain_invalid: 'invalid_token',
+  key_invalid: 'invalid_token',
+  key_revoked: 'invalid_token',
+  key_expired: 'invalid_token',
+  key_not_yet_valid: 'invalid_token',
   actor_unauthorized: 'actor_unauthorized',
   dpop_proof_invalid: 'invalid_dpop_proof',
   replay_detected: 'invalid_dpop_proof',
@@ -63,10 +67,15 @@ export function tokenChallengeKind(
   return asksProof && dpop !== undefined ? undefined : String(isDpop(request))
 }
 
-/** These codes also come from checks that know nothing of tokens. */
 function isAboutTokens({ code, credential }: Refusal): boolean {
-  return credential === 'token' || (code !== 'request_malformed' && code !== 'replay_detected')
+  return credential === 'token' || !SHARED.has(code)
 }
+
+/** These codes also come from checks that know nothing of tokens. */
+const SHARED: ReadonlySet<RefusalCode> = new Set([
+  ...(['request_malformed', 'replay_detected'] as const),
+  ...(['key_invalid', 'key_revoked', 'key_expired', 'key_not_yet_valid'] as const),
+])
 
 /** RFC 9449 section 7.1: the error stands with the scheme that was used. */
 function isDpop({ headers }: AgentRequest): boolean {

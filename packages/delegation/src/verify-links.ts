@@ -11,6 +11,7 @@ import {
 import { requireNoCircle } from './actor-chain.ts'
 import { type CompactJws, parseCompactJws } from './compact-jws.ts'
 import { createJwsKey, fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'
+import { LINK_SCHEME, requireUsable } from './known-hops.ts'
 import { type LinkClaims, readLinkClaims } from './link-claims.ts'
 import { depthOfDetails, requireNarrower, statedDepth } from './narrowing.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
@@ -60,7 +61,7 @@ export interface Holding {
 /**
  * Verifies the links behind a token: each is signed with the key that the piece before it is bound to, commits to everything
  * before it, and only narrows.
- * @throws {@link Refusal} `chain_invalid`, `token_audience`
+ * @throws {@link Refusal} `chain_invalid`, `token_audience`, and of a key that its own limits exclude `key_…`
  */
 export async function verifyLinks(chain: Chain, environment: Environment): Promise<VerifiedToken> {
   const { rules, links } = chain
@@ -105,7 +106,7 @@ async function findKey(
   const query = agentId === undefined ? { keyId: thumbprint } : { agentId, keyId: thumbprint, isAgentCovered: true }
   const found = agents?.findKeys(query, environment) ?? []
   const keys = isThenable(found) ? await found : found
-  const key = keys.find((candidate) => candidate.thumbprint === thumbprint && candidate.state === 'active')
+  const key = requireUsable(keys, thumbprint, LINK_SCHEME, environment)
   if (key === undefined) throw invalid('is signed with a key that nobody here knows')
   return key
 }

@@ -98,7 +98,7 @@ describe('a key that is known by its thumbprint only', () => {
     expect(await caller().codeOf({ token, facts })).toBe('chain_invalid')
     expect(await caller(keySourceOf(receiver)).codeOf({ token, facts })).toBe('chain_invalid')
     const revoked: AgentKey = agentKeyOf(agent, { state: 'revoked' })
-    expect(await caller(keySourceOf(revoked, receiver)).codeOf({ token, facts })).toBe('chain_invalid')
+    expect(await caller(keySourceOf(revoked, receiver)).codeOf({ token, facts })).toBe('key_revoked')
   })
 })
 
