@@ -70,7 +70,7 @@ export function fileSink(options: FileSinkOptions): AuditSink {
 /** The same from settings that were validated. */
 export function createFileSink(settings: FileSinkSettings): AuditSink {
   const { fsync, path, tell } = settings
-  const file = createTrailFile(settings)
+  const file = createTrailFile({ ...settings, onRotated: tellFinished })
   // The last record of each chain: after a failure the same ones may come again, and must not stand there twice.
   const written = new Map<string, number>()
   let queue: Promise<unknown> = Promise.resolve()
@@ -79,6 +79,15 @@ export function createFileSink(settings: FileSinkSettings): AuditSink {
   let looking: NodeJS.Timeout | undefined
 
   const isNew = ({ chain, seq }: SealedRecord): boolean => seq > (written.get(chain) ?? 0)
+
+  /** What a listener throws must not cost a record. */
+  function tellFinished(finished: string): void {
+    try {
+      settings.onRotated(finished)
+    } catch (error) {
+      tell(`onRotated failed for ${finished}: ${messageOf(error)}`)
+    }
+  }
 
   async function write(records: readonly SealedRecord[]): Promise<void> {
     if (isClosed) throw new Error('the sink is closed')

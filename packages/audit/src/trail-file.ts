@@ -20,6 +20,7 @@ export interface TrailFileOptions {
   readonly fsync: Fsync
   readonly maxBytes: number
   readonly daily: boolean
+  /** Must not throw. */
   readonly onRotated: (path: string) => void
   readonly clock: Clock
   /** Names this writer in the lock. */
@@ -187,17 +188,9 @@ export function createTrailFile(options: TrailFileOptions): TrailFile {
     file = undefined
     recent.forget()
     await target.handle.close()
-    tellFinished(finished)
+    onRotated(finished)
     await openFile()
     return requireOpen()
-  }
-
-  function tellFinished(finished: string): void {
-    try {
-      onRotated(finished)
-    } catch (error) {
-      tell(`onRotated failed for ${finished}: ${messageOf(error)}`)
-    }
   }
 
   function requireOpen(): OpenFile {
