@@ -4,7 +4,10 @@ import { type ComponentList, compileComponentList } from './component-list.ts'
 
 /** What a signature must cover besides method, authority, path and query, which it always must. */
 export interface CoverageRule {
-  /** Components that must be covered on every request, each exactly as named. @default [] */
+  /**
+   * Components that must be covered on every request, each exactly as named. `'@scheme'`, which `@target-uri` covers too,
+   * refuses what was signed for `http` where this server is `https`. @default []
+   */
   readonly also?: readonly string[]
   /** Fields that must be covered whenever the request has them. @default SECURITY_FIELDS */
   readonly whenPresent?: readonly string[]
@@ -80,7 +83,7 @@ function compileRule(rule: CoverageRule): Coverage {
 
   const findMissing = (request: AgentRequest, list: ComponentList): readonly string[] => {
     let missing = missingTarget(request, list)
-    for (const component of always) if (!list.covers(component)) missing = [...missing, component]
+    for (const component of always) if (!coversNamed(list, component)) missing = [...missing, component]
     if (isContentRequired && request.hasBody && !list.covers('content-digest')) missing = [...missing, 'content-digest']
     for (const field of fields) {
       if (isExpected(request, field) && !coversField(list, field)) missing = [...missing, field]
@@ -102,6 +105,11 @@ function compileRule(rule: CoverageRule): Coverage {
     return `${present} ${request.hasBody} ${request.query === undefined}`
   }
   return { findMissing, componentsFor, kindOf }
+}
+
+/** `@target-uri` begins with the scheme. */
+function coversNamed(list: ComponentList, component: string): boolean {
+  return list.covers(component) || (component === '@scheme' && list.covers('@target-uri'))
 }
 
 function missingTarget(request: AgentRequest, list: ComponentList): readonly string[] {

@@ -56,7 +56,8 @@ function writerOf(
 ): Write {
   if (wrapped) return wrapLines
   if (member !== undefined) return (lines, parse) => writeOne(parse.dictionary(combine(lines)), member)
-  return strict ? strictWriter(types.get(name) ?? FIELD_TYPES.get(name)) : combine
+  if (strict) return strictWriter(types.get(name) ?? FIELD_TYPES.get(name))
+  return name === 'cookie' ? combineCookies : combine
 }
 
 function strictWriter(type: FieldType | undefined): Write {
@@ -79,6 +80,14 @@ function wrapLines(lines: readonly string[]): string {
 
 function combine(lines: readonly string[]): string {
   return lines.length === 1 ? unfold(lines[0] as string) : lines.map(unfold).join(', ')
+}
+
+/**
+ * RFC 9113 section 8.2.3: lines of a Cookie are parts of one value, joined as handlers read them. Joined by commas, one value
+ * with a comma could be cut in two that mean something else.
+ */
+function combineCookies(lines: readonly string[]): string {
+  return lines.length === 1 ? unfold(lines[0] as string) : lines.map(unfold).join('; ')
 }
 
 function linesOf(fields: HeaderFields | undefined, name: string): readonly string[] {

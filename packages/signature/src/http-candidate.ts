@@ -23,6 +23,7 @@ const MAX_NONCE_LENGTH = 256
 
 /**
  * Judges one signature by everything that needs neither key nor body, cheapest first (profile section 16.4, rows 3 and 4).
+ * One among several that covers too little is `stated`, not refused: it may hold, and be enough for another request.
  * @throws Refusal
  */
 export function readHttpCandidate(
@@ -30,16 +31,17 @@ export function readHttpCandidate(
   request: AgentRequest,
   settings: HttpSignatureSettings,
   nowMs: number,
+  shortfall: 'refused' | 'stated' = 'refused',
 ): Candidate {
   const { list, parameters } = input
   const missing = settings.coverageFor(request, parameters.tag).findMissing(request, list)
   const level = levelOf(request, list, parameters.tag, missing)
   const end = requireTimes(parameters, settings, level, nowMs)
   requireNonce(parameters.nonce, request, settings, level)
-  if (level === undefined) throw insufficient(missing)
+  if (level === undefined && shortfall === 'refused') throw insufficient(missing)
   const query = requireQuery(parameters.keyid, request, list)
   const algorithm = requireAlgorithm(parameters.alg, settings)
-  return new HttpCandidate(input, signature, request, settings, level, end, query, algorithm)
+  return new HttpCandidate(input, signature, request, settings, level, end, query, algorithm, missing)
 }
 
 /** A class, not closures: it is made for each request. */
@@ -56,6 +58,7 @@ class HttpCandidate implements Candidate {
   readonly tag: string | undefined
   readonly signature: Uint8Array
   readonly covers: (component: string) => boolean
+  readonly shortfall: Refusal | undefined
   readonly #request: AgentRequest
   readonly #input: OpenedSignature['input']
 
@@ -64,12 +67,14 @@ class HttpCandidate implements Candidate {
     signature: Uint8Array,
     request: AgentRequest,
     settings: HttpSignatureSettings,
-    level: Level,
+    level: Level | undefined,
     end: number,
     query: KeyQuery,
     algorithm: SignatureAlgorithm | undefined,
+    missing: readonly string[],
   ) {
-    this.level = level
+    this.level = level ?? 'identified'
+    this.shortfall = level === undefined ? insufficient(missing) : undefined
     this.query = query
     this.algorithm = algorithm
     this.algorithms = settings.algorithms

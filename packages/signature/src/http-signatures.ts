@@ -31,21 +31,26 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
       return [readHttpCandidate(openSignature(lone, findList), request, settings, nowMs)]
     }
     const candidates: Candidate[] = []
+    const short: Candidate[] = []
     let first: unknown
     for (const presented of all) {
       if (!settings.acceptsTag(presented.scanned.parameters.get('tag'))) continue
       try {
-        candidates.push(readHttpCandidate(openSignature(presented, findList), request, settings, nowMs))
+        const opened = openSignature(presented, findList)
+        const candidate = readHttpCandidate(opened, request, settings, nowMs, 'stated')
+        if (candidate.shortfall === undefined) candidates.push(candidate)
+        else short.push(candidate)
+        first ??= candidate.shortfall
       } catch (error) {
         // One bad signature among several must not spoil the others (RFC 9421 section 7.2.6).
         if (!isRefusal(error)) throw error
         first ??= error
       }
     }
-    if (candidates.length > MAX_CANDIDATES) {
+    if (candidates.length > MAX_CANDIDATES || short.length > MAX_CANDIDATES) {
       throw new Refusal('signature_malformed', `at most ${MAX_CANDIDATES} signatures with an accepted tag are accepted`)
     }
-    if (candidates.length > 0) return candidates
+    if (candidates.length > 0) return short.length === 0 ? candidates : [...candidates, ...short]
     throw first ?? new Refusal('scheme_not_allowed', 'no signature has an accepted tag')
   }
 

@@ -6,6 +6,7 @@ import type {
   JsonValue,
   KeyQuery,
   Level,
+  Refusal,
   ResourceMetadata,
   Scheme,
   SignatureAlgorithm,
@@ -20,7 +21,7 @@ export interface SignatureScheme {
   readonly isPresented: (request: AgentRequest) => boolean
   /**
    * Parses and checks shape, time, coverage and the presence of a nonce: cheap, needs no key and no body. One candidate
-   * for each signature worth verifying, at most two.
+   * for each signature worth verifying: at most two that decide, before at most two that do not.
    * @throws Refusal
    */
   readonly readCandidates: (request: AgentRequest, environment: Environment) => readonly Candidate[]
@@ -37,6 +38,11 @@ export interface Candidate {
   readonly scheme: Scheme
   /** What the signature proves when it holds: `identified` for a bare Web Bot Auth signature, else `signed`. */
   readonly level: Level
+  /**
+   * Why it does not decide, though it may hold: it covers too little. It is used up with the one that decides, so that it
+   * cannot be presented alone later, on a request for which it covers enough.
+   */
+  readonly shortfall?: Refusal | undefined
   /** The keys to look for: the agent when the request names one, the key id when the signature does. */
   readonly query: KeyQuery
   /** The algorithm as the message states it. */

@@ -115,7 +115,7 @@ function selectScheme(accept: readonly SignatureScheme[], request: AgentRequest)
  */
 function judgeFrom(cases: readonly Case[], first: unknown): SignatureFacts | Promise<SignatureFacts> {
   const [next, ...others] = cases
-  if (next === undefined) throw first
+  if (next === undefined || next.candidate.shortfall !== undefined) throw first
   if (others.length === 0 && first === undefined) return judgeCandidate(next)
   const settle = (facts: SignatureFacts): Promise<SignatureFacts> => withFurtherProofs(facts, others)
   const goOn = (error: unknown): SignatureFacts | Promise<SignatureFacts> => {
