@@ -54,10 +54,10 @@ function describeKeySources<Middleware>(name: string, adapter: AdapterUnderTest<
 
     afterEach(() => server.stop())
 
-    const listed = (members: object = {}): RegisteredAgent => ({
-      ...{ id: 'agt_worker', keys: [{ id: agent.keyId, jwk: agent.publicJwk }] },
-      ...members,
-    })
+    const listed = (members: object = {}): RegisteredAgent => {
+      const key = { id: agent.keyId, jwk: agent.publicJwk }
+      return { id: 'agt_worker', keys: [key], ...members }
+    }
     const startSigned = (keys: KeySource): Promise<GuardedApp> =>
       start({
         build: ({ app, guard, checks, handler }) => {

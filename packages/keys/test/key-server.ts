@@ -75,7 +75,7 @@ export async function until(condition: () => boolean): Promise<void> {
 /** An agent as a registry document states it. */
 export interface RegisteredAgent {
   readonly id: string
-  readonly keys: readonly { readonly id?: string; readonly [member: string]: unknown }[]
+  readonly keys: readonly { readonly id?: string }[]
   readonly [member: string]: unknown
 }
 
