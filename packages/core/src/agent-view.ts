@@ -49,11 +49,11 @@ inheritNothing(View)
 /** The flat, frozen view of the facts for handlers; `undefined` while nobody is known. */
 export function createAgentView(
   facts: Readonly<Partial<Facts>>,
-  state: { readonly requestId: string },
+  requestId: string,
   members: ViewMembers,
 ): AgentView | undefined {
   if (facts.agent === undefined) return undefined
-  const view = new View(facts.agent, facts, state.requestId)
+  const view = new View(facts.agent, facts, requestId)
   // Other packages add to Facts and to AgentView alike; which of them are loaded is not known here.
   const whole = view as View & AgentView
   for (const name of Object.keys(facts)) {

@@ -25,7 +25,7 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
     refusal,
     status: refusal === undefined ? undefined : statusOf(refusal.code, context.settings),
     request: state.request,
-    agent: createAgentView(facts, state, context.settings.view),
+    agent: createAgentView(facts, state.requestId, context.settings.view),
     facts,
     timings,
     mode: context.route.mode,

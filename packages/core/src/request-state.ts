@@ -27,31 +27,18 @@ export interface RequestState {
 const NOBODY: readonly CheckDescription[] = []
 const NO_FACTS: Readonly<Partial<Facts>> = Object.freeze(bareCopy({}))
 
-class State implements RequestState {
-  readonly request: AgentRequest
-  readonly startedMs: number
-  facts: Readonly<Partial<Facts>> = NO_FACTS
-  view: AgentView | undefined = undefined
-  shapeChecked = false
-  admitted = false
-  ended = false
-  anonymous = false
-  passed: readonly CheckDescription[] = NOBODY
-  #requestId: string | undefined = undefined
-
-  constructor(request: AgentRequest, startedMs: number) {
-    this.request = request
-    this.startedMs = startedMs
-  }
-
-  /** Made for whoever asks. */
-  get requestId(): string {
-    this.#requestId ??= randomUUID()
-    return this.#requestId
-  }
-}
-
 /** Starts to remember a request. */
 export function createRequestState(request: AgentRequest, startedMs: number): RequestState {
-  return new State(request, startedMs)
+  return {
+    request,
+    requestId: randomUUID(),
+    startedMs,
+    facts: NO_FACTS,
+    view: undefined,
+    shapeChecked: false,
+    admitted: false,
+    ended: false,
+    anonymous: false,
+    passed: NOBODY,
+  }
 }

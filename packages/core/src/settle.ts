@@ -70,7 +70,7 @@ function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | unde
   const { context, state, facts } = run
   if (refusal === undefined) {
     state.facts = facts
-    if (context.ordered.length > 0) state.view = createAgentView(facts, state, context.settings.view)
+    if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId, context.settings.view)
   } else if (context.route.mode === 'enforce') {
     return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }
   } else if (state.facts.agent === undefined) {

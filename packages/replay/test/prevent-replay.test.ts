@@ -7,6 +7,7 @@ import {
   isUnavailable,
   type ProofFact,
   type Refusal,
+  type ReplayClaim,
   type ReplayStore,
   Unavailable,
 } from '@countermark/core'
@@ -51,7 +52,7 @@ function aRequest(method = 'POST'): AgentRequest {
   }
 }
 
-function answering(answer: () => ClaimResult | Promise<ClaimResult>): ReplayStore {
+function answering(answer: (claim: ReplayClaim) => ClaimResult | Promise<ClaimResult>): ReplayStore {
   return { name: 'stub', claim: answer, issueNonce: () => 'issued' }
 }
 
@@ -151,6 +152,41 @@ describe('preventReplay', () => {
     expect(await check({ store }, 'POST', aProof({ acceptUntil: Number.NaN }))).toMatchObject({
       code: 'signature_expired',
     })
+  })
+
+  it('hands a claim on that can be copied and sent elsewhere', async () => {
+    const claims: ReplayClaim[] = []
+    const store = answering((claim) => {
+      claims.push(claim)
+      return 'claimed'
+    })
+    await check({ store })
+    const [claim] = claims
+    expect({ ...claim }).toEqual({
+      id: expect.any(Uint8Array),
+      thumbprint: aProof().thumbprint,
+      created: NOON,
+      acceptUntil: NOON + 300,
+      nonce: aProof().nonce,
+    })
+    expect(claim?.id).toHaveLength(32)
+    expect(structuredClone(claim)).toEqual({ ...claim, id: new Uint8Array(claim?.id ?? []) })
+    expect(Buffer.from(JSON.parse(JSON.stringify(claim)).id)).toEqual(claim?.id)
+  })
+
+  it.each<readonly [string, (claim: ReplayClaim) => ReplayClaim]>([
+    ['a spread copy', (claim) => ({ ...claim })],
+    ['a clone', (claim) => structuredClone(claim)],
+    ['JSON', (claim) => ({ ...claim, id: Buffer.from(JSON.parse(JSON.stringify(claim)).id) })],
+    ['bytes alone', (claim) => ({ ...claim, id: Uint8Array.from(claim.id) })],
+  ])('knows a claim again that another store handed on as %s', async (_how, handOn) => {
+    const memory = memoryReplayStore({ clock: createFakeClock() })
+    const behind: ReplayStore = { ...memory, claim: (claim, environment) => memory.claim(handOn(claim), environment) }
+    expect(await check({ store: behind })).toMatchObject({ state: 'claimed' })
+    expect(await check({ store: memory })).toMatchObject({ code: 'replay_detected' })
+    const other = aProof({ nonce: undefined })
+    expect(await check({ store: memory }, 'POST', other)).toMatchObject({ state: 'claimed' })
+    expect(await check({ store: behind }, 'POST', other)).toMatchObject({ code: 'replay_detected' })
   })
 
   it('counts answers by result', async () => {

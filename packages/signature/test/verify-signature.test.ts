@@ -76,6 +76,17 @@ describe('verifySignature', () => {
     expect(['content-type', '@query', 'cookie'].map(proof.covers)).toEqual([true, true, false])
   })
 
+  it('hands on a proof that says as much when it is spread or written as JSON', async () => {
+    const { agent, environment } = await aScene()
+    const signed = await agent.signRequest(POST)
+    const { proof } = (await judge(received(signed), environment, { keys: keySourceOf(agent) })) as SignatureFacts
+    const baseHash = createHash('sha256').update(signed.base).digest('base64')
+    expect({ ...proof }).toMatchObject({ baseHash, keyId: agent.keyId, covers: proof.covers, signed: proof.signed })
+    expect(JSON.parse(JSON.stringify(proof))).toMatchObject({ baseHash, keyId: agent.keyId })
+    expect([Object.keys(proof).includes('baseHash'), Object.assign({}, proof).baseHash]).toEqual([true, baseHash])
+    expect(proof.baseHash).toBe(proof.baseHash)
+  })
+
   it('answers at once when key and body are at hand', async () => {
     const { agent, environment } = await aScene()
     const check = verifySignature({ keys: keySourceOf(agent), replay: 'elsewhere' })
