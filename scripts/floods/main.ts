@@ -7,6 +7,7 @@ import { type Outcome, runCourse } from './course.ts'
 import { createKeyCourses } from './key-courses.ts'
 import { startRegistry } from './registry-server.ts'
 import { nameOf, writeTable } from './table.ts'
+import { createWorkCourses } from './work-courses.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -26,7 +27,10 @@ const command = findProgram('redis-server')
 const redis = command === undefined ? undefined : await startRedis({ command })
 const outcomes: Outcome[] = []
 try {
-  const courses = createKeyCourses({ registryUrl: registry.url, redisUrl: redis?.url, agents })
+  const courses = [
+    ...createKeyCourses({ registryUrl: registry.url, redisUrl: redis?.url, agents }),
+    ...createWorkCourses(registry.url, agents),
+  ]
   for (const course of courses) {
     if (options.only !== undefined && !nameOf(course).includes(options.only)) continue
     const outcome = await runCourse(course, agents, registry)
