@@ -9,6 +9,7 @@ import {
   Unavailable,
 } from '@countermark/core'
 import { createAppliedCounters } from './applied-revocations.ts'
+import { createLostRevocations } from './lost-revocations.ts'
 import { REVOCATION_METRIC_ROWS } from './metric-rows.ts'
 import { type RevocationEvent, type RevocationName, requireEvent, revocationKey } from './revocation-event.ts'
 
@@ -29,10 +30,11 @@ export interface Revocations {
   readonly apply: (event: RevocationEvent) => void
   /** Takes a revocation back, such as the suspension of an agent. */
   readonly withdraw: (event: RevocationName) => void
-  /** @throws Unavailable `revocation_unavailable` when the list had no room for an event */
+  /** @throws Unavailable `revocation_unavailable` when the list had no room for an event that may have been about these */
   readonly covers: (revocables: readonly Revocable[]) => boolean
   /** Whether the feed has been silent for longer than `staleAfterSeconds`. */
   readonly isStale: () => boolean
+  /** How many are remembered, those included for which there was no room. */
   readonly size: () => number
   /** What it can tell about itself. @default nothing */
   readonly metrics?: readonly MetricRow[]
@@ -40,7 +42,10 @@ export interface Revocations {
 
 /** Options of {@link createRevocations}. */
 export interface RevocationsOptions {
-  /** Most revocations that are remembered. One more, and every token is refused with 503. @default 100_000 */
+  /**
+   * Most revocations that are remembered word by word. What one more is about is refused with 503 until it has ended, and with
+   * it, while no more are left out than fit, one name in 100,000 that looks alike. @default 100_000
+   */
   readonly maxEntries?: number
   /** A feed that is silent for longer counts as lost: unsafe methods get 503. @default never */
   readonly staleAfterSeconds?: number
@@ -67,15 +72,27 @@ interface Entry {
 export function createRevocations(options: RevocationsOptions = {}): Revocations {
   const { maxEntries, staleAfterMs, clock } = readOptions(options)
   const entries = new Map<string, Entry>()
-  let isComplete = true
+  const lost = createLostRevocations(maxEntries)
+  /** When the next entry ends: looking at all of them is too dear for each event that finds the list full. */
+  let nextEnd = Number.POSITIVE_INFINITY
   let heardMs = clock.monotonicMs()
   const applied = createAppliedCounters()
   const isStale = (): boolean => clock.monotonicMs() - heardMs > staleAfterMs
 
   function makeRoom(now: number): boolean {
     if (entries.size < maxEntries) return true
-    for (const [key, { until }] of entries) if (until < now) entries.delete(key)
+    if (now <= nextEnd) return false
+    nextEnd = Number.POSITIVE_INFINITY
+    for (const [key, { until }] of entries) {
+      if (until < now) entries.delete(key)
+      else nextEnd = Math.min(nextEnd, until)
+    }
     return entries.size < maxEntries
+  }
+
+  function losses(): number {
+    if (lost.size() > 0) lost.expire(clock.wallMs() / 1000)
+    return lost.size()
   }
 
   return {
@@ -87,24 +104,25 @@ export function createRevocations(options: RevocationsOptions = {}): Revocations
       const now = clock.wallMs() / 1000
       const key = revocationKey(event)
       const entry = widen(entries.get(key), toEntry(event, now))
-      if (entries.has(key) || makeRoom(now)) entries.set(key, entry)
-      else isComplete = false
+      if (!entries.has(key) && !makeRoom(now)) return lost.add(key, entry.until)
+      entries.set(key, entry)
+      nextEnd = Math.min(nextEnd, entry.until)
     },
     withdraw: (event) => void entries.delete(revocationKey(event)),
     covers: (revocables) => {
-      // What was lost may have been about this token.
-      if (!isComplete) throw new Unavailable('revocation_unavailable', 'revocation', 'the list of revocations is full')
-      return entries.size > 0 && revocables.some((revocable) => isCovered(revocable, entries))
+      if (entries.size > 0 && revocables.some((revocable) => isCovered(revocable, entries))) return true
+      if (losses() === 0 || !revocables.some(({ keys }) => lost.mayHold(keys))) return false
+      throw new Unavailable('revocation_unavailable', 'revocation', 'the list of revocations is full')
     },
     isStale,
-    size: () => entries.size,
+    size: () => entries.size + losses(),
     metrics: [
       ...applied.metrics,
       ...readMetrics(REVOCATION_METRIC_ROWS, {
         revocations: () => entries.size,
         // By the wall clock of now: it may have been set since.
         revocation_feed_heard_timestamp_seconds: () => (clock.wallMs() - clock.monotonicMs() + heardMs) / 1000,
-        degraded: () => (isStale() ? 1 : 0),
+        degraded: () => (isStale() || losses() > 0 ? 1 : 0),
       }),
     ],
   }

@@ -88,11 +88,53 @@ describe('the list of revocations', () => {
     expect(list.covers([{ issuedAt: NOW, keys: ['["agent","agt_banned"]'] }])).toBe(true)
   })
 
-  it('says that it cannot tell once it had to leave something out', () => {
-    const { list } = create({ maxEntries: 1 })
-    list.apply(token('a'))
-    list.apply(token('b'))
-    expect(() => list.covers([])).toThrow(expect.objectContaining({ code: 'revocation_unavailable' }))
+  describe('that had to leave something out', () => {
+    const named = (id: string): Parameters<ReturnType<typeof create>['list']['covers']>[0] => [
+      { issuedAt: NOW, keys: [JSON.stringify(['token', ISS, id])] },
+    ]
+    const cannotTell = expect.objectContaining({ code: 'revocation_unavailable' })
+
+    it('says of just that, that it cannot tell', () => {
+      const { list } = create({ maxEntries: 1 })
+      list.apply(token('a'))
+      list.apply(token('b'))
+      expect(() => list.covers(named('b'))).toThrow(cannotTell)
+      expect([list.covers(named('a')), list.covers(named('c')), list.size()]).toEqual([true, false, 2])
+    })
+
+    it('forgets it once it has ended, and has room again', () => {
+      const { clock, list } = create({ maxEntries: 1 })
+      list.apply(token('a'))
+      list.apply(token('b'))
+      clock.advance(61_000)
+      expect([list.covers(named('b')), list.size()]).toEqual([false, 1])
+      list.apply(token('c', NOW + 120))
+      expect([list.covers(named('c')), list.covers(named('d')), list.size()]).toEqual([true, false, 1])
+    })
+
+    it('never forgets what does not end, also when all else has', () => {
+      const { clock, list } = create({ maxEntries: 1 })
+      for (const id of ['a', 'b']) list.apply(token(id))
+      list.apply({ type: 'agent', agentId: 'agt_banned' })
+      clock.advance(7 * 86_400_000)
+      expect(() => list.covers([{ issuedAt: NOW, keys: ['["agent","agt_banned"]'] }])).toThrow(cannotTell)
+      expect(list.covers(named('b'))).toBe(false)
+    })
+
+    it('never lets one of them pass, and nearly all others', () => {
+      const { list } = create({ maxEntries: 1_000 })
+      const ids = Array.from({ length: 2_000 }, (_id, index) => `t${index}`)
+      for (const id of ids) list.apply(token(id))
+      const passes = (id: string): boolean => {
+        try {
+          return !list.covers(named(id))
+        } catch {
+          return false
+        }
+      }
+      expect(ids.filter(passes)).toEqual([])
+      expect(ids.filter((id) => passes(`other ${id}`)).length).toBeGreaterThan(1_990)
+    })
   })
 
   it('does not let a later event take back what an earlier one said', () => {
