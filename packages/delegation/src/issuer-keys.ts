@@ -1,4 +1,13 @@
-import { type Environment, isRefusal, isThenable, Misconfigured, rememberKeys, Unavailable } from '@countermark/core'
+import {
+  addressPrefix,
+  type Environment,
+  isRefusal,
+  isThenable,
+  type KeyCaller,
+  Misconfigured,
+  rememberKeys,
+  Unavailable,
+} from '@countermark/core'
 import {
   createRefreshCache,
   type FetcherOptions,
@@ -38,6 +47,7 @@ export interface IssuerKeys {
   readonly find: (
     query: IssuerKeyQuery,
     environment: Environment,
+    caller?: KeyCaller,
   ) => IssuerKey | undefined | Promise<IssuerKey | undefined>
   /** Whether the last fetch failed. */
   readonly isFailing: () => boolean
@@ -89,21 +99,23 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
     answer: Promise<IssuerKeySet | undefined>,
     query: IssuerKeyQuery,
     environment: Environment,
+    caller: KeyCaller | undefined,
   ): Promise<IssuerKey | undefined> => {
     try {
-      return (await answer)?.find(query) ?? (await cache.recheck(SET, environment))?.find(query)
+      return (await answer)?.find(query) ?? (await cache.recheck(SET, environment, caller))?.find(query)
     } catch (error) {
       throw toUnavailable(error)
     }
   }
   return {
-    find: (query, environment) => {
-      const known = cache.read(SET, environment)
-      if (isThenable(known)) return findLater(known, query, environment)
+    find: (query, environment, caller) => {
+      const known = cache.read(SET, environment, caller)
+      if (isThenable(known)) return findLater(known, query, environment, caller)
       const key = known?.find(query)
       if (key !== undefined) return key
-      const newer = cache.recheck(SET, environment)
-      return isThenable(newer) ? findLater(newer, query, environment) : newer?.find(query)
+      // Counted by where it comes from: names that strangers invent must not keep others from a key that is new.
+      const newer = cache.recheck(SET, environment, caller)
+      return isThenable(newer) ? findLater(newer, query, environment, caller) : newer?.find(query)
     },
     isFailing: measurements.isFailing,
     close: cache.close,
@@ -119,6 +131,7 @@ function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): R
     createRefreshCache<IssuerKeySet, Environment>({
       times,
       observe,
+      sourceOf: addressPrefix,
       load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
         const { value, freshForSeconds } = await fetchSet(signal)
         const set = readIssuerKeys(value, rules)

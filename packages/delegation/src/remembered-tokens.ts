@@ -1,4 +1,4 @@
-import { type Environment, isThenable, Unavailable } from '@countermark/core'
+import { type Environment, isThenable, type KeyCaller, Unavailable } from '@countermark/core'
 import { LRUCache } from 'lru-cache'
 import type { IssuerKey } from './issuer-key.ts'
 import { createCounters } from './measurements.ts'
@@ -8,12 +8,16 @@ import type { VerifiedToken } from './verified-token.ts'
 /** Tokens that verified, for one verifier. */
 export interface RememberedTokens {
   /** The token that was presented: at once when it is remembered, and its issuer still has the key it is signed with. */
-  readonly find: (presented: PresentedToken, environment: Environment) => VerifiedToken | Promise<VerifiedToken>
+  readonly find: (
+    presented: PresentedToken,
+    environment: Environment,
+    caller?: KeyCaller,
+  ) => VerifiedToken | Promise<VerifiedToken>
   readonly size: () => number
 }
 
 /** Verifies from nothing. */
-export type VerifyAnew = (text: string, environment: Environment) => Promise<VerifiedToken>
+export type VerifyAnew = (text: string, environment: Environment, caller?: KeyCaller) => Promise<VerifiedToken>
 
 const MAX_UNDER_WAY = 256
 /** What a token may weigh on average before fewer are remembered: whoever may hand on makes as many as it likes. */
@@ -34,14 +38,18 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
     'overloaded',
   ])
 
-  function start({ hash, text }: PresentedToken, environment: Environment): Promise<VerifiedToken> {
+  function start(
+    { hash, text }: PresentedToken,
+    environment: Environment,
+    caller: KeyCaller | undefined,
+  ): Promise<VerifiedToken> {
     const known = underWay.get(hash)
     if (known !== undefined) return known
     if (underWay.size >= MAX_UNDER_WAY) {
       environment.report(counters.overloaded)
       throw new Unavailable('overloaded', 'tokens', 'too many tokens are being verified')
     }
-    const verification = verifyAnew(text, environment)
+    const verification = verifyAnew(text, environment, caller)
     underWay.set(hash, verification)
     const land = (result: 'verified' | 'refused'): void => {
       underWay.delete(hash)
@@ -66,14 +74,16 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
 
   return {
     size: () => memory?.size ?? 0,
-    find: (presented, environment) => {
+    find: (presented, environment, caller) => {
       const token = memory?.get(presented.hash)
-      if (token === undefined) return start(presented, environment)
-      const current = token.issuer.keys.find(token.keyQuery, environment)
+      if (token === undefined) return start(presented, environment, caller)
+      const current = token.issuer.keys.find(token.keyQuery, environment, caller)
       if (isThenable(current)) {
-        return current.then((found) => (recall(token, found, environment) ? token : start(presented, environment)))
+        return current.then((found) =>
+          recall(token, found, environment) ? token : start(presented, environment, caller),
+        )
       }
-      return recall(token, current, environment) ? token : start(presented, environment)
+      return recall(token, current, environment) ? token : start(presented, environment, caller)
     },
   }
 }

@@ -51,7 +51,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       const presented = readToken(request)
       requireCovered(presented, request, proof)
       const call = { request, presented, proof, agent }
-      const token = remembered.find(presented, environment)
+      const token = remembered.find(presented, environment, request)
       if (!isThenable(token)) return acceptToken(token, call, acceptance, environment)
       return token.then((verified) => acceptToken(verified, call, acceptance, environment))
     },

@@ -5,6 +5,7 @@ import {
   type Environment,
   type ImportedKey,
   isThenable,
+  type KeyCaller,
   type KeySource,
   Refusal,
 } from '@countermark/core'
@@ -49,6 +50,7 @@ interface Chain {
   readonly tokenText: string
   readonly links: readonly string[]
   readonly rules: LinkRules
+  readonly caller: KeyCaller | undefined
 }
 
 /** What one hand holds before it passes it on. */
@@ -64,12 +66,12 @@ export interface Holding {
  * @throws {@link Refusal} `chain_invalid`, `token_audience`, and of a key that its own limits exclude `key_…`
  */
 export async function verifyLinks(chain: Chain, environment: Environment): Promise<VerifiedToken> {
-  const { rules, links } = chain
+  const { rules, links, caller } = chain
   let holding: Holding = { token: chain.token, depthLeft: statedDepth(chain.token, rules.maxLinksUnlessStated) }
   let before = chain.tokenText
   for (const text of links) {
     const jws = parseCompactJws(text, RULES)
-    await requireSignature(jws, holding.token, rules, environment)
+    await requireSignature(jws, holding.token, { ...rules, caller }, environment)
     const link = readLinkClaims(jws.claims, rules.allowTestKeys)
     if (link.previousHash !== hash('sha256', before, 'base64url')) throw invalid('belongs to another token')
     requireNarrower(link, holding, rules)
@@ -82,7 +84,7 @@ export async function verifyLinks(chain: Chain, environment: Environment): Promi
 async function requireSignature(
   jws: CompactJws,
   { binding, hops }: VerifiedToken,
-  { agents }: LinkRules,
+  { agents, caller }: LinkRules & Pick<Chain, 'caller'>,
   environment: Environment,
 ): Promise<void> {
   if (!('thumbprint' in binding)) throw invalid('hands on a token that is bound to no key')
@@ -90,7 +92,7 @@ async function requireSignature(
   if (jws.type !== LINK_TYPE) throw invalid(`must be of type ${LINK_TYPE}`)
   if (jws.keyId !== binding.thumbprint)
     throw invalid('must be signed with the key that the piece before it is bound to')
-  const key = binding.key ?? (await findKey(binding.thumbprint, hops[0]?.agentId, agents, environment))
+  const key = binding.key ?? (await findKey(binding.thumbprint, hops[0]?.agentId, agents, environment, caller))
   if (algorithm === undefined || !ALGORITHMS.includes(algorithm) || !fitsKey(algorithm, key.publicKey)) {
     throw invalid('uses an algorithm that does not fit the key')
   }
@@ -102,9 +104,10 @@ async function findKey(
   agentId: string | undefined,
   agents: KeySource | undefined,
   environment: Environment,
+  caller: KeyCaller | undefined,
 ): Promise<ImportedKey> {
   const query = agentId === undefined ? { keyId: thumbprint } : { agentId, keyId: thumbprint, isAgentCovered: true }
-  const found = agents?.findKeys(query, environment) ?? []
+  const found = agents?.findKeys(query, environment, caller) ?? []
   const keys = isThenable(found) ? await found : found
   const key = requireUsable(keys, thumbprint, LINK_SCHEME, environment)
   if (key === undefined) throw invalid('is signed with a key that nobody here knows')

@@ -1,4 +1,4 @@
-import { createRecent, type Environment, isThenable, Refusal, rememberKeys } from '@countermark/core'
+import { createRecent, type Environment, isThenable, type KeyCaller, Refusal, rememberKeys } from '@countermark/core'
 import type { ActorChain } from './actor-chain.ts'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './compact-jws.ts'
 import type { IssuerKey } from './issuer-key.ts'
@@ -45,7 +45,7 @@ export function createTokenVerifier(rules: TokenRules): VerifyAnew {
   const headers = createRecent<JwsHeader>(HEADERS)
   const reading = { ...RULES, findHeader: headers.find }
   const claimRules: ClaimRules = { ...rules, importKey: rememberKeys(MAX_BOUND_KEYS) }
-  return async (text, environment) => {
+  return async (text, environment, caller) => {
     const [tokenText = '', ...links] = text.split(SEPARATOR)
     if (links.length > 0 && rules.links === undefined) {
       throw new Refusal('token_malformed', 'the token must not be handed on by agents themselves')
@@ -53,14 +53,14 @@ export function createTokenVerifier(rules: TokenRules): VerifyAnew {
     const jws = parseCompactJws(tokenText, reading)
     const issuer = findIssuer(jws, rules)
     const keyQuery = { keyId: jws.keyId, algorithm: requireHeader(jws, issuer) }
-    const key = await findKey(issuer, keyQuery, rules.keyWaits, environment)
+    const key = await findKey(issuer, keyQuery, rules.keyWaits, environment, caller)
     await verifyIssuerSignature(tokenText, key, 'token_invalid')
     if (headers.find(jws.headerText) === undefined) headers.keep(jws.headerText, headerOf(jws))
     const claims = readTokenClaims(jws.claims, issuer, claimRules)
     requireOwnWorkloads(issuer, claims)
     const token = toVerifiedToken({ claims, jws, issuer, key, keyQuery })
     if (rules.links === undefined || links.length === 0) return token
-    return verifyLinks({ token, tokenText, links, rules: rules.links }, environment)
+    return verifyLinks({ token, tokenText, links, rules: rules.links, caller }, environment)
   }
 }
 
@@ -102,8 +102,9 @@ async function findKey(
   query: VerifiedToken['keyQuery'],
   keyWaits: KeyWaits,
   environment: Environment,
+  caller: KeyCaller | undefined,
 ): Promise<IssuerKey> {
-  const found = keys.find(query, environment)
+  const found = keys.find(query, environment, caller)
   const key = isThenable(found) ? await keyWaits.wait(issuer, found) : found
   if (key === undefined) throw invalid('must be signed with a key that its issuer publishes')
   return key

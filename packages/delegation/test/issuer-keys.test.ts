@@ -69,6 +69,23 @@ describe('the keys of an issuer', () => {
     expect(server.asked).toHaveLength(2)
   })
 
+  it('are asked for again for others soon, while strangers invent names of keys', async () => {
+    const { server, issuer, caller } = await createBench(byUrl)
+    await caller.codeOf({ token: await issuer.mint() })
+    const next = await createTestIssuer('EdDSA', issuer.issuer)
+    caller.clock.advance(30_000)
+    const invent = async (name: string): Promise<string> =>
+      caller.codeOf({ token: await issuer.mint({}, { kid: name }), request: { remoteAddress: '203.0.113.7' } })
+    await invent('unknown-0')
+    server.answers.set('/jwks', { keys: [...issuer.jwks.keys, { ...next.jwks.keys[0], kid: 'next' }] })
+    caller.clock.advance(1_000)
+    expect(await invent('unknown-1')).toBe('token_invalid')
+    expect(server.asked).toHaveLength(2)
+    const request = { remoteAddress: '198.51.100.9' }
+    expect(await caller.codeOf({ token: await next.mint({}, { kid: 'next' }), request })).toBe('accepted')
+    expect(server.asked).toHaveLength(3)
+  })
+
   it.each(['next', 'EdDSA-1'])('that are withdrawn take their tokens along: replaced by %s', async (kid) => {
     const { server, issuer, caller } = await createBench(byUrl, { times: { refreshAfterMs: 30_000, maxAgeMs: 60_000 } })
     const token = await issuer.mint()
