@@ -36,6 +36,11 @@ export function escapeLine(json: string): string {
   return json.replace(HOSTILE, escapeOne)
 }
 
+/** A line for a terminal: also in what was altered, nothing acts on it. */
+export function printable(line: string): string {
+  return escapeLine(line).replace(/\p{Cc}/gu, '?')
+}
+
 function escapeOne(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

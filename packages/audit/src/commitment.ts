@@ -12,6 +12,14 @@ export function commitmentTo({ salt, value }: PrivateValue): string {
   return hash('sha256', `${salt}\n${value}`, 'base64url')
 }
 
+/** A salt has one length, so no character of the value can be taken for one of the salt. */
+const SALT = /^[\w-]{22}$/
+
+/** Whether a value with its salt is the one that was committed to. */
+export function isCommitted(member: PrivateValue, commitment: string | undefined): boolean {
+  return SALT.test(member.salt) && commitmentTo(member) === commitment
+}
+
 /**
  * Commits to each value under a salt of its own, or the one given for its name. `values` are sorted by name: so are the
  * members of the result, as canonical JSON has them.

@@ -1,10 +1,13 @@
 import { canonicalJson } from '@countermark/core'
 import type { Anchors } from './anchors.ts'
+import { checkProof, checkRecord } from './check-record.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'
 import { inWrittenOrder } from './file-order.ts'
+import type { Finding } from './finding.ts'
 import { readLines } from './read-lines.ts'
-import { isPruned, parsePlaced } from './retention/pruned-line.ts'
-import { contentHash, type SealedMembers } from './seal-record.ts'
+import { isPruned, type PrunedMembers, parsePlaced } from './retention/pruned-line.ts'
+import { contentHash, linkHash, type SealedMembers } from './seal-record.ts'
 
 /** A record with what belongs to it. */
 export interface FoundRecord {
@@ -13,8 +16,11 @@ export interface FoundRecord {
   readonly outcome: SealedMembers | undefined
   /** Content hashes of the records from behind this one to the checkpoint. */
   readonly links: readonly string[]
-  /** The first trusted checkpoint at or behind this record. */
+  /** The first trusted checkpoint at or behind this record, if the records up to there lead to it. */
   readonly checkpoint: Checkpoint | undefined
+  readonly evidence: EvidenceState
+  /** What is wrong with this record or with what leads to its checkpoint. */
+  readonly findings: readonly Finding[]
 }
 
 const MAX_LINKS = 100_000
@@ -27,34 +33,61 @@ export async function findRecord(
 ): Promise<FoundRecord | undefined> {
   let sealed: SealedMembers | undefined
   let outcome: SealedMembers | undefined
-  let checkpoint: Checkpoint | undefined
-  let links: string[] = []
-  for (const { path } of await inWrittenOrder(paths)) {
-    for await (const { bytes } of readLines(path)) {
+  let path: AnchoredPath | undefined
+  for (const { path: file } of await inWrittenOrder(paths)) {
+    for await (const { bytes } of readLines(file)) {
       const next = parsePlaced(bytes)
       if (next === undefined) continue
       if (!isPruned(next) && isAskedFor(next, id)) {
         sealed = next
-        links = []
-        checkpoint = anchors.find(next.chain, next.seq)
-      } else if (
-        sealed !== undefined &&
-        next.chain === sealed.chain &&
-        checkpoint === undefined &&
-        links.length < MAX_LINKS
-      ) {
-        links.push(isPruned(next) ? next.content : contentHash(canonicalJson(next.record)))
-        checkpoint = anchors.find(next.chain, next.seq)
+        outcome = undefined
+        path = createPath(next, anchors)
+      } else {
+        path?.add(next)
+        if (sealed !== undefined && !isPruned(next) && isOutcomeOf(next, sealed)) outcome = next
       }
-      if (sealed !== undefined && !isPruned(next) && isOutcomeOf(next, sealed)) outcome = next
     }
   }
-  if (sealed === undefined) return undefined
-  return { sealed, outcome, links: checkpoint === undefined ? [] : links, checkpoint }
+  if (sealed === undefined || path === undefined) return undefined
+  const evidence = createEvidenceCheck()(sealed)
+  const found = path.found()
+  const own = [...checkRecord(sealed), ...checkProof(sealed, evidence)]
+  return { sealed, outcome, evidence, ...found, findings: [...own, ...found.findings] }
 }
 
-function isOutcomeOf({ record }: SealedMembers, { record: decision }: SealedMembers): boolean {
-  return record.type === 'outcome' && record.of === decision.id
+/** The way from a record to its checkpoint. */
+interface AnchoredPath {
+  readonly add: (next: SealedMembers | PrunedMembers) => void
+  readonly found: () => Pick<FoundRecord, 'links' | 'checkpoint' | 'findings'>
+}
+
+function createPath({ chain, seq, hash: own }: SealedMembers, anchors: Anchors): AnchoredPath {
+  const links: string[] = []
+  let [last, lastHash] = [seq, own]
+  let checkpoint = anchors.find(chain, seq)
+  return {
+    add: (next) => {
+      if (next.chain !== chain || checkpoint !== undefined || links.length === MAX_LINKS) return
+      const content = isPruned(next) ? next.content : contentHash(canonicalJson(next.record))
+      links.push(content)
+      lastHash = linkHash({ chain, seq: last + 1, previous: lastHash, content })
+      last += 1
+      checkpoint = anchors.find(chain, next.seq)
+    },
+    found: () => {
+      if (checkpoint === undefined) return { links: [], checkpoint, findings: [] }
+      if (checkpoint.seq === last && checkpoint.hash === lastHash) return { links, checkpoint, findings: [] }
+      const message = `record ${seq} of chain ${chain} does not lead to the checkpoint of ${checkpoint.at}`
+      return { links: [], checkpoint: undefined, findings: [{ kind: 'altered', message }] }
+    },
+  }
+}
+
+function isOutcomeOf(sealed: SealedMembers, { record: decision }: SealedMembers): boolean {
+  const { record } = sealed
+  if (decision.type !== 'decision') return false
+  if (record.type !== 'outcome' || record.of !== decision.id || record.requestId !== decision.requestId) return false
+  return checkRecord(sealed).length === 0
 }
 
 function isAskedFor({ record }: SealedMembers, id: string): boolean {

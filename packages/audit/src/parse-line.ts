@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import type { AuditRecord, PrivateValue } from './audit-record.ts'
+import type { PrivateValue } from './audit-record.ts'
 import { escapeLine } from './bounded-text.ts'
+import { isAuditRecord, isMembers } from './record-shape.ts'
 import { lineOf, type SealedMembers } from './seal-record.ts'
 
 /** Longest line that is read. Bytes. */
 export const MAX_LINE_BYTES = 1_048_576
-
-const TYPES: ReadonlySet<unknown> = new Set(['decision', 'outcome', 'event'])
 
 /**
  * Reads one line of a trail. `undefined` unless it is, byte for byte, what the writer writes for what it says: a member more, a
@@ -43,32 +42,19 @@ function isSorted(value: unknown): boolean {
 }
 
 function toSealed(value: unknown): SealedMembers | undefined {
-  if (!isObject(value) || !isObject(value['record']) || !isObject(value['private'])) return undefined
+  if (!isMembers(value) || !isMembers(value['record']) || !isMembers(value['private'])) return undefined
   const { chain, seq, previous, hash, record, private: values } = value
   if (typeof chain !== 'string' || typeof previous !== 'string' || typeof hash !== 'string') return undefined
   if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return undefined
-  if (!isRecord(record) || !isPrivate(values)) return undefined
+  if (!isAuditRecord(record) || !isPrivate(values)) return undefined
   return { chain, seq, previous, hash, record, private: values }
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** As far as the chain is concerned; what a later version adds is kept. */
-function isRecord(value: unknown): value is AuditRecord {
-  if (!isObject(value) || !TYPES.has(value['type'])) return false
-  if (typeof value['id'] !== 'string' || typeof value['at'] !== 'string') return false
-  const { commitments } = value
-  if (value['type'] === 'outcome') return commitments === undefined
-  return isObject(commitments) && Object.values(commitments).every((commitment) => typeof commitment === 'string')
-}
-
 function isPrivate(value: unknown): value is Readonly<Record<string, PrivateValue>> {
-  return isObject(value) && Object.values(value).every(isPrivateValue)
+  return isMembers(value) && Object.values(value).every(isPrivateValue)
 }
 
 function isPrivateValue(value: unknown): value is PrivateValue {
-  if (!isObject(value) || Object.keys(value).length !== 2) return false
+  if (!isMembers(value) || Object.keys(value).length !== 2) return false
   return typeof value['salt'] === 'string' && typeof value['value'] === 'string'
 }

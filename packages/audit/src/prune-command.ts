@@ -1,14 +1,14 @@
-import { type Command, type CommandInput, EXIT } from './command.ts'
+import type { Command, CommandInput } from './command.ts'
 import { maintain } from './maintain.ts'
-import { fileStore } from './retention/file-store.ts'
 import { pruneRecords } from './retention/prune-records.ts'
 
 /** `prune --keep CLASS=DAYS… FILE…`: leaves places of records past their time, in files that nobody writes. */
-export const pruneCommand: Command = async (input, { stdout }) => {
+export const pruneCommand: Command = async (input, output) => {
   const keepDays = readKeep(input.options['keep'])
-  const { records } = await maintain(input, (record) => pruneRecords(fileStore(input.files), { keepDays, record }))
-  stdout.write(`pruned ${records} records; every chain holds as before\n`)
-  return EXIT.intact
+  return maintain(input, output, async (store, record) => {
+    const { records } = await pruneRecords(store, { keepDays, record })
+    return `pruned ${records} records; every chain holds as before`
+  })
 }
 
 function readKeep(rows: CommandInput['options'][string]): Readonly<Record<string, number>> {

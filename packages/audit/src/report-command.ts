@@ -7,7 +7,11 @@ import { regulationText } from './report/report-text.ts'
 export const reportCommand: Command = async (input, { stdout }) => {
   const { regulation, json } = input.options
   if (!isRegulationName(regulation)) throw new TypeError('report needs --regulation sox, hipaa, gdpr or pci')
-  const report = await regulationReport(input.files, { regulation, anchors: await commandAnchors(input) })
+  const report = await regulationReport(input.files, {
+    regulation,
+    anchors: await commandAnchors(input),
+    partial: input.options['partial'] === true,
+  })
   stdout.write(json === true ? `${JSON.stringify(report)}\n` : regulationText(report))
   return report.findingCount === 0 ? EXIT.intact : EXIT.tampered
 }

@@ -15,20 +15,26 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
 ])
 
 const USAGE = `usage:
-  countermark-audit verify [--checkpoints FILE]… [--key FILE]… [--partial] [--json] FILE…
-  countermark-audit show ID [--checkpoints FILE]… [--key FILE]… [--bundle OUT] FILE…
-  countermark-audit report --regulation sox|hipaa|gdpr|pci [--checkpoints FILE]… [--key FILE]… [--json] FILE…
-  countermark-audit erase --subject USER [--log FILE] FILE…
-  countermark-audit prune --keep CLASS=DAYS… [--log FILE] FILE…
+  countermark-audit verify [TRUST] [--require-anchored] [--partial] [--allow-empty] [--json] FILE…
+  countermark-audit show ID [TRUST] [--bundle OUT] FILE…
+  countermark-audit report --regulation sox|hipaa|gdpr|pci [TRUST] [--partial] [--json] FILE…
+  countermark-audit erase --subject USER [--pseudonym-key FILE] [TRUST --sign FILE] [--partial] [--log FILE] FILE…
+  countermark-audit prune --keep CLASS=DAYS… [TRUST --sign FILE] [--partial] [--log FILE] FILE…
+
+  TRUST               --checkpoints FILE… --key FILE…
 
   --checkpoints FILE  signed checkpoints, as fileAnchor writes them
   --key FILE          public Ed25519 key that signs them, in PEM or as a JWK
-  --partial           older files were taken away on purpose
+  --require-anchored  a record that no checkpoint vouches for is a finding
+  --partial           older files were taken away on purpose: chains older than the first record may lack records
+  --allow-empty       a trail without a record is no finding
   --bundle OUT        write the evidence of the decision as one JSON file
   --keep CLASS=DAYS   how long records of a class of data are kept; event and * stand for events and everything else
+  --pseudonym-key     the key of the pseudonyms that the trail holds instead of users
+  --sign FILE         private key of checkpoints: anchors what erase and prune record, in the first of --checkpoints
   --log FILE          where erasing and pruning are recorded, instead of behind the last file
 
-erase and prune change files: take finished ones, or stop the process that writes them
+erase and prune verify first, and change files: take finished ones, or stop the process that writes them
 
 exit codes: 0 no alteration found, 1 tampered, 2 usage or unreadable
 `
@@ -54,7 +60,11 @@ const OPTIONS = {
   checkpoints: { type: 'string', multiple: true },
   key: { type: 'string', multiple: true },
   bundle: { type: 'string' },
+  sign: { type: 'string' },
+  'pseudonym-key': { type: 'string' },
   partial: { type: 'boolean' },
+  'require-anchored': { type: 'boolean' },
+  'allow-empty': { type: 'boolean' },
   json: { type: 'boolean' },
   regulation: { type: 'string' },
   subject: { type: 'string' },

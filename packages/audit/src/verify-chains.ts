@@ -1,36 +1,37 @@
-import { canonicalJson } from '@countermark/core'
 import type { Anchors } from './anchors.ts'
 import type { ChainEnd } from './audit-sink.ts'
-import { commitmentTo } from './commitment.ts'
+import { checkProof, checkPruned, checkRecord, erasedNames } from './check-record.ts'
+import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'
+import type { Finding } from './finding.ts'
+import { findBeheaded, findCut, type PresentChain, partialTrail, timeOf, WHOLE_TRAIL } from './partial-trail.ts'
 import { createNamedRanges, type UnnamedRange } from './retention/named-ranges.ts'
-import { hasOwnHash, isPruned, type PrunedMembers } from './retention/pruned-line.ts'
-import { contentHash, firstPrevious, linkHash, type SealedMembers } from './seal-record.ts'
-
-/** What is wrong with a trail, in one word. */
-export type FindingKind = 'altered' | 'missing' | 'misplaced' | 'truncated' | 'malformed'
-
-/** Something that would not be there if nobody had touched the trail. */
-export interface Finding {
-  readonly kind: FindingKind
-  readonly message: string
-}
+import { isPruned, type PrunedMembers } from './retention/pruned-line.ts'
+import { firstPrevious, type SealedMembers } from './seal-record.ts'
 
 /** What was found out about one chain. */
 export interface ChainReport {
   readonly chain: string
   readonly first: number
   readonly last: number
-  /** Up to this record a checkpoint vouches for the chain; 0 for no record. */
+  /** Up to this record a checkpoint vouches for the chain, its own or that of a chain that follows it; 0 for no record. */
   readonly anchoredTo: number
   /** When the last checkpoint was signed that vouches for it. */
   readonly anchoredAt: string | undefined
   readonly follows: ChainEnd | undefined
 }
 
+/** What is wrong with a record, and what its evidence is worth. */
+export interface JudgedRecord {
+  /** By itself. */
+  readonly own: readonly Finding[]
+  /** Where it stands. */
+  readonly place: readonly Finding[]
+  readonly evidence: EvidenceState
+}
+
 /** Follows chains from record to record. */
 export interface ChainVerifier {
-  /** What is wrong with this record or its place. */
-  readonly add: (sealed: SealedMembers | PrunedMembers) => readonly Finding[]
+  readonly add: (sealed: SealedMembers | PrunedMembers) => JudgedRecord
   /** What is missing at the ends, once everything was read. */
   readonly finish: () => readonly Finding[]
   readonly chains: () => readonly ChainReport[]
@@ -40,139 +41,132 @@ export interface ChainVerifier {
   readonly pruned: () => number
 }
 
-interface ChainState {
-  readonly chain: string
-  readonly first: number
+interface ChainState extends PresentChain {
   last: number
   lastHash: string
   anchoredTo: number
   anchoredAt: string | undefined
+  firstAtMs: number | undefined
   readonly follows: ChainEnd | undefined
 }
 
-/** Verifies chains against checkpoints. `partial`: older files were taken away, so chains may begin in their middle. */
+const NO_FINDINGS: readonly Finding[] = []
+
+/** Verifies chains against checkpoints. `partial`: older files were taken away, so older chains may begin in their middle. */
 export function createChainVerifier(anchors: Anchors, { partial }: { readonly partial: boolean }): ChainVerifier {
   const states = new Map<string, ChainState>()
   const pruned = createNamedRanges('records_pruned')
   const erased = createNamedRanges('records_erased')
+  const evidenceOf = createEvidenceCheck()
   let erasedValues = 0
+  let prunedRecords = 0
 
-  function begin(sealed: SealedMembers | PrunedMembers): readonly Finding[] {
-    const { chain, seq, hash: own, previous } = sealed
-    states.set(chain, {
-      chain,
-      first: seq,
-      last: seq,
-      lastHash: own,
-      anchoredTo: 0,
-      anchoredAt: undefined,
-      follows: followedBy(sealed),
-    })
-    if (seq === 1 && previous === firstPrevious(chain)) return []
-    if (partial && seq > 1) return []
-    return [{ kind: 'missing', message: `chain ${chain} begins with record ${seq}: what stood before is gone` }]
+  function begin(placed: SealedMembers | PrunedMembers): readonly Finding[] {
+    const { chain, seq, hash: own, previous } = placed
+    const anchored = { anchoredTo: 0, anchoredAt: undefined }
+    const ends = { first: seq, last: seq, lastHash: own, firstAtMs: timeOf(placed) }
+    states.set(chain, { chain, ...ends, ...anchored, follows: followedBy(placed) })
+    if (seq > 1 || previous === firstPrevious(chain)) return NO_FINDINGS
+    return [{ kind: 'altered', message: `record 1 of chain ${chain} does not begin it` }]
   }
 
-  function goOn(state: ChainState, { seq, previous, hash: own }: SealedMembers | PrunedMembers): readonly Finding[] {
+  function goOn(state: ChainState, placed: SealedMembers | PrunedMembers): readonly Finding[] {
+    const { seq, previous, hash: own } = placed
     const { chain, last, lastHash } = state
     if (seq <= last)
       return [{ kind: 'misplaced', message: `record ${seq} of chain ${chain} stands behind record ${last}` }]
     state.last = seq
     state.lastHash = own
+    state.firstAtMs ??= timeOf(placed)
     if (seq > last + 1) {
       const gone = seq === last + 2 ? `record ${seq - 1}` : `records ${last + 1} to ${seq - 1}`
       return [{ kind: 'missing', message: `${gone} of chain ${chain} ${seq === last + 2 ? 'is' : 'are'} gone` }]
     }
-    if (previous === lastHash) return []
+    if (previous === lastHash) return NO_FINDINGS
     return [{ kind: 'altered', message: `record ${seq} of chain ${chain} continues another record ${last}` }]
   }
 
-  function checkAnchor(sealed: SealedMembers | PrunedMembers): readonly Finding[] {
-    const anchor = anchors.find(sealed.chain, sealed.seq)
-    if (anchor === undefined) return []
-    const state = states.get(sealed.chain)
-    if (anchor.hash !== sealed.hash) {
-      const message = `record ${sealed.seq} of chain ${sealed.chain} is not the one that was anchored at ${anchor.at}`
+  function checkAnchor({ chain, seq, hash: own }: SealedMembers | PrunedMembers): readonly Finding[] {
+    const anchor = anchors.find(chain, seq)
+    if (anchor === undefined) return NO_FINDINGS
+    if (anchor.hash !== own) {
+      const message = `record ${seq} of chain ${chain} is not the one that was anchored at ${anchor.at}`
       return [{ kind: 'altered', message }]
     }
-    if (state !== undefined) {
-      state.anchoredTo = sealed.seq
-      state.anchoredAt = anchor.at
-    }
-    return []
+    const state = states.get(chain)
+    if (state !== undefined) Object.assign(state, { anchoredTo: seq, anchoredAt: anchor.at })
+    return NO_FINDINGS
   }
 
-  function noteErased(sealed: SealedMembers): void {
-    pruned.addRecord(sealed.record)
-    erased.addRecord(sealed.record)
-    const count = erasedOf(sealed)
-    if (count > 0) erased.add(sealed.chain, sealed.seq)
-    erasedValues += count
+  function judgeWhole(sealed: SealedMembers): Omit<JudgedRecord, 'place'> {
+    pruned.addRecord(sealed)
+    erased.addRecord(sealed)
+    const gone = erasedNames(sealed)
+    erased.add(sealed, gone)
+    erasedValues += gone.length
+    const evidence = evidenceOf(sealed)
+    return { own: [...checkRecord(sealed), ...checkProof(sealed, evidence)], evidence }
+  }
+
+  function judgePruned(placed: PrunedMembers): Omit<JudgedRecord, 'place'> {
+    pruned.add(placed, WHOLE_RECORD)
+    prunedRecords += 1
+    return { own: checkPruned(placed), evidence: 'unsigned' }
   }
 
   return {
-    add: (sealed) => {
-      const state = states.get(sealed.chain)
-      const place = state === undefined ? begin(sealed) : goOn(state, sealed)
-      const own = isPruned(sealed) ? checkPruned(sealed) : checkRecord(sealed)
-      if (isPruned(sealed)) pruned.add(sealed.chain, sealed.seq)
-      else noteErased(sealed)
-      return [...own, ...place, ...checkAnchor(sealed)]
+    add: (placed) => {
+      const state = states.get(placed.chain)
+      const own = isPruned(placed) ? judgePruned(placed) : judgeWhole(placed)
+      const place = state === undefined ? begin(placed) : goOn(state, placed)
+      return { ...own, place: [...place, ...checkAnchor(placed)] }
     },
-    finish: () => [
-      ...anchors.ends().flatMap((end) => findCut(end, states, partial)),
-      ...findUnfollowed(states, partial),
-      ...pruned.unnamed().map((range) => unnamedFinding('records', range)),
-      ...erased.unnamed().map((range) => unnamedFinding('values of records', range)),
-    ],
-    chains: () => [...states.values()].map(({ lastHash: _lastHash, ...report }) => report),
+    finish: () => {
+      anchorFollowed(states)
+      const all = [...states.values()]
+      const excused = partial ? partialTrail(all, anchors) : WHOLE_TRAIL
+      const anchoredTo = (chain: string): number => states.get(chain)?.anchoredTo ?? 0
+      return [
+        ...findBeheaded(all, excused),
+        ...findCut(anchors.ends(), states, excused),
+        ...all.flatMap((state) => findUnfollowed(state, states, excused.excuses)),
+        ...pruned.unnamed(anchoredTo).map((range) => unnamedFinding('records', range)),
+        ...erased.unnamed(anchoredTo).map((range) => unnamedFinding('values of records', range)),
+      ]
+    },
+    chains: () => [...states.values()].map(({ lastHash: _lastHash, firstAtMs: _firstAtMs, ...report }) => report),
     erased: () => erasedValues,
-    pruned: pruned.count,
+    pruned: () => prunedRecords,
   }
 }
 
-/** A record by itself: its hash, and that what may be erased is what was committed to. */
-function checkRecord(sealed: SealedMembers): readonly Finding[] {
-  const { chain, seq, previous, record } = sealed
-  const findings: Finding[] = []
-  const content = contentHash(canonicalJson(record))
-  if (linkHash({ chain, seq, previous, content }) !== sealed.hash) {
-    findings.push({ kind: 'altered', message: `record ${seq} of chain ${chain} does not have the hash that it states` })
+const WHOLE_RECORD = ['record']
+
+/** A chain that is anchored names the end of the one before: that is anchored to its end then, and so on. */
+function anchorFollowed(states: ReadonlyMap<string, ChainState>): void {
+  for (let changed = true; changed; ) {
+    changed = false
+    for (const { anchoredTo, anchoredAt, follows } of [...states.values()].reverse()) {
+      const before = follows === undefined || anchoredTo === 0 ? undefined : states.get(follows.chain)
+      if (before === undefined || before.anchoredTo >= before.last) continue
+      if (before.last !== follows?.seq || before.lastHash !== follows.hash) continue
+      Object.assign(before, { anchoredTo: before.last, anchoredAt })
+      changed = true
+    }
   }
-  const commitments: Readonly<Record<string, string>> = record.type === 'outcome' ? {} : record.commitments
-  for (const [name, value] of Object.entries(sealed.private)) {
-    if (Object.hasOwn(commitments, name) && commitments[name] === commitmentTo(value)) continue
-    findings.push({
-      kind: 'altered',
-      message: `record ${seq} of chain ${chain} has another ${name} than it committed to`,
-    })
-  }
-  return findings
 }
 
-function erasedOf({ record, private: values }: SealedMembers): number {
-  const commitments = record.type === 'outcome' ? {} : record.commitments
-  return Object.keys(commitments).length - Object.keys(values).length
-}
-
-/** Of a pruned record the place is left, and its hash is still made of that. */
-function checkPruned(pruned: PrunedMembers): readonly Finding[] {
-  if (hasOwnHash(pruned)) return []
-  const { chain, seq } = pruned
-  return [{ kind: 'altered', message: `pruned record ${seq} of chain ${chain} does not have the hash that it states` }]
-}
-
-function unnamedFinding(what: string, { chain, from, to }: UnnamedRange): Finding {
-  return {
-    kind: 'missing',
-    message: `${what} ${from} to ${to} of chain ${chain} were taken away, and no event says so`,
-  }
+function unnamedFinding(what: string, { chain, from, to, isNamed }: UnnamedRange): Finding {
+  const which = from === to ? `${what.replace('records', 'record')} ${from}` : `${what} ${from} to ${to}`
+  const verb = which.startsWith('record ') ? 'was' : 'were'
+  const event = isNamed ? 'the event that says so is not anchored' : 'no event says so'
+  return { kind: 'missing', message: `${which} of chain ${chain} ${verb} taken away, and ${event}` }
 }
 
 function followedBy(sealed: SealedMembers | PrunedMembers): ChainEnd | undefined {
   if (isPruned(sealed)) return undefined
-  const { record } = sealed
-  if (record.type !== 'event' || record.event !== 'trail_started') return undefined
+  const { record, seq: place } = sealed
+  if (place !== 1 || record.type !== 'event' || record.event !== 'trail_started') return undefined
   const { follows } = record.details
   if (typeof follows !== 'object' || follows === null) return undefined
   const { chain, seq, hash: own }: Readonly<Record<string, unknown>> = { ...follows }
@@ -180,29 +174,19 @@ function followedBy(sealed: SealedMembers | PrunedMembers): ChainEnd | undefined
   return { chain, seq, hash: own }
 }
 
-/** Checkpoints know of records that are not there. */
-function findCut(end: ChainEnd, states: ReadonlyMap<string, ChainState>, partial: boolean): readonly Finding[] {
-  const state = states.get(end.chain)
-  if (state === undefined) {
-    return partial
-      ? []
-      : [{ kind: 'missing', message: `chain ${end.chain} is gone: ${end.seq} of its records were anchored` }]
-  }
-  if (state.last >= end.seq) return []
-  const message = `chain ${end.chain} ends with record ${state.last}: record ${end.seq} was anchored`
-  return [{ kind: 'truncated', message }]
-}
-
 /** A chain names the one that stood there before it, and where that ended. */
-function findUnfollowed(states: ReadonlyMap<string, ChainState>, partial: boolean): readonly Finding[] {
-  return [...states.values()].flatMap(({ chain, follows }): readonly Finding[] => {
-    if (follows === undefined) return []
-    const before = states.get(follows.chain)
-    if (before === undefined) {
-      return partial ? [] : [{ kind: 'missing', message: `chain ${follows.chain} is gone: chain ${chain} follows it` }]
-    }
-    // Where two processes overlapped, the older chain went on: what it wrote then is judged by its own links.
-    if (before.last > follows.seq || before.lastHash === follows.hash) return []
-    return [{ kind: 'truncated', message: `chain ${follows.chain} no longer ends where chain ${chain} found its end` }]
-  })
+function findUnfollowed(
+  { chain, follows }: ChainState,
+  states: ReadonlyMap<string, ChainState>,
+  excuses: (chain: string) => boolean,
+): readonly Finding[] {
+  if (follows === undefined) return NO_FINDINGS
+  const before = states.get(follows.chain)
+  if (before === undefined) {
+    if (excuses(follows.chain)) return NO_FINDINGS
+    return [{ kind: 'missing', message: `chain ${follows.chain} is gone: chain ${chain} follows it` }]
+  }
+  // Where two processes overlapped, the older chain went on: what it wrote then is judged by its own links.
+  if (before.last > follows.seq || before.lastHash === follows.hash) return NO_FINDINGS
+  return [{ kind: 'truncated', message: `chain ${follows.chain} no longer ends where chain ${chain} found its end` }]
 }

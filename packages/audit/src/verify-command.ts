@@ -11,6 +11,8 @@ export const verifyCommand: Command = async (input, { stdout, stderr }) => {
   const report = await verifyTrail(files, {
     anchors,
     partial: options['partial'] === true,
+    requireAnchored: options['require-anchored'] === true,
+    allowEmpty: options['allow-empty'] === true,
     onProgress: (read, total) => showProgress(stderr, read, total),
   })
   stdout.write(options['json'] === true ? `${JSON.stringify(report)}\n` : reportText(report))

@@ -1,8 +1,10 @@
-import type { TrailReport } from './verify-trail.ts'
+import { printable } from './bounded-text.ts'
+import type { Finding } from './finding.ts'
+import type { PlacedFinding, TrailReport } from './verify-trail.ts'
 
 /** What a person reads about a verified trail. */
 export function reportText(report: TrailReport): string {
-  const { chains, checkpoints, erased, findingCount, findings, halfWritten, pruned, records } = report
+  const { chains, erased, evidence, findingCount, findings, halfWritten, pruned, records } = report
   const lines = [`${records} records in ${chains.length} ${chains.length === 1 ? 'chain' : 'chains'}`]
   for (const { chain, first, last, anchoredTo, anchoredAt } of chains) {
     lines.push(`  ${chain}: records ${first} to ${last}`)
@@ -12,21 +14,33 @@ export function reportText(report: TrailReport): string {
         `    NOT ANCHORED: records ${Math.max(anchoredTo + 1, first)} to ${last}; who can write them can replace them`,
       )
   }
-  if (checkpoints.rejected > 0) lines.push(`${checkpoints.rejected} checkpoints are not signed with a trusted key`)
+  if (evidence.verified > 0) lines.push(`${evidence.verified} decisions hold a signature that verifies`)
+  if (evidence.incomplete > 0) {
+    lines.push(
+      `${evidence.incomplete} signatures can be verified by whoever holds the credential or content they cover`,
+    )
+  }
   if (erased > 0) lines.push(`${erased} values were erased; the records hold without them`)
   if (pruned > 0) lines.push(`${pruned} records were pruned; their places hold`)
   if (halfWritten > 0) lines.push(`the last line is half written (${halfWritten} bytes): no record`)
-  for (const { kind, message, file, line } of findings) {
-    lines.push(`${kind.toUpperCase()} ${file === undefined ? '' : `${file}:${line} `}${message}`)
-  }
-  if (findingCount > findings.length) lines.push(`and ${findingCount - findings.length} more`)
-  lines.push(conclusion(report))
-  return `${lines.join('\n')}\n`
+  const found = findings.map(findingText).join('')
+  const ends = findingCount > findings.length ? [`and ${findingCount - findings.length} more`] : []
+  return linesText(lines) + found + linesText([...ends, conclusion(report)])
+}
+
+/** One finding for a person. */
+export function findingText({ kind, message, file, line }: Finding & Partial<PlacedFinding>): string {
+  return linesText([`${kind.toUpperCase()} ${file === undefined ? '' : `${file}:${line} `}${message}`])
+}
+
+function linesText(lines: readonly string[]): string {
+  return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
 /** Without a checkpoint a trail cannot show its end: that nothing was cut off is then not said. */
-function conclusion({ chains, findingCount }: TrailReport): string {
+function conclusion({ chains, findingCount, records }: TrailReport): string {
   if (findingCount > 0) return `TAMPERED: ${findingCount} ${findingCount === 1 ? 'finding' : 'findings'}`
+  if (records === 0) return 'no record, and nothing to verify'
   if (chains.every(({ anchoredTo, last }) => anchoredTo >= last)) return 'nothing was altered'
   return 'no alteration was found; what is NOT ANCHORED can have been replaced or cut off all the same'
 }

@@ -1,14 +1,23 @@
 import type { Anchors } from './anchors.ts'
+import type { EvidenceState } from './evidence-check.ts'
 import { inWrittenOrder } from './file-order.ts'
+import type { Finding } from './finding.ts'
 import { readLines } from './read-lines.ts'
-import { parsePlaced } from './retention/pruned-line.ts'
-import { type ChainReport, createChainVerifier, type Finding } from './verify-chains.ts'
+import { isPruned, type PrunedMembers, parsePlaced } from './retention/pruned-line.ts'
+import type { SealedMembers } from './seal-record.ts'
+import { type ChainReport, createChainVerifier } from './verify-chains.ts'
 
 /** Options of {@link verifyTrail}. */
 export interface VerifyTrailOptions {
   readonly anchors: Anchors
-  /** Older files were taken away on purpose: chains may begin in their middle. @default false */
+  /** Older files were taken away on purpose: chains that began before the oldest record may lack a beginning. @default false */
   readonly partial?: boolean
+  /** A record that no checkpoint vouches for is a finding. @default false */
+  readonly requireAnchored?: boolean
+  /** A trail without a record is no finding. @default false */
+  readonly allowEmpty?: boolean
+  /** Told each record with which nothing is wrong by itself, its evidence included. @default nobody is told */
+  readonly onRecord?: (sealed: SealedMembers, evidence: EvidenceState) => void
   /** Told now and then how far it is. @default nobody is told */
   readonly onProgress?: (readBytes: number, totalBytes: number) => void
 }
@@ -33,6 +42,8 @@ export interface TrailReport {
   /** Bytes of a half-written last line, as the end of a process leaves it: no record, and not verified. */
   readonly halfWritten: number
   readonly checkpoints: { readonly trusted: number; readonly rejected: number }
+  /** Decisions whose signature verifies, and those for which a credential or the content is needed first. */
+  readonly evidence: { readonly verified: number; readonly incomplete: number }
 }
 
 const MAX_FINDINGS = 100
@@ -43,11 +54,12 @@ const PROGRESS_BYTES = 1 << 22
  * @throws what the file system throws
  */
 export async function verifyTrail(paths: readonly string[], options: VerifyTrailOptions): Promise<TrailReport> {
-  const { anchors, partial = false, onProgress = () => {} } = options
+  const { anchors, partial = false, onProgress = () => {}, onRecord = () => {} } = options
   const files = await inWrittenOrder(paths)
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   const verifier = createChainVerifier(anchors, { partial })
   const findings: PlacedFinding[] = []
+  const evidence = { verified: 0, incomplete: 0 }
   let findingCount = 0
   let records = 0
   let readBytes = 0
@@ -59,32 +71,66 @@ export async function verifyTrail(paths: readonly string[], options: VerifyTrail
     for (const finding of found) if (findings.length < MAX_FINDINGS) findings.push({ ...finding, file, line })
   }
 
+  function add(placed: SealedMembers | PrunedMembers): readonly Finding[] {
+    const { own, place, evidence: state } = verifier.add(placed)
+    records += 1
+    if (own.length === 0 && !isPruned(placed)) {
+      if (state === 'verified' || state === 'incomplete') evidence[state] += 1
+      onRecord(placed, state)
+    }
+    return [...own, ...place]
+  }
+
+  /** What is nested deeper than a trail writes it may be read and yet not be written. */
+  function judge(placed: SealedMembers | PrunedMembers): readonly Finding[] {
+    try {
+      return add(placed)
+    } catch (error) {
+      if (error instanceof RangeError) return [MALFORMED]
+      throw error
+    }
+  }
+
   for (const { path, size } of files) {
     for await (const { bytes, number, end, isWhole } of readLines(path)) {
-      const sealed = parsePlaced(bytes)
       if (!isWhole && path === files.at(-1)?.path) halfWritten = bytes.length
-      else if (sealed === undefined || !isWhole) note([MALFORMED], path, number)
-      else note(verifier.add(sealed), path, number)
-      if (sealed !== undefined && isWhole) records += 1
+      else {
+        const placed = isWhole ? parsePlaced(bytes) : undefined
+        note(placed === undefined ? [MALFORMED] : judge(placed), path, number)
+      }
       if (readBytes + end - toldBytes < PROGRESS_BYTES) continue
       toldBytes = readBytes + end
       onProgress(toldBytes, totalBytes)
     }
     readBytes += size
   }
-  note(verifier.finish(), undefined, undefined)
+  const found = verifier.finish()
+  const chains = verifier.chains()
+  note([...found, ...findWanting({ records, chains }, options)], undefined, undefined)
   onProgress(totalBytes, totalBytes)
-  const checkpoints = { trusted: anchors.count, rejected: anchors.rejected }
   return {
-    records,
-    chains: verifier.chains(),
-    findings,
-    findingCount,
+    ...{ records, chains, findings, findingCount, halfWritten, evidence },
     erased: verifier.erased(),
     pruned: verifier.pruned(),
-    halfWritten,
-    checkpoints,
+    checkpoints: { trusted: anchors.count, rejected: anchors.rejected },
   }
 }
 
+/** What the trail as a whole lacks. */
+function findWanting(
+  { records, chains }: Pick<TrailReport, 'records' | 'chains'>,
+  { anchors, requireAnchored = false, allowEmpty = false }: VerifyTrailOptions,
+): readonly Finding[] {
+  const unanchored = requireAnchored ? chains.filter(({ anchoredTo, last }) => anchoredTo < last) : []
+  return [
+    ...anchors.problems.map((message): Finding => ({ kind: 'checkpoint', message })),
+    ...unanchored.map(({ chain, first, last, anchoredTo }): Finding => {
+      const from = Math.max(anchoredTo + 1, first)
+      return { kind: 'unanchored', message: `no checkpoint vouches for records ${from} to ${last} of chain ${chain}` }
+    }),
+    ...(records > 0 || allowEmpty ? [] : [EMPTY]),
+  ]
+}
+
+const EMPTY: Finding = { kind: 'empty', message: 'there is no record in these files' }
 const MALFORMED: Finding = { kind: 'malformed', message: 'this line is no record as a trail writes it' }

@@ -33,10 +33,11 @@ async function written(decisions: number): Promise<WrittenTrail> {
   return trail
 }
 
-/** A trail that goes on in the same file, for the events of maintenance. */
-async function maintain<T>(path: string, work: (trail: AuditTrail) => Promise<T>): Promise<T> {
+/** A trail that goes on in the same file, for the events of maintenance; they are anchored. */
+async function maintain<T>({ path, checkpoints }: WrittenTrail, work: (trail: AuditTrail) => Promise<T>): Promise<T> {
   const trail = auditTrail({
     sinks: [fileSink({ path, fsync: 'never', daily: false })],
+    checkpoints: checkpoints(),
     clock: createFakeClock(START_MS + 400 * DAY_MS),
   })
   await trail.ready()
@@ -58,7 +59,7 @@ async function eraseAndKeep(trail: WrittenTrail, subject: string) {
     subject,
     record: async (event) => {
       events.push(event)
-      await maintain(trail.path, (maintenance) => maintenance.event(event))
+      await maintain(trail, (maintenance) => maintenance.event(event))
     },
   })
   return { erased, events }
@@ -115,7 +116,7 @@ describe('erasure', () => {
     const trail = await written(3)
     await eraseSubject(fileStore([trail.path]), {
       subject: 'user_17',
-      record: (event) => maintain(trail.path, (maintenance) => maintenance.event(event)),
+      record: (event) => maintain(trail, (maintenance) => maintenance.event(event)),
     })
     expect(await readFile(trail.path, 'utf8')).toContain('"event":"records_erased"')
     expect(await verify(trail)).toMatchObject({ findingCount: 0, erased: expect.any(Number) })
@@ -127,7 +128,7 @@ describe('pruning', () => {
     pruneRecords(fileStore([trail.path]), {
       keepDays,
       clock: createFakeClock(START_MS + days * DAY_MS),
-      record: (event) => maintain(trail.path, (maintenance) => maintenance.event(event)),
+      record: (event) => maintain(trail, (maintenance) => maintenance.event(event)),
     })
 
   it('leaves places of what is past its time, and every chain verifies as before', async () => {

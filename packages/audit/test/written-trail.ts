@@ -2,14 +2,16 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Decision } from '@countermark/core'
-import { aRequest, createTempFolder } from '@countermark/testing'
-import { type AuditTrailOptions, auditTrail, fileAnchor, fileSink } from '../src/index.ts'
+import { aRequest, createFakeClock, createTempFolder } from '@countermark/testing'
+import { type AuditTrailOptions, auditTrail, type CheckpointOptions, fileAnchor, fileSink } from '../src/index.ts'
 
 /** A trail on disk, with its checkpoints and the key that signed them. */
 export interface WrittenTrail {
   readonly path: string
   readonly checkpointPath: string
   readonly publicKey: KeyObject
+  /** What anchors further chains in the same place. */
+  readonly checkpoints: () => CheckpointOptions
   readonly lines: readonly string[]
   readonly remove: () => Promise<void>
 }
@@ -20,32 +22,40 @@ export interface WrittenTrailInput {
   /** How many processes wrote it, one after the other. @default 1 */
   readonly runs?: number
   readonly everyRecords?: number
+  /** What is particular about each decision. @default nothing */
+  readonly decision?: (index: number) => Partial<Decision>
   readonly trail?: Partial<AuditTrailOptions>
+  /** When each process starts, by its clock. Milliseconds. @default the machine's clock */
+  readonly startsMs?: readonly number[]
 }
 
 /** Writes a trail through its public interface; all of it is anchored. */
 export async function writeTrail(input: WrittenTrailInput): Promise<WrittenTrail> {
-  const { decisions, runs = 1, everyRecords = 1000 } = input
+  const { decisions, runs = 1, everyRecords = 1000, startsMs } = input
   const folder = await createTempFolder()
   const path = join(folder.path, 'audit.ndjson')
   const checkpointPath = join(folder.path, 'checkpoints.ndjson')
   const { privateKey } = generateKeyPairSync('ed25519')
+  const checkpoints = () => ({ key: privateKey, anchors: [fileAnchor({ path: checkpointPath })], everyRecords })
   for (let run = 0; run < runs; run++) {
-    const anchors = [fileAnchor({ path: checkpointPath })]
     const sinks = [fileSink({ path, fsync: 'never' })]
     const trail = auditTrail({
       sinks,
       deadlineMs: 20_000,
-      checkpoints: { key: privateKey, anchors, everyRecords },
+      checkpoints: checkpoints(),
+      ...(startsMs === undefined ? {} : { clock: createFakeClock(startsMs[run]) }),
       ...input.trail,
     })
     await trail.ready()
-    for (let index = 0; index < decisions; index++) void trail.record(aDecision({ requestId: `req_${run}_${index}` }))
+    for (let index = 0; index < decisions; index++) {
+      void trail.record(aDecision({ requestId: `req_${run}_${index}`, ...input.decision?.(index) }))
+    }
     await trail.close()
   }
   const text = await readFile(path, 'utf8')
   const lines = text.split('\n').slice(0, -1)
-  return { path, checkpointPath, publicKey: createPublicKey(privateKey), lines, remove: folder.remove }
+  const publicKey = createPublicKey(privateKey)
+  return { path, checkpointPath, publicKey, checkpoints, lines, remove: folder.remove }
 }
 
 /** A decision as core hands it to a recorder: a safe request, allowed, for a user. */

@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto'
 import type { AuditRecord } from '../audit-record.ts'
 import type { PlacedRecord } from '../audit-sink.ts'
 import { escapeLine } from '../bounded-text.ts'
+import { pseudonymOf } from '../pseudonym.ts'
 import type { UnsealedRecord } from '../seal-record.ts'
 
 /** Values about people that an event may carry. What was signed is never among them. */
@@ -46,5 +46,5 @@ function showValue(name: EventValueName, value: string | undefined, rules: Event
   const form = rules.values[name]
   if (value === undefined || form === undefined) return undefined
   if (form === 'plain') return value
-  return createHmac('sha256', rules.pseudonymKey).update(`${name}\n${value}`).digest('base64url')
+  return pseudonymOf(name, value, rules.pseudonymKey)
 }

@@ -31,8 +31,8 @@ export const HIPAA: Regulation = {
       asks: 'Person or entity authentication',
       find: ({ summary }) =>
         shownIf(
-          summary.signed,
-          `${summary.signed} decisions hold a signature that a third party can verify`,
+          summary.signed + summary.signedIncompletely,
+          `${summary.signed} decisions hold a signature that verifies, ${summary.signedIncompletely} one that verifies with the credential or content it covers`,
           'no request was signed',
         ),
     },

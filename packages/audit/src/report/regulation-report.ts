@@ -5,7 +5,7 @@ import { HIPAA } from './hipaa.ts'
 import { PCI } from './pci.ts'
 import type { Finding, Regulation } from './requirement.ts'
 import { SOX } from './sox.ts'
-import { summariseTrail, type TrailSummary } from './trail-summary.ts'
+import { createTally, type TrailSummary } from './trail-summary.ts'
 
 /** Regulations that a report can be about. */
 export type RegulationName = 'sox' | 'hipaa' | 'gdpr' | 'pci'
@@ -34,6 +34,8 @@ export interface RegulationReportOptions {
   readonly regulation: RegulationName
   /** @default no checkpoints: nothing counts as anchored */
   readonly anchors?: Anchors
+  /** Older files were taken away on purpose. @default false */
+  readonly partial?: boolean
 }
 
 /** Whether there is a report about it. */
@@ -47,11 +49,16 @@ export function isRegulationName(name: unknown): name is RegulationName {
  */
 export async function regulationReport(
   paths: readonly string[],
-  { regulation, anchors }: RegulationReportOptions,
+  { regulation, anchors, partial = false }: RegulationReportOptions,
 ): Promise<RegulationReport> {
   const { title, requirements, beyond } = REGULATIONS[regulation]
-  const verified = await verifyTrail(paths, { anchors: anchors ?? (await readAnchors([], [])), partial: true })
-  const summary = await summariseTrail(paths)
+  const tally = createTally()
+  const verified = await verifyTrail(paths, {
+    anchors: anchors ?? (await readAnchors([], [])),
+    partial,
+    onRecord: tally.add,
+  })
+  const summary = tally.summary(verified.pruned)
   const clauses = requirements.map(({ clause, asks, find }) => ({ clause, asks, ...find({ summary, verified }) }))
   return { regulation, title, summary, findingCount: verified.findingCount, clauses, beyond }
 }

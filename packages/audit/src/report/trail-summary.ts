@@ -1,6 +1,5 @@
 import type { AuditRecord, DecisionRecord, EventRecord } from '../audit-record.ts'
-import { readLines } from '../read-lines.ts'
-import { isPruned, parsePlaced } from '../retention/pruned-line.ts'
+import type { EvidenceState } from '../evidence-check.ts'
 import type { SealedMembers } from '../seal-record.ts'
 
 /** What a trail holds, in numbers. */
@@ -23,8 +22,9 @@ export interface TrailSummary {
   readonly withAddress: number
   readonly withApproval: number
   readonly withCapabilities: number
-  /** Decisions that a third party can verify from the signature alone. */
+  /** Decisions whose signature verifies with what the trail holds, and those for which a credential or the content is needed. */
   readonly signed: number
+  readonly signedIncompletely: number
   /** Decisions that could not be recorded before an answer, and were refused for it. */
   readonly withheld: number
   /** Events by name. */
@@ -37,73 +37,63 @@ export interface TrailSummary {
 
 const MAX_NAMES = 100_000
 
-type Counts = Record<string, number>
+type Counts = Map<string, number>
 
-/** Counts what stands in files of a trail. @throws what the file system throws */
-export async function summariseTrail(paths: readonly string[]): Promise<TrailSummary> {
-  const tally = createTally()
-  for (const path of paths) {
-    for await (const { bytes, isWhole } of readLines(path)) {
-      const placed = isWhole ? parsePlaced(bytes) : undefined
-      if (placed === undefined) continue
-      if (isPruned(placed)) tally.counts['pruned'] = (tally.counts['pruned'] ?? 0) + 1
-      else tally.add(placed)
-    }
-  }
-  return tally.summary()
+/** Counts records. */
+export interface Tally {
+  /** A record with which nothing is wrong by itself. */
+  readonly add: (sealed: SealedMembers, evidence: EvidenceState) => void
+  readonly summary: (pruned: number) => TrailSummary
 }
 
-function createTally() {
-  const counts: Counts = {}
-  const events: Counts = {}
-  const dataClasses: Counts = {}
+/** Starts with nothing. */
+export function createTally(): Tally {
+  const counts: Counts = new Map()
+  const events: Counts = new Map()
+  const dataClasses: Counts = new Map()
   const agents = new Set<string>()
   const users = new Set<string>()
   let from: string | undefined
   let until: string | undefined
-  const of = (name: string): number => counts[name] ?? 0
+  const of = (name: string): number => counts.get(name) ?? 0
 
-  function add({ record, private: values }: SealedMembers): void {
+  function add({ record, private: values }: SealedMembers, evidence: EvidenceState): void {
     count(counts, 'records')
     if (from === undefined || record.at < from) from = record.at
     if (until === undefined || record.at > until) until = record.at
     count(counts, 'erasedValues', erasedOf(record, values))
     if (record.type === 'outcome') count(counts, 'outcomes')
     else if (record.type === 'event') count(events, record.event)
-    else addDecision(record, values)
+    else addDecision(record, values, evidence)
   }
 
-  function addDecision(record: DecisionRecord, values: SealedMembers['private']): void {
+  function addDecision(record: DecisionRecord, values: SealedMembers['private'], evidence: EvidenceState): void {
     count(counts, record.decision)
     count(dataClasses, record.resource.dataClass ?? 'none')
     remember(agents, record.agent?.id)
     remember(users, values['user']?.value)
+    if (evidence === 'verified') count(counts, 'signed')
+    if (evidence === 'incomplete') count(counts, 'signedIncompletely')
     for (const [name, holds] of Object.entries(marksOf(record))) if (holds) count(counts, name)
   }
 
   return {
-    counts,
     add,
-    summary: (): TrailSummary => ({
-      ...{ records: of('records'), from, until, outcomes: of('outcomes'), events, dataClasses },
+    summary: (pruned) => ({
+      ...{ records: of('records'), from, until, outcomes: of('outcomes') },
+      ...{ events: Object.fromEntries(events), dataClasses: Object.fromEntries(dataClasses) },
       decisions: { allow: of('allow'), deny: of('deny'), observe: of('observe') },
       ...{ agents: agents.size, users: users.size, withoutAgent: of('withoutAgent') },
       ...{ unauthenticated: of('unauthenticated'), unauthorised: of('unauthorised') },
       ...{ withUser: of('withUser'), withAddress: of('withAddress'), withApproval: of('withApproval') },
-      ...{ withCapabilities: of('withCapabilities'), signed: of('signed'), withheld: of('withheld') },
-      ...{ erasedValues: of('erasedValues'), pruned: of('pruned') },
+      ...{ withCapabilities: of('withCapabilities'), withheld: of('withheld') },
+      ...{ signed: of('signed'), signedIncompletely: of('signedIncompletely') },
+      ...{ erasedValues: of('erasedValues'), pruned },
     }),
   }
 }
 
-function marksOf({
-  agent,
-  code,
-  commitments,
-  action,
-  evidence,
-  status,
-}: DecisionRecord): Readonly<Record<string, boolean>> {
+function marksOf({ agent, code, commitments, action, status }: DecisionRecord): Readonly<Record<string, boolean>> {
   return {
     withoutAgent: agent === undefined,
     unauthenticated: code !== undefined && status === 401,
@@ -112,7 +102,6 @@ function marksOf({
     withAddress: Object.hasOwn(commitments, 'address'),
     withApproval: action.approval !== undefined,
     withCapabilities: action.capabilities !== undefined,
-    signed: evidence.grade.startsWith('signature'),
     withheld: code === 'audit_unavailable',
   }
 }
@@ -123,7 +112,7 @@ function erasedOf(record: AuditRecord | EventRecord, values: SealedMembers['priv
 }
 
 function count(counts: Counts, name: string, by = 1): void {
-  counts[name] = (counts[name] ?? 0) + by
+  counts.set(name, (counts.get(name) ?? 0) + by)
 }
 
 function remember(names: Set<string>, name: string | undefined): void {

@@ -1,7 +1,8 @@
 import { requireKnownOptions } from '@countermark/core'
 import type { AuditEvent } from '../audit-event.ts'
+import { pseudonymOf } from '../pseudonym.ts'
 import type { SealedMembers } from '../seal-record.ts'
-import { createSeqRanges, type SeqRanges, splitRanges } from './seq-ranges.ts'
+import { createSeqRanges, type SeqRangeCollector, type SeqRanges, splitRanges } from './seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 
 /** Whom to forget. */
@@ -10,6 +11,8 @@ export interface EraseOptions {
   readonly subject: string
   /** Records that it was done: the `event` of a trail. */
   readonly record: (event: AuditEvent) => Promise<void>
+  /** The key of the trail's pseudonyms, where it holds those instead of users. @default users stand as they are */
+  readonly pseudonymKey?: string | Uint8Array
 }
 
 /** What was erased. */
@@ -21,32 +24,48 @@ export interface Erasure {
 /**
  * Removes the values about a person from every record of what was done for them, and from chains of actors that name them.
  * What is hashed stays, with commitments from which nobody gets a value back once its salt is gone: every chain verifies as
- * before. That it was done is recorded, without saying for whom.
+ * before. The trail is verified first. That it was done is recorded, without saying for whom.
  * @example
  * await eraseSubject(fileStore(files), { subject: 'user_17', record: trail.event })
  */
 export async function eraseSubject(store: TrailStore, options: EraseOptions): Promise<Erasure> {
-  requireKnownOptions('eraseSubject', options, ['subject', 'record'])
-  const { subject, record } = options
+  requireKnownOptions('eraseSubject', options, ['subject', 'record', 'pseudonymKey'])
+  const { subject, record, pseudonymKey } = options
   if (typeof subject !== 'string' || subject === '') throw new TypeError('erasure needs the subject to forget')
-  const erased = createSeqRanges()
+  const names = [subject, ...(pseudonymKey === undefined ? [] : [pseudonymOf('user', subject, pseudonymKey)])]
+  await store.verify?.()
+  const [all, whole, actorsOnly] = [createSeqRanges(), createSeqRanges(), createSeqRanges()]
   await store.change((sealed) => {
-    const left = valuesLeft(sealed, subject)
+    const left = valuesLeft(sealed, names)
     if (left === sealed.private) return undefined
-    erased.add(sealed.chain, sealed.seq)
+    const { chain, seq } = sealed
+    all.add(chain, seq)
+    if (Object.keys(left).length === 0) whole.add(chain, seq)
+    else actorsOnly.add(chain, seq)
     return { ...sealed, private: left }
   })
-  const erasure = { records: erased.count(), ranges: erased.ranges() }
-  for (const ranges of splitRanges(erasure.ranges)) {
-    await record({ event: 'records_erased', details: { records: erasure.records, ranges } })
-  }
+  const erasure = { records: all.count(), ranges: all.ranges() }
+  if (whole.count() > 0 || all.count() === 0) await tell(record, whole, {})
+  // Nothing but what was erased may be gone: the event names it.
+  if (actorsOnly.count() > 0) await tell(record, actorsOnly, { values: ['actors'] })
   return erasure
 }
 
-function valuesLeft({ private: values }: SealedMembers, subject: string): SealedMembers['private'] {
-  if (values['user']?.value === subject) return {}
+async function tell(
+  record: EraseOptions['record'],
+  erased: SeqRangeCollector,
+  more: { readonly values?: readonly string[] },
+): Promise<void> {
+  for (const ranges of splitRanges(erased.ranges())) {
+    await record({ event: 'records_erased', details: { records: erased.count(), ranges, ...more } })
+  }
+}
+
+function valuesLeft({ private: values }: SealedMembers, subjects: readonly string[]): SealedMembers['private'] {
+  const user = values['user']?.value
+  if (user !== undefined && subjects.includes(user)) return {}
   const { actors, ...others } = values
-  return actors !== undefined && namesActor(actors.value, subject) ? others : values
+  return actors !== undefined && subjects.some((subject) => namesActor(actors.value, subject)) ? others : values
 }
 
 function namesActor(text: string, subject: string): boolean {

@@ -1,17 +1,38 @@
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { requireKnownOptions } from '@countermark/core'
+import { type Anchors, readAnchors } from '../anchors.ts'
 import { inWrittenOrder } from '../file-order.ts'
 import { MAX_LINE_BYTES, parseLine } from '../parse-line.ts'
 import { type FileLine, readLines } from '../read-lines.ts'
 import { lineOf } from '../seal-record.ts'
+import { verifyTrail } from '../verify-trail.ts'
 import { isPruned, prunedLine } from './pruned-line.ts'
+import { TamperedTrail } from './tampered-trail.ts'
 import type { ChangeRecord, TrailStore } from './trail-store.ts'
+
+/** How files are verified before they are changed. */
+export interface FileStoreOptions {
+  /** Checkpoints that must hold. @default none: the chains must hold by themselves */
+  readonly anchors?: Anchors
+  /** Older files were taken away on purpose. @default false */
+  readonly partial?: boolean
+  /** Other files of the trail, which are not changed: those that tell of earlier changes. @default none */
+  readonly beside?: readonly string[]
+}
 
 /**
  * Files of a trail that nobody writes: finished ones, or those of a process that has stopped. Each file that changes is
  * written anew beside itself and takes its own place at once, so that a failure leaves the old one.
  */
-export function fileStore(paths: readonly string[]): TrailStore {
+export function fileStore(paths: readonly string[], options: FileStoreOptions = {}): TrailStore {
+  requireKnownOptions('fileStore', options, ['anchors', 'partial', 'beside'])
+  const { anchors, partial = false, beside = [] } = options
   return {
+    verify: async () => {
+      const trust = anchors ?? (await readAnchors([], []))
+      const report = await verifyTrail([...paths, ...beside], { anchors: trust, partial, allowEmpty: true })
+      if (report.findingCount > 0) throw new TamperedTrail(report.findings)
+    },
     change: async (change) => {
       for (const { path } of await inWrittenOrder(paths)) await changeFile(path, change)
     },

@@ -48,6 +48,7 @@ export async function pruneRecords(store: TrailStore, options: PruneOptions): Pr
   const isOver = createIsOver(keepDays, clock.wallMs())
   const pruned = createSeqRanges()
   const decisions = new Set<string>()
+  await store.verify?.()
   await store.change((sealed) => {
     if (!isOver(sealed.record, decisions)) return undefined
     pruned.add(sealed.chain, sealed.seq)

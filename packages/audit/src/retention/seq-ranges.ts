@@ -1,5 +1,8 @@
+/** Places one behind the other, the last one included. */
+export type SeqRange = readonly [from: number, to: number]
+
 /** Places in chains, as ranges: what an event names in a few words however many records it is about. */
-export type SeqRanges = Readonly<Record<string, readonly (readonly [from: number, to: number])[]>>
+export type SeqRanges = Readonly<Record<string, readonly SeqRange[]>>
 
 /** Collects places that come in order. */
 export interface SeqRangeCollector {
@@ -38,16 +41,39 @@ export function readSeqRanges(value: unknown): SeqRanges {
 
 function readRange(range: unknown): [number, number][] {
   const [from, to]: readonly unknown[] = Array.isArray(range) ? range : []
-  return typeof from === 'number' && typeof to === 'number' && from <= to ? [[from, to]] : []
+  if (typeof from !== 'number' || typeof to !== 'number') return []
+  return Number.isSafeInteger(from) && Number.isSafeInteger(to) && from <= to ? [[from, to]] : []
 }
 
-/** Whether one of several ranges holds all of another. */
-export function coversRange(all: SeqRanges, chain: string, [from, to]: readonly [number, number]): boolean {
-  let next = from
-  for (const [start, end] of [...(all[chain] ?? [])].sort(([a], [b]) => a - b)) {
-    if (start <= next && end >= next) next = end + 1
+/** The same places in order, each once. */
+export function mergeRanges(ranges: readonly SeqRange[]): readonly SeqRange[] {
+  const merged: [number, number][] = []
+  for (const [from, to] of [...ranges].sort(([a], [b]) => a - b)) {
+    const last = merged.at(-1)
+    if (last !== undefined && from <= last[1] + 1) last[1] = Math.max(last[1], to)
+    else merged.push([from, to])
   }
-  return next > to
+  return merged
+}
+
+/** What of these ranges no range of `cover` holds. */
+export function uncovered(ranges: readonly SeqRange[], cover: readonly SeqRange[]): readonly SeqRange[] {
+  const merged = mergeRanges(cover)
+  let at = 0
+  return mergeRanges(ranges).flatMap(([from, to]) => {
+    const left: SeqRange[] = []
+    let next = from
+    for (; at < merged.length; at++) {
+      const [start = 0, end = 0] = merged[at] ?? []
+      if (start > to) break
+      if (start > next) left.push([next, start - 1])
+      next = Math.max(next, end + 1)
+      // It may hold the beginning of the next range too.
+      if (end > to) break
+    }
+    if (next <= to) left.push([next, to])
+    return left
+  })
 }
 
 /** The same ranges in parts of at most `most`, each small enough for one event. One part at least. */

@@ -6,6 +6,8 @@ export type ChangeRecord = (sealed: SealedMembers) => SealedMembers | PrunedMemb
 
 /** A trail at rest whose lines can be changed where they stand. Places and hashes stay. */
 export interface TrailStore {
+  /** Verifies the whole trail, before anything in it is changed. @throws TamperedTrail */
+  readonly verify?: () => Promise<void>
   /** Shows every whole record once, in the order of its chain. All changes are durable when it resolves. */
   readonly change: (change: ChangeRecord) => Promise<void>
 }

@@ -1,17 +1,23 @@
 import { requireKnownOptions } from '@countermark/core'
 import type { Kysely } from 'kysely'
+import { type Anchors, readAnchors } from '../anchors.ts'
+import type { Finding } from '../finding.ts'
 import { parseLine } from '../parse-line.ts'
-import { isPruned, prunedLine } from '../retention/pruned-line.ts'
+import { isPruned, parsePlaced, prunedLine } from '../retention/pruned-line.ts'
+import { TamperedTrail } from '../retention/tampered-trail.ts'
 import type { ChangeRecord, TrailStore } from '../retention/trail-store.ts'
 import { lineOf } from '../seal-record.ts'
+import { createChainVerifier, type JudgedRecord } from '../verify-chains.ts'
 import type { AuditTables } from './audit-tables.ts'
 import { requireDatabase } from './database.ts'
-import { listSqlChains, readSqlPage } from './read-chain.ts'
+import { listSqlChains, readSqlChain, readSqlPage } from './read-chain.ts'
 
 /** Options of {@link sqlStore}. */
 export interface SqlStoreOptions<Database> {
   /** The database of {@link sqlSink}. */
   readonly db: Kysely<Database>
+  /** Checkpoints that must hold before anything is changed. @default none: the chains must hold by themselves */
+  readonly anchors?: Anchors
 }
 
 const PAGE = 200
@@ -22,13 +28,34 @@ const PAGE = 200
  * @throws {@link Misconfigured}
  */
 export function sqlStore<Database>(options: SqlStoreOptions<Database>): TrailStore {
-  requireKnownOptions('sqlStore', options, ['db'])
+  requireKnownOptions('sqlStore', options, ['db', 'anchors'])
   const db = requireDatabase('sqlStore', options.db)
   return {
+    verify: async () => verifyRows(db, options.anchors ?? (await readAnchors([], []))),
     change: async (change) => {
       for (const chain of await listSqlChains(db)) await changeChain(db, chain, change)
     },
   }
+}
+
+async function verifyRows(db: Kysely<AuditTables>, anchors: Anchors): Promise<void> {
+  const verifier = createChainVerifier(anchors, { partial: false })
+  const findings: Finding[] = anchors.problems.map((message) => ({ kind: 'checkpoint', message }))
+  for (const chain of await listSqlChains(db)) {
+    for await (const line of readSqlChain(db, chain)) {
+      const placed = parsePlaced(Buffer.from(line))
+      if (placed === undefined)
+        findings.push({ kind: 'malformed', message: `chain ${chain} holds a line that is no record` })
+      else findings.push(...findingsOf(verifier.add(placed)))
+      if (findings.length > 0) throw new TamperedTrail(findings)
+    }
+  }
+  findings.push(...verifier.finish())
+  if (findings.length > 0) throw new TamperedTrail(findings)
+}
+
+function findingsOf({ own, place }: JudgedRecord): readonly Finding[] {
+  return [...own, ...place]
 }
 
 async function changeChain(db: Kysely<AuditTables>, chain: string, change: ChangeRecord): Promise<void> {
