@@ -9,6 +9,7 @@ import {
 } from '@countermark/core'
 import type { AuditSink } from './audit-sink.ts'
 import type { CheckpointOptions } from './checkpoints.ts'
+import { type PseudonymOptions, readPseudonyms } from './pseudonym.ts'
 import { RECORD_RULE_OPTIONS, type RecordRuleOptions, type RecordRules, readRecordRules } from './record-rules.ts'
 
 /** Options of {@link auditTrail}. */
@@ -28,6 +29,8 @@ export interface AuditTrailOptions extends RecordRuleOptions {
    * `fileSink` and the clock is the machine's. `false`: the main thread does it. @default true
    */
   readonly worker?: boolean
+  /** Keyed hashes stand in the place of addresses and users. @default they stand as they are, erasably */
+  readonly pseudonyms?: PseudonymOptions
   /** Give the guard's, when that has one of its own. @default the machine's clock */
   readonly clock?: Clock
 }
@@ -45,7 +48,7 @@ export interface TrailSettings {
 }
 
 const KNOWN: readonly (keyof AuditTrailOptions)[] = [
-  ...(['sinks', 'checkpoints', 'bufferRecords', 'deadlineMs', 'flushMs', 'worker', 'clock'] as const),
+  ...(['sinks', 'checkpoints', 'bufferRecords', 'deadlineMs', 'flushMs', 'worker', 'pseudonyms', 'clock'] as const),
   ...RECORD_RULE_OPTIONS,
 ]
 
@@ -64,7 +67,7 @@ export function readTrailOptions(options: AuditTrailOptions): TrailSettings {
     flushMs: requireNumber('flushMs', flushMs, { min: 0, max: 10_000 }),
     worker: requireBoolean('worker', options.worker ?? true),
     clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
-    rules: readRecordRules(options),
+    rules: { ...readRecordRules(options), pseudonym: readPseudonyms(options.pseudonyms) },
   }
 }
 

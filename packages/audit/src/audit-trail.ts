@@ -104,7 +104,7 @@ export function createAuditTrail(options: AuditTrailOptions, startThread: StartT
     },
     event: async (event) => {
       requireRoom('agent')
-      await writer.addAndWait(readEvent(event, clock.wallMs()), 'agent').durable
+      await writer.addAndWait(readEvent(event, clock.wallMs(), rules), 'agent').durable
     },
     ready: writer.ready,
     flush: writer.flush,

@@ -22,20 +22,20 @@ import type { SecretParameters } from './secret-parameters.ts'
 export function decisionRecord(decision: RecordedDecision, id: string, secrets: SecretParameters): UnsealedRecord {
   const { agent, delegation, proof } = decision
   const salts = { user: newSalt(), target: newSalt() }
-  const { evidence, signed } = evidenceOf(decision, salts.user, secrets.occurIn)
+  const { evidence, signed } = evidenceOf(decision, salts.user, secrets)
   const { commitments, private: values } = commitTo(erasableValues(decision, signed, secrets), salts)
   const record: DecisionRecord = {
-    action: auditAction(decision),
-    agent: agent === undefined ? undefined : auditAgent(agent, decision),
+    action: auditAction(decision, secrets),
+    agent: agent === undefined ? undefined : auditAgent(agent, decision, secrets),
     argumentHash: argumentHash(decision.query, salts.target, proof?.contentDigest),
     at: isoTime(decision.atMs),
     check: decision.check,
-    claimedAgent: boundedOrNone(decision.claimedAgent, MAX_TEXT.id),
+    claimedAgent: shown(decision.claimedAgent, MAX_TEXT.id, secrets),
     code: decision.code,
     commitments,
     configuration: decision.configuration,
     decision: decision.outcome,
-    delegation: delegation === undefined ? undefined : auditDelegation(delegation, agent?.id),
+    delegation: delegation === undefined ? undefined : auditDelegation(delegation, agent?.id, secrets),
     evidence,
     id,
     reason: boundedOrNone(decision.reason, MAX_TEXT.reason),
@@ -53,21 +53,29 @@ export function decisionRecord(decision: RecordedDecision, id: string, secrets: 
 function erasableValues(
   { address, delegation, intent, target }: RecordedDecision,
   signed: string | undefined,
-  { hideIn }: SecretParameters,
+  secrets: SecretParameters,
 ): Readonly<Record<string, string | undefined>> {
   return {
-    actors: delegation === undefined ? undefined : actorsText(delegation),
+    actors: delegation === undefined ? undefined : actorsText(delegation, secrets),
     address,
-    intent: boundedOrNone(intent, MAX_TEXT.intent),
+    intent: shown(intent, MAX_TEXT.intent, secrets),
     signed,
-    target: bounded(hideIn(target), MAX_TEXT.target),
-    user: boundedOrNone(delegation?.subject, MAX_TEXT.id),
+    target: bounded(secrets.hideIn(target), MAX_TEXT.target),
+    user: shown(delegation?.subject, MAX_TEXT.id, secrets),
   }
 }
 
-function auditAction({ approval, method, used }: RecordedDecision): DecisionRecord['action'] {
+/** What others chose, cut, and without what shows to be a credential. */
+function shown<Text extends string | undefined>(text: Text, max: number, { hideIn }: SecretParameters): Text | string {
+  return text === undefined ? text : bounded(hideIn(text), max)
+}
+
+function auditAction(
+  { approval, method, used }: RecordedDecision,
+  secrets: SecretParameters,
+): DecisionRecord['action'] {
   return {
-    approval: approval === undefined ? undefined : bounded(`${approval.issuer} ${approval.ticketId}`, MAX_TEXT.id * 2),
+    approval: shown(approval && `${approval.issuer} ${approval.ticketId}`, MAX_TEXT.id * 2, secrets),
     capabilities: used === undefined ? undefined : boundedList(used),
     method: bounded(method, MAX_TEXT.method),
   }
@@ -76,11 +84,12 @@ function auditAction({ approval, method, used }: RecordedDecision): DecisionReco
 function auditAgent(
   { id, level, owner, scheme, type, version }: NonNullable<RecordedDecision['agent']>,
   { instance, proof }: RecordedDecision,
+  secrets: SecretParameters,
 ): AuditAgent {
   return {
-    id: bounded(id, MAX_TEXT.id),
-    instance: boundedOrNone(instance, MAX_TEXT.id),
-    keyId: boundedOrNone(proof?.keyId, MAX_TEXT.id),
+    id: shown(id, MAX_TEXT.id, secrets),
+    instance: shown(instance, MAX_TEXT.id, secrets),
+    keyId: shown(proof?.keyId, MAX_TEXT.id, secrets),
     level,
     owner: boundedOrNone(owner, MAX_TEXT.id),
     scheme,
@@ -90,27 +99,31 @@ function auditAgent(
   }
 }
 
-function auditDelegation(delegation: RecordedDelegation, agentId: string | undefined): AuditDelegation {
+function auditDelegation(
+  delegation: RecordedDelegation,
+  agentId: string | undefined,
+  secrets: SecretParameters,
+): AuditDelegation {
   const { actor, priorActors, issuer } = delegation
   return {
-    actor: actor.id === agentId ? auditActor(actor) : undefined,
+    actor: actor.id === agentId ? auditActor(actor, secrets) : undefined,
     binding: delegation.binding,
     depth: priorActors.length + 1,
     expiresAt: isoSeconds(delegation.expiresAt),
     issuedAt: isoSeconds(delegation.issuedAt),
-    issuer: bounded(issuer, MAX_TEXT.id),
-    scopes: boundedList(delegation.scopes),
-    tokenId: boundedOrNone(delegation.tokenId, MAX_TEXT.id),
+    issuer: shown(issuer, MAX_TEXT.id, secrets),
+    scopes: boundedList(delegation.scopes).map(secrets.hideIn),
+    tokenId: shown(delegation.tokenId, MAX_TEXT.id, secrets),
   }
 }
 
-function auditActor({ id, issuer }: RecordedDelegation['actor']): AuditActor {
-  return { id: bounded(id, MAX_TEXT.id), issuer: boundedOrNone(issuer, MAX_TEXT.id) }
+function auditActor({ id, issuer }: RecordedDelegation['actor'], secrets: SecretParameters): AuditActor {
+  return { id: shown(id, MAX_TEXT.id, secrets), issuer: shown(issuer, MAX_TEXT.id, secrets) }
 }
 
 /** The whole chain, who acts now first, as a JSON text: which of them are people, nobody can tell from an id. */
-function actorsText({ actor, priorActors }: RecordedDelegation): string {
-  return JSON.stringify([actor, ...priorActors].slice(0, MAX_ACTORS).map(auditActor))
+function actorsText({ actor, priorActors }: RecordedDelegation, secrets: SecretParameters): string {
+  return JSON.stringify([actor, ...priorActors].slice(0, MAX_ACTORS).map((one) => auditActor(one, secrets)))
 }
 
 const MAX_ACTORS = 32

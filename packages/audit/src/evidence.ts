@@ -4,6 +4,7 @@ import { MAX_TEXT } from './bounded-text.ts'
 import { readDpopProof } from './dpop-evidence.ts'
 import { digestOf, type MaskedBase, maskBase } from './mask-base.ts'
 import type { RecordedDecision, RecordedDelegation, RecordedProof } from './recorded-decision.ts'
+import type { SecretParameters } from './secret-parameters.ts'
 
 /** Evidence for the hashed part, and what was signed for the erasable one. */
 export interface Evidence {
@@ -18,11 +19,11 @@ const NONE: Evidence = { evidence: { grade: 'none' }, signed: undefined }
 export function evidenceOf(
   { proof, delegation, dpop }: Pick<RecordedDecision, 'proof' | 'delegation' | 'dpop'>,
   userSalt: string,
-  isSecretQuery: (text: string) => boolean,
+  secrets: SecretParameters,
 ): Evidence {
-  if (proof !== undefined) return fromSignature(proof, isSecretQuery)
+  if (proof !== undefined) return fromSignature(proof, secrets.occurIn)
   if (delegation === undefined) return NONE
-  return readDpopProof(dpop) ?? fromIssuer(delegation, userSalt)
+  return readDpopProof(dpop, secrets) ?? fromIssuer(delegation, userSalt)
 }
 
 function fromSignature(proof: RecordedProof, isSecretQuery: (text: string) => boolean): Evidence {

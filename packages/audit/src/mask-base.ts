@@ -21,6 +21,20 @@ const OF_THE_TARGET: ReadonlySet<string> = new Set([
   ...['@path', '@query', '@query-param', '@request-target', '@target-uri'],
 ])
 
+/** Fields in which an agent writes what it likes: plain, unless a credential shows in them. */
+const FREE_TEXT: ReadonlySet<string> = new Set([
+  ...[
+    'agent-id',
+    'agent-intent',
+    'agent-instance',
+    'mcp-method',
+    'mcp-name',
+    'origin',
+    'signature-agent',
+    'user-agent',
+  ],
+])
+
 const CREDENTIALS = /^(bearer|dpop) (.+)$/i
 const NONE: readonly string[] = []
 
@@ -38,10 +52,12 @@ export function maskBase(base: string, isSecretQuery: (text: string) => boolean)
     const end = feed < 0 ? base.length : feed
     const nameEnd = base.indexOf('"', from + 1)
     const name = base.slice(from + 1, nameEnd)
-    if (!PLAIN.has(name)) {
+    const isFreeText = FREE_TEXT.has(name)
+    if (isFreeText || !PLAIN.has(name)) {
       const colon = endOfIdentifier(base, nameEnd + 1)
       const [identifier, value] = [base.slice(from, colon), base.slice(colon + 2, end)]
-      if (!OF_THE_TARGET.has(name) || isSecretQuery(name === '@query-param' ? queryOf(identifier, value) : value)) {
+      const mayBePlain = isFreeText || OF_THE_TARGET.has(name)
+      if (!mayBePlain || isSecretQuery(name === '@query-param' ? queryOf(identifier, value) : value)) {
         masked = [...(masked ?? []), identifier]
         text += base.slice(copied, colon + 2) + maskValue(value)
         copied = end

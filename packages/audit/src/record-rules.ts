@@ -1,9 +1,10 @@
 import { type AgentRequest, Misconfigured } from '@countermark/core'
-import { SECRET_PARAMETERS, type SecretParameters, secretParameters } from './secret-parameters.ts'
+import { SECRET_PARAMETERS } from './secret-names.ts'
+import { type SecretParameters, secretParameters } from './secret-parameters.ts'
 
 /** What a trail reads from requests, and how. */
 export interface RecordRules {
-  /** Parameters of the query that hold credentials, and the search for them. */
+  /** Names that hold credentials, and the search for them. */
   readonly secretNames: readonly string[]
   readonly secrets: SecretParameters
   /** Fields, in lower case, in which an agent says what it is about to do, and which of its instances it is. */
@@ -11,11 +12,13 @@ export interface RecordRules {
   readonly instanceHeader: string
   readonly traceIdOf: (request: AgentRequest) => string | undefined
   readonly dataClassOf: (request: AgentRequest) => string | undefined
+  /** What an address or a user is called instead. @default as they are */
+  readonly pseudonym?: ((name: 'address' | 'user', value: string) => string) | undefined
 }
 
 /** What is read from a request besides what its guard established. */
 export interface RecordRuleOptions {
-  /** Query parameters whose values are credentials. @default {@link SECRET_PARAMETERS} */
+  /** Names that hold credentials, besides those that show it by their kind. @default {@link SECRET_PARAMETERS} */
   readonly secretParameters?: readonly string[]
   /** The field in which an agent says what it is about to do. @default 'agent-intent' */
   readonly intentHeader?: string

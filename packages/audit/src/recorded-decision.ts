@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import {
+  type Actor,
   type AgentFact,
   type AgentRequest,
   type Decision,
@@ -80,11 +81,19 @@ type RecordedAgent = Partial<Pick<AgentFact['record'], 'owner' | 'type' | 'versi
 /** Reads it while the request is under way. */
 export function seeAtOnce(request: AgentRequest, rules: RecordRules): SeenAtOnce {
   return {
-    address: request.remoteAddress,
+    address: called('address', request.remoteAddress, rules),
     route: request.route().template,
     traceId: rules.traceIdOf(request),
     dataClass: rules.dataClassOf(request),
   }
+}
+
+function called<Value extends string | undefined>(
+  name: 'address' | 'user',
+  value: Value,
+  { pseudonym }: RecordRules,
+): Value | string {
+  return value === undefined || pseudonym === undefined ? value : pseudonym(name, value)
 }
 
 /** Reads from a decision what its record needs. One literal with every member: a shape that stays the same costs least. */
@@ -120,7 +129,7 @@ export function recordedDecision(
     agent: agent === undefined ? undefined : recordedAgent(agent),
     proof: proof === undefined ? undefined : recordedProof(proof, headers),
     dpop: proof === undefined && agent?.scheme === 'dpop' ? headers.only('dpop') : undefined,
-    delegation: delegation === undefined ? undefined : recordedDelegation(delegation, proof === undefined),
+    delegation: delegation === undefined ? undefined : recordedDelegation(delegation, proof === undefined, rules),
     used: capability?.used,
     approval: capability?.approval,
   }
@@ -175,9 +184,15 @@ function contentDigestOf(
   return scheme === 'simple-v1' ? `sha-256=:${base.split('\n')[BODY_LINE] ?? ''}:` : undefined
 }
 
-function recordedDelegation(delegation: DelegationFact, isEvidence: boolean): RecordedDelegation {
-  const { actor, binding, claims, expiresAt, issuedAt, issuer, priorActors, scopes, subject, tokenId } = delegation
+function recordedDelegation(delegation: DelegationFact, isEvidence: boolean, rules: RecordRules): RecordedDelegation {
+  const { binding, claims, expiresAt, issuedAt, issuer, scopes, tokenId } = delegation
   const digest = isEvidence ? claimsDigest(claims) : undefined
+  const subject = called('user', delegation.subject, rules)
+  // The user may be one of those through whose hands it went.
+  const named = (actor: Actor): Actor => (actor.id === delegation.subject ? { ...actor, id: subject } : actor)
+  const isNamed = subject === delegation.subject
+  const actor = isNamed ? delegation.actor : named(delegation.actor)
+  const priorActors = isNamed ? delegation.priorActors : delegation.priorActors.map(named)
   return {
     ...{ actor, binding, expiresAt, issuedAt, issuer, priorActors, scopes, subject, tokenId },
     claimsDigest: digest,

@@ -1,32 +1,19 @@
 import { Misconfigured, requireStrings } from '@countermark/core'
+import { SECRET_PARAMETERS, secretNames } from './secret-names.ts'
 
-/** Finds and hides query parameters that hold credentials. */
+/** Finds and hides credentials in texts of others. */
 export interface SecretParameters {
-  /** Whether a text with a query in it holds one. */
+  /** Whether a text, with a query in it or not, holds one. */
   readonly occurIn: (text: string) => boolean
-  /** The text with each value replaced by `…`. */
+  /** The text with each of them replaced by `…`. */
   readonly hideIn: (text: string) => string
+  /** The same for everything in a value that JSON can say: members by their names, texts by what they hold. */
+  readonly hideInJson: (value: unknown) => unknown
 }
 
-/** Parameters that hold credentials wherever they are used. */
-export const SECRET_PARAMETERS: readonly string[] = [
-  ...[
-    'access_token',
-    'api_key',
-    'apikey',
-    'assertion',
-    'auth',
-    'client_assertion',
-    'client_secret',
-    'code',
-    'code_verifier',
-  ],
-  ...['credential', 'id_token', 'jwt', 'key', 'password', 'passwd', 'pwd', 'refresh_token', 'secret', 'session', 'sid'],
-  ...['sig', 'signature', 'subject_token', 'token', 'x-amz-credential', 'x-amz-security-token', 'x-amz-signature'],
-]
-
 /**
- * Prepares the search.
+ * Prepares the search. Besides the names listed, names of these kinds count: tokens, passwords, secrets, API keys,
+ * signatures, assertions and sessions, in brackets and in camel case too.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
 export function secretParameters(names: readonly string[]): SecretParameters {
@@ -37,28 +24,93 @@ export function secretParameters(names: readonly string[]): SecretParameters {
       'each of secretParameters must be the plain name of a query parameter',
     )
   }
-  const wanted = new Set(names.map((name) => name.toLowerCase()))
-  // Most requests have none of these words, and nothing encoded: one look is enough for them.
-  const suspect = new RegExp(`%|${names.map((name) => name.replaceAll('.', '\\.')).join('|')}`, 'i')
-  const isSecret = (written: string): boolean => wanted.has(plainName(written))
-  const isWorthReading = (text: string): boolean => names.length > 0 && text.includes('=') && suspect.test(text)
-  return {
-    occurIn: (text) => isWorthReading(text) && [...text.matchAll(PAIR)].some(([, , name = '']) => isSecret(name)),
-    hideIn: (text) => {
-      if (!isWorthReading(text)) return text
-      return text.replace(PAIR, (whole, start: string, name: string) => (isSecret(name) ? `${start}${name}=…` : whole))
-    },
+  const isSecret = secretNames(names)
+  // Most requests have no such word, and nothing encoded: one look is enough for them.
+  const suspect = suspicion([...names, ...SECRET_PARAMETERS])
+  const isWorthReading = (text: string): boolean =>
+    (text.includes('=') || text.includes('%') || text.includes('"')) && suspect.test(text)
+
+  function hidePairs(text: string): string {
+    return text.replace(PAIR, (whole, start: string, name: string, equals: string, value: string) => {
+      if (value === '') return whole
+      return isSecret(name) || holdsNested(value) ? `${start}${name}${equals}…` : whole
+    })
   }
+
+  /** A value that is itself an address with a query, or JSON, as it is or encoded once or twice. */
+  function holdsNested(value: string): boolean {
+    let text: string | undefined = value
+    for (let times = 0; times < 3 && text !== undefined; times++) {
+      if (SHAPE_SUSPECT.test(text) && hideShapes(text) !== text) return true
+      if (text.includes('"') && hideJsonPairs(text) !== text) return true
+      if (text.includes('=') && text.replace(PAIR, flag) !== text) return true
+      text = text.includes('%') ? decode(text) : undefined
+    }
+    return false
+  }
+  const flag = (whole: string, _start: string, name: string): string => (isSecret(name) ? '' : whole)
+
+  function hideJsonPairs(text: string): string {
+    return text.replace(JSON_PAIR, (whole, name: string) => (isSecret(name) ? '…' : whole))
+  }
+
+  const hideIn = (text: string): string => {
+    const shaped = SHAPE_SUSPECT.test(text) ? hideShapes(text) : text
+    return isWorthReading(shaped) ? hideJsonPairs(hidePairs(shaped)) : shaped
+  }
+
+  function hideInJson(value: unknown, isHidden = false): unknown {
+    if (typeof value === 'string') return isHidden && value !== '' ? '…' : hideIn(value)
+    if (Array.isArray(value)) return value.map((entry) => hideInJson(entry, isHidden))
+    if (typeof value !== 'object' || value === null) return value
+    const members = Object.entries(value).map(([name, member]) => [
+      name,
+      hideInJson(member, isHidden || isSecret(name)),
+    ])
+    return Object.fromEntries(members)
+  }
+
+  return { occurIn: (text) => hideIn(text) !== text, hideIn, hideInJson: (value) => hideInJson(value) }
 }
 
-const PAIR = /([?&;])([^?=&;]*)=([^&;]*)/g
+/** Parameters of a query, of a path (`;jsessionid=…`), of a form, and words with `=` in a sentence. */
+const PAIR = /(^|[?&;#\s,])([^?=&;#\s,/]{1,256})(=)([^&;#\s]*)/g
+const JSON_PAIR = /"([^"\\]{1,256})"\s*:\s*"(?:[^"\\]|\\.)*"/g
 
-/** `access%5Ftoken` is `access_token` to whoever parses the query. */
-function plainName(written: string): string {
+const KINDS = '%|\\[|token|secret|pass|pwd|key|sig|cred|assert|jwt|session|otp'
+
+/** Credentials that show what they are: JSON Web Tokens, keys of well-known services, private keys, passwords in addresses. */
+const SHAPES = new RegExp(
+  [
+    String.raw`\beyJ[\w-]{8,}\.[\w-]{2,}\.[\w-]*`,
+    String.raw`\b(?:sk|rk|pk)_(?:live|test)_\w{8,}`,
+    String.raw`\b(?:gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{8,}|npm_\w{32,})`,
+    String.raw`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`,
+    String.raw`\bAIza[\w-]{30,}`,
+    String.raw`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*`,
+    String.raw`(?<=:\/\/)[^\s/@:]*:[^\s/@]+(?=@)`,
+    String.raw`(?<=\b(?:Bearer|DPoP|Basic)(?: |\+|%20))[\w.~+/-]{8,}=*`,
+  ].join('|'),
+  'gi',
+)
+const SHAPE_SUSPECT = /eyj|[srp]k_|gh[pousr]_|github_|glpat|xox|npm_|A[KS]IA|AIza|BEGIN|@|bearer|dpop|basic/i
+
+function hideShapes(text: string): string {
+  return text.replace(SHAPES, '…')
+}
+
+/** One of these stands in every text with a credential, however its name is written. */
+function suspicion(names: readonly string[]): RegExp {
+  const kinds = new RegExp(KINDS, 'i')
+  const firstWords = names.filter((name) => !kinds.test(name)).map((name) => /[A-Za-z0-9]+/.exec(name)?.[0] ?? '')
+  return new RegExp([KINDS, ...new Set(firstWords)].join('|'), 'i')
+}
+
+function decode(text: string): string | undefined {
   try {
-    return decodeURIComponent(written.replaceAll('+', ' ')).toLowerCase()
+    return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
-    // What cannot be decoded is no name that a parser would find.
-    return written.toLowerCase()
+    // What cannot be decoded is read by nobody as something else.
+    return undefined
   }
 }

@@ -60,7 +60,7 @@ function problemsOfLine(line: Line, text: string): readonly string[] {
   )
   const commitments: Readonly<Record<string, unknown>> = { ...(line.record['commitments'] ?? {}) }
   const broken = Object.entries(line.private).filter(
-    ([name, { salt, value }]) => commitments[name] !== sha256(`${salt}\n${value}`),
+    ([name, { salt, value }]) => !/^[\w-]{22}$/.test(salt) || commitments[name] !== sha256(`${salt}\n${value}`),
   )
   const own = link(line.chain, line.seq, line.previous, sha256(canonical(line.record)))
   return [
