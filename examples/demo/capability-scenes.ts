@@ -97,7 +97,7 @@ export const CAPABILITY_SCENES: readonly Scene[] = [
     const grant = grantTo(agent, service, 'customers:user_17:read')
     const answer = await ask({ service, agent, token: await issuer.mint(grant), request })
     const challenge = answer.header('www-authenticate')
-    const [, named = ''] = /^Bearer error="insufficient_scope", scope="([^"]+)"/.exec(challenge ?? '') ?? []
+    const [, named = ''] = /^Bearer .*error="insufficient_scope", scope="([^"]+)"/.exec(challenge ?? '') ?? []
     if (named !== 'accounts:close refunds:create') return `${rawOutcome(answer)}, named ${named}`
     const more = await issuer.mint({ ...grant, scope: `${grant.scope} ${named}` })
     const second = await outcomeOfAsking({ service, agent, token: more, request })

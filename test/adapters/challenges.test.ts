@@ -37,8 +37,8 @@ const NOTHING: Expected = {}
 
 /** By code: what is answered where the signature is at fault, or the request before it. */
 const SIGNATURE_TABLE: Readonly<Record<string, Expected>> = {
-  credentials_missing: { schemes: [...SIGNATURES, 'bearer', 'dpop'], also: ['accept-signature'] },
-  scheme_not_allowed: { ...RESIGN_CONTENT, schemes: [...SIGNATURES, 'bearer', 'dpop'], error: 'unsupported_scheme' },
+  credentials_missing: { schemes: ['bearer', ...SIGNATURES, 'dpop'], also: ['accept-signature'] },
+  scheme_not_allowed: { ...RESIGN_CONTENT, schemes: ['bearer', ...SIGNATURES, 'dpop'], error: 'unsupported_scheme' },
   request_malformed: { error: 'invalid_request' },
   headers_too_large: NOTHING,
   authority_mismatch: NOTHING,

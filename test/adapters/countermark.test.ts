@@ -155,7 +155,7 @@ function describeCountermark<Middleware>(
         const app = await startApp({ delegation: { ...delegation(), dpop: {} } })
         const response = await app.sendPlain()
         expect(challengesOf(response)).toContain(
-          `DPoP algs="EdDSA Ed25519 ES256", resource_metadata="${AUDIENCE}${METADATA}"`,
+          `DPoP realm="api.example.com", algs="EdDSA Ed25519 ES256", resource_metadata="${AUDIENCE}${METADATA}"`,
         )
       })
 
@@ -264,6 +264,26 @@ function describeCountermark<Middleware>(
         expect(JSON.parse(response.text)).toMatchObject({ resource: `${AUDIENCE}/v1` })
         expect(challengesOf(await app.sendPlain()).join()).toContain(`"${AUDIENCE}${METADATA}/v1"`)
         expect((await app.sendPlain({ target: METADATA })).status).toBe(401)
+      })
+
+      it('answers the question that browsers ask before they ask for it with fields of their own', async () => {
+        const app = await startApp({ delegation: delegation() })
+        const ask = (asked: string, target = METADATA): Promise<RawResponse> => {
+          const headers = [
+            ['Origin', 'https://shop.example'],
+            ['Access-Control-Request-Method', asked],
+            ['Access-Control-Request-Headers', 'mcp-protocol-version'],
+          ] as const
+          return app.sendPlain({ method: 'OPTIONS', target, headers })
+        }
+        const response = await ask('GET')
+        expect([response.status, response.text, response.header('content-length')]).toEqual([204, '', undefined])
+        const [origin, methods, fields] = ['origin', 'methods', 'headers'].map((name) =>
+          response.header(`access-control-allow-${name}`),
+        )
+        expect([origin, methods, fields]).toEqual(['*', 'GET, HEAD', '*'])
+        expect([(await ask('POST')).status, (await ask('GET', '/orders')).status]).toEqual([401, 401])
+        expect((await app.sendPlain({ method: 'OPTIONS', target: METADATA })).status).toBe(401)
       })
 
       it('answers HEAD without content, and no other method', async () => {

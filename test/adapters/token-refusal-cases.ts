@@ -25,7 +25,7 @@ export interface TokenRefusalCase {
 
 type Case = readonly [code: keyof typeof REFUSAL_CODES, refusal: TokenRefusalCase]
 
-const INVALID = /^Bearer error="invalid_token"/m
+const INVALID = /^Bearer realm="api.example.com", error="invalid_token"/m
 const NOW = (): number => Math.floor(Date.now() / 1000)
 
 /** An issuer, somebody with a key, and tokens of now. */
@@ -46,7 +46,10 @@ export function createTokenCheck(world: TokenWorld, { options }: TokenRefusalCas
 /** One case for each code that a token check refuses with. */
 export const TOKEN_REFUSAL_CASES: readonly Case[] = [
   ['credentials_missing', { ask: (app) => app.sendPlain(), challenge: /^Bearer realm="api.example.com"$/ }],
-  ['request_malformed', { ask: withToken(() => 'x'.repeat(8193)), challenge: /^Bearer error="invalid_request"/ }],
+  [
+    'request_malformed',
+    { ask: withToken(() => 'x'.repeat(8193)), challenge: /^Bearer realm="api.example.com", error="invalid_request"/ },
+  ],
   ['token_malformed', { ask: withToken(() => 'not.a.token'), challenge: INVALID }],
   ['token_invalid', { ask: withToken(({ mint }) => mint({ iss: 'https://evil.example' })), challenge: INVALID }],
   ['token_expired', { ask: withToken(({ mint }) => mint({ exp: NOW() - 1 })), challenge: INVALID }],
@@ -57,16 +60,24 @@ export const TOKEN_REFUSAL_CASES: readonly Case[] = [
     {
       options: withDpop({}),
       ask: withProof({ htm: 'DELETE' }),
-      challenge: /^DPoP error="invalid_dpop_proof", algs="EdDSA Ed25519 ES256"/,
+      challenge: /^DPoP realm="api.example.com", error="invalid_dpop_proof", algs="EdDSA Ed25519 ES256"/,
     },
   ],
   [
     'dpop_nonce_required',
-    { options: withDpop({ nonce: 'required' }), ask: withProof({}), challenge: /^DPoP error="use_dpop_nonce"/ },
+    {
+      options: withDpop({ nonce: 'required' }),
+      ask: withProof({}),
+      challenge: /^DPoP realm="api.example.com", error="use_dpop_nonce"/,
+    },
   ],
   [
     'replay_detected',
-    { options: withDpop({}), ask: twiceWithProof({ jti: 'once' }), challenge: /^DPoP error="invalid_dpop_proof"/ },
+    {
+      options: withDpop({}),
+      ask: twiceWithProof({ jti: 'once' }),
+      challenge: /^DPoP realm="api.example.com", error="invalid_dpop_proof"/,
+    },
   ],
   ['rate_limited', { options: withDpop({}, { maxClaimsPerKey: 1 }), ask: twiceWithProof({}) }],
   ['replay_store_unavailable', { options: withDpop({}, { maxClaims: 1 }), ask: twiceWithProof({}) }],

@@ -60,6 +60,34 @@ export async function startGuardedShop(options: GuardedShopOptions): Promise<Gua
   }
 }
 
+/** Koa, with two guards: every request is signed and carries a token, and all of them need `orders:read`. */
+export async function startGuardedKoaShop(options: GuardedShopOptions): Promise<GuardedShop> {
+  const { keys, issuers, clock, audience = 'https://api.example.com', delegation = {} } = options
+  const store = memoryReplayStore({ clock, startedAt: 0 })
+  const authorizations: string[] = []
+  const guard = createKoaGuard({ authorities: () => [server.origin], clock })
+  const app = new Koa()
+  app.use((context, next) => {
+    authorizations.push(context.get('authorization'))
+    context.set('Date', new Date(clock.wallMs()).toUTCString())
+    return next()
+  })
+  const tokens = verifyDelegation({ issuers, audience, ...delegation })
+  app.use(guard(verifySignature({ keys: keySourceOf(...keys) }), preventReplay({ store }), tokens))
+  app.use(guard(requireCapability('orders:read')))
+  app.use((context) => {
+    const { agent } = context.state
+    context.body = { agent: agent?.id, level: agent?.level, scopes: agent?.delegation?.scopes }
+  })
+  const server = await startServer(app.callback())
+  return {
+    origin: server.origin,
+    asked: () => authorizations.length,
+    authorizations: () => authorizations,
+    close: server.close,
+  }
+}
+
 /** Koa, without signatures: whoever proves possession with DPoP, with nonces of the shop, may `GET /`. */
 export async function startDpopShop(options: GuardedShopOptions): Promise<GuardedShop> {
   const { issuers, clock, audience = 'https://api.example.com', delegation = {} } = options

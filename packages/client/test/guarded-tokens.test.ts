@@ -1,7 +1,7 @@
 import { createTestIssuer, type Members, type TestIssuer } from '../../delegation/test/token-issuer.ts'
 import type { AgentToken, TokenSource } from '../src/index.ts'
 import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
-import { type GuardedShop, startGuardedShop } from './guarded-shop.ts'
+import { type GuardedShop, startGuardedKoaShop, startGuardedShop } from './guarded-shop.ts'
 
 let buyer: AgentWithKey
 let issuer: TestIssuer
@@ -61,5 +61,34 @@ describe('a guarded Express application', () => {
     ])
     expect((await agentFetch(`${shop.origin}/orders`, order)).status).toBe(200)
     expect(shop.asked()).toBe(3)
+  })
+})
+
+describe.each([
+  ['Express', startGuardedShop],
+  ['Koa', startGuardedKoaShop],
+] as const)('a token whose right has ended, as the guard of a route on %s finds', (_name, start) => {
+  const ending = (ageOf: (count: number) => number): TokenSource =>
+    tokens('orders:read:30s', () => ({ iat: buyer.clock.seconds() - ageOf(minted) }))
+  const open = async (): Promise<GuardedShop> => {
+    await shop.close()
+    const { publicKey, clock } = buyer
+    shop = await start({ keys: [publicKey], issuers: [issuer.options()], clock })
+    return shop
+  }
+
+  it('is renewed, once', async () => {
+    const { origin, asked } = await open()
+    const agentFetch = buyer.createFetch({ origins: [origin], token: ending((count) => (count === 1 ? 60 : 0)) })
+    const response = await agentFetch(`${origin}/orders`)
+    expect([response.status, minted, asked()]).toEqual([200, 2, 2])
+  })
+
+  it('is not asked for for ever where each one has ended', async () => {
+    const { origin, asked } = await open()
+    const agentFetch = buyer.createFetch({ origins: [origin], token: ending(() => 60) })
+    const response = await agentFetch(`${origin}/orders`)
+    expect([response.status, minted, asked()]).toEqual([401, 2, 2])
+    expect(response.headers.get('www-authenticate')).toMatch(/^Bearer realm="[^"]+", error="invalid_token"/)
   })
 })

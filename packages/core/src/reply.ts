@@ -64,14 +64,17 @@ export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyO
   const status = statusIn(options.statusMode, row)
   const signals = maySignal(status, row, options)
   const headers: HeaderField[] = [CONTENT_TYPE, NO_STORE]
-  let challenged = false
+  let firstChallenge = -1
   for (const field of context.challenges) {
     if (!signals && SIGNAL.test(field[0])) continue
-    headers.push(field)
-    challenged ||= field[0] === 'WWW-Authenticate' || field[0].toLowerCase() === 'www-authenticate'
+    const isChallenge = field[0] === 'WWW-Authenticate' || field[0].toLowerCase() === 'www-authenticate'
+    // Clients for Bearer alone read the first challenge and no other.
+    if (isChallenge && firstChallenge >= 0 && BEARER.test(field[1])) headers.splice(firstChallenge, 0, field)
+    else headers.push(field)
+    if (isChallenge && firstChallenge < 0) firstChallenge = headers.length - 1
   }
   // RFC 9110 section 15.5.2: a 401 always carries a challenge.
-  if (status === 401 && !challenged) {
+  if (status === 401 && firstChallenge < 0) {
     headers.push(['WWW-Authenticate', `Signature realm="${context.realm}"`])
   }
   const retryAfterSeconds = refusal.retryAfterSeconds ?? (row.retry === 'later' ? 1 : Number.NaN)
@@ -81,6 +84,7 @@ export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyO
   return { status, headers, body: JSON.stringify(problem(refusal, { row, status, signals, ...context }, options)) }
 }
 
+const BEARER = /^bearer(?: |$)/i
 const CONTENT_TYPE: HeaderField = ['Content-Type', 'application/problem+json']
 const NO_STORE: HeaderField = ['Cache-Control', 'no-store']
 const SIGNAL = /^(?:signature-error|accept-signature)$/i

@@ -48,6 +48,6 @@ function publish(document: MetadataDocument): RequestHandler {
   return function resourceMetadataMiddleware(req, res, next) {
     const answer = document.find(req, sentTarget(req, req.originalUrl))
     if (answer === undefined) next()
-    else res.writeHead(200, answer.headers).end(answer.body)
+    else res.writeHead(answer.status, answer.headers).end(answer.body)
   }
 }

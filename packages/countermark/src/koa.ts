@@ -47,7 +47,7 @@ function publish(document: MetadataDocument): Middleware {
   return function resourceMetadataMiddleware(ctx, next) {
     const answer = document.find(ctx.req, sentTarget(ctx.req, ctx.originalUrl))
     if (answer === undefined) return next()
-    ctx.status = 200
+    ctx.status = answer.status
     ctx.set(answer.headers)
     ctx.body = answer.body
     return undefined

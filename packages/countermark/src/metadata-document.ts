@@ -14,6 +14,7 @@ import type { Resource } from './resource.ts'
 
 /** The document as it is sent. */
 export interface MetadataAnswer {
+  readonly status: 200 | 204
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
@@ -22,7 +23,7 @@ export interface MetadataAnswer {
 export interface MetadataDocument {
   /** Adds what the checks of a guard accept. */
   readonly describe: (guard: GuardDescription) => void
-  /** The answer to a request for the document; `undefined` for every other request. */
+  /** The answer to a request for the document, or to a browser's question in front of one; `undefined` for every other. */
   readonly find: (message: IncomingMessage, target: string) => MetadataAnswer | undefined
 }
 
@@ -44,7 +45,9 @@ export function createMetadataDocument(
       written = undefined
     },
     find: (message, target) => {
-      if (!isFor(path, message, target)) return undefined
+      if (!isFor(path, target)) return undefined
+      if (isPreflight(message)) return PREFLIGHT
+      if (message.method !== 'GET' && message.method !== 'HEAD') return undefined
       const origin = originOf(message, findOrigin)
       if (origin === undefined) return undefined
       const resource = identifier ?? `${origin.scheme}://${origin.authority}`
@@ -54,8 +57,8 @@ export function createMetadataDocument(
   }
 }
 
-function isFor(path: string, { method }: IncomingMessage, target: string): boolean {
-  if (!target.startsWith(path) || (method !== 'GET' && method !== 'HEAD')) return false
+function isFor(path: string, target: string): boolean {
+  if (!target.startsWith(path)) return false
   return target.length === path.length || target[path.length] === '?'
 }
 
@@ -72,7 +75,25 @@ function write(resource: string, members: ResourceMetadata): MetadataAnswer {
     'Cache-Control': `public, max-age=${MAX_AGE_SECONDS}`,
     'Access-Control-Allow-Origin': '*',
   }
-  return { headers, body }
+  return { status: 200, headers, body }
+}
+
+/** Fetch standard, CORS-preflight request. Scripts ask with fields of their own, such as `MCP-Protocol-Version`. */
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  const asked = headers['access-control-request-method']
+  return method === 'OPTIONS' && headers.origin !== undefined && (asked === 'GET' || asked === 'HEAD')
+}
+
+const PREFLIGHT: MetadataAnswer = {
+  status: 204,
+  headers: {
+    'Access-Control-Allow-Origin': '*',
+    'Access-Control-Allow-Methods': 'GET, HEAD',
+    // All but Authorization: who asks for an open document has no use for it.
+    'Access-Control-Allow-Headers': '*',
+    'Access-Control-Max-Age': String(MAX_AGE_SECONDS),
+  },
+  body: '',
 }
 
 /**

@@ -49,11 +49,12 @@ export function writeTokenChallenge(context: ChallengeContext, rules: ChallengeR
   if (error === undefined || !isAboutTokens(refusal)) return []
   const error_description = refusal.code
   if (!error.includes('dpop') && !isDpop(request)) {
-    const bearer = challenge('Bearer', { error, ...metadataOf(request, rules), error_description })
+    const bearer = challenge('Bearer', request, { error, ...metadataOf(request, rules), error_description })
     // RFC 9449 section 7.2: whoever sent a bound token as a bearer learns how it is meant to be sent.
     return error === 'invalid_token' ? [bearer, ...offerDpop(request, rules)] : [bearer]
   }
-  const dpop = challenge('DPoP', { error, ...algorithmsOf(rules), ...metadataOf(request, rules), error_description })
+  const parameters = { error, ...algorithmsOf(rules), ...metadataOf(request, rules), error_description }
+  const dpop = challenge('DPoP', request, parameters)
   return [dpop, ...nonceFor(error, context, rules)]
 }
 
@@ -85,13 +86,13 @@ function isDpop({ headers }: AgentRequest): boolean {
 
 /** RFC 6750 section 3.1: who presented nothing gets no error. */
 function offers(request: AgentRequest, rules: ChallengeRules): readonly HeaderField[] {
-  const bearer = challenge('Bearer', { realm: request.authority, ...metadataOf(request, rules) })
+  const bearer = challenge('Bearer', request, metadataOf(request, rules))
   return [bearer, ...offerDpop(request, rules)]
 }
 
 function offerDpop(request: AgentRequest, rules: ChallengeRules): readonly HeaderField[] {
   if (rules.dpop === undefined) return []
-  return [challenge('DPoP', { ...algorithmsOf(rules), ...metadataOf(request, rules) })]
+  return [challenge('DPoP', request, { ...algorithmsOf(rules), ...metadataOf(request, rules) })]
 }
 
 /** RFC 9449 section 9: worth sending wherever a new proof is worth making. */
@@ -110,7 +111,8 @@ function metadataOf(request: AgentRequest, { resourceMetadata }: ChallengeRules)
   return resourceMetadata === undefined ? {} : { resource_metadata: metadataUrl(resourceMetadata, request) }
 }
 
-function challenge(scheme: string, parameters: Parameters): HeaderField {
-  const written = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)
-  return ['WWW-Authenticate', [scheme, written.join(', ')].join(' ').trimEnd()]
+/** RFC 9110 section 11.5: old clients for Bearer look for a realm. It is the same for each scheme. */
+function challenge(scheme: string, { authority }: AgentRequest, parameters: Parameters): HeaderField {
+  const written = Object.entries({ realm: authority, ...parameters }).map(([name, value]) => `${name}="${value}"`)
+  return ['WWW-Authenticate', `${scheme} ${written.join(', ')}`]
 }

@@ -107,17 +107,17 @@ describe('what a refused caller is told', () => {
     expect((await told(undefined)).challenges).toEqual(['Bearer realm="api.example.com"'])
     expect((await told(undefined, { ...withDpop(), resourceMetadata })).challenges).toEqual([
       `Bearer realm="api.example.com", resource_metadata="${resourceMetadata}"`,
-      `DPoP algs="EdDSA Ed25519 ES256", resource_metadata="${resourceMetadata}"`,
+      `DPoP realm="api.example.com", algs="EdDSA Ed25519 ES256", resource_metadata="${resourceMetadata}"`,
     ])
   })
 
   it('is the error, on the scheme that was used', async () => {
     const token = await issuer().mint({ exp: NOW })
     expect((await told(token, { resourceMetadata })).challenges).toEqual([
-      `Bearer error="invalid_token", resource_metadata="${resourceMetadata}", error_description="token_expired"`,
+      `Bearer realm="api.example.com", error="invalid_token", resource_metadata="${resourceMetadata}", error_description="token_expired"`,
     ])
     expect((await told(token, withDpop(), 'DPoP')).challenges).toEqual([
-      'DPoP error="invalid_token", algs="EdDSA Ed25519 ES256", error_description="token_expired"',
+      'DPoP realm="api.example.com", error="invalid_token", algs="EdDSA Ed25519 ES256", error_description="token_expired"',
     ])
   })
 
