@@ -109,7 +109,8 @@ describe('a trail', () => {
     await trail.record(decision)
     trail.finish?.(decision, outcome)
     await trail.close()
-    expect(kept.at(-1)?.record).toMatchObject({ type: 'outcome', of: kept[0]?.record.id, unserved: true })
+    const decided = kept.find(({ record }) => record.type === 'decision')
+    expect(kept.at(-1)?.record).toMatchObject({ type: 'outcome', of: decided?.record.id, unserved: true })
   })
 })
 

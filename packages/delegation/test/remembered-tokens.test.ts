@@ -252,7 +252,7 @@ describe('verifiers that differ', () => {
         }
         if (new Set(answers).size > 1) seen.apart++
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
     expect(Math.min(...Object.values(seen))).toBeGreaterThan(20)
   }, 60_000)

@@ -14,6 +14,8 @@ export interface StartedServer {
 /** Starts a Node handler, an Express application, `koa.callback()` or a server on a free port of 127.0.0.1. */
 export async function startServer(handler: RequestListener | Server): Promise<StartedServer> {
   const server = typeof handler === 'function' ? createServer(handler) : handler
+  // A test that makes keys for seconds must not find the connection of its client closed.
+  server.keepAliveTimeout = 60_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
