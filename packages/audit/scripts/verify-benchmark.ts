@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +12,10 @@ import { fileSink, readAnchors, type SealedRecord, verifyTrail } from '../src/in
 
 const RECORDS = Number(process.argv[2] ?? 1_000_000)
 const BATCH = 1000
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+const base = `"@method": POST\n"@authority": api.example.com\n"@path": /orders/${'7'.repeat(500)}\n"@signature-params": ()`
+const signed = `${sign(null, Buffer.from(base), privateKey).toString('base64url')}\n${base}`
 
 const folder = mkdtempSync(join(tmpdir(), 'countermark-verify-'))
 const path = join(folder, 'audit.ndjson')
@@ -46,7 +51,7 @@ async function write(): Promise<void> {
 function aRecord(index: number): Parameters<ReturnType<typeof createChain>['seal']>[0] {
   const { commitments, private: values } = commitTo({
     address: '192.0.2.1',
-    signed: 's'.repeat(600),
+    signed,
     target: `/orders/${index}`,
   })
   const record: AuditRecord = {
@@ -60,7 +65,7 @@ function aRecord(index: number): Parameters<ReturnType<typeof createChain>['seal
     evidence: {
       algorithm: 'ed25519',
       grade: 'signature',
-      publicKey: { crv: 'Ed25519', kty: 'OKP', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' },
+      publicKey: { crv: 'Ed25519', kty: 'OKP', x: String(publicKey.export({ format: 'jwk' }).x) },
     },
     id: `20260101T000000Z-0000000000000000.${index + 1}`,
     requestId: '0b8f5a1c-5d0f-4a55-9d0e-1c1f5b8f2d11',
