@@ -1,6 +1,6 @@
 import { Refusal } from '@countermark/core'
 import { parseComponentList, writeComponentList } from './component-identifier.ts'
-import { type ParameterValue, type ScannedParameters, scanSignatureInput } from './scan-signature-input.ts'
+import { type ParameterValue, scanSignatureInput } from './scan-signature-input.ts'
 import { scanInputs } from './signature-input.ts'
 
 /** One signature that is asked for (RFC 9421 section 5.1). */
@@ -50,12 +50,12 @@ function writeString(name: string, value: string): string {
 }
 
 /** Some servers send a time instead of the bare flag; both ask for one. */
-function flag(parameters: ScannedParameters, name: string): boolean {
-  return parameters.get(name) !== undefined
+function flag(parameters: ReadonlyMap<string, ParameterValue>, name: string): boolean {
+  return parameters.has(name)
 }
 
-function strings(parameters: ScannedParameters): Partial<RequestedSignature> {
-  const known = ['nonce', 'keyid', 'alg', 'tag'].filter((name) => parameters.get(name) !== undefined)
+function strings(parameters: ReadonlyMap<string, ParameterValue>): Partial<RequestedSignature> {
+  const known = ['nonce', 'keyid', 'alg', 'tag'].filter((name) => parameters.has(name))
   return Object.fromEntries(known.map((name) => [name, requireString(name, parameters.get(name))]))
 }
 

@@ -33,68 +33,29 @@ export function readHttpCandidate(
   nowMs: number,
   shortfall: 'refused' | 'stated' = 'refused',
 ): Candidate {
-  const { list, parameters } = input
+  const { list, parameters, label } = input
   const missing = settings.coverageFor(request, parameters.tag).findMissing(request, list)
   const level = levelOf(request, list, parameters.tag, missing)
-  const end = requireTimes(parameters, settings, level, nowMs)
+  const times = requireTimes(parameters, settings, level, nowMs)
   requireNonce(parameters.nonce, request, settings, level)
   if (level === undefined && shortfall === 'refused') throw insufficient(missing)
   const query = requireQuery(parameters.keyid, request, list)
   const algorithm = requireAlgorithm(parameters.alg, settings)
-  return new HttpCandidate(input, signature, request, settings, level, end, query, algorithm, missing)
-}
-
-/** A class, not closures: it is made for each request. */
-class HttpCandidate implements Candidate {
-  readonly scheme = 'httpsig'
-  readonly level: Level
-  readonly query: KeyQuery
-  readonly algorithm: SignatureAlgorithm | undefined
-  readonly algorithms: readonly SignatureAlgorithm[]
-  readonly created: number
-  readonly acceptUntil: number
-  readonly nonce: string | undefined
-  readonly label: string
-  readonly tag: string | undefined
-  readonly signature: Uint8Array
-  readonly covers: (component: string) => boolean
-  readonly shortfall: Refusal | undefined
-  readonly #request: AgentRequest
-  readonly #input: OpenedSignature['input']
-
-  constructor(
-    input: OpenedSignature['input'],
-    signature: Uint8Array,
-    request: AgentRequest,
-    settings: HttpSignatureSettings,
-    level: Level | undefined,
-    end: number,
-    query: KeyQuery,
-    algorithm: SignatureAlgorithm | undefined,
-    missing: readonly string[],
-  ) {
-    this.level = level ?? 'identified'
-    this.shortfall = level === undefined ? insufficient(missing) : undefined
-    this.query = query
-    this.algorithm = algorithm
-    this.algorithms = settings.algorithms
-    this.created = input.parameters.created as number
-    this.acceptUntil = end
-    this.nonce = input.parameters.nonce
-    this.label = input.label
-    this.tag = input.parameters.tag
-    this.signature = signature
-    this.covers = input.list.covers
-    this.#request = request
-    this.#input = input
-  }
-
-  base(): Uint8Array {
-    return Buffer.from(writeSignatureBase(this.#request, this.#input), 'latin1')
-  }
-
-  checkContent(): void | Promise<void> {
-    return checkContent(this.#request, this.#input.list)
+  return {
+    scheme: 'httpsig',
+    level: level ?? 'identified',
+    shortfall: level === undefined ? insufficient(missing) : undefined,
+    query,
+    algorithm,
+    algorithms: settings.algorithms,
+    ...times,
+    nonce: parameters.nonce,
+    label,
+    tag: parameters.tag,
+    signature,
+    base: () => Buffer.from(writeSignatureBase(request, input), 'latin1'),
+    checkContent: () => checkContent(request, list),
+    covers: list.covers,
   }
 }
 
@@ -118,7 +79,7 @@ function requireTimes(
   settings: HttpSignatureSettings,
   level: Level | undefined,
   nowMs: number,
-): number {
+): Pick<Candidate, 'created' | 'acceptUntil'> {
   if (created === undefined) throw malformed('the signature must state created')
   if (expires === undefined && (settings.expires === 'required' || level === 'identified')) {
     throw malformed('the signature must state expires')
@@ -129,9 +90,9 @@ function requireTimes(
   const { futureSkewSeconds } = settings
   const toleranceSeconds = level === 'identified' ? settings.identifiedSeconds : settings.toleranceSeconds
   const end = acceptUntil({ created, expires }, { toleranceSeconds, futureSkewSeconds }, nowMs)
-  if (tag !== 'web-bot-auth' || expires === undefined) return end
+  if (tag !== 'web-bot-auth' || expires === undefined) return { created, acceptUntil: end }
   // With a field added that it does not cover, the same signature would identify its sender later: remembered until then.
-  return Math.max(end, Math.min(expires, created + settings.identifiedSeconds))
+  return { created, acceptUntil: Math.max(end, Math.min(expires, created + settings.identifiedSeconds)) }
 }
 
 function requireNonce(

@@ -27,7 +27,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
     const nowMs = environment.clock.wallMs()
     const all = readPresentedSignatures(request.headers)
     const [lone] = all
-    if (all.length === 1 && lone !== undefined && settings.acceptsTag(lone.scanned.parameters.tag)) {
+    if (all.length === 1 && lone !== undefined && settings.acceptsTag(lone.scanned.parameters.get('tag'))) {
       return [readHttpCandidate(openSignature(lone, findList), request, settings, nowMs)]
     }
     const candidates: Candidate[] = []

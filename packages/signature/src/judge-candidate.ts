@@ -101,10 +101,6 @@ function usableKeys({ candidate, judge, environment }: Case, found: readonly Age
   const { scheme, algorithm } = candidate
   const algorithms = narrow(candidate.algorithms, judge.algorithms)
   const use = { scheme, algorithm, algorithms, nowMs: environment.clock.wallMs() }
-  if (found.length === 1) {
-    checkKey(found[0] as AgentKey, use)
-    return found
-  }
   const most = candidate.query.agentId === undefined ? MAX_KEYS_OF_ALL : MAX_KEYS
   const usable: AgentKey[] = []
   let first: unknown

@@ -12,34 +12,22 @@ export interface ParseOnce {
   readonly query: (text: string) => ReadonlyMap<string, string | undefined>
 }
 
-class Once implements ParseOnce {
-  #dictionaries: Map<string, ReadonlyMap<string, string>> | undefined = undefined
-  #queries: Map<string, ReadonlyMap<string, string | undefined>> | undefined = undefined
-
-  dictionary(text: string): ReadonlyMap<string, string> {
-    this.#dictionaries ??= new Map()
-    return remember(this.#dictionaries, text, readDictionary)
-  }
-
-  query(text: string): ReadonlyMap<string, string | undefined> {
-    this.#queries ??= new Map()
-    return remember(this.#queries, text, parseQuery)
-  }
-}
-
 /** Creates the memory for one signature base. */
 export function createParseOnce(): ParseOnce {
-  return new Once()
+  return {
+    dictionary: remember((text) => readStructuredText(text).dictionary()),
+    query: remember(parseQuery),
+  }
 }
 
-function readDictionary(text: string): ReadonlyMap<string, string> {
-  return readStructuredText(text).dictionary()
-}
-
-function remember<Parsed>(known: Map<string, Parsed>, text: string, parse: (text: string) => Parsed): Parsed {
-  const before = known.get(text)
-  if (before !== undefined) return before
-  const parsed = parse(text)
-  known.set(text, parsed)
-  return parsed
+function remember<Parsed>(parse: (text: string) => Parsed): (text: string) => Parsed {
+  let known: Map<string, Parsed> | undefined
+  return (text) => {
+    const before = known?.get(text)
+    if (before !== undefined) return before
+    const parsed = parse(text)
+    known ??= new Map()
+    known.set(text, parsed)
+    return parsed
+  }
 }

@@ -30,11 +30,6 @@ export function readPresentedSignatures(headers: HeaderFields): readonly Present
     throw malformed('Signature-Input and Signature must both be present')
   }
   const inputs = scanInputs(inputLines)
-  const only =
-    inputs.length === 1 && signatureLines.length === 1
-      ? soleSignature(inputs[0] as ScannedInput, signatureLines[0] as string)
-      : undefined
-  if (only !== undefined) return [only]
   const signatures = scanSignatures(signatureLines)
   if (inputs.length === 0 || inputs.length > MAX_LABELS) throw malformed(`1 to ${MAX_LABELS} signatures are accepted`)
   if (inputs.length !== signatures.size) throw malformed('Signature-Input and Signature must have the same labels')
@@ -53,17 +48,6 @@ export function openSignature(presented: PresentedSignature, findList: FindCompo
   const signature = decodeBase64(presented.signature)
   if (signature === undefined) throw malformed('a signature must be canonical base64')
   return { input: openInput(presented.scanned, findList), signature }
-}
-
-/** `sig1=:…:` and nothing else; `undefined` for whatever needs a closer look. */
-function soleSignature(scanned: ScannedInput, text: string): PresentedSignature | undefined {
-  const { label } = scanned
-  const start = label.length + 2
-  const end = text.length - 1
-  if (text.length > MAX_FIELD_LENGTH || !text.startsWith(label) || !text.startsWith('=:', label.length))
-    return undefined
-  if (text.indexOf(':', start) !== end) return undefined
-  return { scanned, signature: text.slice(start, end) }
 }
 
 function scanSignatures(lines: readonly string[]): ReadonlyMap<string, string> {

@@ -15,66 +15,7 @@ export interface ScannedInput {
   readonly list: string
   /** `;created=1618884473;keyid="a"` */
   readonly parametersText: string
-  readonly parameters: ScannedParameters
-}
-
-/** Parameters by name; those that every signature has stand in places of their own. */
-export class ScannedParameters {
-  created: ParameterValue | undefined = undefined
-  expires: ParameterValue | undefined = undefined
-  nonce: ParameterValue | undefined = undefined
-  alg: ParameterValue | undefined = undefined
-  keyid: ParameterValue | undefined = undefined
-  tag: ParameterValue | undefined = undefined
-  others: Map<string, ParameterValue> | undefined = undefined
-
-  get(name: string): ParameterValue | undefined {
-    switch (name) {
-      case 'created':
-        return this.created
-      case 'expires':
-        return this.expires
-      case 'nonce':
-        return this.nonce
-      case 'alg':
-        return this.alg
-      case 'keyid':
-        return this.keyid
-      case 'tag':
-        return this.tag
-      default:
-        return this.others?.get(name)
-    }
-  }
-
-  /** `false` where there is one of that name already. */
-  add(name: string, value: ParameterValue): boolean {
-    if (this.get(name) !== undefined) return false
-    switch (name) {
-      case 'created':
-        this.created = value
-        return true
-      case 'expires':
-        this.expires = value
-        return true
-      case 'nonce':
-        this.nonce = value
-        return true
-      case 'alg':
-        this.alg = value
-        return true
-      case 'keyid':
-        this.keyid = value
-        return true
-      case 'tag':
-        this.tag = value
-        return true
-      default:
-        this.others ??= new Map()
-        this.others.set(name, value)
-        return true
-    }
-  }
+  readonly parameters: ReadonlyMap<string, ParameterValue>
 }
 
 interface Cursor {
@@ -144,13 +85,14 @@ function skipItemParameters(cursor: Cursor): boolean {
   return true
 }
 
-function scanParameters(cursor: Cursor): ScannedParameters | undefined {
-  const parameters = new ScannedParameters()
+function scanParameters(cursor: Cursor): ReadonlyMap<string, ParameterValue> | undefined {
+  const parameters = new Map<string, ParameterValue>()
   while (cursor.text.charCodeAt(cursor.at) === SEMICOLON) {
     cursor.at++
     const key = scanKey(cursor)
     const value = key === undefined ? undefined : scanParameterValue(cursor)
-    if (key === undefined || value === undefined || !parameters.add(key, value)) return undefined
+    if (key === undefined || value === undefined || parameters.has(key)) return undefined
+    parameters.set(key, value)
   }
   return parameters
 }

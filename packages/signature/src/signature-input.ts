@@ -1,7 +1,7 @@
 import { Refusal } from '@countermark/core'
 import type { ComponentList } from './component-list.ts'
 import { createComponentLists, type FindComponentList } from './component-lists.ts'
-import { type ScannedInput, type ScannedParameters, scanSignatureInput } from './scan-signature-input.ts'
+import { type ParameterValue, type ScannedInput, scanSignatureInput } from './scan-signature-input.ts'
 import { readStructuredText, writeDictionary } from './structured-text.ts'
 
 /** One member of `Signature-Input`: what is covered, and what the signer says about the signature. */
@@ -72,13 +72,13 @@ function canonicalise(text: string): string {
   return writeDictionary(readStructuredText(text).dictionary())
 }
 
-function integer(parameters: ScannedParameters, name: string): number | undefined {
+function integer(parameters: ReadonlyMap<string, ParameterValue>, name: string): number | undefined {
   const value = parameters.get(name)
   if (value === undefined || typeof value === 'number') return value
   throw malformed(`${name} must be an integer`)
 }
 
-function string(parameters: ScannedParameters, name: string): string | undefined {
+function string(parameters: ReadonlyMap<string, ParameterValue>, name: string): string | undefined {
   const value = parameters.get(name)
   if (value === undefined || typeof value === 'string') return value
   throw malformed(`${name} must be a string`)

@@ -67,10 +67,6 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
     },
     (request, _facts, environment) => {
       const candidates = selectScheme(accept, request).readCandidates(request, environment)
-      const [lone] = candidates
-      if (candidates.length === 1 && lone !== undefined) {
-        return judgeCandidate({ candidate: lone, request, environment, judge })
-      }
       return judgeFrom(
         candidates.map((candidate) => ({ candidate, request, environment, judge })),
         undefined,
