@@ -1,6 +1,6 @@
 import { idempotency, memoryAnswers } from '@countermark/capability'
 import { defineCheck } from '@countermark/core'
-import { delegateOffline } from '@countermark/delegation'
+import { delegateOffline, requireClaims } from '@countermark/delegation'
 import {
   type AdapterUnderTest,
   type GuardedApp,
@@ -149,6 +149,23 @@ function describeCountermark<Middleware>(
         const agent = app.runs[0]?.agent
         expect([agent?.can('refunds:create', { amount: 1 }), agent?.can('dns:z1:read')]).toEqual([true, false])
         expect(Object.isFrozen(agent)).toBe(true)
+      })
+
+      it('asks for claims where a route does', async () => {
+        const app = await start({
+          build: ({ app: building, handler }) => {
+            const agents = createAgents({ delegation: delegation() })
+            building.use(agents)
+            building.route('get', '/orders', agents.guard(requireClaims({ tenant: 'acme' })), handler)
+          },
+        })
+        const ask = async (claims: Members): Promise<string> =>
+          outcomeOf(await app.send({ target: '/orders', headers: await bearing(claims) }))
+        expect([await ask({ tenant: 'acme' }), await ask({ tenant: 'other' }), await ask({})]).toEqual([
+          'allowed',
+          'constraint_violation',
+          'constraint_violation',
+        ])
       })
 
       it('takes DPoP proofs, remembered where signatures are', async () => {

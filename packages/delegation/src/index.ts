@@ -17,6 +17,7 @@ export {
 } from './issuer-presets.ts'
 export type { JoseAlgorithm } from './jose-algorithm.ts'
 export { permitsActor } from './permits-actor.ts'
+export { type ClaimExpectation, type ClaimValue, requireClaims } from './require-claims.ts'
 export type { RevocationEvent, RevocationName } from './revocation-event.ts'
 export { createRevocations, type Revocable, type Revocations, type RevocationsOptions } from './revocations.ts'
 export type { JsonObject } from './strict-json.ts'
