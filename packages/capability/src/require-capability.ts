@@ -76,7 +76,8 @@ export function requireCapability(
       metrics: budgetMetrics(rules),
       challenge: (context) => challengeOf(owner, context),
       challengeKind: () => '',
-      inspect: ({ checks }) => {
+      inspect: ({ checks, clock }) => {
+        if (clock !== undefined) rules.approvals?.store.useClock?.(clock)
         takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))
       },
     },

@@ -1,5 +1,6 @@
 import type { AgentRequest } from './agent-request.ts'
 import type { JsonValue } from './canonical-json.ts'
+import type { Clock } from './clock.ts'
 import type { Environment } from './environment.ts'
 import type { MetricRow } from './metric-row.ts'
 import { Misconfigured } from './misconfigured.ts'
@@ -50,6 +51,8 @@ export interface CheckDescription {
 /** A guard as its checks see it when it is composed. */
 export interface GuardDescription {
   readonly checks: readonly CheckDescription[]
+  /** The clock of the guard, for stores that were given none. */
+  readonly clock?: Clock
 }
 
 /**

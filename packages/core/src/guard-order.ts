@@ -1,4 +1,5 @@
 import type { Check, CheckDescription } from './check.ts'
+import type { Clock } from './clock.ts'
 import { Misconfigured } from './misconfigured.ts'
 
 /** A check with the place it has in its guard. */
@@ -21,7 +22,7 @@ export interface OrderedChecks {
  * Puts checks in the order given and refuses orders that cannot work.
  * @throws {@link Misconfigured} `ERR_CHECK_ORDER`, and what the checks' own `inspect` throws
  */
-export function orderChecks(checks: readonly Check[]): OrderedChecks {
+export function orderChecks(checks: readonly Check[], clock: Clock): OrderedChecks {
   const descriptions = checks.map(describe)
   const added = new Set<string>()
   const ordered = descriptions.map((description, index) => {
@@ -31,7 +32,7 @@ export function orderChecks(checks: readonly Check[]): OrderedChecks {
     for (const fact of adds) added.add(fact)
     return { run: checks[index] as Check, name, awaited, adds }
   })
-  for (const description of descriptions) description.inspect?.({ checks: descriptions })
+  for (const description of descriptions) description.inspect?.({ checks: descriptions, clock })
   return { ordered, descriptions }
 }
 

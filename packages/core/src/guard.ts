@@ -37,7 +37,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
   const sources = settings.sourceLimit && createSourceLimiter(settings.sourceLimit)
   return (options, checks) => {
     const route = readRouteOptions(options, settings)
-    const order = orderChecks(checks)
+    const order = orderChecks(checks, settings.clock)
     const configuration = hashConfiguration(settings, route, order.descriptions)
     const templates = createReplyTemplates()
     const context: GuardContext = { settings, environment, listens, sources, route, templates, configuration, ...order }

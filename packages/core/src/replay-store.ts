@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import type { Environment } from './environment.ts'
 import type { MetricRow } from './metric-row.ts'
 
@@ -28,6 +29,10 @@ export interface ReplayStore {
   readonly claim: (claim: ReplayClaim, environment: Environment) => ClaimResult | Promise<ClaimResult>
   /** A nonce that this store recognises as its own later, so that a request from before its start can prove itself fresh. */
   readonly issueNonce: (environment: Environment) => string | undefined
+  /** Told the clock of the guard that uses it, when that is composed. A clock that the store was given goes before. */
+  readonly useClock?: (clock: Clock) => void
+  /** Forgets every claim, so that all of them can be used again: for tests. */
+  readonly clear?: () => void | Promise<void>
   /** What it reports. @default nothing */
   readonly metrics?: readonly MetricRow[]
   readonly close?: () => void | Promise<void>

@@ -2,6 +2,7 @@ import {
   type Clock,
   type MetricRow,
   Misconfigured,
+  type RevokedKeys,
   readMetrics,
   requireKnownOptions,
   requireNumber,
@@ -36,8 +37,24 @@ export interface Revocations {
   readonly isStale: () => boolean
   /** How many are remembered, those included for which there was no room. */
   readonly size: () => number
+  /** Whether an agent, or its key, was revoked for what was signed at a time (Unix seconds). @throws Unavailable */
+  readonly findSigner: (signer: RevocableSigner) => 'agent' | 'key' | undefined
+  /** Tells of each revocation of an agent or a key as it arrives. */
+  readonly follow: (listener: (revoked: RevokedKeys) => void) => void
+  /** Told the clock of the guard that uses it. A clock of its own goes before, and the first of several counts. */
+  readonly useClock: (clock: Clock) => void
+  /** Forgets every revocation: for tests. */
+  readonly clear: () => void
   /** What it can tell about itself. @default nothing */
   readonly metrics?: readonly MetricRow[]
+}
+
+/** Who signed, with what and when. */
+export interface RevocableSigner {
+  readonly agentId: string
+  readonly thumbprint: string
+  /** Unix seconds. */
+  readonly created: number
 }
 
 /** Options of {@link createRevocations}. */
@@ -49,7 +66,7 @@ export interface RevocationsOptions {
   readonly maxEntries?: number
   /** A feed that is silent for longer counts as lost: unsafe methods get 503. @default never */
   readonly staleAfterSeconds?: number
-  /** @default the machine's clock */
+  /** @default the clock of the first guard that is composed with it, and until then the machine's */
   readonly clock?: Clock
 }
 
@@ -70,9 +87,12 @@ interface Entry {
  * revocations.apply({ type: 'agent', agentId: 'agt_7f2k9x' })
  */
 export function createRevocations(options: RevocationsOptions = {}): Revocations {
-  const { maxEntries, staleAfterMs, clock } = readOptions(options)
+  const { maxEntries, staleAfterMs, clock: given } = readOptions(options)
+  let clock = given
+  let isSettled = options.clock !== undefined
+  const followers = new Set<(revoked: RevokedKeys) => void>()
   const entries = new Map<string, Entry>()
-  const lost = createLostRevocations(maxEntries)
+  let lost = createLostRevocations(maxEntries)
   /** When the next entry ends: looking at all of them is too dear for each event that finds the list full. */
   let nextEnd = Number.POSITIVE_INFINITY
   let heardMs = clock.monotonicMs()
@@ -95,6 +115,12 @@ export function createRevocations(options: RevocationsOptions = {}): Revocations
     return lost.size()
   }
 
+  function covers(revocables: readonly Revocable[]): boolean {
+    if (entries.size > 0 && revocables.some((revocable) => isCovered(revocable, entries))) return true
+    if (losses() === 0 || !revocables.some(({ keys }) => lost.mayHold(keys))) return false
+    throw new Unavailable('revocation_unavailable', 'revocation', 'the list of revocations is full')
+  }
+
   return {
     apply: (event) => {
       requireEvent(event)
@@ -104,15 +130,32 @@ export function createRevocations(options: RevocationsOptions = {}): Revocations
       const now = clock.wallMs() / 1000
       const key = revocationKey(event)
       const entry = widen(entries.get(key), toEntry(event, now))
-      if (!entries.has(key) && !makeRoom(now)) return lost.add(key, entry.until)
-      entries.set(key, entry)
-      nextEnd = Math.min(nextEnd, entry.until)
+      if (entries.has(key) || makeRoom(now)) {
+        entries.set(key, entry)
+        nextEnd = Math.min(nextEnd, entry.until)
+      } else lost.add(key, entry.until)
+      // Last: the revocation counts, whatever a follower does.
+      tellFollowers(event, followers)
     },
     withdraw: (event) => void entries.delete(revocationKey(event)),
-    covers: (revocables) => {
-      if (entries.size > 0 && revocables.some((revocable) => isCovered(revocable, entries))) return true
-      if (losses() === 0 || !revocables.some(({ keys }) => lost.mayHold(keys))) return false
-      throw new Unavailable('revocation_unavailable', 'revocation', 'the list of revocations is full')
+    covers,
+    findSigner: ({ agentId, thumbprint, created }) => {
+      const isRevoked = (name: RevocationName): boolean => covers([{ keys: [revocationKey(name)], issuedAt: created }])
+      if (entries.size + lost.size() === 0) return undefined
+      if (isRevoked({ type: 'agent', agentId })) return 'agent'
+      return isRevoked({ type: 'key', thumbprint }) ? 'key' : undefined
+    },
+    follow: (listener) => void followers.add(listener),
+    useClock: (next) => {
+      if (isSettled) return
+      isSettled = true
+      heardMs += next.monotonicMs() - clock.monotonicMs()
+      clock = next
+    },
+    clear: () => {
+      entries.clear()
+      lost = createLostRevocations(maxEntries)
+      nextEnd = Number.POSITIVE_INFINITY
     },
     isStale,
     size: () => entries.size + losses(),
@@ -126,6 +169,11 @@ export function createRevocations(options: RevocationsOptions = {}): Revocations
       }),
     ],
   }
+}
+
+function tellFollowers(event: RevocationName, followers: Iterable<(revoked: RevokedKeys) => void>): void {
+  if (event.type === 'agent') for (const tell of followers) tell({ agentId: event.agentId })
+  if (event.type === 'key') for (const tell of followers) tell({ thumbprint: event.thumbprint })
 }
 
 function isCovered({ keys, issuedAt }: Revocable, entries: ReadonlyMap<string, Entry>): boolean {

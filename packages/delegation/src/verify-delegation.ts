@@ -44,7 +44,13 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       metrics: tokenMetrics({ issuers: [...new Set(tokens.issuers.values())], remembered, acceptance }),
       challenge: (context) => writeTokenChallenge(context, challenge),
       challengeKind: (refusal, request) => tokenChallengeKind(refusal, request, challenge),
-      inspect: requireSignatureFirst,
+      inspect: (guard) => {
+        requireSignatureFirst(guard)
+        const { clock } = guard
+        if (clock === undefined) return
+        options.dpop?.store.useClock?.(clock)
+        options.revocations?.useClock(clock)
+      },
     },
     (request, facts, environment) => {
       const { agent, proof }: Partial<Facts> = facts

@@ -12,19 +12,28 @@ export interface EraKeeper {
   readonly current: () => Era
   /** Begins an era in which one more stretch of time is forgotten. */
   readonly forget: (past: ForgottenTime, secret: Uint8Array) => void
+  /** Starts anew by another clock: nothing is forgotten yet. */
+  readonly restart: () => void
   /** Begins an era when the wall clock was set since the last look. Says whether it was. */
   readonly noticeClock: (report: Environment['report']) => boolean
 }
 
 /** Starts with an era that forgot nothing: tell it what came before. */
 export function createEraKeeper(rules: StoreRules, store: string): EraKeeper {
-  const detectJump = rules.watchesClock ? createJumpDetector(rules.clock) : undefined
+  const watch = (): ReturnType<typeof createJumpDetector> | undefined =>
+    rules.watchesClock ? createJumpDetector(rules.clock) : undefined
+  let detectJump = watch()
   let era: Era = { forgotten: [], secret: randomBytes(32) }
   let stretchFromMs = Number.NEGATIVE_INFINITY
   return {
     current: () => era,
     forget: (past, secret) => {
       era = forgetMore(era, past, secret)
+    },
+    restart: () => {
+      detectJump = watch()
+      era = { forgotten: [], secret: randomBytes(32) }
+      stretchFromMs = Number.NEGATIVE_INFINITY
     },
     noticeClock: (report) => {
       const jump = detectJump?.()

@@ -1,5 +1,6 @@
 import {
   type ClaimResult,
+  type Clock,
   type Environment,
   nameLabels,
   type ReplayClaim,
@@ -9,7 +10,7 @@ import {
   requireNumber,
 } from '@countermark/core'
 import { readSurroundings } from '@countermark/core/node'
-import { createClaimQuota } from './claim-quota.ts'
+import { type ClaimQuota, createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
@@ -34,6 +35,9 @@ export interface MemoryReplayStoreOptions extends StoreOptions {
 export interface MemoryReplayStore extends ReplayStore {
   readonly claim: (claim: ReplayClaim, environment: Environment) => ClaimResult
   readonly issueNonce: (environment: Environment) => string
+  readonly useClock: (clock: Clock) => void
+  /** Forgets every claim, so that all of them can be used again: for tests. */
+  readonly clear: () => void
 }
 
 /**
@@ -47,16 +51,22 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
   if (options.allowSingleProcess !== true) requireSingleProcess(readSurroundings())
   const rules = readStoreOptions(options)
   const maxClaims = requireNumber('maxClaims', options.maxClaims ?? 1_000_000, { min: 1 })
-  const table = createFingerprintTable()
-  const quota = createClaimQuota({ maxClaims, maxClaimsPerKey: rules.maxClaimsPerKey })
+  const createQuota = (): ClaimQuota => createClaimQuota({ maxClaims, maxClaimsPerKey: rules.maxClaimsPerKey })
+  let table = createFingerprintTable()
+  let quota = createQuota()
   const eras = createEraKeeper(rules, 'memory')
   const draw = createRandomDraw()
-  const start = { fromMs: Number.NEGATIVE_INFINITY, untilMs: rules.startedAt, cause: 'start' } as const
-  eras.forget(start, eras.current().secret)
+  const begin = (): void => {
+    const start = { fromMs: Number.NEGATIVE_INFINITY, untilMs: rules.startedAt, cause: 'start' } as const
+    eras.forget(start, eras.current().secret)
+  }
+  begin()
 
   return {
     name: 'memory',
-    metrics: readMetrics(nameLabels(STORE_METRIC_ROWS, { store: 'memory' }), { replay_claims_live: quota.live }),
+    metrics: readMetrics(nameLabels(STORE_METRIC_ROWS, { store: 'memory' }), {
+      replay_claims_live: () => quota.live(),
+    }),
     claim: (claim, environment) => {
       eras.noticeClock(environment.report)
       const nowMs = environment.clock.wallMs()
@@ -71,6 +81,15 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
       table.addFound(lastSecond, nowSecond)
       quota.count(claim.thumbprint, lastSecond)
       return 'claimed'
+    },
+    useClock: (clock) => {
+      if (!rules.useClock(clock)) return
+      eras.restart()
+      begin()
+    },
+    clear: () => {
+      table = createFingerprintTable()
+      quota = createQuota()
     },
     issueNonce: (environment) => createNonce(eras.current().secret, environment.clock.wallMs(), draw),
   }

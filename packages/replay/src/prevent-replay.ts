@@ -91,6 +91,9 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
       adds: ['freshness'],
       settings: stateSettings({ store, onStoreUnavailable }, ['store', 'onStoreUnavailable']),
       metrics: [...nameLabels(CLAIM_METRIC_ROWS, { store: store.name }), ...(store.metrics ?? [])],
+      inspect: ({ clock }) => {
+        if (clock !== undefined) store.useClock?.(clock)
+      },
       issueNonce: (environment) => store.issueNonce(environment),
     },
     (request, { proof }, environment) => {

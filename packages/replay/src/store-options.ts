@@ -17,11 +17,11 @@ export interface StoreOptions {
   readonly maxClaimsPerKey?: number
   /** Since when this store can remember; Unix milliseconds. @default now */
   readonly startedAt?: number
-  /** The clock of the guard, when that has one of its own. @default the clock of this machine */
+  /** @default the clock of the first guard that is composed with it, and until then the clock of this machine */
   readonly clock?: Clock
   /**
    * What happens when the wall clock leaves the monotonic one by more than two seconds. `fence`: what was signed before must
-   * prove itself by a nonce. @default 'fence', with a `clock` of your own 'ignore'
+   * prove itself by a nonce. @default 'fence', with another clock than the machine's 'ignore'
    */
   readonly onClockJump?: 'fence' | 'ignore'
 }
@@ -34,6 +34,8 @@ export interface StoreRules extends FenceRule, NonceRule {
   readonly clock: Clock
   readonly startedAt: number
   readonly watchesClock: boolean
+  /** Goes by the clock of a guard from now on. Says whether that changes anything: the first clock counts. */
+  readonly useClock: (clock: Clock) => boolean
 }
 
 const UNNOTICED_SECONDS = 2
@@ -54,12 +56,13 @@ export const STORE_OPTIONS: readonly (keyof StoreOptions)[] = [
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
 export function readStoreOptions(options: StoreOptions): StoreRules {
-  const { fence = 'default', clock = systemClock } = options
-  const { onClockJump = options.clock === undefined ? 'fence' : 'ignore' } = options
+  const { fence = 'default', onClockJump, clock = systemClock } = options
   requireWord('fence', fence, ['default', 'strict'])
-  requireWord('onClockJump', onClockJump, ['fence', 'ignore'])
+  if (onClockJump !== undefined) requireWord('onClockJump', onClockJump, ['fence', 'ignore'])
+  const bornMs = clock.monotonicMs()
   const futureSkewSeconds = requireNumber('futureSkewSeconds', options.futureSkewSeconds ?? 30, { min: 0, max: 3600 })
-  return {
+  let isSettled = options.clock !== undefined
+  const rules: { -readonly [Name in keyof StoreRules]: StoreRules[Name] } = {
     fence,
     clock,
     futureSkewSeconds,
@@ -67,6 +70,17 @@ export function readStoreOptions(options: StoreOptions): StoreRules {
     nonceSeconds: requireNumber('nonceSeconds', options.nonceSeconds ?? 300, { min: 1, max: 86_400 }),
     maxClaimsPerKey: requireNumber('maxClaimsPerKey', options.maxClaimsPerKey ?? 100_000, { min: 1 }),
     startedAt: requireNumber('startedAt', options.startedAt ?? clock.wallMs(), { min: 0 }),
-    watchesClock: onClockJump === 'fence',
+    watchesClock: (onClockJump ?? (isSettled ? 'ignore' : 'fence')) === 'fence',
+    useClock: (next) => {
+      if (isSettled) return false
+      isSettled = true
+      if (next === clock) return false
+      // By the new clock, the store is as old as it was by the other.
+      rules.startedAt = options.startedAt ?? Math.max(0, next.wallMs() - (clock.monotonicMs() - bornMs))
+      rules.clock = next
+      rules.watchesClock = onClockJump === 'fence'
+      return true
+    },
   }
+  return rules
 }

@@ -53,6 +53,19 @@ export function describeReplayStore(name: string, createStore: CreateStore): voi
       expect((await open()).name).toMatch(/^[a-z_]+$/)
     })
 
+    it('takes every claim again once it was cleared', async () => {
+      const store = await open()
+      expect(await claim(store)).toBe('claimed')
+      await store.clear?.()
+      expect([await claim(store), await claim(store)]).toEqual(['claimed', 'replayed'])
+    })
+
+    it('keeps the clock that it was given, whatever guard uses it', async () => {
+      const store = await open()
+      store.useClock?.({ wallMs: () => wallMs + 3_600_000, monotonicMs: () => monotonicMs })
+      expect(await claim(store)).toBe('claimed')
+    })
+
     it('accepts a claim once', async () => {
       const store = await open()
       expect(await claim(store)).toBe('claimed')

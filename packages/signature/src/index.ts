@@ -31,6 +31,7 @@ export type { SignatureFacts } from './signature-facts.ts'
 export { parseSignatureInput, type SignatureInput, type SignatureParameters } from './signature-input.ts'
 export type { Candidate, SignatureScheme } from './signature-scheme.ts'
 export type { SignedAction } from './signed-action.ts'
+export type { SignerRevocations } from './signer-revocations.ts'
 export { completeHeaderNames, type SimpleHeaderNames } from './simple-header-names.ts'
 export {
   type SimpleHeadersOptions,

@@ -25,6 +25,7 @@ import { type Case, judgeCandidate } from './judge-candidate.ts'
 import { METRIC_ROWS } from './metric-rows.ts'
 import type { SignatureFacts } from './signature-facts.ts'
 import type { SignatureScheme } from './signature-scheme.ts'
+import { followRevocations, requireUnrevoked, type SignerRevocations } from './signer-revocations.ts'
 import { simpleHeaders } from './simple-headers.ts'
 import { createVerificationQueue, type VerificationQueue } from './verification-queue.ts'
 
@@ -36,6 +37,8 @@ export interface VerifySignatureOptions {
   readonly accept?: readonly SignatureScheme[]
   /** Narrows what the forms allow. @default what each form allows */
   readonly algorithms?: readonly SignatureAlgorithm[]
+  /** Revoked agents and keys are refused at once, and key sources forget them. @default what the key sources say */
+  readonly revocations?: SignerRevocations
   /** Says that replays are caught somewhere else; without it the guard must also hold a check that catches them. */
   readonly replay?: 'elsewhere'
   /** Spreads verification under load; guards may share one. @default createVerificationQueue() */
@@ -48,7 +51,7 @@ export interface VerifySignatureOptions {
  * @throws Misconfigured
  */
 export function verifySignature(options: VerifySignatureOptions): Check<object, SignatureFacts> {
-  const { keys, accept, algorithms, replay, queue } = validOptions(options)
+  const { keys, accept, algorithms, replay, queue, revocations } = validOptions(options)
   const judge = { keys, algorithms, queue }
   return defineCheck(
     {
@@ -63,14 +66,23 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
           ? withoutRepetition(accept.flatMap((scheme) => scheme.challenge(context)))
           : [],
       challengeKind: (_refusal, request) => challengeKindOf(accept, request),
-      inspect: (guard) => requireReplayCheck(guard, replay),
+      inspect: (guard) => {
+        requireReplayCheck(guard, replay)
+        if (guard.clock !== undefined) revocations?.useClock?.(guard.clock)
+      },
     },
     (request, _facts, environment) => {
       const candidates = selectScheme(accept, request).readCandidates(request, environment)
-      return judgeFrom(
+      const facts = judgeFrom(
         candidates.map((candidate) => ({ candidate, request, environment, judge })),
         undefined,
       )
+      if (revocations === undefined) return facts
+      const settle = (known: SignatureFacts): SignatureFacts => {
+        requireUnrevoked(known, request, revocations)
+        return known
+      }
+      return isThenable(facts) ? facts.then(settle) : settle(facts)
     },
   )
 }
@@ -176,17 +188,26 @@ interface Settings {
   readonly algorithms: readonly SignatureAlgorithm[] | undefined
   readonly replay: 'elsewhere' | undefined
   readonly queue: VerificationQueue
+  readonly revocations: SignerRevocations | undefined
 }
 
-const OPTIONS = ['keys', 'accept', 'algorithms', 'replay', 'queue']
+const OPTIONS = ['keys', 'accept', 'algorithms', 'revocations', 'replay', 'queue']
 
 function validOptions(options: VerifySignatureOptions): Settings {
   refuseOptionsOfForms(options)
   requireKnownOptions('verifySignature', options, OPTIONS)
-  const { keys, accept = [httpSignatures(), simpleHeaders({ version: 1 })], algorithms, replay, queue } = options
+  const {
+    keys,
+    accept = [httpSignatures(), simpleHeaders({ version: 1 })],
+    algorithms,
+    replay,
+    queue,
+    revocations,
+  } = options
   if (typeof keys?.findKeys !== 'function') {
     throw new Misconfigured('ERR_OPTION_MISSING', 'keys must be a source of keys, such as staticKeys([…])')
   }
+  followRevocations(revocations, keys)
   if (accept.length === undefined || accept.length === 0) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'accept must list at least one form, such as httpSignatures()')
   }
@@ -198,6 +219,7 @@ function validOptions(options: VerifySignatureOptions): Settings {
     accept,
     algorithms: algorithms === undefined ? undefined : requireAlgorithms(algorithms),
     replay,
+    revocations,
     queue: queue ?? createVerificationQueue(),
   }
 }

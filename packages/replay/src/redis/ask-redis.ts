@@ -11,7 +11,7 @@ export interface ClaimTools {
   readonly send: SendCommand
   readonly link: Link
   readonly eras: EraKeeper
-  readonly quota: ClaimQuota
+  readonly quota: () => ClaimQuota
   readonly rules: StoreRules
 }
 
@@ -49,7 +49,7 @@ export async function askRedis(
   if (link.connection !== standing.connection) throw new Error('the connection to Redis changed')
   if (epoch !== standing.epoch.text) await leaveEpoch(link, standing)
   if (!isFresh(tools, claim, environment)) return 'unproven'
-  tools.quota.count(claim.thumbprint, Math.ceil(claim.acceptUntil + rules.keepSeconds))
+  tools.quota().count(claim.thumbprint, Math.ceil(claim.acceptUntil + rules.keepSeconds))
   return 'claimed'
 }
 
@@ -63,7 +63,7 @@ export function refuseUnasked(
   const nowMs = environment.clock.wallMs()
   // After its end a claim may be forgotten already, so nothing can be said any more.
   if (!(nowMs <= claim.acceptUntil * 1000) || !isFresh(tools, claim, environment)) return 'unproven'
-  return tools.quota.exceeded(claim.thumbprint, Math.floor(nowMs / 1000))
+  return tools.quota().exceeded(claim.thumbprint, Math.floor(nowMs / 1000))
 }
 
 /** Looks after the clocks and, in the background, after the server. */

@@ -83,6 +83,12 @@ export class Link {
     this.#serverClock.reset()
   }
 
+  /** Puts the epoch back that was removed with the claims: nothing was lost that anybody relies on. */
+  async restoreEpoch(): Promise<void> {
+    const standing = this.#standing
+    if (standing !== undefined) await replaceEpoch(this.#options.send, standing.epochKey, standing.epoch)
+  }
+
   close(): void {
     this.#stopFollowing()
   }

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   createCircuitBreaker,
   type Environment,
   isMisconfigured,
@@ -10,8 +11,8 @@ import {
   Unavailable,
   withDeadline,
 } from '@countermark/core'
-import { createSender, REDIS_BREAKER, reportDegraded, requireOneConnection } from '@countermark/core/redis'
-import { createClaimQuota } from '../claim-quota.ts'
+import { clearKeys, createSender, REDIS_BREAKER, reportDegraded, requireOneConnection } from '@countermark/core/redis'
+import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
 import { createEraKeeper } from '../era-keeper.ts'
 import { REDIS_METRIC_ROWS } from '../metric-rows.ts'
 import { createNonce } from '../own-nonce.ts'
@@ -42,6 +43,9 @@ export interface RedisReplayStore extends ReplayStore {
    * @throws {@link Unavailable} `replay_store_unavailable`
    */
   readonly ready: () => Promise<void>
+  readonly useClock: (clock: Clock) => void
+  /** Removes every claim of this prefix, so that all of them can be used again: for tests. Asks Redis for SCAN and UNLINK. */
+  readonly clear: () => Promise<void>
   /** Stops following the client, and leaves it open. */
   readonly close: () => void
 }
@@ -64,17 +68,19 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   const rules = readStoreOptions(options)
   const eras = createEraKeeper(rules, 'redis')
-  const quota = createClaimQuota({ maxClaims: Number.POSITIVE_INFINITY, maxClaimsPerKey: rules.maxClaimsPerKey })
+  const createQuota = (): ClaimQuota =>
+    createClaimQuota({ maxClaims: Number.POSITIVE_INFINITY, maxClaimsPerKey: rules.maxClaimsPerKey })
+  let quota = createQuota()
   let report: Environment['report'] = () => undefined
   const link = new Link({
     ...{ client, send, prefix, rules, startedAt, eras, allowEviction },
     report: (measurement) => report(measurement),
   })
   const draw = createRandomDraw()
-  const claim = createGuardedClaim({ send, link, eras, quota, rules }, prefix, deadlineMs)
+  const claim = createGuardedClaim({ send, link, eras, quota: () => quota, rules }, prefix, deadlineMs)
   return {
     name: 'redis',
-    metrics: readMetrics(nameLabels(REDIS_METRIC_ROWS, { store: 'redis' }), { replay_claims_live: quota.live }),
+    metrics: readMetrics(nameLabels(REDIS_METRIC_ROWS, { store: 'redis' }), { replay_claims_live: () => quota.live() }),
     claim: (claimed, environment) => {
       report = environment.report
       return claim(claimed, environment)
@@ -84,6 +90,16 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
       await link.inspect().catch((error: unknown) => {
         throw isMisconfigured(error) ? error : unavailable(error)
       })
+    },
+    useClock: (clock) => {
+      if (!rules.useClock(clock)) return
+      eras.restart()
+      link.forgetServerClock()
+    },
+    clear: async () => {
+      await clearKeys(send, prefix)
+      quota = createQuota()
+      await link.restoreEpoch()
     },
     close: () => link.close(),
   }
