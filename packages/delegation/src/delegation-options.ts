@@ -33,8 +33,8 @@ export interface OfflineDelegationOptions {
 export interface VerifyDelegationOptions {
   /** Whose tokens count. Required. */
   readonly issuers: readonly IssuerOptions[]
-  /** Who we are in `aud`. Required. */
-  readonly audience: string | readonly string[]
+  /** Who we are in `aud`. With `only`, a token that names another service as well is refused. Required. */
+  readonly audience: string | readonly string[] | { readonly only: string | readonly string[] }
   /** Where the token stands; `either`: Agent-Delegation, where Authorization is taken by something else. @default 'either' */
   readonly tokenFrom?: TokenField | 'either'
   /** Refuse a token that is bound to no key when the request is not signed. @default true */
@@ -97,14 +97,14 @@ export function readDelegationOptions(options: VerifyDelegationOptions): Delegat
   const { tokenFrom = 'either', rememberedTokens = 10_000, maxDepth = 4, resourceMetadata } = options
   const issuers = readIssuers(options.issuers)
   const allowTestKeys = [...issuers.values()].some((issuer) => issuer.allowTestKeys)
-  const audiences = readAudiences(options.audience)
+  const { audiences, exclusive } = readAudiences(options.audience)
   const agents = readAgents(options.agents)
   requireNumber('maxDepth', maxDepth, { min: 1, max: 16 })
   const dpop = options.dpop === undefined ? undefined : createDpop(options.dpop, allowTestKeys)
   const links = readOffline(options.offline, { audiences, maxDepth, agents, allowTestKeys })
   return {
     tokenFrom: requireWord('tokenFrom', tokenFrom, ['either', 'authorization', 'agent-delegation']),
-    tokens: { issuers, audiences, maxDepth, links, keyWaits: createKeyWaits(MAX_WAITING_FOR_ISSUER) },
+    tokens: { issuers, audiences, exclusive, maxDepth, links, keyWaits: createKeyWaits(MAX_WAITING_FOR_ISSUER) },
     acceptance: readAcceptance(options, dpop, agents),
     challenge: {
       dpop,
@@ -126,8 +126,12 @@ function readIssuers(issuers: readonly IssuerOptions[]): ReadonlyMap<string, Iss
   throw new Misconfigured('ERR_OPTION_INVALID', 'issuers must list each issuer once')
 }
 
-function readAudiences(audience: string | readonly string[]): readonly string[] {
-  if (audience !== undefined) return requireNames('audience', [audience].flat())
+function readAudiences(audience: VerifyDelegationOptions['audience']): Pick<TokenRules, 'audiences' | 'exclusive'> {
+  if (typeof audience === 'object' && audience !== null && 'only' in audience) {
+    requireKnownOptions('audience', audience, ['only'])
+    return { audiences: requireNames('audience.only', [audience.only].flat()), exclusive: true }
+  }
+  if (audience !== undefined) return { audiences: requireNames('audience', [audience].flat()), exclusive: false }
   throw new Misconfigured('ERR_OPTION_MISSING', 'audience must name this service as tokens do')
 }
 

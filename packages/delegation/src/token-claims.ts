@@ -21,6 +21,8 @@ export interface TokenClaims extends ActorChain, TokenTimes {
 /** What the verifier asks of every issuer's tokens. */
 export interface ClaimRules {
   readonly audiences: readonly string[]
+  /** Whether a token may name nobody else. */
+  readonly exclusive: boolean
   readonly maxDepth: number
   /** Imports the key that a token is bound to; one that remembers, for agents come again with new tokens. */
   readonly importKey: ImportPublicKey
@@ -104,6 +106,9 @@ function readAudiences(claims: JsonObject, issuer: IssuerSettings, rules: ClaimR
   const accepted = issuer.audiences ?? rules.audiences
   if (!audiences.every(isText) || !audiences.some((audience) => accepted.includes(audience))) {
     throw new Refusal('token_audience', 'the token must be meant for this service')
+  }
+  if (rules.exclusive && !audiences.every((audience) => accepted.includes(audience))) {
+    throw new Refusal('token_audience', 'the token must be meant for this service alone')
   }
   return Object.freeze([...audiences])
 }

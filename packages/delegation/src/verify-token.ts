@@ -23,6 +23,8 @@ import { type LinkRules, SEPARATOR, verifyLinks } from './verify-links.ts'
 export interface TokenRules {
   readonly issuers: ReadonlyMap<string, IssuerSettings>
   readonly audiences: readonly string[]
+  /** Whether a token may name nobody else. */
+  readonly exclusive: boolean
   readonly maxDepth: number
   /** `undefined`: links that agents signed themselves are not taken. */
   readonly links: LinkRules | undefined

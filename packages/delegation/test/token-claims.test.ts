@@ -169,3 +169,25 @@ describe('scopes', () => {
     expect(await scopesOf({ scope })).toEqual([])
   })
 })
+
+describe('an audience that must be the only one', () => {
+  const codeOfAudience = async (aud: unknown, only: string | readonly string[] = AUDIENCE): Promise<string> => {
+    const caller = createTokenCaller([issuer()], { audience: { only } })
+    return caller.codeOf({ token: await issuer().mint({ aud }) })
+  }
+
+  it('refuses a token that another service could use as well', async () => {
+    const other = 'https://other.example'
+    expect([await codeOfAudience(AUDIENCE), await codeOfAudience([AUDIENCE])]).toEqual(['accepted', 'accepted'])
+    expect([await codeOfAudience([AUDIENCE, other]), await codeOfAudience([other, AUDIENCE])]).toEqual([
+      'token_audience',
+      'token_audience',
+    ])
+    expect(await codeOfAudience([AUDIENCE, other], [AUDIENCE, other])).toBe('accepted')
+    expect(await codeOfAudience([])).toBe('token_audience')
+  })
+
+  it.each([{ only: '' }, { only: [] }, { only: AUDIENCE, also: 'x' }])('is checked at the start: %j', (audience) => {
+    expect(() => createTokenCaller([issuer()], { audience: audience as { only: string } })).toThrow(TypeError)
+  })
+})
