@@ -6,7 +6,7 @@ const config: Config = {
   roots: ['<rootDir>/packages', '<rootDir>/test'],
   testMatch: ['**/test/**/*.test.ts'],
   transform: { '^.+\\.[jt]s$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } } }] },
-  transformIgnorePatterns: ['/node_modules/(?!(jose|http-message-sig)/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(jose|http-message-sig|light-my-request/node_modules/cookie|cookie)/)'],
   coverageProvider: 'v8',
   testTimeout: 20_000,
 }

@@ -31,7 +31,7 @@ function hostContentFollows(
   reading: BodyReading,
 ): boolean | Promise<boolean> {
   if (isStream(message)) return findFirstByte(message, reading)
-  return hasKept(message, reading) ?? headers.has('transfer-encoding')
+  return hasKept(message, reading) ?? (headers.has('transfer-encoding') || hasParsedBody(message))
 }
 
 function findFirstByte(message: IncomingMessage, reading: BodyReading): boolean | Promise<boolean> {
@@ -41,6 +41,11 @@ function findFirstByte(message: IncomingMessage, reading: BodyReading): boolean 
   const first = new FirstByte(message, reading)
   divert(message, first)
   return first.found ?? new Promise((resolve) => first.tell(resolve))
+}
+
+/** What handlers of a mock find as its body; the empty object stands for none. */
+function hasParsedBody({ body }: IncomingMessage & { readonly body?: unknown }): boolean {
+  return body !== undefined && body !== null && body !== '' && JSON.stringify(body) !== '{}'
 }
 
 /** An option that throws is told of where the body is asked for. */

@@ -36,6 +36,15 @@ export function isStream(message: IncomingMessage & { readonly _readableState?: 
   return message._readableState !== undefined && typeof message.read === 'function'
 }
 
+/**
+ * Waits until a host has done what it does once an application waits for something: some call the message read then, and parsers
+ * behind the guard would believe it.
+ */
+export async function whenReadable(message: IncomingMessage): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+  if (isStream(message) && !message.destroyed && !message.readableEnded) message.readable = true
+}
+
 /** What a host is called, for whom a message is about it; `undefined` for hosts that nothing tells apart. */
 export function nameHost(message: object): string | undefined {
   return HOSTS.find(({ sign }) => sign in message)?.name

@@ -5,6 +5,7 @@ import type { Refusal } from '../refusal.ts'
 import { isThenable } from '../thenable.ts'
 import type { Verdict } from '../verdict.ts'
 import { createConfigWarning } from './config-warning.ts'
+import { isFromParser, whenReadable } from './host-message.ts'
 import { createNodeRequests, type NodeRequestInput } from './node-request.ts'
 
 /** What an adapter for a framework on node:http is made of. */
@@ -28,7 +29,12 @@ export function createNodeGuard(options: GuardOptions, foreign: readonly string[
     compose: createGuardComposer(settings),
     judge: (guard, input) => {
       const request = toAgentRequest(input)
-      return isThenable(request) ? request.then(guard) : guard(request)
+      const verdict = isThenable(request) ? request.then(guard) : guard(request)
+      if (!isThenable(verdict) || isFromParser(input.message)) return verdict
+      return verdict.then(async (settled) => {
+        await whenReadable(input.message)
+        return settled
+      })
     },
     warn: createConfigWarning(),
   }
