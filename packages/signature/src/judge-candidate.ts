@@ -124,10 +124,10 @@ function tryKeys(
   base: Uint8Array,
   from: number,
 ): SignatureFacts | Promise<SignatureFacts> {
-  const { candidate, environment, judge } = given
+  const { candidate, environment, judge, request } = given
   for (let index = from; index < keys.length; index++) {
     const key = keys[index] as AgentKey
-    const verification = { key, data: base, signature: candidate.signature }
+    const verification = { key, data: base, signature: candidate.signature, caller: request }
     const isValid = judge.queue.verify(verification, environment)
     if (isThenable(isValid)) {
       return isValid.then((valid) =>

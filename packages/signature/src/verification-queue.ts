@@ -2,11 +2,14 @@ import { availableParallelism } from 'node:os'
 import {
   type AgentKey,
   type Environment,
+  type KeyCaller,
   type Measurement,
   requireKnownOptions,
   requireNumber,
   Unavailable,
 } from '@countermark/core'
+import { createProvenSources } from './proven-sources.ts'
+import { createWaitingLine } from './waiting-line.ts'
 
 /** How verification is spread under load. */
 export interface VerificationQueueOptions {
@@ -17,7 +20,10 @@ export interface VerificationQueueOptions {
   readonly syncPerTurn?: number
   /** Verifications handed to the thread pool at a time. @default 8, or twice the cores when that is more */
   readonly maxInFlight?: number
-  /** Verifications that wait for the pool; beyond that requests are refused. @default 256 */
+  /**
+   * Verifications that wait for the pool; beyond that requests are refused. Keys that proved themselves lately, from the same
+   * network, go before all others and take their places. @default 256
+   */
   readonly maxQueued?: number
 }
 
@@ -26,6 +32,8 @@ export interface Verification {
   readonly key: AgentKey
   readonly data: Uint8Array
   readonly signature: Uint8Array
+  /** Who sent it; the address is read only when it matters. */
+  readonly caller?: KeyCaller | undefined
 }
 
 /** Verifies on the event loop while that is cheap, and on the thread pool when it is not. */
@@ -44,34 +52,41 @@ const SHED = counter('verifications_shed_total', {})
 /** Creates a queue; guards may share one. A lone request is verified at once, a burst does not hold up the event loop. */
 export function createVerificationQueue(options: VerificationQueueOptions = {}): VerificationQueue {
   const { syncPerTurn, maxInFlight, maxQueued } = validLimits(options)
-  const waiting: (() => void)[] = []
+  const line = createWaitingLine(maxQueued)
+  const sources = createProvenSources()
   let inFlight = 0
   let verifiedThisTurn = 0
 
   const startTurn = (): void => {
     verifiedThisTurn = 0
   }
-  const verifyInPool = async ({ key, data, signature }: Verification, environment: Environment): Promise<boolean> => {
+  const verifyInPool = async (verification: Verification, environment: Environment): Promise<boolean> => {
+    const { key, data, signature, caller } = verification
     inFlight++
     environment.report(IN_POOL)
     try {
-      return await environment.verifier.verifyInThreadPool(key, data, signature)
+      const isValid = await environment.verifier.verifyInThreadPool(key, data, signature)
+      if (isValid === true) sources.keep(key.thumbprint, caller)
+      return isValid
     } finally {
       inFlight--
-      waiting.shift()?.()
+      line.startNext()
     }
   }
+  const shed = (environment: Environment): Unavailable => {
+    environment.report(SHED)
+    return new Unavailable('overloaded', 'verification', 'too many signatures are waiting to be verified')
+  }
   const wait = (verification: Verification, environment: Environment): Promise<boolean> => {
-    if (waiting.length >= maxQueued) {
-      environment.report(SHED)
-      throw new Unavailable('overloaded', 'verification', 'too many signatures are waiting to be verified')
-    }
-    return new Promise((resolve) => {
-      waiting.push(() => {
-        reportWaiting(environment, waiting.length)
+    const isProven = sources.has(verification.key.thumbprint, verification.caller)
+    if (!line.hasPlace(isProven)) throw shed(environment)
+    return new Promise((resolve, reject) => {
+      const start = (): void => {
+        reportWaiting(environment, line.length())
         resolve(verifyInPool(verification, environment))
-      })
-      reportWaiting(environment, waiting.length)
+      }
+      line.enter({ start, refuse: () => reject(shed(environment)) }, isProven)
+      reportWaiting(environment, line.length())
     })
   }
 
@@ -81,7 +96,13 @@ export function createVerificationQueue(options: VerificationQueueOptions = {}):
         // Without a limit nobody counts: an immediate costs the event loop a turn of its own.
         if (syncPerTurn !== Infinity && verifiedThisTurn++ === 0) setImmediate(startTurn)
         environment.report(AT_ONCE)
-        return environment.verifier.verify(verification.key, verification.data, verification.signature)
+        const { key, data, signature, caller } = verification
+        const isValid = environment.verifier.verify(key, data, signature)
+        // The address is looked at for a key that is new, and under load: otherwise it would cost every request.
+        if (isValid === true && syncPerTurn !== Infinity && !sources.knows(key.thumbprint)) {
+          sources.keep(key.thumbprint, caller)
+        }
+        return isValid
       }
       return inFlight < maxInFlight ? verifyInPool(verification, environment) : wait(verification, environment)
     },

@@ -62,6 +62,33 @@ describe('createVerificationQueue', () => {
     expect(await Promise.all(accepted)).toEqual([true, true, true])
   })
 
+  it('verifies what comes from proven keys before all others, which keep an eighth of the turns', async () => {
+    const { verify, order } = await aBusyQueue({ maxQueued: 40 })
+    const strangers = Array.from({ length: 20 }, () => verify('stranger', '203.0.113.9'))
+    const known = Array.from({ length: 20 }, () => verify('known', '198.51.100.80'))
+    await Promise.all([...strangers, ...known])
+    expect(order.slice(1, 24).filter((who) => who === 'stranger')).toHaveLength(3)
+    expect(order).toHaveLength(41)
+  })
+
+  it('gives a place in a full queue to a proven key, and sheds the last of the others', async () => {
+    const { verify } = await aBusyQueue({ maxQueued: 2 })
+    const first = verify('stranger', '203.0.113.9')
+    const last = verify('stranger', '203.0.113.9')
+    const shed = expect(last).rejects.toMatchObject({ code: 'overloaded', retryAfterSeconds: 1 })
+    const known = [verify('known', '198.51.100.7')]
+    await shed
+    expect(() => verify('stranger', '203.0.113.9')).toThrow(expect.objectContaining({ code: 'overloaded' }))
+    expect(await Promise.all([first, ...known])).toEqual([false, true])
+  })
+
+  it('refuses even proven keys when all that wait are proven', async () => {
+    const { verify } = await aBusyQueue({ maxQueued: 1 })
+    const waiting = verify('known', '198.51.100.7')
+    expect(() => verify('known', '198.51.100.7')).toThrow(expect.objectContaining({ code: 'overloaded' }))
+    expect(await waiting).toBe(true)
+  })
+
   it('accepts again once the queue has room', async () => {
     const queue = createVerificationQueue({ syncPerTurn: 0, maxInFlight: 1, maxQueued: 0 })
     const environment = createTestEnvironment()
@@ -96,6 +123,38 @@ describe('createVerificationQueue', () => {
   })
 })
 
+interface BusyQueue {
+  /** Who was verified, in this order. */
+  readonly order: readonly string[]
+  readonly inFlight: boolean | Promise<boolean>
+  readonly verify: (who: 'known' | 'stranger', source: string) => boolean | Promise<boolean>
+}
+
+/** A queue with one verification in flight, and a key that proved itself from 198.51.100.0/24. */
+async function aBusyQueue(limits: { readonly maxQueued: number }): Promise<BusyQueue> {
+  const order: string[] = []
+  const known = { ...(await aVerification()), caller: { remoteAddress: '198.51.100.7' } }
+  const stranger = { ...(await aVerification()), data: Buffer.from('forged') }
+  const queue = createVerificationQueue({ syncPerTurn: 0, maxInFlight: 1, ...limits })
+  const verifier: SignatureVerifier = {
+    ...nodeVerifier,
+    verifyInThreadPool: (key, ...more) => {
+      order.push(key === known.key ? 'known' : 'stranger')
+      return nodeVerifier.verifyInThreadPool(key, ...more)
+    },
+  }
+  const environment = createTestEnvironment({ verifier })
+  await queue.verify(known, environment)
+  order.length = 0
+  const inFlight = queue.verify(known, environment)
+  return {
+    order,
+    inFlight,
+    verify: (who, remoteAddress) =>
+      queue.verify({ ...(who === 'known' ? known : stranger), caller: { remoteAddress } }, environment),
+  }
+}
+
 async function aVerification(): Promise<Verification> {
   const agent = await createTestAgent({ agentId: 'agt_buyer' })
   const data = Buffer.from('a message')
@@ -121,3 +180,15 @@ function thrownBy(run: () => unknown): unknown {
     return error
   }
 }
+
+describe('an attacker', () => {
+  it('cannot go first by naming the key of a known agent from another network', async () => {
+    const { verify, order } = await aBusyQueue({ maxQueued: 4 })
+    const elsewhere = verify('known', '203.0.113.9')
+    const here = verify('known', '198.51.100.7')
+    const shed = [verify('stranger', '203.0.113.9'), verify('stranger', '203.0.113.9')]
+    expect(() => verify('known', '203.0.113.9')).toThrow(expect.objectContaining({ code: 'overloaded' }))
+    expect(await Promise.all([elsewhere, here, ...shed])).toEqual([true, true, false, false])
+    expect(order).toHaveLength(5)
+  })
+})
