@@ -8,6 +8,7 @@ import { describeMetrics, introduceReports } from './guard-metrics.ts'
 import type { GuardSettings } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
 import type { GuardContext, Run } from './guard-run.ts'
+import { findUncoveredOverride } from './method-override.ts'
 import { isOpenPath, type OpenCandidate } from './open-requests.ts'
 import { Refusal } from './refusal.ts'
 import { replyTo } from './reply.ts'
@@ -77,13 +78,14 @@ function runGuard(run: Run): Verdict | Promise<Verdict> {
   try {
     if (!state.shapeChecked) checkRequestShape(state.request, settings.maxHeaderFields)
     // Before the host is judged: probes name the address of one server, or nothing.
-    if (isOpenPath(openCandidate(state.request, settings), settings)) return passOpen(run)
+    if (isOpenPath(openCandidate(state.request, settings), settings) && !isOverridden(state.request, settings))
+      return passOpen(run)
     if (!state.shapeChecked) checkHost(state.request)
     state.shapeChecked = true
   } catch (error) {
     return refuse(run, 'request', error)
   }
-  if (isPreflight(state.request, settings)) return passOpen(run)
+  if (isPreflight(state.request, settings) && !isOverridden(state.request, settings)) return passOpen(run)
   if (!state.admitted) {
     const waitSeconds = secondsToWait(run)
     if (waitSeconds > 0) return refuse(run, 'sourceLimit', overLimit(waitSeconds))
@@ -113,6 +115,11 @@ function passOpen(run: Run): Verdict | Promise<Verdict> {
 
 function openCandidate({ method, path, hasBody }: AgentRequest, { strippedPrefix }: GuardSettings): OpenCandidate {
   return { method, path: path.slice(strippedPrefix.length), hasBody }
+}
+
+/** Open is a method by name: one that a framework behind makes another of is none of those. */
+function isOverridden(request: AgentRequest, { methodOverride }: GuardSettings): boolean {
+  return methodOverride !== 'ignored' && findUncoveredOverride(request, undefined) !== undefined
 }
 
 /** What neither presents a credential nor could use one (Fetch standard, CORS-preflight), where that is left open. */

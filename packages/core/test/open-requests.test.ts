@@ -43,3 +43,25 @@ describe('requests that are left open', () => {
     ])
   })
 })
+
+describe('an attacker', () => {
+  const open = { paths: ['/healthz'], prefixes: ['/public/'], methods: ['GET', 'POST'], corsPreflight: true }
+  const preflight = ['Origin', 'https://shop.example', 'Access-Control-Request-Method', 'POST']
+  const send = (input: Parameters<typeof aRequest>[0], options = {}) =>
+    codeOf(atOnce(aGuard([refuseWith('credentials_missing')], { open, ...options })(aRequest(input))))
+
+  it.each(['X-HTTP-Method', 'X-HTTP-Method-Override', 'X-Method-Override'])(
+    'cannot make another method of one that is left open: %s',
+    (name) => {
+      const rawHeaders = ['Host', 'api.example.com', name, 'DELETE']
+      const requests = [
+        { method: 'POST', target: '/public/a', rawHeaders },
+        { method: 'GET', target: '/healthz', rawHeaders },
+        { method: 'OPTIONS', rawHeaders: [...rawHeaders, ...preflight] },
+      ]
+      expect(requests.map((input) => send(input))).toEqual(requests.map(() => 'credentials_missing'))
+      const ignored = requests.map((input) => send(input, { methodOverride: 'ignored' }))
+      expect(ignored).toEqual(requests.map(() => undefined))
+    },
+  )
+})

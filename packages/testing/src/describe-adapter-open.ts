@@ -38,6 +38,13 @@ export function describeOpenRequests<Middleware>(start: StartGuardedApp<Middlewa
       expect((await app.sendPlain({ target: '/public/a', body: Buffer.from('{}') })).status).toBe(401)
     })
 
+    it('guards a method that a field would make another one', async () => {
+      const app = await start({ options: { open } })
+      const headers = [['X-HTTP-Method-Override', 'DELETE']] as const
+      const { status } = await app.sendPlain({ method: 'POST', target: '/public/a', headers })
+      expect([status, app.runs.length]).toEqual([401, 0])
+    })
+
     it.each([
       [{ prefixes: ['/'] }],
       [{ prefixes: ['/public'] }],
