@@ -51,6 +51,31 @@ describeWithRedis('redisAnswers', (command) => {
     })
   })
 
+  describe('an attacker', () => {
+    const server = useRedis(command)
+
+    it('gets no more keys by giving one back in another hour than it took it', async () => {
+      const client = new Redis(server().url)
+      const keepMs = 86_400_000
+      const store = redisAnswers({ client, maxKeysPerAgent: 2, deadlineMs: 2000 })
+      const environment = createTestEnvironment()
+      const before = await store.begin(REQUEST, environment)
+      // As if five hours had gone by since.
+      const [key = ''] = await client.keys('*:k')
+      const [usage = ''] = await client.keys('*:usage')
+      const [[field = '', count = ''] = []] = Object.entries(await client.hgetall(usage))
+      const hour = Number(field.slice('n:'.length))
+      await client.pexpire(key, keepMs - 5 * 3_600_000)
+      await client.del(usage)
+      await client.hset(usage, `n:${hour - 5}`, count)
+      if (before.state === 'first') await before.abandon()
+      expect(await client.hgetall(usage)).toEqual({ [`n:${hour - 5}`]: '0' })
+      const states = await Promise.all(['a', 'b', 'c'].map((id) => store.begin({ ...REQUEST, id }, environment)))
+      expect(states.map(({ state }) => state)).toEqual(['first', 'first', 'over_quota'])
+      client.disconnect()
+    })
+  })
+
   describe('with a server that is slow', () => {
     it('refuses, and frees the key when the server has taken it after all', async () => {
       const server = await startRedis({ command })

@@ -8,7 +8,9 @@ export const TAKEN = 1
 const USAGE = `
 local time = redis.call('TIME')
 local parts = 24
-local slice = math.floor((time[1] * 1000 + math.floor(time[2] / 1000)) * parts / keepMs)
+local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+local function sliceAt(ms) return math.floor(ms * parts / keepMs) end
+local slice = sliceAt(nowMs)
 local used = {n = 0, b = 0}
 local fields = redis.call('HGETALL', KEYS[2])
 for i = 1, #fields, 2 do
@@ -22,6 +24,20 @@ end
 local function add(kind, amount)
   redis.call('HINCRBY', KEYS[2], kind .. ':' .. string.format('%.0f', slice), amount)
   redis.call('PEXPIRE', KEYS[2], math.ceil(keepMs * (1 + 2 / parts)))
+end
+`
+
+/**
+ * Takes a key off where it was counted: counted off now, it would outlive its count, and make room for more than the limit.
+ * How long it still stands says when it was taken, to a millisecond or so.
+ */
+const GIVE_BACK = `
+local function giveBack()
+  local taken = sliceAt(nowMs - keepMs + redis.call('PTTL', KEYS[1]))
+  for _, off in ipairs({0, 1, -1}) do
+    local field = 'n:' .. string.format('%.0f', taken + off)
+    if tonumber(redis.call('HGET', KEYS[2], field) or '0') > 0 then return redis.call('HINCRBY', KEYS[2], field, -1) end
+  end
 end
 `
 
@@ -49,8 +65,9 @@ export const REPLACE_SCRIPT: string = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local keepMs = tonumber(ARGV[4])
 ${USAGE}
+${GIVE_BACK}
 if ARGV[2] == '' then
-  if used.n > 0 then add('n', -1) end
+  giveBack()
   return redis.call('DEL', KEYS[1])
 end
 local value = ARGV[2]

@@ -10,6 +10,16 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
   ['x-gzip', gunzipSync],
 ])
 
+/** Fields about the encoded bytes, as a strong entity tag and digests are (RFC 9530 section 2). */
+const OF_ENCODED: ReadonlySet<string> = new Set([
+  'content-digest',
+  'content-encoding',
+  'content-md5',
+  'digest',
+  'etag',
+  'repr-digest',
+])
+
 const MAX_DECODED_BYTES = 67_108_864
 
 /**
@@ -22,8 +32,7 @@ export function decodeUnlessAccepted(answer: KeptAnswer, acceptEncoding: string 
   if (coding === undefined || decode === undefined || accepts(coding, acceptEncoding)) return answer
   try {
     const body = decode(answer.body, { maxOutputLength: MAX_DECODED_BYTES })
-    // A strong entity tag names the encoded bytes.
-    const headers = answer.headers.filter(([name]) => !['content-encoding', 'etag'].includes(name.toLowerCase()))
+    const headers = answer.headers.filter(([name]) => !OF_ENCODED.has(name.toLowerCase()))
     return { ...answer, headers, body }
   } catch {
     return answer // Not what it says it is: the first request got it so.
