@@ -80,7 +80,8 @@ function readCertificateHash(value: string): string | undefined {
 
 /** Envoy's `X-Forwarded-Client-Cert`: `Hash` is SHA-256 in hex. Of several elements nobody could tell which is the client's. */
 function readForwardedHash(value: string): string | undefined {
-  const unquoted = value.replace(/"[^"]*"/g, '')
+  // What a subject says is its owner's word, and Envoy escapes the quotes in it.
+  const unquoted = value.replace(/"(?:[^"\\]|\\.)*("?)/g, (_, end) => (end === '' ? '"' : ''))
   if (unquoted.includes(',') || unquoted.includes('"')) return undefined
   const hashes = [...unquoted.matchAll(/(?:^|;)Hash=([0-9a-f]{64})(?=;|$)/gi)]
   const [, hex] = hashes[0] ?? []

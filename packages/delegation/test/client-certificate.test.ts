@@ -94,6 +94,7 @@ describe('a certificate that a proxy reports', () => {
     ['nginx: $ssl_client_escaped_cert', encodeURIComponent(pem)],
     ['ALB: some characters as they are', encodeURIComponent(pem).replace(/%2[BF]|%3D/g, decodeURIComponent)],
     ['HAProxy: ssl_c_der,base64', der.toString('base64')],
+    ['Envoy: a quote in a name', String.raw`Hash=${hex};Subject="CN=\"a\", O=b;c"`],
     ['Envoy', `By=spiffe://a/b;Hash=${hex};Cert="${encodeURIComponent(pem)}";Subject="CN=a";URI=`],
   ])('counts as proxies write it: %s', async (_name, value) => {
     expect(await present(value, '10.1.2.3')).toBe('bound mtls')
@@ -106,6 +107,8 @@ describe('a certificate that a proxy reports', () => {
 
   it.each([
     ['a hash inside of a quoted subject', `Subject="CN=x;Hash=${hex};"`],
+    ['a hash behind an escaped quote', String.raw`Subject="CN=x\";Hash=${hex};x=\""`],
+    ['a quote that is only escaped', String.raw`Hash=${hex};Subject="\"`],
     ['two hashes', `Hash=${'0'.repeat(64)};Hash=${hex}`],
     ['two elements', `Hash=${hex},Hash=${hex}`],
     ['a quote that does not end', `Hash=${hex};Subject="`],
