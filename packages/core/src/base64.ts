@@ -8,7 +8,8 @@ for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /**
  * Decodes base64 (RFC 4648 section 4) only if it is canonical: padded, of this alphabet, unused bits zero. `undefined`
- * otherwise. `Buffer.from` alone takes junk, so one signature would have many spellings.
+ * otherwise. `Buffer.from` alone takes junk, so one signature would have many spellings; with an expression in front and a
+ * second writing behind, it takes three times as long as this one pass.
  */
 export function decodeBase64(text: string): Buffer | undefined {
   const { length } = text

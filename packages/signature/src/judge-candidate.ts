@@ -6,14 +6,13 @@ import {
   isThenable,
   isUnavailable,
   type KeySource,
-  type ProofFact,
   Refusal,
   type SignatureAlgorithm,
 } from '@countermark/core'
 import { nameClaimedAgent } from './claimed-agent.ts'
 import { explainBase } from './explain-base.ts'
+import { factsOf } from './facts-of-candidate.ts'
 import { checkKey } from './key-checks.ts'
-import { digestBase64 } from './sha-digest.ts'
 import type { SignatureFacts } from './signature-facts.ts'
 import type { Candidate } from './signature-scheme.ts'
 import type { VerificationQueue } from './verification-queue.ts'
@@ -148,69 +147,7 @@ function settle(given: Case, key: AgentKey, base: Uint8Array): SignatureFacts | 
   }
   if (key.agent.state !== 'active') throw new Refusal('agent_suspended', 'the agent may not act at present')
   const pending = candidate.checkContent()
-  return isThenable(pending) ? pending.then(() => toFacts(candidate, key, base)) : toFacts(candidate, key, base)
-}
-
-/** A class: the hash of the base is worked out only for whoever asks, which nobody does where there is a nonce. */
-class Proof implements ProofFact {
-  readonly scheme: ProofFact['scheme']
-  readonly keyId: string
-  readonly thumbprint: string
-  readonly algorithm: SignatureAlgorithm
-  readonly created: number
-  readonly acceptUntil: number
-  readonly nonce: string | undefined
-  readonly label: string | undefined
-  readonly tag: string | undefined
-  readonly signed: ProofFact['signed']
-  readonly keyNotAfter: number | undefined
-  readonly publicKey: ProofFact['publicKey']
-  readonly covers: ProofFact['covers']
-  readonly further: readonly ProofFact[] | undefined
-  declare readonly baseHash: string
-  readonly #candidate: Candidate
-  #baseHash: string | undefined
-
-  constructor(candidate: Candidate, key: AgentKey, base: Uint8Array, further?: readonly ProofFact[]) {
-    this.scheme = candidate.scheme
-    this.keyId = key.keyId
-    this.thumbprint = key.thumbprint
-    this.algorithm = key.algorithm
-    this.created = candidate.created
-    this.acceptUntil = candidate.acceptUntil
-    this.nonce = candidate.nonce
-    this.label = candidate.label
-    this.tag = candidate.tag
-    this.signed = { base, signature: candidate.signature }
-    this.keyNotAfter = key.notAfter
-    this.publicKey = key.publicKey
-    this.covers = candidate.covers
-    this.further = further
-    this.#candidate = candidate
-    this.#baseHash = undefined
-    Object.defineProperty(this, 'baseHash', BASE_HASH)
-  }
-
-  static baseHashOf(proof: Proof): string {
-    const { base } = proof.signed
-    proof.#baseHash ??= digestBase64('sha256', proof.#candidate.replayIdentity?.(base) ?? base)
-    return proof.#baseHash
-  }
-}
-
-const BASE_HASH: PropertyDescriptor & ThisType<Proof> = {
-  enumerable: true,
-  get(): string {
-    return Proof.baseHashOf(this)
-  },
-}
-
-function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): SignatureFacts {
-  const { agent } = key
-  return {
-    agent: { id: agent.id, level: candidate.level, scheme: candidate.scheme, record: agent },
-    proof: new Proof(candidate, key, base),
-  }
+  return isThenable(pending) ? pending.then(() => factsOf(candidate, key, base)) : factsOf(candidate, key, base)
 }
 
 function narrow(
