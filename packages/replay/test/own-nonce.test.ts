@@ -18,7 +18,7 @@ describe('a nonce of our own', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 130 }), bytes, (secret, sealed) => {
         const mac = createHmac('sha256', secret).update('countermark nonce').update(sealed.subarray(0, 22))
-        return sealText(secret, sealed) === mac.digest('latin1')
+        return sealText(secret, sealed) === mac.digest('binary')
       }),
       { numRuns: 1000 },
     )
