@@ -5,7 +5,7 @@ import { commitTo } from './commitment.ts'
 import type { RecordRules } from './record-rules.ts'
 import type { UnsealedRecord } from './seal-record.ts'
 
-/** Administration, delegation and whatever else happens beside requests. */
+/** Something that happens beside requests, such as administration or delegation. */
 export interface AuditEvent {
   /** A closed word in snake case, such as `token_issued`. */
   readonly event: string

@@ -112,7 +112,7 @@ export function createAuditTrail(options: AuditTrailOptions, startThread: StartT
   }
 }
 
-/** Whom nobody knows can ask as often as it likes. */
+/** Unknown callers can ask as often as they like, so they share a part of the room. */
 function kindOf({ facts }: Decision): RoomKind {
   return facts.agent === undefined ? 'stranger' : 'agent'
 }

@@ -29,8 +29,8 @@ export const REFRESH_MS = 2000
 const STALE_MS = 10_000
 
 /**
- * Takes the lock of a file: a file beside it that names its writer. One left behind by a process that is gone is taken over; where
- * nobody can look, as in another container, when it was not refreshed for ten seconds.
+ * Takes the lock of a file: a file beside it that names its writer. One left behind by a process that is gone is taken over: at
+ * once where its process can be seen, otherwise (another container) when it was not refreshed for ten seconds.
  * @throws {@link Misconfigured} when another writer has it
  */
 export async function lockFile(path: string, writer: string): Promise<FileLock> {
@@ -61,7 +61,7 @@ async function writeDraft(lockPath: string, own: Holder): Promise<Draft> {
   return { path, handle, inode: ino, writtenMs: mtimeMs }
 }
 
-/** Linked into its place with its text in it: nobody sees a lock that names no writer yet. */
+/** Linked into its place with its text in it: other writers never see a lock that names no writer yet. */
 async function isLinked(draft: string, lockPath: string): Promise<boolean> {
   try {
     await link(draft, lockPath)
@@ -95,7 +95,7 @@ async function takeOver(path: string, lockPath: string, own: Holder, nowMs: numb
   if (found === undefined) return
   const holder = readHolder(text)
   if (await isAlive(holder, own, nowMs - found.mtimeMs)) throw inUse(path, holder, own)
-  // Whoever renames it first has it; a lock that took its place meanwhile is put back.
+  // The writer that renames it first has it; a lock that took its place meanwhile is put back.
   const aside = `${lockPath}.${own.pid}-${own.writer}.old`
   await rename(lockPath, aside).catch(() => undefined)
   const taken = await readFile(aside, 'utf8').catch(() => '')

@@ -13,7 +13,7 @@ import { claimsDigest } from './claims-digest.ts'
 import { digestOf } from './mask-base.ts'
 import type { RecordRules } from './record-rules.ts'
 
-/** What another moment would show otherwise. */
+/** What may change after the decision, so it is read at once. */
 export interface SeenAtOnce {
   readonly address: string | undefined
   readonly route: string | undefined

@@ -74,7 +74,7 @@ export function createScribe(options: ScribeOptions, listener: ScribeListener): 
     ),
   )
 
-  /** Those whose word counts: a copy that nobody confirms is no record. */
+  /** Only sinks that confirm count: a copy without confirmation is no record. */
   const holders = queues.filter(({ durable }) => durable)
 
   function settleDurable({ chain: name, seq, hash }: ChainEnd): void {

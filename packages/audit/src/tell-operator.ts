@@ -1,4 +1,4 @@
-/** Tells whoever runs the process what it cannot tell in the trail: a line on standard error. */
+/** Tells the operator, in a line on standard error, what cannot be told in the trail. */
 export type TellOperator = (message: string) => void
 
 /** Writes the line. Not a process warning: those can be switched off, and come too late while a process ends. */

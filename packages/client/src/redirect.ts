@@ -27,7 +27,7 @@ const WITHOUT_SECRET: ReadonlySet<string> = new Set(['idempotency-key'])
 /**
  * The request that a response sends us on to, as `fetch` would make it: GET after a 303 and after a POST that moved.
  * Fields that are credentials stay behind when the origin changes. A request that changes something does not go there at
- * all, as its signature would be an order that nobody but the first origin gave: only a 303 says that it was carried out and
+ * all, as its signature would confirm an order that only the first origin gave: only a 303 says that it was carried out and
  * that something is to be read. `undefined` when the response is no redirect or the caller wants to see it.
  * @throws AgentFetchError `redirect_refused`, `origin_not_allowed`, `request_invalid`
  */

@@ -4,7 +4,7 @@ import { globalFetch } from './global-fetch.ts'
 import { withFacts } from './response-facts.ts'
 import { isAsyncIterable, toWebStream } from './web-stream.ts'
 
-/** The `fetch` underneath, whoever made it: it answers with a `Response` of the web, whose body is a stream of the web. */
+/** The `fetch` underneath, of any library: it answers with a `Response` of the web, whose body is a stream of the web. */
 export interface CheckedFetch {
   /** A method, so that a `fetch` that says it takes URLs alone may stand here: only some get a `Request`, see `send`. */
   ask(input: string | Request, init: UnderlyingInit): Promise<Response>
@@ -46,7 +46,7 @@ function toResponse(answer: unknown): Response {
   return withFacts(new Response(hasContent ? content : null, { status, statusText, headers }), { url, redirected })
 }
 
-/** What every `Response` has, of whatever library. */
+/** What the `Response` of every library has. */
 interface Answer {
   readonly status: number
   readonly statusText?: string

@@ -1,8 +1,8 @@
 import { isIPv4 } from 'node:net'
 
 /**
- * The network that an address is counted by: /24 of IPv4, /64 of IPv6. One that has an address there can have all of them.
- * Addresses that are not known are one network together.
+ * The network that an address is counted by: /24 of IPv4, /64 of IPv6. A caller with one address there can have all of them.
+ * Callers without a known address count as one network.
  */
 export function addressPrefix(address: string | undefined): string {
   if (address === undefined) return 'unknown'

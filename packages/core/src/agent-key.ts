@@ -45,7 +45,7 @@ export interface KeyQuery {
   readonly agentId?: string
   readonly keyId?: string
   /**
-   * Whether what was signed names the agent: then that agent's key counts, whichever other agent lists the same public key.
+   * Whether what was signed names the agent: then that agent's key counts, even if another agent lists the same public key.
    * Without it, a key that several agents list counts for none of them. @default false
    */
   readonly isAgentCovered?: boolean

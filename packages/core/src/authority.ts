@@ -28,7 +28,7 @@ export function originFinder(authorities: Authorities): FindOrigin {
   const compiled = new Map<string, FindOrigin>()
   return (host) => {
     const names = authorities(host)
-    // One that asks for the host says so: not ours.
+    // A function of the host answers `[]` for one that is not ours.
     if (authorities.length > 0 && Array.isArray(names) && names.length === 0) return undefined
     const answer = String(names)
     let find = compiled.get(answer)

@@ -18,9 +18,9 @@ const QUOTA_RETRY_SECONDS = 10
 const RESULTS: readonly unknown[] = ['claimed', 'replayed', 'unproven', 'over_quota', 'full']
 
 /**
- * Claims a proof in a store; at once when the store answers at once. Never throws: whatever a store throws, or answers
- * beside the rules, means that it cannot answer. One message may make one claim several times, because several guards judge
- * it: only the first asks the store.
+ * Claims a proof in a store; at once when the store answers at once. Never throws: an error of the store, or a word that is
+ * not among the results, means that it cannot answer. One message may make one claim several times, because several guards
+ * judge it: only the first asks the store.
  * @param raw the framework's own request; without it each call counts
  */
 export function claimOnce(

@@ -88,7 +88,7 @@ const KEPT_ONCE: ReadonlySet<string> = new Set([
   'user-agent',
 ])
 
-/** Fields that somebody behind us might find under `_` as well (CVE-2025-64484). */
+/** Fields that a server behind us may also find under a name with `_` (CVE-2025-64484). */
 const WITHOUT_ALIAS: ReadonlySet<string> = new Set([
   ...AT_MOST_ONCE,
   'client-cert',

@@ -12,7 +12,7 @@ export interface VerifierPlaces {
 
 /**
  * What `verifier: 'auto'` stands for: tables where their package is installed, otherwise node:crypto. An installed package
- * that does not start is no reason not to serve: the operator gets a process warning.
+ * that does not start is told of in a process warning, and node:crypto verifies.
  */
 export function findVerifier({
   from = placesOf(import.meta.url, process.argv[1]),
@@ -30,12 +30,12 @@ export function findVerifier({
   return nodeVerifier
 }
 
-/** What was bundled into CommonJS does not know where it is. */
+/** `import.meta.url` is undefined in code that was bundled into CommonJS. */
 function placesOf(...files: readonly (string | undefined)[]): readonly string[] {
   return files.filter((file) => file !== undefined)
 }
 
-/** Not what the package itself fails to find. */
+/** Whether the package itself is missing; a module that it fails to load is another error. */
 function isAbsent(error: unknown): boolean {
   const { code, message } = Object(error)
   return code === 'MODULE_NOT_FOUND' && String(message).split('\n')[0]?.includes(`'${TABLES}'`) === true

@@ -100,7 +100,7 @@ export function nameKeyMaterial(material: KeyMaterial): string | undefined {
   for (const member of READ_MEMBERS) {
     const value = material[member]
     if (!(value === undefined || isText(value))) return undefined
-    // With its length no member can be taken for two, or for none.
+    // The length marks where a member ends: its text cannot imitate another member.
     name += value === undefined ? ' -' : ` ${value.length}:${value}`
   }
   return name

@@ -10,7 +10,7 @@ export interface KeyUse {
 }
 
 /**
- * Whether an agent's key may be used at all, and for this: by its state, its times and its schemes. They hold wherever the key
+ * Whether an agent's key may be used at all, and for this: by its state, its times and its schemes. They hold each time the key
  * is used: for signatures, for proofs of possession, for links that an agent signs.
  * @throws {@link Refusal} `key_revoked`, `key_not_yet_valid`, `key_expired`, `key_invalid`
  */

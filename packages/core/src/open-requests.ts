@@ -6,7 +6,7 @@ import { requireBoolean, requireKnownOptions, requireStrings } from './option-ch
 /** What passes without an agent, by name. Everything else is guarded. */
 export interface OpenRequests {
   /**
-   * Exact paths as the application receives them, query not counted, such as `/healthz`. They pass whatever Host names:
+   * Exact paths as the application receives them, query not counted, such as `/healthz`. They pass with any Host:
    * load balancers and probes name the address of one server, or nothing. @default none
    */
   readonly paths?: readonly string[]

@@ -1,6 +1,6 @@
 import { Refusal } from './refusal.ts'
 
-/** A block with whatever stands around it. Its content holds no dash unless it begins with headers, which no key of today does. */
+/** A block with the text around it. Its content holds no dash unless it begins with headers, which no key of today does. */
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END ([A-Z0-9 ]+)-----/
 
 /** SPKI (RFC 7468 section 13), or PKCS #1 as older tools write RSA keys. */

@@ -3,7 +3,7 @@ import { Refusal } from './refusal.ts'
 
 /**
  * An RSA key that says it is for RSASSA-PSS alone (RFC 4055 section 1.2), as the plain RSA key that it is: Node can neither
- * write it as a JWK nor compare it. Whoever opens it must not use it for anything but PSS.
+ * write it as a JWK nor compare it. Use it for PSS alone.
  * @throws {@link Refusal} `key_invalid` when its parameters forbid SHA-512 with a salt of 64 bytes
  */
 export function openPssKey(key: KeyObject): KeyObject {

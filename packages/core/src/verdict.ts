@@ -13,5 +13,5 @@ export type Verdict =
     }
   | { readonly outcome: 'deny'; readonly refusal: Refusal; readonly reply: Reply; readonly finish: Finish | undefined }
 
-/** Tells observers how the request ended; `unserved` when it was allowed and yet no handler ran. `undefined` when nobody listens. */
+/** Tells observers how the request ended; `unserved` when it was allowed but no handler ran. `undefined` without observers. */
 export type Finish = (status: number, aborted: boolean, unserved?: 'unserved') => void

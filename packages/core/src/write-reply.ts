@@ -22,10 +22,10 @@ function fillTemplate(refusal: Refusal, run: Run): Reply | undefined {
     }
     if (!template.asksNonce) return template.fill(run.state.requestId, undefined)
     const nonce = issueNonce(run)
-    // What is no plain nonce is written by those who know how, and a missing one not at all.
+    // Only a plain nonce fits into a template.
     return isPlainNonce(nonce) ? template.fill(run.state.requestId, nonce) : writeAnew(refusal, run, { nonce })
   } catch {
-    // A challenge that fails is told of where the answer is written without a template.
+    // The answer is then written without a template, which reports the challenge that failed.
     return undefined
   }
 }

@@ -71,14 +71,17 @@ function fromField(source: Exclude<CertificateSource, 'connection'>): FindCertif
 const MAX_FIELD = 32_768
 const PEM = /^-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/
 
-/** The first form that fits; whatever is not exactly one certificate is none. */
+/** Reads the first form that fits; `undefined` unless it holds exactly one certificate. */
 function readCertificateHash(value: string): string | undefined {
   if (/(?:^|;)(?:By|Hash|Cert|Subject|URI)=/i.test(value)) return readForwardedHash(value)
   const der = readByteSequence(value) ?? readEscapedPem(value) ?? readBase64(value)
   return der === undefined ? undefined : hash('sha256', der, 'base64url')
 }
 
-/** Envoy's `X-Forwarded-Client-Cert`: `Hash` is SHA-256 in hex. Of several elements nobody could tell which is the client's. */
+/**
+ * Envoy's `X-Forwarded-Client-Cert`: `Hash` is SHA-256 in hex. Several elements count as none: which one is the client's cannot
+ * be told.
+ */
 function readForwardedHash(value: string): string | undefined {
   // What a subject says is its owner's word, and Envoy escapes the quotes in it.
   const unquoted = value.replace(/"(?:[^"\\]|\\.)*("?)/g, (_, end) => (end === '' ? '"' : ''))

@@ -30,7 +30,7 @@ interface HandUse {
 }
 
 /**
- * Refuses a chain in which somebody is suspended, acts with a key that its own limits exclude, or is unknown to the source of
+ * Refuses a chain in which an agent is suspended, acts with a key that its own limits exclude, or is unknown to the source of
  * agents where all must be known. Answers with the record of the first; `undefined` for one that may be unknown.
  * @throws {@link Refusal} `actor_unauthorized`, `agent_suspended` and those of {@link requireUsable}
  */

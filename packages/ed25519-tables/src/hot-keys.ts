@@ -104,7 +104,7 @@ export function createHotKeys({ engine, after, maxKeys }: HotKeysOptions): HotKe
   }
 }
 
-/** Both are public. */
+/** Not in constant time: keys are public. */
 function isSame(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false
   for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false

@@ -75,7 +75,7 @@ function freshAnswers(): readonly KnownAnswer[] {
   })
 }
 
-/** Of nothing, a byte. */
+/** Flips the lowest bit of one byte; makes a byte where there is none. */
 function withFlippedBit(bytes: Uint8Array, index: number): Uint8Array {
   if (bytes.length === 0) return new Uint8Array(1)
   const changed = Uint8Array.from(bytes)

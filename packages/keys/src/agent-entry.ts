@@ -20,7 +20,7 @@ export function parseAgentEntry(entry: JsonObject): ReadAgent | undefined {
   return { record: record ?? suspendedAgent(id), isMalformed: record === undefined }
 }
 
-/** Of whom nothing is known for certain but the name. */
+/** An agent of which only the name is certain. */
 export function suspendedAgent(id: string): AgentRecord {
   return Object.freeze({ id, state: 'suspended' as const })
 }

@@ -20,7 +20,7 @@ interface AgentEntry {
 
 /**
  * Reads agents and their keys: one agent, or `{ "agents": […] }` (docs/protocol/registry-document.md). Keys are good or bad
- * one by one, and an agent is known whatever becomes of them; a document that is none is refused whole.
+ * one by one, and an agent is known even if none of them is good; a document that is none is refused whole.
  * @throws OutboundError `malformed`, `too_large`
  */
 export function parseRegistryDocument(value: unknown, rules: RegistryDocumentRules): KeyDocument {
@@ -69,7 +69,7 @@ function readAgents(listed: readonly unknown[], rules: RegistryDocumentRules): R
   return { entries, records, refused }
 }
 
-/** An agent that is listed twice, and not by the same words, is one of whom nothing is known for certain. */
+/** An agent that is listed twice in different words counts as suspended: only its name is certain. */
 function unite(known: AgentRecord | undefined, record: AgentRecord): AgentRecord {
   if (known === undefined || JSON.stringify(known) === JSON.stringify(record)) return record
   return suspendedAgent(record.id)

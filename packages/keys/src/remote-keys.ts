@@ -27,7 +27,7 @@ export interface DocumentKind {
   readonly urlOf: (entry: string) => string
   /** @throws OutboundError when the value is no document of this kind */
   readonly parse: (value: unknown, request: DocumentRequest) => KeyDocument
-  /** Hears that there is nothing any more where these keys were. */
+  /** Told that the document which held these keys is gone. */
   readonly gone?: (previous: readonly AgentKey[]) => void
   /** Whether a failure is the origin's way to say that there is nothing. */
   readonly isAbsence: (error: unknown) => boolean

@@ -14,7 +14,7 @@ export function askSource<Value>(
     const answer = ask()
     return skips && isThenable(answer) ? answer.catch(pass) : answer
   } catch (error) {
-    // A source may throw at once or later; here it is always later.
+    // A source may throw or reject; callers see a rejection either way.
     return Promise.reject(error).catch(pass)
   }
 }

@@ -108,7 +108,7 @@ function describeOwn(book: MetricBook): void {
   book.describe({ ...rowNamed(MARK), labels, read: isRunning })
 }
 
-/** Read, so that it is there whatever was reset. */
+/** `build_info` is read at each scrape, so that a reset does not remove it. */
 const isRunning = (): number => 1
 
 function rowNamed(name: string): MetricRow {
@@ -124,5 +124,5 @@ function widened(row: MetricRow): MetricRow {
   return { ...row, labels: { ...row.labels, ...Object.fromEntries(open) } }
 }
 
-/** What the options allow at most, and the two words for those that are not told apart. */
+/** The most that the options allow, and the two words for all others. */
 const MOST_ADMITTED = 10_002

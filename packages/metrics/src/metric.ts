@@ -18,7 +18,7 @@ export interface Metric {
   /** Everything there is to show, with what is read now. */
   readonly collect: () => readonly Series[]
   readonly write: (style: Omit<LineStyle, 'name'>) => string
-  /** What was counted is 0 again. What says how things are, a gauge, stays: nobody would say it again. */
+  /** Counts begin at 0 again. A gauge stays: it is only reported when it changes. */
   readonly reset: () => void
 }
 

@@ -7,7 +7,7 @@ import { renderMetrics } from './render-metrics.ts'
 export type RequestListener = (req: IncomingMessage, res: ServerResponse) => void
 
 /**
- * Answers a scrape with {@link renderMetrics}. Mount it where Prometheus may come and nobody else. When a metric cannot be
+ * Answers a scrape with {@link renderMetrics}. Mount it where Prometheus alone may come. When a metric cannot be
  * read the answer is 500, and a warning of the process says why.
  * @example app.get('/metrics', metricsHandler())
  */

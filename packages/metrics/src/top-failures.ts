@@ -20,7 +20,7 @@ export interface Failure {
   readonly atMs: number
 }
 
-/** Finds who is refused most, in bounded memory, whoever sends how much from wherever. */
+/** Finds the sources that are refused most, in bounded memory under any flood. */
 export interface TopFailures {
   readonly count: (failure: Failure) => void
   /** The heaviest first. */
@@ -40,8 +40,8 @@ interface Counter {
 const MOST_HALF_LIVES = 64
 
 /**
- * Counts by the method of space saving: a new source takes over what the lightest ones were worth, so nobody who is refused
- * often is missed. Half of the counters are dropped at a time. What happened a half-life ago counts half.
+ * Counts by the method of space saving: a new source takes over what the lightest ones were worth, so no source that is
+ * refused often is missed. Half of the counters are dropped at a time. What happened a half-life ago counts half.
  */
 export function createTopFailures(limits: { readonly sources: number; readonly halfLifeMs: number }): TopFailures {
   const { sources, halfLifeMs } = limits

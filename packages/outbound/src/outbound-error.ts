@@ -54,7 +54,7 @@ export function isOutboundError(error: unknown): error is OutboundError {
   return typeof error === 'object' && error !== null && OUTBOUND_ERROR in error
 }
 
-/** These statuses say something about the caller or the hour, whatever was asked for. */
+/** These statuses are about the caller or the moment, not about what was asked for. */
 const ABOUT_ALL: readonly number[] = [401, 407, 408, 425, 429]
 const ABOUT_CONTENT: readonly OutboundReason[] = ['too_large', 'too_deep', 'malformed']
 

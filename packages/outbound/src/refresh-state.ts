@@ -16,7 +16,7 @@ export interface Entry<Value> {
   readonly staleUntilMs: number
   /** Until then it has just come from the origin: whoever waited for it need not ask again. */
   readonly settledUntilMs: number
-  /** When a caller last forced a renewal, whatever came of it. */
+  /** When a caller last forced a renewal, successful or not. */
   readonly recheckedAtMs: number
   /** Renewals that failed in a row, and when the next may start. */
   readonly failures: number
@@ -40,7 +40,7 @@ export type Intent = 'unknown' | 'renewal' | 'recheck'
 export interface Flight<Value> {
   readonly promise: Promise<Value | undefined>
   readonly intent: Intent
-  /** Set when its answer may already have been overtaken by what the cache was told to forget. */
+  /** Set when the cache was told to forget something meanwhile: the answer may be older than that. */
   isOvertaken: boolean
 }
 

@@ -21,7 +21,7 @@ export function readUnknown<Value extends object, Context extends CacheContext>(
   observe?.('miss', context)
   if (flight !== undefined) return flight.promise
   const source = state.sourceOf(asker)
-  // A shared cache is asked first, whatever is left of the budget; without one there is nothing else to ask.
+  // A shared cache is asked before the budget is looked at; without one the budget decides here.
   const refusal = state.options.secondLevel === undefined ? refuseUnknown(state, source, nowMs) : undefined
   if (refusal === undefined) return startFlight(state, { key, context, intent: 'unknown', source })
   observe?.(isOverBudget(refusal) ? 'over_budget' : 'failing', context)
@@ -43,8 +43,8 @@ function isOverBudget(error: unknown): boolean {
 }
 
 /**
- * The same for callers to whom an absence is as good as any other answer: it ages like one. Given at once and asked about
- * behind the caller, waited for after a longer time, and given all the same while nobody can tell.
+ * The same for callers who can use an old absence. Up to `maxAgeMs` it is given at once and renewed in the background, up to
+ * `staleIfErrorMs` the renewal is waited for, and the old absence is given if that fails.
  */
 export function readOrOldAbsence<Value extends object, Context extends CacheContext>(
   state: RefreshState<Value, Context>,

@@ -93,7 +93,7 @@ export function createVerificationQueue(options: VerificationQueueOptions = {}):
   return {
     verify: (verification, environment) => {
       if (verifiedThisTurn < syncPerTurn) {
-        // Without a limit nobody counts: an immediate costs the event loop a turn of its own.
+        // Without a limit there is nothing to count, and an immediate would cost the event loop a turn of its own.
         if (syncPerTurn !== Infinity && verifiedThisTurn++ === 0) setImmediate(startTurn)
         environment.report(AT_ONCE)
         const { key, data, signature, caller } = verification

@@ -18,7 +18,7 @@ export interface ThreadLine {
 /** What comes from a thread. */
 export interface ThreadLineListener {
   readonly told: (note: ThreadNote) => void
-  /** It is gone, whatever the reason. */
+  /** It is gone, for any reason. */
   readonly ended: (error: Error) => void
 }
 

@@ -121,7 +121,7 @@ export function createThreadScribe(options: ThreadScribeOptions, listener: Scrib
     listener.failed(error)
   }
 
-  /** Requests that wait are refused: whether their records were written, nobody can say before the next thread looks. */
+  /** Requests that wait are refused: only the next thread can find out whether their records were written. */
   function bury(gone: ThreadLine, error: Error): void {
     if (line !== gone || !wasHeard) return
     line = undefined

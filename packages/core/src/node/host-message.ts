@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * Whether Node's own parser made a message, over whatever connection it came. Serverless adapters and mocks make their own:
- * nothing holds their content to its length, `complete` is a word, and fields may be numbers, lists or missing.
+ * Whether Node's own parser made a message, over any connection. Serverless adapters and mocks make their own: nothing
+ * holds their content to its length, `complete` is a word, and fields may be numbers, lists or missing.
  */
 export function isFromParser(message: IncomingMessage): boolean {
   const { socket }: { readonly socket?: object } = message

@@ -7,7 +7,7 @@ export interface ReadMessage extends Omit<IncomingMessage, 'rawBody' | 'body'> {
   readonly body?: unknown
 }
 
-/** Finds the bytes of a body that was read before the guard; `undefined` where nobody kept them. */
+/** Finds the bytes of a body that was read before the guard; `undefined` where they were not kept. */
 export type FindKeptBody = (message: IncomingMessage) => Uint8Array | undefined
 
 /** Asks `option`, and holds it to bytes: a text, or what a parser made, no longer is what was sent. */

@@ -5,8 +5,8 @@ import { markRefused } from './reply-head.ts'
 export type IsTooLate = (message: IncomingMessage, response: ServerResponse) => boolean
 
 /**
- * Makes what finds out. A handler that runs behind an answer does what nobody is told of: the operator is warned, once, of
- * what is likely to be the `mistake`.
+ * Creates the check of one guard factory. A handler behind an answer would act unseen, so it does not run; the operator is
+ * warned once, and told the likely `mistake`.
  */
 export function createLateCheck(mistake: string): IsTooLate {
   let told = false

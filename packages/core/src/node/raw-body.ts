@@ -22,7 +22,7 @@ export interface BodyReading {
 
 /**
  * The content of a request as it came over the wire, held back from the parsers behind until it is known; at once when it is
- * here. Afterwards the stream gives the same bytes to whoever reads it.
+ * here. Afterwards the stream gives the same bytes to its readers.
  */
 export function readRawBody(
   message: CapturableMessage,
@@ -64,7 +64,7 @@ function takeKept(message: IncomingMessage, { findKept }: BodyReading): Uint8Arr
   if (kept !== undefined) return kept
   const host = nameHost(message)
   if (!isStream(message)) {
-    const what = `${host ?? 'this host'} makes messages whose content nobody can read`
+    const what = `${host ?? 'this host'} makes messages whose content cannot be read`
     throw new Refusal('config_error', `${what}: say where the bytes are with createGuard({ rawBody: (req) => … })`)
   }
   const fix =
@@ -162,7 +162,7 @@ class Hold implements HeldBack, Diversion {
     this.#reading.heldBodies.remove(this)
     if (error === undefined) this.#resolve(keep(message, held))
     else this.#reject(error)
-    // Also after a refusal: whoever lets the request pass all the same finds every byte, and the end.
+    // Also after a refusal: where the request passes all the same, its handler finds every byte, and the end.
     let more = true
     for (const chunk of held) more = message.push(chunk)
     held.length = 0

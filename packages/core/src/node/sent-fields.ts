@@ -11,7 +11,7 @@ export function sentFields(message: IncomingMessage): HeaderFields {
 
 /**
  * Beyond its own limit Node's HTTP/1 drops fields without a word, though it obeys those that frame content. Where it may
- * have, there are more of them than anybody accepts.
+ * have, there are more of them than any guard accepts.
  */
 function completeFields({ rawHeaders, socket }: IncomingMessage): HeaderFields {
   const most = 'server' in socket ? mostFieldsOf(socket.server) : 0

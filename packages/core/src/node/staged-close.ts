@@ -6,7 +6,7 @@ import { type Http2Stream, http2StreamOf } from './http2-message.ts'
 const WORTH_READING = 65_536
 
 /**
- * Whether a refusal should close the connection: a large body that nobody reads would otherwise be taken off the wire
+ * Whether a refusal should close the connection: a large body that no handler reads would otherwise be taken off the wire
  * only to reach the next request. HTTP/2 ends the stream instead.
  */
 export function shouldClose(message: IncomingMessage): boolean {
