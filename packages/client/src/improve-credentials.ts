@@ -71,7 +71,7 @@ async function stepUp(
   if (challenge.wants !== 'more' || attempt.hasSteppedUp || token === undefined) return undefined
   const { origin } = attempt.request.url
   const { authentication } = challenge
-  const scopes = agent.stepUps.with(origin, challenge.scopes)
+  const scopes = agent.stepUps.with(origin, challenge.scopes, token.scopes ?? [])
   if (scopes === undefined) return undefined
   const asked = { origin, scopes, ...(authentication === undefined ? {} : { authentication }) }
   const wider = await ask(agent, attempt, asked)

@@ -1,4 +1,10 @@
-import { AgentFetchError, type AgentFetchSettings, type TokenRequest, type TokenSource } from '../src/index.ts'
+import {
+  AgentFetchError,
+  type AgentFetchSettings,
+  type AgentToken,
+  type TokenRequest,
+  type TokenSource,
+} from '../src/index.ts'
 import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
 import { type Answer, type ReceivedRequest, type RecordingServer, startRecordingServer } from './recording-server.ts'
 
@@ -60,6 +66,20 @@ describe('a service that wants more scopes', () => {
     await agentFetch(server.origin)
     await agentFetch(server.origin)
     expect(sent().at(-1)).toBe('Bearer t-b-c')
+  })
+
+  it('may name what the token has already, and gets the rest', async () => {
+    const held: TokenSource = (request) => ({ ...(source(request) as AgentToken), scopes: ['a'] })
+    answers = [wants('a b')]
+    expect((await send({ token: held, mayAskFor: ['b'] })).status).toBe(200)
+    expect(asked.at(-1)?.scopes).toEqual(['b'])
+  })
+
+  it('gets nothing by naming what no token has and nobody allowed', async () => {
+    const held: TokenSource = (request) => ({ ...(source(request) as AgentToken), scopes: ['a'] })
+    answers = [wants('a b z')]
+    expect((await send({ token: held, mayAskFor: ['b'] })).status).toBe(403)
+    expect(tries().length).toBe(1)
   })
 
   it('gets what a function allows for its origin', async () => {

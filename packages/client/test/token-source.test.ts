@@ -44,7 +44,8 @@ describe('clientCredentials', () => {
     })({
       origin: ORIGIN,
     })
-    expect(token).toEqual({ value: 't1', scheme: 'Bearer', expiresAt: buyer.clock.seconds() + 600 })
+    const scopes = ['orders:read', 'orders:write']
+    expect(token).toEqual({ value: 't1', scheme: 'Bearer', expiresAt: buyer.clock.seconds() + 600, scopes })
     const [form = new URLSearchParams()] = idp.forms()
     const { client_assertion: assertion = '', ...fields } = Object.fromEntries(form)
     expect(fields).toEqual({

@@ -7,6 +7,8 @@ export interface AgentToken {
   readonly scheme: 'Bearer' | 'DPoP'
   /** When it ends. Unix seconds; `undefined` when nobody said. */
   readonly expiresAt?: number | undefined
+  /** What it was granted for: a service that asks for more names these as well. @default not known */
+  readonly scopes?: readonly string[] | undefined
 }
 
 /** What somebody needs a token for. */
@@ -39,16 +41,23 @@ const VALUE = /^[A-Za-z0-9._~+/-]{1,8192}=*$/
  * @throws AgentFetchError `token_unusable`
  */
 export function requireAgentToken(token: unknown): AgentToken {
-  const { value, scheme, expiresAt } = typeof token === 'object' && token !== null ? { ...EMPTY, ...token } : EMPTY
+  const { value, scheme, expiresAt, scopes } =
+    typeof token === 'object' && token !== null ? { ...EMPTY, ...token } : EMPTY
   if (typeof value !== 'string' || !VALUE.test(value))
     throw unusable('a token must be 1 to 8192 letters, digits or -._~+/')
   if (scheme !== 'Bearer' && scheme !== 'DPoP') throw unusable("the scheme of a token must be 'Bearer' or 'DPoP'")
-  if (expiresAt === undefined) return { value, scheme }
+  const known = Array.isArray(scopes) ? { scopes: scopes.filter((scope) => typeof scope === 'string') } : {}
+  if (expiresAt === undefined) return { value, scheme, ...known }
   if (typeof expiresAt !== 'number' || !Number.isFinite(expiresAt)) throw unusable('expiresAt must be Unix seconds')
-  return { value, scheme, expiresAt }
+  return { value, scheme, expiresAt, ...known }
 }
 
-const EMPTY: Readonly<Record<keyof AgentToken, unknown>> = { value: undefined, scheme: undefined, expiresAt: undefined }
+const EMPTY: Readonly<Record<keyof AgentToken, unknown>> = {
+  value: undefined,
+  scheme: undefined,
+  expiresAt: undefined,
+  scopes: undefined,
+}
 
 function unusable(message: string): AgentFetchError {
   return new AgentFetchError('token_unusable', message)

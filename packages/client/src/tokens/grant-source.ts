@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { AgentToken, TokenRequest, TokenSource } from './agent-token.ts'
 import type { FormField } from './client-assertion.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
+import { scopesOf } from './token-answer.ts'
 import type { TokenEndpointRules } from './token-endpoint-options.ts'
 
 /** A way to be granted tokens. */
@@ -19,6 +20,13 @@ export function createGrantSource({ rules, fieldsFor, ask }: Grant): TokenSource
     const fields = await fieldsFor(request)
     // Fields may hold tokens of others, which are not to be kept as names.
     const name = hash('sha256', JSON.stringify(fields), 'base64url')
-    return remembered.find({ name, obtain: () => ask(fields), refused: request.refused })
+    const obtain = async (): Promise<AgentToken> => withScopes(await ask(fields), fields)
+    return remembered.find({ name, obtain, refused: request.refused })
   }
+}
+
+/** A server that does not say what it granted has granted what it was asked for (RFC 6749 section 5.1). */
+function withScopes(token: AgentToken, fields: readonly FormField[]): AgentToken {
+  const [, asked] = fields.find(([name]) => name === 'scope') ?? []
+  return token.scopes === undefined && asked !== undefined ? { ...token, scopes: scopesOf(asked) } : token
 }

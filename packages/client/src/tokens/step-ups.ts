@@ -7,8 +7,8 @@ export type MayAskFor = readonly string[] | ((scope: string, origin: string) => 
 export interface StepUps {
   /** What this service asked for before, and got. */
   readonly of: (origin: string) => readonly string[]
-  /** The same with these; `undefined` when they are more than we may ask for. */
-  readonly with: (origin: string, scopes: readonly string[]) => readonly string[] | undefined
+  /** The same with these; `undefined` when they are more than we may ask for. What the token has already needs no leave. */
+  readonly with: (origin: string, scopes: readonly string[], held: readonly string[]) => readonly string[] | undefined
   readonly remember: (origin: string, scopes: readonly string[]) => void
 }
 
@@ -25,9 +25,10 @@ export function createStepUps(mayAskFor: MayAskFor): StepUps {
   const of: StepUps['of'] = (origin) => remembered.get(origin) ?? []
   return {
     of,
-    with: (origin, scopes) => {
-      const together = [...new Set([...of(origin), ...scopes])]
-      return together.length <= MAX_SCOPES && scopes.every((scope) => isAllowed(scope, origin)) ? together : undefined
+    with: (origin, scopes, held) => {
+      const more = scopes.filter((scope) => !held.includes(scope))
+      const together = [...new Set([...of(origin), ...more])]
+      return together.length <= MAX_SCOPES && more.every((scope) => isAllowed(scope, origin)) ? together : undefined
     },
     remember: (origin, scopes) => void remembered.set(origin, scopes),
   }

@@ -37,17 +37,23 @@ export async function readTokenAnswer(response: Response, rules: AnswerRules): P
 }
 
 function readToken(members: JsonMembers, { scheme, nowMs }: AnswerRules): AgentToken {
-  const { access_token: value, token_type: type, expires_in: lifetime } = members
+  const { access_token: value, token_type: type, expires_in: lifetime, scope } = members
+  const known = typeof scope === 'string' ? { scopes: scopesOf(scope) } : {}
   if (typeof type !== 'string' || type.toLowerCase() !== scheme.toLowerCase()) {
     throw new AgentFetchError('token_unusable', `the token endpoint must give a token of type ${scheme}`)
   }
   // Some servers write the number as text.
   const seconds = typeof lifetime === 'string' && /^[0-9]{1,9}$/.test(lifetime) ? Number(lifetime) : lifetime
-  if (seconds === undefined) return requireAgentToken({ value, scheme })
+  if (seconds === undefined) return requireAgentToken({ value, scheme, ...known })
   if (typeof seconds !== 'number' || !(seconds > 0)) {
     throw new AgentFetchError('token_unusable', 'the token endpoint must give a token that lives')
   }
-  return requireAgentToken({ value, scheme, expiresAt: Math.floor(nowMs / 1000) + seconds })
+  return requireAgentToken({ value, scheme, expiresAt: Math.floor(nowMs / 1000) + seconds, ...known })
+}
+
+/** Scopes stand apart by one space (RFC 6749 section 3.3). */
+export function scopesOf(text: string): readonly string[] {
+  return text.split(' ').filter((scope) => scope !== '')
 }
 
 function textOf(value: unknown): string | undefined {
