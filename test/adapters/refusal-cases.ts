@@ -1,4 +1,13 @@
-import { type AgentKey, type KeySource, nodeVerifier, type REFUSAL_CODES, Unavailable } from '@countermark/core'
+import {
+  type AgentKey,
+  type Clock,
+  type KeySource,
+  nodeVerifier,
+  type REFUSAL_CODES,
+  systemClock,
+  Unavailable,
+} from '@countermark/core'
+import { createRevocations } from '@countermark/delegation'
 import { type MemoryReplayStoreOptions, memoryReplayStore, preventReplay } from '@countermark/replay'
 import { createVerificationQueue, type VerifySignatureOptions, verifySignature } from '@countermark/signature'
 import type { CreateAdapterChecks, GuardedApp, GuardedAppInput } from '@countermark/testing'
@@ -46,6 +55,7 @@ export const REFUSAL_CASES: Readonly<Partial<Record<TableCode, RefusalCase>>> = 
   agent_suspended: { checks: withSuspendedAgent, ask: (app) => app.send({}) },
   agent_mismatch: { ask: (app) => app.send({ agentId: 'agt_other' }) },
   rate_limited: { checks: withStore({ startedAt: 0, maxClaimsPerKey: 1 }), ask: (app) => twice(app, {}) },
+  revocation_unavailable: { checks: withSilentFeed, ask: (app) => app.send(POST) },
   overloaded: overloaded(),
   audit_unavailable: {
     input: () => ({ options: { recorder: { record: () => Promise.reject(new Error('the disk is full')) } } }),
@@ -86,6 +96,19 @@ function withKeys(overrides: Partial<AgentKey>): CreateAdapterChecks {
 
 function withSuspendedAgent(keys: KeySource): ReturnType<CreateAdapterChecks> {
   return createSignatureChecks(mapKeys(keys, (key) => ({ ...key, agent: { ...key.agent, state: 'suspended' } })))
+}
+
+/** Ten seconds go by between any two looks at the clock, and nothing is heard. */
+function withSilentFeed(keys: KeySource): ReturnType<CreateAdapterChecks> {
+  let ms = 0
+  const clock: Clock = {
+    wallMs: systemClock.wallMs,
+    monotonicMs: () => {
+      ms += 10_000
+      return ms
+    },
+  }
+  return withStore({}, { revocations: createRevocations({ staleAfterSeconds: 1, clock }) })(keys)
 }
 
 function mapKeys(keys: KeySource, change: (key: AgentKey) => AgentKey): KeySource {
