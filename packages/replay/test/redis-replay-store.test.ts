@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { isMisconfigured, type ReplayClaim } from '@countermark/core'
-import { Cluster } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { createClientPool, createCluster } from 'redis'
 import { type RedisReplayStore, type RedisReplayStoreOptions, redisReplayStore } from '../src/index.ts'
 import { describeReplayStore } from './describe-replay-store.ts'
@@ -23,6 +23,29 @@ describeWithRedis('redisReplayStore', () => {
   })
 
   afterAll(() => server.stop())
+
+  it('works for a user without @dangerous, and begins anew after each lost connection', async () => {
+    await server.admin.call('ACL', 'SETUSER', 'app', 'on', '>pw', '~*', '&*', '+@all', '-@dangerous')
+    const client = new Redis(server.port, { username: 'app', password: 'pw', enableReadyCheck: false })
+    client.on('error', () => undefined)
+    const emitWarning = jest.spyOn(process, 'emitWarning').mockReturnValue(undefined)
+    const clock = createFakeClock()
+    const environment = createFakeEnvironment(clock)
+    const store = redisReplayStore({ client, clock, prefix: 'acl:', deadlineMs: 2000, startedAt: NOON - 60 })
+    await store.ready()
+    const once = [await store.claim(aClaim(), environment), await store.claim(aClaim(), environment)]
+    expect(once).toEqual(['claimed', 'replayed'])
+    expect(emitWarning.mock.calls.map(([warning]) => String(warning)).join()).toContain('ACL +info')
+    clock.advance(10)
+    const reconnected = new Promise<void>((resolve) => client.once('ready', () => resolve()))
+    await server.admin.call('CLIENT', 'KILL', 'USER', 'app')
+    await reconnected
+    const other = aClaim({ id: createHash('sha256').update('another').digest() })
+    expect(await store.claim(other, environment)).toBe('unproven')
+    emitWarning.mockRestore()
+    store.close?.()
+    client.disconnect()
+  })
 
   for (const [library, openClient] of Object.entries(CLIENTS)) {
     describe(`with ${library}`, () => {

@@ -1,10 +1,18 @@
+import { randomUUID } from 'node:crypto'
 import { type Environment, withDeadline } from '@countermark/core'
 import type { SendCommand } from '@countermark/core/redis'
 import { type EraKeeper, type FenceReason, reportFence } from '../era-keeper.ts'
 import type { StoreRules } from '../store-options.ts'
 import { followConnections, type RedisClient } from './connections.ts'
 import { createEpoch, type Epoch, openEpoch, replaceEpoch } from './epoch.ts'
-import { parseServerState, parseServerTime, requireUsable, type ServerState } from './server.ts'
+import {
+  isNotPermitted,
+  parseServerState,
+  parseServerTime,
+  requireUsable,
+  type ServerState,
+  unknownServer,
+} from './server.ts'
 import { createServerClock } from './server-clock.ts'
 
 /** What was found out about the server behind a connection. */
@@ -32,6 +40,8 @@ export interface LinkOptions {
 
 const INSPECTION_DEADLINE_MS = 1000
 const MAX_LEFT = 64
+const MAY_NOT_ASK =
+  'redisReplayStore: this Redis user may not ask INFO (ACL +info). Whether keys are evicted is not checked, and after each lost connection agents are asked to sign again'
 
 /** Knows which server answers, and since when that server remembers. */
 export class Link {
@@ -41,6 +51,9 @@ export class Link {
   readonly #left = new Set<string>()
   readonly #stopFollowing: () => void
   #connection = 0
+  /** Names this process where the server may not be asked for its own name. */
+  readonly #name = randomUUID()
+  #hasWarned = false
   #standing: Standing | undefined
   #inspecting: Promise<Standing> | undefined
 
@@ -111,15 +124,26 @@ export class Link {
   async #askServer(): Promise<{ readonly server: ServerState; readonly isClockSet: boolean }> {
     const { send, rules, report } = this.#options
     const askedMs = rules.clock.wallMs()
-    const [info, time] = await Promise.all([send('INFO'), send('TIME')])
+    const [server, time] = await Promise.all([this.#askState(), send('TIME')])
     const receivedMs = rules.clock.wallMs()
-    const server = parseServerState(info)
     if (server.identity !== this.#standing?.identity) this.#serverClock.reset()
     if (!rules.watchesClock) return { server, isClockSet: false }
     const serverMs = parseServerTime(time)
     const value = (serverMs - receivedMs) / 1000
     report({ name: 'replay_store_clock_offset_seconds', kind: 'gauge', value, labels: { store: 'redis' } })
     return { server, isClockSet: this.#serverClock.isSet(serverMs, askedMs, receivedMs) }
+  }
+
+  async #askState(): Promise<ServerState> {
+    const connection = this.#connection
+    try {
+      return parseServerState(await this.#options.send('INFO'))
+    } catch (error) {
+      if (!isNotPermitted(error)) throw error
+      if (!this.#hasWarned) process.emitWarning(MAY_NOT_ASK, 'CountermarkWarning')
+      this.#hasWarned = true
+      return unknownServer(`unknown.${this.#name}.${connection}`)
+    }
   }
 
   #proposeEpoch(): Epoch {

@@ -29,6 +29,19 @@ export function parseServerState(info: unknown): ServerState {
 }
 
 /**
+ * A server that this user may not ask who it is: each connection is taken for one to another server, so that a restart or a
+ * failover, which end connections, begin a new era. Whether it evicts is not known.
+ */
+export function unknownServer(identity: string): ServerState {
+  return { identity, isMaster: true, evicts: false }
+}
+
+/** Whether Redis refused a command to this user (`NOPERM`), whichever client tells. */
+export function isNotPermitted(error: unknown): boolean {
+  return error instanceof Error && /^NOPERM\b/.test(error.message)
+}
+
+/**
  * Refuses a server that cannot be relied on.
  * @throws {@link Misconfigured} `ERR_REPLAY_STORE_UNSAFE` when it throws keys away to make room
  */
