@@ -40,6 +40,11 @@ export interface ProofFact {
   /** Signature label and tag, for RFC 9421 only. */
   readonly label: string | undefined
   readonly tag: string | undefined
+  /**
+   * All parameters of an RFC 9421 signature, also those that are not known here (`wimse-aud`): text and whole numbers from 0
+   * as they are, a flag as `true`, other types as the text of a Structured Field. They are signed; nothing here judges them.
+   */
+  readonly parameters?: ReadonlyMap<string, string | number | true | { readonly other: string }> | undefined
   /** The signed bytes and the signature: evidence for the audit trail. */
   readonly signed: { readonly base: Uint8Array; readonly signature: Uint8Array }
   /** Unix seconds: when the key ends. */

@@ -23,6 +23,7 @@ class Proof implements ProofFact {
   readonly nonce: string | undefined
   readonly label: string | undefined
   readonly tag: string | undefined
+  readonly parameters: ProofFact['parameters']
   readonly signed: ProofFact['signed']
   readonly keyNotAfter: number | undefined
   readonly publicKey: ProofFact['publicKey']
@@ -43,6 +44,7 @@ class Proof implements ProofFact {
     this.nonce = candidate.nonce
     this.label = candidate.label
     this.tag = candidate.tag
+    this.parameters = candidate.parameters
     this.signed = { base, signature: candidate.signature }
     this.keyNotAfter = key.notAfter
     this.publicKey = key.publicKey

@@ -52,6 +52,7 @@ export function readHttpCandidate(
     nonce: parameters.nonce,
     label,
     tag: parameters.tag,
+    parameters: input.all,
     signature,
     base: () => Buffer.from(writeSignatureBase(request, input), 'latin1'),
     checkContent: () => checkContent(request, list),

@@ -11,6 +11,12 @@ import { type CoveragePolicy, createCoverage } from './coverage.ts'
 
 /** Which RFC 9421 signatures to accept. The defaults are strict; what loosens them has a name. */
 export interface HttpSignaturesOptions {
+  /**
+   * `rfc9421` takes what other libraries sign by default: any tag, `expires` and `nonce` optional. What it gives up: a signature
+   * made for another use of the same key counts here, and one without an end or a nonce lives for `toleranceSeconds`.
+   * Other options go first. @default 'agent-auth'
+   */
+  readonly profile?: 'agent-auth' | 'rfc9421'
   /** Oldest acceptable signature. Seconds. @default 300 */
   readonly toleranceSeconds?: number
   /** How far ahead of our clock a signature may be dated. Seconds. @default 30 */
@@ -32,7 +38,7 @@ export interface HttpSignaturesOptions {
 }
 
 /** The same after validation. */
-export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptions, 'tags' | 'coverage'>> {
+export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptions, 'profile' | 'tags' | 'coverage'>> {
   readonly acceptsTag: (tag: unknown) => boolean
   /** The tags to look at; `undefined` for any. */
   readonly tags: readonly string[] | undefined
@@ -43,6 +49,7 @@ export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptio
 
 /** The names of {@link HttpSignaturesOptions}. */
 export const HTTP_SIGNATURES_OPTIONS: readonly (keyof HttpSignaturesOptions)[] = [
+  'profile',
   'toleranceSeconds',
   'futureSkewSeconds',
   'expires',
@@ -54,19 +61,27 @@ export const HTTP_SIGNATURES_OPTIONS: readonly (keyof HttpSignaturesOptions)[] =
   'identifiedSeconds',
 ]
 
+type Preset = Readonly<Required<Pick<HttpSignaturesOptions, 'tags' | 'expires' | 'nonce'>>>
+
+const PROFILES: Readonly<Record<NonNullable<HttpSignaturesOptions['profile']>, Preset>> = {
+  'agent-auth': { tags: ['agent-auth', 'web-bot-auth'], expires: 'required', nonce: 'required-unsafe' },
+  rfc9421: { tags: 'any', expires: 'optional', nonce: 'optional' },
+}
+
 /** Validates what was chosen. @throws Misconfigured */
 export function httpSignatureSettings(options: HttpSignaturesOptions): HttpSignatureSettings {
   requireKnownOptions('httpSignatures', options, HTTP_SIGNATURES_OPTIONS)
   const { toleranceSeconds = 300, futureSkewSeconds = 30, maxLifetimeSeconds, identifiedSeconds = 86_400 } = options
-  const { tags = ['agent-auth', 'web-bot-auth'], algorithms = DEFAULT_ALGORITHMS, coverage = {} } = options
+  const preset = PROFILES[requireWord('profile', options.profile ?? 'agent-auth', ['agent-auth', 'rfc9421'])]
+  const { tags = preset.tags, algorithms = DEFAULT_ALGORITHMS, coverage = {} } = options
   return {
     toleranceSeconds: requireNumber('toleranceSeconds', toleranceSeconds, { min: 1 }),
     futureSkewSeconds: requireNumber('futureSkewSeconds', futureSkewSeconds, { min: 0 }),
     identifiedSeconds: requireNumber('identifiedSeconds', identifiedSeconds, { min: 1, max: 86_400 }),
     maxLifetimeSeconds:
       maxLifetimeSeconds === undefined ? Infinity : requireNumber('maxLifetimeSeconds', maxLifetimeSeconds, { min: 1 }),
-    expires: requireWord('expires', options.expires ?? 'required', ['required', 'optional']),
-    nonce: requireWord('nonce', options.nonce ?? 'required-unsafe', ['required', 'required-unsafe', 'optional']),
+    expires: requireWord('expires', options.expires ?? preset.expires, ['required', 'optional']),
+    nonce: requireWord('nonce', options.nonce ?? preset.nonce, ['required', 'required-unsafe', 'optional']),
     algorithms: requireAlgorithms(algorithms),
     ...acceptedTags(tags),
     coverageFor: createCoverage(coverage),

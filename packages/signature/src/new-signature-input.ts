@@ -18,6 +18,8 @@ export interface NewSignatureInput {
   /** Name of the algorithm; leave it out unless the verifier asks for it: the key says it already. */
   readonly alg?: string
   readonly tag?: string
+  /** Parameters of other specifications, such as `wimse-aud`, behind those above: texts, whole numbers, and `true` for a flag. */
+  readonly parameters?: Readonly<Record<string, string | number | true>>
 }
 
 const LABEL = /^[a-z*][a-z0-9_.*-]*$/
@@ -28,11 +30,11 @@ const STRING = /^[\x20-\x7e]*$/
  * @throws Refusal `signature_malformed`
  */
 export function createSignatureInput(options: NewSignatureInput): SignatureInput {
-  const { label = 'sig1', components, created, expires, nonce, keyid, alg, tag } = options
+  const { label = 'sig1', components, created, expires, nonce, keyid, alg, tag, parameters: others = {} } = options
   if (!LABEL.test(label)) throw malformed('a label is lower-case letters, digits and _-.*')
   const list = compileComponentList(writeComponentList(components))
   const parameters: SignatureParameters = { created, expires, nonce, keyid, alg, tag }
-  return { label, list, parameters, text: list.text + writeParameters(parameters) }
+  return { label, list, parameters, text: list.text + writeParameters(parameters) + writeOthers(others) }
 }
 
 /** Parameters in the order in which the profile shows them. */
@@ -46,6 +48,24 @@ export function writeParameters(parameters: SignatureParameters): string {
     string('alg', alg) +
     string('tag', tag)
   )
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['created', 'expires', 'nonce', 'keyid', 'alg', 'tag'])
+
+function writeOthers(parameters: NonNullable<NewSignatureInput['parameters']>): string {
+  const written = Object.entries(parameters).map(([name, value]) => {
+    if (!LABEL.test(name) || KNOWN.has(name))
+      throw malformed('a parameter of its own has a name of its own in lower case')
+    if (value === true) return `;${name}`
+    return typeof value === 'string' ? string(name, value) : number(name, value)
+  })
+  return written.join('')
+}
+
+/** RFC 9651 section 3.3.1. */
+function number(name: string, value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) <= 999_999_999_999_999) return `;${name}=${value}`
+  throw malformed(`${name} must be text, a whole number or true`)
 }
 
 function integer(name: string, value: number | undefined): string {

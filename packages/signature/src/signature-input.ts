@@ -9,6 +9,8 @@ export interface SignatureInput {
   readonly label: string
   readonly list: ComponentList
   readonly parameters: SignatureParameters
+  /** Those and all others. @default not read from a field */
+  readonly all?: ReadonlyMap<string, ParameterValue>
   /** The value of `@signature-params`: the list with all its parameters, known or not, in their order. */
   readonly text: string
 }
@@ -63,6 +65,7 @@ export function openInput(scanned: ScannedInput, findList: FindComponentList): S
       keyid: string(parameters, 'keyid'),
       tag: string(parameters, 'tag'),
     },
+    all: parameters,
     text: scanned.list + scanned.parametersText,
   }
 }

@@ -6,6 +6,7 @@ import type {
   JsonValue,
   KeyQuery,
   Level,
+  ProofFact,
   Refusal,
   ResourceMetadata,
   Scheme,
@@ -57,6 +58,8 @@ export interface Candidate {
   /** Signature label and tag, for RFC 9421 only. */
   readonly label: string | undefined
   readonly tag: string | undefined
+  /** All parameters, for RFC 9421 only. */
+  readonly parameters?: ProofFact['parameters']
   readonly signature: Uint8Array
   /** The signed bytes; a promise only when they depend on a body that has not come yet. */
   readonly base: () => Uint8Array | Promise<Uint8Array>

@@ -1,6 +1,14 @@
-import { type AgentRequest, isRefusal } from '@countermark/core'
-import { createFakeClock, createTestAgent, createTestEnvironment, keySourceOf } from '@countermark/testing'
-import { type HttpSignaturesOptions, httpSignatures, SECURITY_FIELDS } from '../src/index.ts'
+import { generateKeyPairSync } from 'node:crypto'
+import { type AgentRequest, createHeaderFields, isRefusal } from '@countermark/core'
+import {
+  aRequest,
+  createFakeClock,
+  createTestAgent,
+  createTestEnvironment,
+  keySourceOf,
+  type TestJwk,
+} from '@countermark/testing'
+import { type HttpSignaturesOptions, httpSignatures, SECURITY_FIELDS, signMessage } from '../src/index.ts'
 import { codeOf, judge, received, signedBy } from './run-check.ts'
 
 type ToSign = Parameters<typeof signedBy>[1]
@@ -153,6 +161,74 @@ describe('httpSignatures', () => {
     ] as const)('with nonce %s judges a request without one', async (nonce, request, expected) => {
       expect(await verdict({ ...request, nonce: null }, { nonce })).toBe(expected)
     })
+
+    it('of other libraries are taken by one name, and no others by it', async () => {
+      const plain = { ...JSON_POST, tag: null, nonce: null, expires: null } as const
+      expect(await verdict(plain)).not.toBe('accepted')
+      expect(await verdict(plain, { profile: 'rfc9421' })).toBe('accepted')
+      expect(await verdict({ ...plain, tag: 'their-app' }, { profile: 'rfc9421' })).toBe('accepted')
+      expect(await verdict(plain, { profile: 'rfc9421', nonce: 'required' })).toBe('nonce_missing')
+      expect(await verdict(plain, { profile: 'rfc9421' }, 301_000)).toBe('signature_expired')
+      expect(await verdict({ ...plain, components: ['@method'] }, { profile: 'rfc9421' })).toBe('coverage_insufficient')
+      expect(() => httpSignatures({ profile: 'other' as never })).toThrow('profile must be one of')
+    })
+
+    it('that are not known here are signed, kept and can be read', async () => {
+      const { environment, clock } = await aScene()
+      const { privateKey } = generateKeyPairSync('ed25519')
+      const privateJwk = privateKey.export({ format: 'jwk' }) as TestJwk
+      const agent = await createTestAgent({ agentId: 'agt_buyer', clock, privateJwk })
+      const message = { method: 'GET', scheme: 'https', authority: 'api.example.com', target: '/' } as const
+      const created = clock.wallMs() / 1000
+      const { signatureInput, signature } = await signMessage(
+        { ...message, headers: createHeaderFields([]) },
+        {
+          ...{
+            key: privateKey,
+            keyid: agent.keyId,
+            tag: 'agent-auth',
+            created,
+            expires: created + 60,
+            nonce: 'n',
+          },
+          components: ['@method', '@authority', '@path'],
+          parameters: { 'wimse-aud': 'https://api.example.com', depth: 2, flag: true },
+        },
+      )
+      const judged = (input: string) =>
+        judge(
+          aRequest({
+            ...message,
+            headers: [
+              ['Signature-Input', input],
+              ['Signature', signature],
+            ],
+          }),
+          environment,
+          { keys: keySourceOf(agent) },
+        )
+      const facts = await judged(signatureInput)
+      const parameters = isRefusal(facts) ? undefined : facts.proof.parameters
+      expect(['wimse-aud', 'depth', 'flag'].map((name) => parameters?.get(name))).toEqual([
+        'https://api.example.com',
+        2,
+        true,
+      ])
+      expect(await judged(signatureInput.replace('https://api', 'https://evil'))).toMatchObject({
+        code: 'signature_invalid',
+      })
+    })
+
+    it.each([{ nonce: 'x' }, { Upper: 'x' }, { 'a b': 1 }, { a: 1.5 }, { a: 'é' }, { a: false }])(
+      'of its own are not written as %j',
+      async (parameters) => {
+        const { privateKey } = generateKeyPairSync('ed25519')
+        const message = { method: 'GET', scheme: 'https', authority: 'api.example.com', target: '/' } as const
+        const options = { key: privateKey, keyid: 'k', components: ['@method'], parameters: parameters as never }
+        const signing = async () => signMessage({ ...message, headers: createHeaderFields([]) }, options)
+        await expect(signing()).rejects.toMatchObject({ code: 'signature_malformed' })
+      },
+    )
 
     it('takes no empty and no endless nonce', async () => {
       expect(await verdict({ ...GET, nonce: '' })).toBe('nonce_missing')
