@@ -20,7 +20,8 @@ const OF_ENCODED: ReadonlySet<string> = new Set([
   'repr-digest',
 ])
 
-const MAX_DECODED_BYTES = 67_108_864
+/** Decoded at once, on the event loop: an answer that unfolds to more goes out as it was kept. */
+const MAX_DECODED_BYTES = 16_777_216
 
 /**
  * The kept answer, decoded where it was encoded in a way that this request does not accept (RFC 9110 section 12.5.3). An
