@@ -7,7 +7,9 @@ import {
   sendRaw,
   startProgram,
   startRedis,
+  startRedisCluster,
 } from '@countermark/testing'
+import { Cluster } from 'ioredis'
 
 const LISTEN = "require('http').createServer((q, s) => s.end('up')).listen(process.env.PORT, '127.0.0.1')"
 
@@ -102,4 +104,22 @@ describe('createTempFolder', () => {
     await folder.remove()
     expect(existsSync(folder.path)).toBe(false)
   })
+})
+
+const redisServer = requireProgram('redis-server')
+
+;(redisServer === undefined ? describe.skip : describe)('startRedisCluster', () => {
+  it('starts servers that share the slots, and one of them anew without its data', async () => {
+    const cluster = await startRedisCluster({ command: redisServer ?? '' })
+    const client = new Cluster(cluster.ports.map((port) => ({ host: '127.0.0.1', port })))
+    client.on('error', () => undefined)
+    const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)
+    for (const key of keys) await client.set(key, 'kept')
+    await cluster.restart(1)
+    const values = []
+    for (const key of keys) values.push(await client.get(key))
+    expect(new Set(values)).toEqual(new Set(['kept', null]))
+    client.disconnect()
+    await cluster.stop()
+  }, 40_000)
 })
