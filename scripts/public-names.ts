@@ -1,0 +1,49 @@
+// The public names of each package, by entry: npm run public-names [-- --unused]
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+import { readWorkspacePackages } from './workspace-packages.ts'
+
+const ROOT = process.cwd()
+/** Ours alone: documented as not covered by semver. */
+const INTERNAL = /\/internal$/
+
+const packages = readWorkspacePackages(ROOT)
+const prose = ['README.md', 'docs', 'examples', ...packages.map(({ folder }) => `${folder}/README.md`)]
+  .flatMap(filesIn)
+  .map((file) => readFileSync(file, 'utf8'))
+  .join('\n')
+const words = new Set(prose.match(/[A-Za-z_$][\w$]*/g))
+const all = new Set<string>()
+for (const { name, folder, manifest } of packages) {
+  const names = new Set<string>()
+  for (const [path, target] of Object.entries(manifest.exports)) {
+    const source = typeof target === 'string' ? undefined : target['@countermark/source']
+    if (source === undefined || INTERNAL.test(path)) continue
+    for (const each of exportedNames(join(folder, source))) names.add(each)
+  }
+  const unused = [...names].filter((each) => !words.has(each))
+  for (const each of names) all.add(each)
+  console.log(
+    `${name.padEnd(30)} ${String(names.size).padStart(4)}  unnamed in examples and docs: ${unused.join(', ') || 'none'}`,
+  )
+}
+console.log(`${all.size} public names`)
+
+function exportedNames(file: string): readonly string[] {
+  const { statements } = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2023)
+  return statements.flatMap((statement) =>
+    ts.isExportDeclaration(statement) &&
+    statement.exportClause !== undefined &&
+    ts.isNamedExports(statement.exportClause)
+      ? statement.exportClause.elements.map((element) => element.name.text)
+      : [],
+  )
+}
+
+function filesIn(path: string): readonly string[] {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path).flatMap((entry) =>
+    entry === 'node_modules' || entry === 'decisions' ? [] : filesIn(join(path, entry)),
+  )
+}
