@@ -1,10 +1,10 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '@countermark/core'
-import { createFileSink } from './file-sink.ts'
-import type { RecordInput } from './record-input.ts'
-import { createScribe } from './scribe.ts'
-import { secretParameters } from './secret-parameters.ts'
-import { type ThreadNote, type ThreadOrder, type ThreadStart, toPlainError } from './thread/thread-messages.ts'
+import type { RecordInput } from './record/record-input.ts'
+import { secretParameters } from './record/secret-parameters.ts'
+import { createFileSink } from './sinks/file/file-sink.ts'
+import { createScribe } from './trail/scribe.ts'
+import { type ThreadNote, type ThreadOrder, type ThreadStart, toPlainError } from './trail/thread/thread-messages.ts'
 
 // The program of the thread that writes a trail. Loaded anywhere else, it does nothing.
 if (parentPort !== null && workerData?.countermark === 'audit') serve(parentPort, workerData.start)

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runCommand } from './run-command.ts'
+import { runCommand } from './command/run-command.ts'
 
 void runCommand(process.argv.slice(2), process).then((code) => {
   process.exitCode = code

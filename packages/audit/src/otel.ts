@@ -1,1 +1,1 @@
-export { type OtelLogSink, type OtelLogSinkOptions, otelLogSink } from './otel/otel-log-sink.ts'
+export { type OtelLogSink, type OtelLogSinkOptions, otelLogSink } from './sinks/otel-log-sink.ts'

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
-import { checkpointKeyName, checkpointLine, signCheckpoint } from '../src/checkpoint.ts'
+import { runCommand } from '../src/command/run-command.ts'
 import {
   auditTrail,
   eraseSubject,
@@ -12,7 +12,7 @@ import {
   type SealedMembers,
   verifyTrail,
 } from '../src/index.ts'
-import { runCommand } from '../src/run-command.ts'
+import { checkpointKeyName, checkpointLine, signCheckpoint } from '../src/trail/checkpoint.ts'
 import { aProof } from './anchored-trail.ts'
 import { type WrittenTrail, type WrittenTrailInput, writeTrail } from './written-trail.ts'
 

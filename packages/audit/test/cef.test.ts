@@ -1,6 +1,6 @@
 import type { DecisionRecord, PlacedRecord } from '../src/index.ts'
 import { syslogSink } from '../src/index.ts'
-import { writeCef } from '../src/syslog/cef.ts'
+import { writeCef } from '../src/sinks/syslog/cef.ts'
 import { sealedRecords } from './sealed-records.ts'
 import { parseSyslog, receiveStream } from './syslog-receiver.ts'
 

@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { createFakeClock, createRecordingObserver } from '@countermark/testing'
-import { isSignedBy } from '../src/checkpoint.ts'
 import { type AuditSink, auditTrail, type Checkpoint, type CheckpointAnchor } from '../src/index.ts'
+import { isSignedBy } from '../src/trail/checkpoint.ts'
 import { aDecision } from './written-trail.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')

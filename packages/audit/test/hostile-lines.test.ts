@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { canonicalJson } from '@countermark/core'
+import { runCommand } from '../src/command/run-command.ts'
 import { lineOf, type SealedMembers } from '../src/index.ts'
-import { runCommand } from '../src/run-command.ts'
-import { contentHash, firstPrevious, linkHash } from '../src/seal-record.ts'
+import { contentHash, firstPrevious, linkHash } from '../src/record/seal-record.ts'
 import { type WrittenTrail, writeTrail } from './written-trail.ts'
 
 const CHAIN = '20261130T000000Z-0123456789abcdef'

@@ -1,12 +1,12 @@
 import { canonicalJson } from '@countermark/core'
 import { aRequest } from '@countermark/testing'
 import fc from 'fast-check'
-import { readTrailOptions } from '../src/audit-trail-options.ts'
-import { createChain } from '../src/chain.ts'
-import { decisionRecord } from '../src/decision-record.ts'
 import { fileSink } from '../src/index.ts'
-import { parseLine } from '../src/parse-line.ts'
-import { recordedDecision } from '../src/recorded-decision.ts'
+import { decisionRecord } from '../src/record/decision-record.ts'
+import { parseLine } from '../src/record/parse-line.ts'
+import { recordedDecision } from '../src/record/recorded-decision.ts'
+import { createChain } from '../src/trail/chain.ts'
+import { readTrailOptions } from '../src/trail/trail-options.ts'
 import { aDecision } from './written-trail.ts'
 
 const { rules } = readTrailOptions({ sinks: [fileSink({ path: '/nowhere/audit.ndjson' })] })

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { Refusal } from '@countermark/core'
 import { createFakeClock, createTempFolder, type TempFolder } from '@countermark/testing'
+import { runCommand } from '../src/command/run-command.ts'
 import { auditTrail, dataClasses, fileSink } from '../src/index.ts'
-import { runCommand } from '../src/run-command.ts'
 import { aDecision } from './written-trail.ts'
 
 async function run(...args: readonly string[]) {

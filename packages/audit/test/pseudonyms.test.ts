@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { aRequest } from '@countermark/testing'
 import { auditTrail, eraseSubject, fileSink, fileStore, type SealedMembers } from '../src/index.ts'
-import { pseudonymOf } from '../src/pseudonym.ts'
+import { pseudonymOf } from '../src/record/pseudonym.ts'
 import { aDecision, type WrittenTrail, writeTrail } from './written-trail.ts'
 
 const KEY = 'a secret of more than 16 bytes'

@@ -16,8 +16,8 @@ import {
   type TrailReport,
   verifyTrail,
 } from '../src/index.ts'
-import { splitRanges } from '../src/retention/seq-ranges.ts'
 import { sqlSink, sqlStore } from '../src/sql.ts'
+import { splitRanges } from '../src/verify/seq-ranges.ts'
 import { aDecision, type WrittenTrail, writeTrail } from './written-trail.ts'
 
 const DAY_MS = 86_400_000

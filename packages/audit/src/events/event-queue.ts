@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Measurement, withDeadline } from '@countermark/core'
-import type { EventSink, PlacedRecord } from '../audit-sink.ts'
+import type { EventSink, PlacedRecord } from '../record/audit-sink.ts'
 
 /** How a sink is fed with events. */
 export interface EventQueueOptions {

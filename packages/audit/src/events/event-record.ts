@@ -1,8 +1,8 @@
-import type { AuditRecord } from '../audit-record.ts'
-import type { PlacedRecord } from '../audit-sink.ts'
-import { escapeLine } from '../bounded-text.ts'
-import { pseudonymOf } from '../pseudonym.ts'
-import type { UnsealedRecord } from '../seal-record.ts'
+import type { AuditRecord } from '../record/audit-record.ts'
+import type { PlacedRecord } from '../record/audit-sink.ts'
+import { escapeLine } from '../record/bounded-text.ts'
+import { pseudonymOf } from '../record/pseudonym.ts'
+import type { UnsealedRecord } from '../record/seal-record.ts'
 
 /** Values about people that an event may carry. What was signed is never among them. */
 export type EventValueName = 'actors' | 'address' | 'intent' | 'target' | 'user'

@@ -9,8 +9,13 @@ import {
   requireWord,
   systemClock,
 } from '@countermark/core'
-import type { EventSink } from '../audit-sink.ts'
-import { RECORD_RULE_OPTIONS, type RecordRuleOptions, type RecordRules, readRecordRules } from '../record-rules.ts'
+import type { EventSink } from '../record/audit-sink.ts'
+import {
+  RECORD_RULE_OPTIONS,
+  type RecordRuleOptions,
+  type RecordRules,
+  readRecordRules,
+} from '../record/record-rules.ts'
 import { EVENT_VALUES, type EventValues } from './event-record.ts'
 
 /** Options of {@link eventStream}. */

@@ -1,8 +1,8 @@
 import { requireKnownOptions } from '@countermark/core'
-import type { AuditEvent } from '../audit-event.ts'
-import { pseudonymOf } from '../pseudonym.ts'
-import type { SealedMembers } from '../seal-record.ts'
-import { createSeqRanges, type SeqRangeCollector, type SeqRanges, splitRanges } from './seq-ranges.ts'
+import type { AuditEvent } from '../record/audit-event.ts'
+import { pseudonymOf } from '../record/pseudonym.ts'
+import type { SealedMembers } from '../record/seal-record.ts'
+import { createSeqRanges, type SeqRangeCollector, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 
 /** Whom to forget. */

@@ -6,10 +6,10 @@ import {
   requireObject,
   systemClock,
 } from '@countermark/core'
-import type { AuditEvent } from '../audit-event.ts'
-import type { AuditRecord } from '../audit-record.ts'
-import { pruneRecord } from './pruned-line.ts'
-import { createSeqRanges, type SeqRanges, splitRanges } from './seq-ranges.ts'
+import type { AuditEvent } from '../record/audit-event.ts'
+import type { AuditRecord } from '../record/audit-record.ts'
+import { pruneRecord } from '../record/pruned-line.ts'
+import { createSeqRanges, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 
 /** How long records are kept. */

@@ -1,5 +1,5 @@
-import type { SealedMembers } from '../seal-record.ts'
-import type { PrunedMembers } from './pruned-line.ts'
+import type { PrunedMembers } from '../record/pruned-line.ts'
+import type { SealedMembers } from '../record/seal-record.ts'
 
 /** What becomes of a record: nothing, or another line in the same place. */
 export type ChangeRecord = (sealed: SealedMembers) => SealedMembers | PrunedMembers | undefined

@@ -1,6 +1,6 @@
 import { requireBoolean, requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
 import { createSender, type RedisClient, requireOneServer, type SendCommand } from '@countermark/core/redis'
-import type { PlacedRecord } from '../audit-sink.ts'
+import type { PlacedRecord } from '../record/audit-sink.ts'
 import { takeBatches } from './batches.ts'
 import { requireDurableRedis } from './durable-redis.ts'
 import { type ClosableSink, createSerialSink } from './serial-sink.ts'

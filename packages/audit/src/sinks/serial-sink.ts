@@ -1,4 +1,4 @@
-import type { FoundTrail, PlacedRecord, RecordSink } from '../audit-sink.ts'
+import type { FoundTrail, PlacedRecord, RecordSink } from '../record/audit-sink.ts'
 
 /** What a sink of some kind does besides. */
 export interface SerialSinkParts<Placed extends PlacedRecord> {

@@ -1,6 +1,6 @@
 import { requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
 import type { Kysely, Transaction } from 'kysely'
-import type { SealedRecord } from '../audit-sink.ts'
+import type { SealedRecord } from '../record/audit-sink.ts'
 import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'
 import { toAuditRow } from './audit-row.ts'
 import { type AuditTables, migrateAuditTables } from './audit-tables.ts'

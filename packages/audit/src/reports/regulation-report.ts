@@ -1,0 +1,64 @@
+import { type Anchors, readAnchors } from '../verify/anchors.ts'
+import { verifyTrail } from '../verify/verify-trail.ts'
+import { GDPR } from './gdpr.ts'
+import { HIPAA } from './hipaa.ts'
+import { PCI } from './pci.ts'
+import type { Finding, Regulation } from './requirement.ts'
+import { SOX } from './sox.ts'
+import { createTally, type TrailSummary } from './trail-summary.ts'
+
+/** Regulations that a report can be about. */
+export type RegulationName = 'sox' | 'hipaa' | 'gdpr' | 'pci'
+
+const REGULATIONS: Readonly<Record<RegulationName, Regulation>> = { sox: SOX, hipaa: HIPAA, gdpr: GDPR, pci: PCI }
+
+/** What a trail says to a clause. */
+export interface ClauseReport extends Finding {
+  readonly clause: string
+  readonly asks: string
+}
+
+/** What a trail has to say to a regulation, and what it has not. It is evidence for an assessor, no statement of compliance. */
+export interface RegulationReport {
+  readonly regulation: RegulationName
+  readonly title: string
+  readonly summary: TrailSummary
+  readonly findingCount: number
+  readonly clauses: readonly ClauseReport[]
+  /** What nobody can see in a trail. */
+  readonly beyond: readonly string[]
+}
+
+/** Options of {@link regulationReport}. */
+export interface RegulationReportOptions {
+  readonly regulation: RegulationName
+  /** @default no checkpoints: nothing counts as anchored */
+  readonly anchors?: Anchors
+  /** Older files were taken away on purpose. @default false */
+  readonly partial?: boolean
+}
+
+/** Whether there is a report about it. */
+export function isRegulationName(name: unknown): name is RegulationName {
+  return typeof name === 'string' && Object.hasOwn(REGULATIONS, name)
+}
+
+/**
+ * Verifies files of a trail and reports what they show of each thing that a regulation asks.
+ * @throws what the file system throws
+ */
+export async function regulationReport(
+  paths: readonly string[],
+  { regulation, anchors, partial = false }: RegulationReportOptions,
+): Promise<RegulationReport> {
+  const { title, requirements, beyond } = REGULATIONS[regulation]
+  const tally = createTally()
+  const verified = await verifyTrail(paths, {
+    anchors: anchors ?? (await readAnchors([], [])),
+    partial,
+    onRecord: tally.add,
+  })
+  const summary = tally.summary(verified.pruned)
+  const clauses = requirements.map(({ clause, asks, find }) => ({ clause, asks, ...find({ summary, verified }) }))
+  return { regulation, title, summary, findingCount: verified.findingCount, clauses, beyond }
+}

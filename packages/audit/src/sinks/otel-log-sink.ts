@@ -1,0 +1,78 @@
+import { Misconfigured, requireKnownOptions, requireMethods } from '@countermark/core'
+import type { LogAttributes, Logger, LogRecord } from '@opentelemetry/api-logs'
+import type { AuditRecord } from '../record/audit-record.ts'
+import type { PlacedRecord } from '../record/audit-sink.ts'
+import { type RecordFields, recordFields } from './record-fields.ts'
+import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+
+/** Options of {@link otelLogSink}. */
+export interface OtelLogSinkOptions {
+  /** `logs.getLogger('countermark')`, or one of a provider of your own. */
+  readonly logger: Pick<Logger, 'emit'>
+}
+
+/** A sink that holds a copy at best: exporters batch, drop and retry by themselves and tell nobody. */
+export interface OtelLogSink extends ClosableSink<PlacedRecord> {
+  readonly durable: false
+}
+
+/** Names of the semantic conventions where there are some; everything else gets our prefix. */
+const CONVENTIONS: Readonly<Partial<Record<keyof RecordFields, string>>> = {
+  method: 'http.request.method',
+  route: 'http.route',
+  status: 'http.response.status_code',
+  authority: 'server.address',
+  address: 'client.address',
+  user: 'user.id',
+}
+
+/** Severity numbers of the log data model: INFO, INFO2, WARN. */
+const SEVERITY = {
+  allow: { severityNumber: 9, severityText: 'INFO' },
+  observe: { severityNumber: 10, severityText: 'INFO2' },
+  deny: { severityNumber: 13, severityText: 'WARN' },
+} as const
+
+/**
+ * Emits records as OpenTelemetry logs: the line as the body, its fields as attributes, named `countermark.decision`,
+ * `countermark.outcome` or `countermark.event`.
+ * @example
+ * auditTrail({ sinks: [fileSink({ path }), otelLogSink({ logger: logs.getLogger('countermark') })] })
+ */
+export function otelLogSink(options: OtelLogSinkOptions): OtelLogSink {
+  requireKnownOptions('otelLogSink', options, ['logger'])
+  const { logger } = options
+  if (logger === undefined) {
+    throw new Misconfigured('ERR_OPTION_MISSING', "otelLogSink needs logger, such as logs.getLogger('countermark')")
+  }
+  requireMethods('logger', logger, ['emit'])
+  const write = async (records: readonly PlacedRecord[]): Promise<void> => {
+    for (const placed of records) logger.emit(toLog(placed))
+  }
+  return { ...createSerialSink<PlacedRecord>({ name: 'otel', durable: false, write }), durable: false }
+}
+
+function toLog(placed: PlacedRecord): LogRecord {
+  const { record, line } = placed
+  return {
+    ...SEVERITY[severityOf(record)],
+    eventName: `countermark.${record.type}`,
+    timestamp: new Date(record.at),
+    body: line,
+    attributes: toAttributes(recordFields(placed)),
+  }
+}
+
+function severityOf(record: AuditRecord): keyof typeof SEVERITY {
+  return record.type === 'decision' ? record.decision : 'allow'
+}
+
+function toAttributes(fields: RecordFields): LogAttributes {
+  const named = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(named.map(([name, value]) => [attributeName(name), value]))
+}
+
+function attributeName(name: string): string {
+  const conventions: Readonly<Record<string, string | undefined>> = CONVENTIONS
+  return conventions[name] ?? `countermark.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
+}

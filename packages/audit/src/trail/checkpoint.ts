@@ -1,0 +1,57 @@
+import { type KeyObject, sign, verify } from 'node:crypto'
+import { canonicalJson, thumbprintOf } from '@countermark/core'
+import type { ChainEnd } from '../record/audit-sink.ts'
+
+/** What a signed checkpoint says: up to this record the chain was as its hash tells. */
+export interface CheckpointStatement extends ChainEnd {
+  readonly v: 1
+  readonly type: 'checkpoint'
+  /** ISO 8601. */
+  readonly at: string
+  /** JWK thumbprint of the key that signed (RFC 7638). */
+  readonly key: string
+}
+
+/** A statement with its Ed25519 signature, base64url. */
+export interface Checkpoint extends CheckpointStatement {
+  readonly signature: string
+}
+
+/** Where checkpoints go: somewhere that whoever can change the trail cannot change too. */
+export interface CheckpointAnchor {
+  /** A closed word for metrics. */
+  readonly name: string
+  /** Answers once the checkpoint is durable. */
+  readonly publish: (checkpoint: Checkpoint) => Promise<void>
+  readonly close?: () => Promise<void>
+}
+
+const CONTEXT = 'countermark audit checkpoint\n'
+
+/** Signs a statement about a chain. `key` is an Ed25519 private key. */
+export function signCheckpoint(end: ChainEnd, at: string, key: KeyObject, thumbprint: string): Checkpoint {
+  const { chain, seq, hash } = end
+  const statement: CheckpointStatement = { v: 1, type: 'checkpoint', chain, seq, hash, at, key: thumbprint }
+  return { ...statement, signature: sign(null, signedBytes(statement), key).toString('base64url') }
+}
+
+/** Whether a checkpoint was signed with this key and says what it said then. */
+export function isSignedBy({ signature, ...statement }: Checkpoint, publicKey: KeyObject): boolean {
+  return verify(null, signedBytes(statement), publicKey, Buffer.from(signature, 'base64url'))
+}
+
+/** The line of a checkpoint in a file of them. */
+export function checkpointLine(checkpoint: Checkpoint): string {
+  return canonicalJson(checkpoint)
+}
+
+/** The name of a key in checkpoints. */
+export function checkpointKeyName(publicKey: KeyObject): string {
+  const { kty, crv, x } = publicKey.export({ format: 'jwk' })
+  return thumbprintOf({ kty: kty ?? '', crv: crv ?? '', x: x ?? '' })
+}
+
+/** A context of its own: what is signed here can be taken for nothing else that the key may sign. */
+function signedBytes(statement: CheckpointStatement): Buffer {
+  return Buffer.from(CONTEXT + canonicalJson(statement), 'utf8')
+}

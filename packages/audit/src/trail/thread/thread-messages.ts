@@ -1,0 +1,54 @@
+import { isMisconfigured, type Measurement, Misconfigured, type MisconfiguredCode } from '@countermark/core'
+import type { ChainEnd } from '../../record/audit-sink.ts'
+import type { FileSettings } from '../../sinks/file/file-sink.ts'
+import { codeOf, messageOf } from '../../sinks/file/file-trouble.ts'
+
+/** What a thread is given when it starts. */
+export interface ThreadStart {
+  readonly chain: string
+  readonly startedAtMs: number
+  readonly secretNames: readonly string[]
+  readonly bufferRecords: number
+  readonly deadlineMs: number
+  readonly files: readonly FileSettings[]
+  /** One number that both threads see: how many records are durable. */
+  readonly progress: SharedArrayBuffer
+}
+
+/** What the thread is told to do. `inputs` are plain JSON, many at once. */
+export type ThreadOrder =
+  | { readonly type: 'start' | 'ready' | 'drain' | 'close'; readonly call: number }
+  | { readonly type: 'write'; readonly inputs: string }
+
+/** What the thread tells. */
+export type ThreadNote =
+  | { readonly type: 'hello' }
+  | { readonly type: 'answer'; readonly call: number; readonly found: ChainEnd | undefined }
+  | { readonly type: 'refusal'; readonly call: number; readonly error: PlainError }
+  | { readonly type: 'durable'; readonly count: number; readonly end: ChainEnd }
+  | { readonly type: 'failed'; readonly error: PlainError }
+  | { readonly type: 'measured'; readonly measurement: Measurement }
+  | { readonly type: 'rotated'; readonly file: number; readonly path: string }
+  | { readonly type: 'told'; readonly message: string }
+
+/** What is left of an error on its way between threads. */
+export interface PlainError {
+  readonly message: string
+  readonly code: string | undefined
+  readonly misconfigured: MisconfiguredCode | undefined
+}
+
+/** Takes an error apart. */
+export function toPlainError(error: unknown): PlainError {
+  return {
+    message: messageOf(error),
+    code: codeOf(error),
+    misconfigured: isMisconfigured(error) ? error.code : undefined,
+  }
+}
+
+/** Puts it together again. */
+export function fromPlainError({ message, code, misconfigured }: PlainError): Error {
+  if (misconfigured !== undefined) return new Misconfigured(misconfigured, message.replace(` [${misconfigured}]`, ''))
+  return Object.assign(new Error(message), code === undefined ? {} : { code })
+}

@@ -1,0 +1,90 @@
+import {
+  type Clock,
+  Misconfigured,
+  requireBoolean,
+  requireKnownOptions,
+  requireMethods,
+  requireNumber,
+  systemClock,
+} from '@countermark/core'
+import type { AuditSink } from '../record/audit-sink.ts'
+import { type PseudonymOptions, readPseudonyms } from '../record/pseudonym.ts'
+import {
+  RECORD_RULE_OPTIONS,
+  type RecordRuleOptions,
+  type RecordRules,
+  readRecordRules,
+} from '../record/record-rules.ts'
+import type { CheckpointOptions } from './checkpoint-writer.ts'
+
+/** Options of {@link auditTrail}. */
+export interface AuditTrailOptions extends RecordRuleOptions {
+  /** Where records go. One must succeed; two in separate failure domains are better. */
+  readonly sinks: readonly AuditSink[]
+  /** Signs the end of the chain now and then. @default nothing is anchored: whoever can write the trail can rewrite it */
+  readonly checkpoints?: CheckpointOptions
+  /** Most records that no sink has yet, and most that wait for a sink that fails. @default 10_000 */
+  readonly bufferRecords?: number
+  /** What a sink may take for one batch. Milliseconds. @default 1000 */
+  readonly deadlineMs?: number
+  /** How long records may gather that no answer waits for. Milliseconds. @default 50 */
+  readonly flushMs?: number
+  /**
+   * Let a thread of its own put records together and write them, where there is more than one core, every sink is a
+   * `fileSink` and the clock is the machine's. `false`: the main thread does it. @default true
+   */
+  readonly worker?: boolean
+  /** Keyed hashes stand in the place of addresses and users. @default they stand as they are, erasably */
+  readonly pseudonyms?: PseudonymOptions
+  /** Give the guard's, when that has one of its own. @default the machine's clock */
+  readonly clock?: Clock
+}
+
+/** Options after validation. */
+export interface TrailSettings {
+  readonly sinks: readonly AuditSink[]
+  readonly checkpoints: CheckpointOptions | undefined
+  readonly bufferRecords: number
+  readonly deadlineMs: number
+  readonly flushMs: number
+  readonly worker: boolean
+  readonly clock: Clock
+  readonly rules: RecordRules
+}
+
+const KNOWN: readonly (keyof AuditTrailOptions)[] = [
+  ...(['sinks', 'checkpoints', 'bufferRecords', 'deadlineMs', 'flushMs', 'worker', 'pseudonyms', 'clock'] as const),
+  ...RECORD_RULE_OPTIONS,
+]
+
+/**
+ * Validates the options of a trail.
+ * @throws {@link Misconfigured}
+ */
+export function readTrailOptions(options: AuditTrailOptions): TrailSettings {
+  requireKnownOptions('auditTrail', options, KNOWN)
+  const { bufferRecords = 10_000, deadlineMs = 1000, flushMs = 50, clock = systemClock } = options
+  return {
+    sinks: requireSinks(options.sinks),
+    checkpoints: options.checkpoints,
+    bufferRecords: requireNumber('bufferRecords', bufferRecords, { min: 1, max: 1_000_000 }),
+    deadlineMs: requireNumber('deadlineMs', deadlineMs, { min: 1, max: 60_000 }),
+    flushMs: requireNumber('flushMs', flushMs, { min: 0, max: 10_000 }),
+    worker: requireBoolean('worker', options.worker ?? true),
+    clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
+    rules: { ...readRecordRules(options), pseudonym: readPseudonyms(options.pseudonyms) },
+  }
+}
+
+function requireSinks(sinks: readonly AuditSink[]): readonly AuditSink[] {
+  if (!Array.isArray(sinks) || sinks.length === 0) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'sinks must list at least one, such as fileSink({ path })')
+  }
+  for (const sink of sinks) {
+    requireMethods('each of sinks', sink, ['append'])
+    if (typeof sink.name === 'string' && /^[a-z][a-z0-9_-]*$/.test(sink.name)) continue
+    throw new Misconfigured('ERR_OPTION_INVALID', 'each of sinks must have a name such as file')
+  }
+  if (sinks.some(({ durable }) => durable === true)) return [...sinks]
+  throw new Misconfigured('ERR_OPTION_INVALID', 'one of sinks must be durable, such as fileSink({ path })')
+}
