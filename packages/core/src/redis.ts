@@ -9,9 +9,11 @@ export {
   clearKeys,
   createSender,
   type IoredisClient,
+  isRedisCluster,
   type NodeRedisClient,
+  type NodeRedisCluster,
   type RedisClient,
-  requireOneConnection,
+  requireNoPool,
   requireOneServer,
   type SendCommand,
 } from './redis/redis-client.ts'

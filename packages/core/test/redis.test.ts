@@ -3,12 +3,21 @@ import {
   createTestEnvironment,
   requireProgram,
   type StartedRedis,
+  type StartedRedisCluster,
   startRedis,
+  startRedisCluster,
 } from '@countermark/testing'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createClientPool, createCluster } from 'redis'
 import { isMisconfigured } from '../src/index.ts'
-import { createAskRedis, createSender, type RedisClient, requireOneConnection, requireOneServer } from '../src/redis.ts'
+import {
+  clearKeys,
+  createAskRedis,
+  createSender,
+  type RedisClient,
+  requireNoPool,
+  requireOneServer,
+} from '../src/redis.ts'
 
 const redisServer = requireProgram('redis-server')
 if (redisServer !== undefined) describe('a command to Redis', () => sendsCommands(redisServer))
@@ -32,6 +41,39 @@ function sendsCommands(command: string): void {
     await client.connect()
     const send = createSender('the test', client)
     await expect(Promise.all([send('SET', 'node', '1'), send('GET', 'node')])).resolves.toEqual(['OK', '1'])
+    client.destroy()
+  })
+}
+
+if (redisServer !== undefined) describe('a command to a Redis Cluster', () => sendsToCluster(redisServer))
+
+function sendsToCluster(command: string): void {
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `clear:${name}`)
+  let servers: StartedRedisCluster
+  beforeAll(async () => {
+    servers = await startRedisCluster({ command })
+  }, 60_000)
+  afterAll(() => servers.stop())
+
+  async function setAndClear(client: RedisClient): Promise<void> {
+    const send = createSender('the test', client)
+    const evaluate = (key: string): Promise<unknown> => send('EVAL', "return redis.call('GET', KEYS[1])", '1', key)
+    await Promise.all([...keys, 'kept'].map((key) => send('SET', key, key)))
+    expect(await Promise.all(keys.map(evaluate))).toEqual(keys)
+    await clearKeys('the test', client, 'clear:')
+    expect(await Promise.all([...keys, 'kept'].map(evaluate))).toEqual([...keys.map(() => null), 'kept'])
+  }
+
+  it('goes to the server of its key, and clears all of them, through ioredis', async () => {
+    const client = new Cluster([...servers.urls])
+    await setAndClear(client)
+    client.disconnect()
+  })
+
+  it('goes to the server of its key, and clears all of them, through node-redis', async () => {
+    const client = createCluster({ rootNodes: servers.urls.map((url) => ({ url })) })
+    await client.connect()
+    await setAndClear(client)
     client.destroy()
   })
 }
@@ -63,11 +105,9 @@ describe('what is no client of one server', () => {
     expect(codeOf(() => requireOneServer('the test', pool()))).toBeUndefined()
   })
 
-  it('is a cluster or a pool, where one connection is asked for', () => {
-    for (const open of [cluster, nodeCluster, pool]) {
-      expect(codeOf(() => requireOneConnection('the test', open()))).toBe('ERR_OPTION_INVALID')
-    }
-    expect(codeOf(() => requireOneConnection('the test', createClient()))).toBeUndefined()
+  it('is a pool, where commands follow each other', () => {
+    expect(codeOf(() => requireNoPool('the test', pool()))).toBe('ERR_OPTION_INVALID')
+    expect(codeOf(() => requireNoPool('the test', createClient()))).toBeUndefined()
   })
 })
 

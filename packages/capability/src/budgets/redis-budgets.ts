@@ -50,7 +50,7 @@ export function redisBudgets(options: RedisBudgetsOptions): RedisBudgets {
   return {
     name: 'redis',
     metrics: REDIS_BUDGET_METRIC_ROWS,
-    clear: () => clearKeys(send, options.prefix ?? PREFIX),
+    clear: () => clearKeys('redisBudgets', client, options.prefix ?? PREFIX),
     reserve: async (claims, environment) => {
       const { prefix = `${PREFIX}${environment.service()}:` } = options
       const keys = claims.map(({ key }) => prefix + key)

@@ -64,7 +64,7 @@ export function redisAnswers(options: RedisAnswersOptions): RedisAnswers {
   return {
     name: 'redis',
     metrics: REDIS_ANSWER_METRIC_ROWS,
-    clear: () => clearKeys(send, options.prefix ?? PREFIX),
+    clear: () => clearKeys('redisAnswers', client, options.prefix ?? PREFIX),
     begin: async (request, environment) => {
       const { fingerprint } = request
       const { prefix = `${PREFIX}${environment.service()}:` } = options

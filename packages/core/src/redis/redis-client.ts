@@ -10,8 +10,18 @@ export interface NodeRedisClient {
   readonly sendCommand: (args: string[]) => Promise<unknown>
 }
 
-/** A client of ioredis or of node-redis, made, connected and closed by the application. */
-export type RedisClient = IoredisClient | NodeRedisClient
+/** What is used of node-redis' client of a cluster. */
+export interface NodeRedisCluster {
+  readonly sendCommand: (
+    firstKey: string | undefined,
+    isReadonly: boolean | undefined,
+    args: string[],
+  ) => Promise<unknown>
+  readonly masters: readonly unknown[]
+}
+
+/** A client of ioredis or of node-redis, of one server or of a cluster; made, connected and closed by the application. */
+export type RedisClient = IoredisClient | NodeRedisClient | NodeRedisCluster
 
 /** Sends one command; commands sent over one connection in one tick travel together and are answered in order. */
 export type SendCommand = (...command: readonly [string, ...string[]]) => Promise<unknown>
@@ -32,10 +42,21 @@ export function createSender(owner: string, client: RedisClient): SendCommand {
   if (typeof client === 'object' && 'sendCommand' in client && typeof client.sendCommand === 'function') {
     return async (...command) => {
       requireConnected(owner, client)
-      return client.sendCommand([...command])
+      return isNodeCluster(client)
+        ? client.sendCommand(firstKeyOf(command), false, [...command])
+        : client.sendCommand([...command])
     }
   }
   throw new Misconfigured('ERR_OPTION_INVALID', `${owner} takes another client; ${FIX}`)
+}
+
+function isNodeCluster(client: object): client is NodeRedisCluster {
+  return 'masters' in client
+}
+
+/** The key by which a cluster finds the server; a script has its text and the number of its keys in front. */
+function firstKeyOf([name, ...args]: readonly [string, ...string[]]): string | undefined {
+  return args[name.startsWith('EVAL') ? 2 : 0]
 }
 
 /** node-redis connects only when it is told to; ioredis does by itself. */
@@ -52,16 +73,32 @@ function requireConnected(owner: string, client: object): void {
 /** Said once for each client: every request meets it again. */
 const told = new WeakSet<object>()
 
-/** Deletes every key that begins so; for tests, which begin with an empty store. */
-export async function clearKeys(send: SendCommand, prefix: string): Promise<void> {
+/** Deletes every key that begins so, on every server of a cluster; for tests, which begin with an empty store. */
+export async function clearKeys(owner: string, client: RedisClient, prefix: string): Promise<void> {
+  const send = createSender(owner, client)
+  const servers = await findServers(client)
+  await Promise.all(servers.map((server) => clearServer(createSender(owner, server), send, prefix)))
+}
+
+/** Keys are found on their server, and deleted one by one: those of a cluster may not share a command. */
+async function clearServer(find: SendCommand, remove: SendCommand, prefix: string): Promise<void> {
   const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`
   let cursor = '0'
   do {
-    const answer: unknown = await send('SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000')
+    const answer: unknown = await find('SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000')
     const [next, keys] = Array.isArray(answer) ? answer : ['0', []]
-    if (Array.isArray(keys) && keys.length > 0) await send('UNLINK', ...keys.map(String))
+    if (Array.isArray(keys)) await Promise.all(keys.map((key) => remove('UNLINK', String(key))))
     cursor = String(next)
   } while (cursor !== '0')
+}
+
+/** The servers that hold keys: those of a cluster, or the only one. */
+async function findServers(client: RedisClient): Promise<readonly RedisClient[]> {
+  if ('masters' in client && 'nodeClient' in client && typeof client.nodeClient === 'function') {
+    const { nodeClient } = client
+    return Promise.all(client.masters.map((master): Promise<RedisClient> => nodeClient.call(client, master)))
+  }
+  return 'nodes' in client && typeof client.nodes === 'function' ? client.nodes('master') : [client]
 }
 
 /**
@@ -69,24 +106,20 @@ export async function clearKeys(send: SendCommand, prefix: string): Promise<void
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
 export function requireOneServer(owner: string, client: RedisClient): void {
-  if (!isCluster(client)) return
+  if (!isRedisCluster(client)) return
   throw new Misconfigured('ERR_OPTION_INVALID', `${owner} cannot use a cluster; ${FIX} that talks to one server`)
 }
 
 /**
- * Refuses clients that spread commands over several connections: what one of them says is not true of another.
+ * Refuses pools, which spread commands over several connections: what one of them says is not true of another.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
-export function requireOneConnection(owner: string, client: RedisClient): void {
-  const isPool = Reflect.get(client, 'totalClients') !== undefined
-  if (!isPool && !isCluster(client)) return
-  throw new Misconfigured(
-    'ERR_OPTION_INVALID',
-    `${owner} cannot use a cluster or a pool; ${FIX} that talks to one server`,
-  )
+export function requireNoPool(owner: string, client: RedisClient): void {
+  if (Reflect.get(client, 'totalClients') === undefined) return
+  throw new Misconfigured('ERR_OPTION_INVALID', `${owner} cannot use a pool; ${FIX}`)
 }
 
-/** Of ioredis, of node-redis. */
-function isCluster(client: RedisClient): boolean {
-  return Reflect.get(client, 'isCluster') === true || Reflect.get(client, 'slots') !== undefined
+/** Whether a client of ioredis or of node-redis talks to a cluster. */
+export function isRedisCluster(client: RedisClient): boolean {
+  return Reflect.get(client, 'isCluster') === true || 'masters' in client
 }

@@ -11,7 +11,14 @@ import {
   Unavailable,
   withDeadline,
 } from '@countermark/core'
-import { clearKeys, createSender, REDIS_BREAKER, reportDegraded, requireOneConnection } from '@countermark/core/redis'
+import {
+  clearKeys,
+  createSender,
+  REDIS_BREAKER,
+  reportDegraded,
+  requireNoPool,
+  requireOneServer,
+} from '@countermark/core/redis'
 import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
 import { createEraKeeper } from '../era-keeper.ts'
 import { REDIS_METRIC_ROWS } from '../metric-rows.ts'
@@ -64,7 +71,8 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
   requireKnownOptions('redisReplayStore', options, [...STORE_OPTIONS, ...OWN_OPTIONS])
   const { client, prefix = 'countermark:replay:', allowEviction = false, startedAt } = options
   const send = createSender('redisReplayStore', client)
-  requireOneConnection('redisReplayStore', client)
+  requireNoPool('redisReplayStore', client)
+  requireOneServer('redisReplayStore', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   const rules = readStoreOptions(options)
   const eras = createEraKeeper(rules, 'redis')
@@ -97,7 +105,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
       link.forgetServerClock()
     },
     clear: async () => {
-      await clearKeys(send, prefix)
+      await clearKeys('redisReplayStore', client, prefix)
       quota = createQuota()
       await link.restoreEpoch()
     },
