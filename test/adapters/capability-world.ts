@@ -88,11 +88,6 @@ export function behindCapability<Middleware>(
   }
 }
 
-/** `allowed`, or the code of the refusal. */
-export function outcomeOf(response: RawResponse): string {
-  return response.status === 200 ? 'allowed' : String(problemOf(response)['code'])
-}
-
 /** Somebody who approves. */
 export interface Approver {
   readonly rules: NonNullable<CapabilityRulesOptions['approvals']>

@@ -20,10 +20,10 @@ import express from 'express'
 import Koa from 'koa'
 import { createDpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
-import { outcomeOf } from './capability-world.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
+import { outcomeOf } from './outcome.ts'
 
 // What falls between the packages: each of them keeps its word, and an agent goes where none of them looks.
 
@@ -91,10 +91,14 @@ function describeAttackers<Middleware>(
       ask(await startReading(record), await mint({ cnf: { jkt: prover.thumbprint }, ...claims }))
 
     it.each<readonly [string, Partial<AgentRecord>, string]>([
-      ['that it was suspended', { state: 'suspended' }, 'agent_suspended'],
-      ['what the registry lets it do at most', { capabilities: ['orders:list'] }, 'insufficient_scope'],
-      ['from where it may call', { capabilities: ['orders:read', 'restrict:ip:192.0.2.1'] }, 'constraint_violation'],
-      ['limits that nobody understands', { constraints: { moon_phase: 'full' } }, 'constraint_unknown'],
+      ['that it was suspended', { state: 'suspended' }, '403 agent_suspended'],
+      ['what the registry lets it do at most', { capabilities: ['orders:list'] }, '403 insufficient_scope'],
+      [
+        'from where it may call',
+        { capabilities: ['orders:read', 'restrict:ip:192.0.2.1'] },
+        '403 constraint_violation',
+      ],
+      ['limits that nobody understands', { constraints: { moon_phase: 'full' } }, '403 constraint_unknown'],
     ])('cannot shake off %s by not signing', async (_what, record, code) => {
       expect(await read(record)).toBe(code)
     })
@@ -102,8 +106,8 @@ function describeAttackers<Middleware>(
     it('is told of by the registry, where that knows it, and by nobody else where it does not', async () => {
       const app = await startReading({ owner: 'ada@example.com' })
       const cnf = { jkt: prover.thumbprint }
-      expect(await ask(app, await mint({ cnf }))).toBe('allowed')
-      expect(await ask(app, await mint({ cnf, act: { sub: 'agt_stranger' } }))).toBe('allowed')
+      expect(await ask(app, await mint({ cnf }))).toBe('200')
+      expect(await ask(app, await mint({ cnf, act: { sub: 'agt_stranger' } }))).toBe('200')
       expect(app.runs.map(({ agent }) => agent?.record)).toEqual([
         { id: 'agt_clerk', state: 'active', owner: 'ada@example.com' },
         { id: 'agt_stranger', state: 'active' },
@@ -113,12 +117,12 @@ function describeAttackers<Middleware>(
     it('cannot use a key that the registry has revoked', async () => {
       const keys = keySourceOf(agentKeyOf(clerk, { thumbprint: prover.thumbprint, state: 'revoked' }))
       const token = await mint({ cnf: { jkt: prover.thumbprint } })
-      expect(await ask(await startReading({}, { keys }), token)).toBe('key_revoked')
+      expect(await ask(await startReading({}, { keys }), token)).toBe('401 key_revoked')
     })
 
     it.each<readonly [AgentRecord['state'], string]>([
-      ['active', 'allowed'],
-      ['suspended', 'agent_suspended'],
+      ['active', '200'],
+      ['suspended', '403 agent_suspended'],
     ])('acts through the one it handed on to while it is active: %s', async (state, outcome) => {
       // The key of agt_buyer is known once the application runs.
       const known: AgentKey[] = [agentKeyOf(clerk, { agent: { id: 'agt_clerk', state } })]
@@ -153,15 +157,15 @@ function describeAttackers<Middleware>(
         return outcomeOf(await sendRaw(app.port, rawRequest(signed)))
       }
       const made = [await spend(app.agent, 1), await spend(app.agent, 2), await spend(app.agent, 3)]
-      expect(made).toEqual(['allowed', 'allowed', 'rate_limited'])
-      expect([await spend(other, 11), await spend(other, 12)]).toEqual(['allowed', 'allowed'])
+      expect(made).toEqual(['200', '200', '429 rate_limited'])
+      expect([await spend(other, 11), await spend(other, 12)]).toEqual(['200', '200'])
     })
 
     it('cannot ask what its token allows once that has ended', async () => {
       const clock = createFakeClock()
       const app = await startReading({}, { clock, replay: memoryReplayStore({ clock, startedAt: 0 }) })
       const now = clock.wallMs() / 1000
-      expect(await ask(app, await mint({ cnf: { jkt: prover.thumbprint } }, now), now)).toBe('allowed')
+      expect(await ask(app, await mint({ cnf: { jkt: prover.thumbprint } }, now), now)).toBe('200')
       const [agent] = app.runs.map((run) => run.agent)
       expect(agent?.can('orders:read')).toBe(true)
       clock.advance(60_000)

@@ -17,11 +17,12 @@ import Koa from 'koa'
 import Koa2 from 'koa2'
 import { createDpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
-import { aRefund, createApprover, limits, outcomeOf, REFUND } from './capability-world.ts'
+import { aRefund, createApprover, limits, REFUND } from './capability-world.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { EXPRESS_STEP, KOA_STEP, type WithIdempotency } from './idempotent-step.ts'
 import { koaAdapter } from './koa-adapter.ts'
+import { outcomeOf } from './outcome.ts'
 
 const METADATA = '/.well-known/oauth-protected-resource'
 const AUDIENCE = 'https://api.example.com'
@@ -76,8 +77,8 @@ function describeCountermark<Middleware>(
         const app = await startApp()
         const once: RequestToSign = { target: '/orders', nonce: 'once' }
         expect([outcomeOf(await app.send(once)), outcomeOf(await app.send(once))]).toEqual([
-          'allowed',
-          'replay_detected',
+          '200',
+          '401 replay_detected',
         ])
         expect(app.runs.map(({ agent }) => agent?.id)).toEqual(['agt_buyer'])
       })
@@ -92,7 +93,7 @@ function describeCountermark<Middleware>(
 
       it('goes by what the registry grants', async () => {
         const app = await startApp()
-        expect(outcomeOf(await app.send(aRefund({ amount: 1 })))).toBe('insufficient_scope')
+        expect(outcomeOf(await app.send(aRefund({ amount: 1 })))).toBe('403 insufficient_scope')
       })
 
       it('executes what is sent again once, where a route says so', async () => {
@@ -111,25 +112,25 @@ function describeCountermark<Middleware>(
 
       it('lets strangers pass where that is said, as far as a route that asks for something', async () => {
         const app = await startApp({}, (agents) => agents.with({ optional: true }))
-        expect([outcomeOf(await app.sendPlain()), app.runs[0]?.agent]).toEqual(['allowed', undefined])
-        expect(outcomeOf(await app.sendPlain({ target: '/zones/a' }))).toBe('credentials_missing')
+        expect([outcomeOf(await app.sendPlain()), app.runs[0]?.agent]).toEqual(['200', undefined])
+        expect(outcomeOf(await app.sendPlain({ target: '/zones/a' }))).toBe('401 credentials_missing')
       })
     })
 
     describe('with delegation', () => {
       it('knows for whom the agent acts, and asks every request for that', async () => {
         const app = await startApp({ delegation: delegation() })
-        expect(outcomeOf(await app.send({ headers: await bearing() }))).toBe('allowed')
+        expect(outcomeOf(await app.send({ headers: await bearing() }))).toBe('200')
         expect(app.runs[0]?.agent).toMatchObject({ level: 'signed', delegation: { subject: 'user_17' } })
-        expect(outcomeOf(await app.send({}))).toBe('credentials_missing')
+        expect(outcomeOf(await app.send({}))).toBe('401 credentials_missing')
       })
 
       it('goes by scopes and limits of the token', async () => {
         const app = await startApp({ delegation: delegation() })
         const scope = 'refunds:create'
         const [authorization_details] = limits({ max_amount: { value: 5000, currency: 'USD' } }).authorizationDetails
-        expect(outcomeOf(await refund(app, 5000, { scope, authorization_details }))).toBe('allowed')
-        expect(outcomeOf(await refund(app, 5001, { scope, authorization_details }))).toBe('constraint_violation')
+        expect(outcomeOf(await refund(app, 5000, { scope, authorization_details }))).toBe('200')
+        expect(outcomeOf(await refund(app, 5001, { scope, authorization_details }))).toBe('403 constraint_violation')
       })
 
       it('says what is missing, and where to read about it', async () => {
@@ -162,9 +163,9 @@ function describeCountermark<Middleware>(
         const ask = async (claims: Members): Promise<string> =>
           outcomeOf(await app.send({ target: '/orders', headers: await bearing(claims) }))
         expect([await ask({ tenant: 'acme' }), await ask({ tenant: 'other' }), await ask({})]).toEqual([
-          'allowed',
-          'constraint_violation',
-          'constraint_violation',
+          '200',
+          '403 constraint_violation',
+          '403 constraint_violation',
         ])
       })
 
@@ -186,9 +187,9 @@ function describeCountermark<Middleware>(
           const headers = { Authorization, DPoP: proof }
           return outcomeOf(await app.sendPlain({ method, target: '/orders', headers: Object.entries(headers) }))
         }
-        expect([await send('GET'), await send('POST')]).toEqual(['allowed', 'scheme_not_allowed'])
+        expect([await send('GET'), await send('POST')]).toEqual(['200', '401 scheme_not_allowed'])
         expect(app.runs[0]?.agent).toMatchObject({ id: 'agt_buyer', level: 'bound' })
-        expect(await send('GET', `Bearer ${token}`)).toBe('token_binding_mismatch')
+        expect(await send('GET', `Bearer ${token}`)).toBe('401 token_binding_mismatch')
       })
 
       it('cannot do without signatures where nothing else says who calls', async () => {
@@ -205,7 +206,7 @@ function describeCountermark<Middleware>(
         const send = (more = {}): Promise<RawResponse> =>
           app.send(aRefund({ amount: 5001, currency: 'USD' }, { ...headers, ...more }))
         const ticket = { 'Approval-Ticket': ticketFor(await send()) }
-        expect([outcomeOf(await send(ticket)), outcomeOf(await send(ticket))]).toEqual(['allowed', 'approval_required'])
+        expect([outcomeOf(await send(ticket)), outcomeOf(await send(ticket))]).toEqual(['200', '403 approval_required'])
       })
 
       it('compares scopes that agents hand on by the grammar of routes', async () => {
@@ -217,7 +218,7 @@ function describeCountermark<Middleware>(
         const to = { agentId: 'agt_buyer', key: app.agent.publicJwk }
         const handedOn = await delegateOffline({ token, key: clerk.privateKey, to, scopes: ['refunds:create'] })
         const response = await app.send(aRefund({ amount: 1 }, { Authorization: `Bearer ${handedOn}` }))
-        expect(outcomeOf(response)).toBe('allowed')
+        expect(outcomeOf(response)).toBe('200')
       })
     })
 

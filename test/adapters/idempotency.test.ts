@@ -23,10 +23,11 @@ import {
 import express from 'express'
 import { Redis } from 'ioredis'
 import Koa from 'koa'
-import { aRefund, createApprover, grant, limits, outcomeOf, type RouteInput } from './capability-world.ts'
+import { aRefund, createApprover, grant, limits, type RouteInput } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { EXPRESS_STEP, KOA_STEP, type WithIdempotency } from './idempotent-step.ts'
 import { koaAdapter } from './koa-adapter.ts'
+import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 const REFUND = { amount: 100, currency: 'USD' }
@@ -101,7 +102,7 @@ function describeIdempotency<Middleware>(
     it('still takes no copy of a signed request', async () => {
       const app = await startKeyed()
       const copy = { ...keyed('k'), nonce: 'once-and-only-once' }
-      expect([outcomeOf(await app.send(copy)), outcomeOf(await app.send(copy))]).toEqual(['allowed', 'replay_detected'])
+      expect([outcomeOf(await app.send(copy)), outcomeOf(await app.send(copy))]).toEqual(['200', '401 replay_detected'])
     })
 
     it('keeps different keys, and no key, apart', async () => {
@@ -121,7 +122,7 @@ function describeIdempotency<Middleware>(
       const app = await startKeyed()
       await app.send(keyed('k'))
       const refused = await app.send(other)
-      expect([outcomeOf(refused), refused.status, app.executed()]).toEqual(['idempotency_key_reused', 422, 1])
+      expect([outcomeOf(refused), refused.status, app.executed()]).toEqual(['422 idempotency_key_reused', 422, 1])
     })
 
     it('says that the first request is still being worked on', async () => {
@@ -136,7 +137,7 @@ function describeIdempotency<Middleware>(
       await begun.passed
       const second = await app.send(keyed('k'))
       expect([outcomeOf(second), second.status, second.header('retry-after')]).toEqual([
-        'idempotency_in_progress',
+        '409 idempotency_in_progress',
         409,
         '1',
       ])
@@ -239,7 +240,7 @@ function describeIdempotency<Middleware>(
       const delegation = limits({ require_approval_for: '*' })
       const app = await startKeyed({ route: { delegation, rules: { approvals: approver.rules } } })
       const refused = await app.send(keyed('k'))
-      expect(outcomeOf(refused)).toBe('approval_required')
+      expect(outcomeOf(refused)).toBe('403 approval_required')
       const approved = keyed('k', REFUND, { 'Approval-Ticket': approver.ticketFor(refused) })
       expect([(await app.send(approved)).text, (await app.send(approved)).text]).toEqual(['{"run":1}', '{"run":1}'])
     })
@@ -249,15 +250,15 @@ function describeIdempotency<Middleware>(
       const app = await startKeyed({ route: { delegation, rules: { budgets: memoryBudgets() } } })
       await app.send(keyed('k'))
       expect([outcomeOf(await app.send(keyed('k'))), outcomeOf(await app.send(keyed('l')))]).toEqual([
-        'allowed',
-        'rate_limited',
+        '200',
+        '429 rate_limited',
       ])
     })
 
     it('does not execute again what was answered with more than is kept', async () => {
       const app = await startKeyed({ maxAnswerBytes: 5 })
       const [first, second] = [await app.send(keyed('k')), await app.send(keyed('k'))]
-      expect([first.text, outcomeOf(second), app.executed()]).toEqual(['{"run":1}', 'idempotency_in_progress', 1])
+      expect([first.text, outcomeOf(second), app.executed()]).toEqual(['{"run":1}', '409 idempotency_in_progress', 1])
     })
 
     it('is nothing to requests that only read', async () => {
@@ -269,19 +270,19 @@ function describeIdempotency<Middleware>(
     it('may be required', async () => {
       const app = await startKeyed({ key: 'required' })
       const refused = await app.send(aRefund(REFUND))
-      expect([outcomeOf(refused), refused.status, app.executed()]).toEqual(['request_malformed', 400, 0])
+      expect([outcomeOf(refused), refused.status, app.executed()]).toEqual(['400 request_malformed', 400, 0])
     })
 
     it.each(['', 'x'.repeat(256), 'a\tb'])('cannot be %j', async (key) => {
       const app = await startKeyed()
-      expect(outcomeOf(await app.send(keyed(key)))).toBe('request_malformed')
+      expect(outcomeOf(await app.send(keyed(key)))).toBe('400 request_malformed')
     })
 
     it('must be covered by a signature that can cover it', async () => {
       const app = await startKeyed()
       const components = ['@method', '@authority', '@path', 'content-digest', 'content-type', 'agent-id']
-      expect(outcomeOf(await app.send({ ...keyed('k'), components }))).toBe('coverage_insufficient')
-      expect(outcomeOf(await app.send({ ...keyed('k'), form: 'simple-v1' }))).toBe('allowed')
+      expect(outcomeOf(await app.send({ ...keyed('k'), components }))).toBe('401 coverage_insufficient')
+      expect(outcomeOf(await app.send({ ...keyed('k'), form: 'simple-v1' }))).toBe('200')
     })
 
     it('frees a key when the guard refuses after it was taken', async () => {
@@ -299,8 +300,8 @@ function describeIdempotency<Middleware>(
       })
       const bare = { ...keyed('k'), tag: 'web-bot-auth', components: ['@authority', 'idempotency-key'] }
       expect([outcomeOf(await weak.send(bare)), outcomeOf(await weak.send(keyed('k'))), app.executed()]).toEqual([
-        'scheme_not_allowed',
-        'allowed',
+        '401 scheme_not_allowed',
+        '200',
         0,
       ])
     })

@@ -6,8 +6,6 @@ import {
   type AdapterUnderTest,
   createTestAgent,
   type GuardedApp,
-  problemOf,
-  type RawResponse,
   rawRequest,
   sendRaw,
   type TestAgent,
@@ -28,6 +26,7 @@ import {
 } from '../../packages/keys/test/key-server.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
+import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 // What a backend answers while its sources of keys are flooded, contradict each other, or know an agent but none of its keys.
@@ -207,10 +206,6 @@ function describeKeySources<Middleware>(name: string, adapter: AdapterUnderTest<
       expect(await call(app)).toBe('403 agent_suspended')
     })
   })
-}
-
-function outcomeOf(response: RawResponse): string {
-  return response.status === 200 ? '200' : `${response.status} ${problemOf(response)['code']}`
 }
 
 describeKeySources('Express 5', expressAdapter(express))

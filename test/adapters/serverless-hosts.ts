@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { RequestListener } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { configure as codegenie } from '@codegenie/serverless-express'
 import { rawRequest, sendRaw } from '@countermark/testing'
@@ -108,10 +108,16 @@ export const lightMyRequest: Host = async (app, { method, path, query, headers, 
 let functions = 0
 
 /** Google's functions framework: it has parsed every body before the function runs, and keeps its bytes in `rawBody`. */
-export const functionsFramework: Host = async (app, { method, path, query, headers, body }) => {
+export const functionsFramework: Host = (app, request) => {
   const name = `guarded-${++functions}`
   cloudFunction(name, app as never)
-  const server = getTestServer(name)
+  return overSocket(getTestServer(name), request)
+}
+
+/** A server of Node's, with a socket. */
+export const nodeServer: Host = (app, request) => overSocket(createServer(app), request)
+
+async function overSocket(server: Server, { method, path, query, headers, body }: HostRequest): Promise<HostAnswer> {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   try {

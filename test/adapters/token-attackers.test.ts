@@ -1,18 +1,13 @@
 import { hash } from 'node:crypto'
 import { memoryReplayStore } from '@countermark/replay'
-import {
-  type AdapterUnderTest,
-  type GuardedApp,
-  problemOf,
-  type RawResponse,
-  useGuardedApps,
-} from '@countermark/testing'
+import { type AdapterUnderTest, type GuardedApp, useGuardedApps } from '@countermark/testing'
 import express from 'express'
 import { SignJWT } from 'jose'
 import Koa from 'koa'
 import type { Members } from '../../packages/delegation/test/token-issuer.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
+import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 import { createTokenCheck, createTokenWorld, type TokenRefusalCase, type TokenWorld } from './token-refusal-cases.ts'
 
@@ -194,10 +189,6 @@ function ask(token: string, scheme = 'Bearer', proof?: string): TokenRefusalCase
     ...(proof === undefined ? [] : [['DPoP', proof] as const]),
   ] as const
   return (app) => app.sendPlain({ target: '/orders', headers: fields.map(([name, value]) => [name, value] as const) })
-}
-
-function outcomeOf(response: RawResponse): string {
-  return response.status === 200 ? '200' : `${response.status} ${problemOf(response)['code']}`
 }
 
 const withDpop: TokenRefusalCase['options'] = () => ({ dpop: { store: memoryReplayStore({ startedAt: 0 }) } })

@@ -1,0 +1,6 @@
+import { problemOf, type RawResponse } from '@countermark/testing'
+
+/** The status of an answer, and the code of its refusal: `200`, `401 signature_invalid`. */
+export function outcomeOf(response: RawResponse): string {
+  return response.status < 400 ? String(response.status) : `${response.status} ${problemOf(response)['code']}`
+}
