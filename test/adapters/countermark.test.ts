@@ -1,5 +1,5 @@
 import { idempotency, memoryAnswers } from '@countermark/capability'
-import { defineCheck } from '@countermark/core'
+import { type AgentRequest, defineCheck } from '@countermark/core'
 import { delegateOffline, requireClaims } from '@countermark/delegation'
 import {
   type AdapterUnderTest,
@@ -175,6 +175,27 @@ function describeCountermark<Middleware>(
         expect(challengesOf(response)).toContain(
           `DPoP realm="api.example.com", algs="EdDSA Ed25519 ES256", resource_metadata="${AUDIENCE}${METADATA}"`,
         )
+      })
+
+      it('takes the token from another place, and says so', async () => {
+        const token = ({ headers }: AgentRequest): string | undefined => headers.only('x-forwarded-access-token')
+        const app = await startApp({ delegation: { ...delegation(), token } })
+        const [, text = ''] = (await bearing())['Authorization']?.split(' ') ?? []
+        const components = ['@method', '@authority', '@path', 'agent-id', 'x-forwarded-access-token']
+        const headers = { 'X-Forwarded-Access-Token': text }
+        expect(outcomeOf(await app.send({ target: '/orders', headers, components }))).toBe('allowed')
+        expect(outcomeOf(await app.send({ target: '/orders', headers: await bearing() }))).toBe('credentials_missing')
+        const metadata = JSON.parse((await app.sendPlain({ target: METADATA })).text)
+        expect(metadata).not.toHaveProperty('bearer_methods_supported')
+      })
+
+      it('counts only when it is meant for this service alone, where that is said', async () => {
+        const app = await startApp({ delegation: { ...delegation(), audience: { only: AUDIENCE } } })
+        const ask = async (aud: Members[string]): Promise<string> =>
+          outcomeOf(await app.send({ target: '/orders', headers: await bearing({ aud }) }))
+        expect([await ask(AUDIENCE), await ask([AUDIENCE])]).toEqual(['allowed', 'allowed'])
+        const others = [[AUDIENCE, 'https://other.example'], ['https://other.example'], undefined]
+        for (const aud of others) expect(await ask(aud)).toBe('token_audience')
       })
 
       it('lets what changes nothing pass unsigned where that is said, by a token and a proof', async () => {

@@ -3,6 +3,7 @@ import {
   type AgentRecord,
   type AgentRequest,
   type Environment,
+  isSafeMethod,
   isThenable,
   type KeySource,
   type Level,
@@ -16,6 +17,7 @@ import { LINK_SCHEME, requireKnownHops, requireKnownKey, requireUsableProof } fr
 import { type Possession, type PossessionRules, type PresentedCall, provePossession } from './possession.ts'
 import { revocationKey } from './revocation-event.ts'
 import type { Revocations } from './revocations.ts'
+import { requireOwnRequest } from './token-places.ts'
 import { requireWithin } from './token-times.ts'
 import type { DelegationFacts, VerifiedToken } from './verified-token.ts'
 import { SEPARATOR } from './verify-links.ts'
@@ -59,6 +61,7 @@ function acceptActor(
   environment: Environment,
   possession: Possession,
 ): DelegationFacts | Promise<DelegationFacts> {
+  requireOwnRequest(call.presented, call.request.method, possession)
   const agent = requireActor(token, call, possession, rules, environment)
   if (isThenable(agent)) return agent.then((known) => acceptAgent(token, call, rules, environment, known))
   return acceptAgent(token, call, rules, environment, agent)
@@ -161,8 +164,6 @@ function toAgent(id: string, possession: Possession, record: AgentRecord | undef
   return { id, level, scheme, record: record ?? { id, state: 'active' } }
 }
 
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 function requireUnrevoked(
   token: VerifiedToken,
   { request, presented, proof }: TokenCall,
@@ -171,7 +172,7 @@ function requireUnrevoked(
   environment: Environment,
 ): void | Promise<void> {
   if (revocations !== undefined) {
-    if (revocations.isStale() && !SAFE_METHODS.has(request.method)) {
+    if (revocations.isStale() && !isSafeMethod(request.method)) {
       throw new Unavailable('revocation_unavailable', 'revocation', 'the feed of revocations is silent')
     }
     const isRevoked = revocations.covers(token.revocables) || isCallerRevoked(token, agent, proof, revocations)

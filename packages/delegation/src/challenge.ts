@@ -11,6 +11,8 @@ import type { Dpop } from './dpop.ts'
 /** What a refused caller is told besides the code. */
 export interface ChallengeRules {
   readonly dpop: Dpop | undefined
+  /** Whether tokens stand where the application says: a proof beside one tells its scheme. */
+  readonly isElsewhere: boolean
   /** URL of our RFC 9728 document, or its path on each of our origins. */
   readonly resourceMetadata: string | undefined
 }
@@ -48,7 +50,7 @@ export function writeTokenChallenge(context: ChallengeContext, rules: ChallengeR
   const error = ERRORS[refusal.code]
   if (error === undefined || !isAboutTokens(refusal)) return []
   const error_description = refusal.code
-  if (!error.includes('dpop') && !isDpop(request)) {
+  if (!error.includes('dpop') && !isDpop(request, rules)) {
     const bearer = challenge('Bearer', request, { error, ...metadataOf(request, rules), error_description })
     // RFC 9449 section 7.2: whoever sent a bound token as a bearer learns how it is meant to be sent.
     return error === 'invalid_token' ? [bearer, ...offerDpop(request, rules)] : [bearer]
@@ -62,10 +64,10 @@ export function writeTokenChallenge(context: ChallengeContext, rules: ChallengeR
 export function tokenChallengeKind(
   { code }: Refusal,
   request: AgentRequest,
-  { dpop }: ChallengeRules,
+  rules: ChallengeRules,
 ): string | undefined {
   const asksProof = ERRORS[code]?.includes('dpop') === true
-  return asksProof && dpop !== undefined ? undefined : String(isDpop(request))
+  return asksProof && rules.dpop !== undefined ? undefined : String(isDpop(request, rules))
 }
 
 function isAboutTokens({ code, credential }: Refusal): boolean {
@@ -79,9 +81,9 @@ const SHARED: ReadonlySet<RefusalCode> = new Set([
 ])
 
 /** RFC 9449 section 7.1: the error stands with the scheme that was used. */
-function isDpop({ headers }: AgentRequest): boolean {
-  const authorization = headers.only('authorization') ?? ''
-  return /^dpop /i.test(authorization) || (headers.has('agent-delegation') && headers.has('dpop'))
+function isDpop({ headers }: AgentRequest, { isElsewhere }: ChallengeRules): boolean {
+  if (headers.has('dpop') && (isElsewhere || headers.has('agent-delegation'))) return true
+  return /^dpop /i.test(headers.only('authorization') ?? '')
 }
 
 /** RFC 6750 section 3.1: who presented nothing gets no error. */

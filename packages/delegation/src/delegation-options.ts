@@ -1,4 +1,5 @@
 import {
+  type AgentRequest,
   type KeySource,
   Misconfigured,
   type ResourceMetadata,
@@ -18,6 +19,7 @@ import { requireNames } from './option-lists.ts'
 import type { TokenField } from './presented-token.ts'
 import { describeTokens } from './resource-metadata.ts'
 import type { Revocations } from './revocations.ts'
+import type { FindToken } from './token-places.ts'
 import type { LinkRules } from './verify-links.ts'
 import type { TokenRules } from './verify-token.ts'
 
@@ -37,6 +39,11 @@ export interface VerifyDelegationOptions {
   readonly audience: string | readonly string[] | { readonly only: string | readonly string[] }
   /** Where the token stands; `either`: Agent-Delegation, where Authorization is taken by something else. @default 'either' */
   readonly tokenFrom?: TokenField | 'either'
+  /**
+   * Finds the token in another place, such as a cookie or `X-Forwarded-Access-Token`; `undefined` where there is none. The
+   * places of `tokenFrom` then hold none. Read fields by `request.headers.only(name)`. @default `tokenFrom` says where
+   */
+  readonly token?: (request: AgentRequest) => string | undefined
   /** Refuse a token that is bound to no key when the request is not signed. @default true */
   readonly requirePoP?: boolean
   /** Let a signature of the request stand for a DPoP proof of the same key. @default false */
@@ -65,7 +72,7 @@ export interface VerifyDelegationOptions {
 
 /** Options after validation. */
 export interface DelegationSettings {
-  readonly tokenFrom: TokenField | 'either'
+  readonly tokenFrom: TokenField | 'either' | FindToken
   readonly tokens: TokenRules
   readonly acceptance: AcceptanceRules
   readonly challenge: ChallengeRules
@@ -77,7 +84,7 @@ export interface DelegationSettings {
 const MAX_WAITING_FOR_ISSUER = 192
 
 const KNOWN = [
-  ...['issuers', 'audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'dpop', 'clientCertificate'],
+  ...['issuers', 'audience', 'tokenFrom', 'token', 'requirePoP', 'httpSignatureForJkt', 'dpop', 'clientCertificate'],
   ...['agents', 'unknownAgents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds'],
   ...['resourceMetadata', 'rememberedTokens'],
 ]
@@ -85,7 +92,7 @@ const KNOWN = [
 /** Options that the configuration hash is made of: nothing that may hold a secret, such as `dpop.nonceSecret`. */
 export const STATED_OPTIONS: readonly (keyof VerifyDelegationOptions)[] = [
   ...(['audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'clientCertificate', 'agents'] as const),
-  ...(['unknownAgents', 'offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata'] as const),
+  ...(['token', 'unknownAgents', 'offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata'] as const),
 ]
 
 /**
@@ -94,7 +101,7 @@ export const STATED_OPTIONS: readonly (keyof VerifyDelegationOptions)[] = [
  */
 export function readDelegationOptions(options: VerifyDelegationOptions): DelegationSettings {
   requireKnownOptions('verifyDelegation', options, KNOWN)
-  const { tokenFrom = 'either', rememberedTokens = 10_000, maxDepth = 4, resourceMetadata } = options
+  const { rememberedTokens = 10_000, maxDepth = 4, resourceMetadata } = options
   const issuers = readIssuers(options.issuers)
   const allowTestKeys = [...issuers.values()].some((issuer) => issuer.allowTestKeys)
   const { audiences, exclusive } = readAudiences(options.audience)
@@ -103,16 +110,31 @@ export function readDelegationOptions(options: VerifyDelegationOptions): Delegat
   const dpop = options.dpop === undefined ? undefined : createDpop(options.dpop, allowTestKeys)
   const links = readOffline(options.offline, { audiences, maxDepth, agents, allowTestKeys })
   return {
-    tokenFrom: requireWord('tokenFrom', tokenFrom, ['either', 'authorization', 'agent-delegation']),
+    tokenFrom: readPlace(options),
     tokens: { issuers, audiences, exclusive, maxDepth, links, keyWaits: createKeyWaits(MAX_WAITING_FOR_ISSUER) },
     acceptance: readAcceptance(options, dpop, agents),
     challenge: {
       dpop,
+      isElsewhere: options.token !== undefined,
       resourceMetadata: requireMetadataPlace('resourceMetadata', resourceMetadata),
     },
     metadata: describeTokens(options, dpop),
     rememberedTokens: requireNumber('rememberedTokens', rememberedTokens, { min: 0, max: 1_000_000 }),
   }
+}
+
+function readPlace({ token, tokenFrom }: VerifyDelegationOptions): DelegationSettings['tokenFrom'] {
+  if (token === undefined) {
+    return requireWord<TokenField | 'either'>('tokenFrom', tokenFrom ?? 'either', [
+      'either',
+      'authorization',
+      'agent-delegation',
+    ])
+  }
+  if (typeof token !== 'function')
+    throw new Misconfigured('ERR_OPTION_INVALID', 'token must be a function of the request')
+  if (tokenFrom === undefined) return token
+  throw new Misconfigured('ERR_OPTION_INVALID', 'token and tokenFrom both say where the token stands: leave one out')
 }
 
 function readIssuers(issuers: readonly IssuerOptions[]): ReadonlyMap<string, IssuerSettings> {

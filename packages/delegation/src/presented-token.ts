@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { type AgentRequest, createRecent, Refusal } from '@countermark/core'
+import { type AgentRequest, createRecent, type ProofFact, Refusal } from '@countermark/core'
+import { type FindToken, placesOf } from './token-places.ts'
 
 /** Which field a token may stand in. `either`: Authorization, or Agent-Delegation where Authorization is taken. */
 export type TokenField = 'authorization' | 'agent-delegation'
@@ -10,8 +11,10 @@ export interface PresentedToken {
   /** SHA-256 of the text, base64url: its name in memories, and what a DPoP proof states as `ath`. */
   readonly hash: string
   readonly scheme: 'bearer' | 'dpop'
-  /** The field that a signature must cover. */
-  readonly field: TokenField
+  /** `other`: wherever the application looks for it. */
+  readonly field: TokenField | 'other'
+  /** Fields that hold the token, or `@query`: a signature must cover one of them. Empty where it is not sent as it is. */
+  readonly places: readonly string[]
 }
 
 /** Longest token accepted, chain included. */
@@ -29,7 +32,51 @@ export type ReadPresentedToken = (request: AgentRequest) => PresentedToken
 const REMEMBERED = { maxEntries: 256, maxCharacters: 256 * 2048 }
 
 /** Makes a reader of tokens for one verifier, which remembers the fields that it read last. */
-export function createTokenReader(from: TokenField | 'either'): ReadPresentedToken {
+export function createTokenReader(from: TokenField | 'either' | FindToken): ReadPresentedToken {
+  const findToken = typeof from === 'function' ? createOtherReader(from) : createFieldReader(from)
+  return (request) => {
+    const token = findToken(request)
+    if (token === undefined) {
+      throw new Refusal('credentials_missing', 'a delegation token is required', { credential: 'token' })
+    }
+    // RFC 6750 section 2: not by more than one method.
+    if (request.query !== undefined && IN_QUERY.test(request.query) && !token.places.includes('@query')) {
+      throw malformedRequest('a token must not stand in the query')
+    }
+    return token
+  }
+}
+
+/** Somebody else's token must not ride on a signature that says nothing about it. @throws Refusal `coverage_insufficient` */
+export function requireCovered(
+  { field, places }: PresentedToken,
+  { headers }: AgentRequest,
+  proof: ProofFact | undefined,
+): void {
+  if (proof === undefined) return
+  if (places.some(proof.covers) && (!headers.has('dpop') || proof.covers('dpop'))) return
+  const wanted = field === 'other' ? 'what the token stands in' : field
+  throw new Refusal('coverage_insufficient', `the signature must cover ${wanted}, and dpop when it is sent`)
+}
+
+type FindPresented = (request: AgentRequest) => PresentedToken | undefined
+
+function createOtherReader(find: FindToken): FindPresented {
+  return (request) => {
+    const text: unknown = find(request)
+    if (text === undefined || text === '') return undefined
+    if (typeof text !== 'string') {
+      throw new Refusal('config_error', 'verifyDelegation({ token }) must return a string or undefined, and no promise')
+    }
+    requireLength(text)
+    const places = placesOf(text, request)
+    if (places === undefined) throw malformedRequest('the field that holds the token must occur once')
+    const scheme = request.headers.has('dpop') ? 'dpop' : 'bearer'
+    return { text, hash: hash('sha256', text, 'base64url'), scheme, field: 'other', places }
+  }
+}
+
+function createFieldReader(from: TokenField | 'either'): FindPresented {
   const authorizations = createRecent<PresentedToken>(REMEMBERED)
   const delegations = {
     bearer: createRecent<PresentedToken>(REMEMBERED),
@@ -52,7 +99,7 @@ export function createTokenReader(from: TokenField | 'either'): ReadPresentedTok
     return token
   }
 
-  function findToken({ headers }: AgentRequest): PresentedToken | undefined {
+  return ({ headers }) => {
     const authorization = from === 'agent-delegation' ? undefined : headers.only('authorization')
     const delegation = from === 'authorization' ? undefined : headers.only('agent-delegation')
     const isTaken = authorization !== undefined && OURS.test(authorization)
@@ -60,18 +107,6 @@ export function createTokenReader(from: TokenField | 'either'): ReadPresentedTok
     if (isTaken) throw malformedRequest('a request carries one token, not two')
     requireLength(delegation)
     return readDelegation(delegation, headers.has('dpop') ? 'dpop' : 'bearer')
-  }
-
-  return (request) => {
-    const token = findToken(request)
-    if (token === undefined) {
-      throw new Refusal('credentials_missing', 'a delegation token is required', { credential: 'token' })
-    }
-    // RFC 6750 section 2: not by more than one method.
-    if (request.query !== undefined && IN_QUERY.test(request.query)) {
-      throw malformedRequest('a token must not stand in the query')
-    }
-    return token
   }
 }
 
@@ -84,7 +119,7 @@ function parseAuthorization(authorization: string): PresentedToken {
 }
 
 function toPresentedToken(text: string, scheme: PresentedToken['scheme'], field: TokenField): PresentedToken {
-  return Object.freeze({ text, hash: hash('sha256', text, 'base64url'), scheme, field })
+  return Object.freeze({ text, hash: hash('sha256', text, 'base64url'), scheme, field, places: [field] })
 }
 
 function requireLength(text: string): void {

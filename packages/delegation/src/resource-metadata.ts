@@ -2,17 +2,17 @@ import type { ResourceMetadata } from '@countermark/core'
 import type { VerifyDelegationOptions } from './delegation-options.ts'
 import type { Dpop } from './dpop.ts'
 
-type Described = Pick<VerifyDelegationOptions, 'issuers' | 'tokenFrom' | 'clientCertificate'>
+type Described = Pick<VerifyDelegationOptions, 'issuers' | 'token' | 'tokenFrom' | 'clientCertificate'>
 
 /** Which tokens are taken, as members of the service's RFC 9728 document. */
 export function describeTokens(
-  { issuers, tokenFrom, clientCertificate }: Described,
+  { issuers, token, tokenFrom, clientCertificate }: Described,
   dpop: Dpop | undefined,
 ): ResourceMetadata {
   return {
     // RFC 9728 section 2: issuer identifiers as RFC 8414 has them; others have no metadata to be found.
     authorization_servers: issuers.map(({ issuer }) => issuer).filter((issuer) => /^https?:\/\//.test(issuer)),
-    bearer_methods_supported: tokenFrom === 'agent-delegation' ? [] : ['header'],
+    bearer_methods_supported: token !== undefined || tokenFrom === 'agent-delegation' ? [] : ['header'],
     // By default a certificate counts where there is one; whether the server asks for one is not known here.
     ...(clientCertificate === undefined ? {} : { tls_client_certificate_bound_access_tokens: true }),
     ...(dpop === undefined ? {} : describeDpop(dpop)),

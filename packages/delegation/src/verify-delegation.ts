@@ -1,20 +1,17 @@
 import {
-  type AgentRequest,
   type Check,
   defineCheck,
   type Facts,
   type GuardDescription,
   isThenable,
   Misconfigured,
-  type ProofFact,
-  Refusal,
   stateSettings,
 } from '@countermark/core'
 import { acceptToken } from './accept-token.ts'
 import { tokenChallengeKind, writeTokenChallenge } from './challenge.ts'
 import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } from './delegation-options.ts'
 import { stateIssuer } from './issuer-options.ts'
-import { createTokenReader, type PresentedToken } from './presented-token.ts'
+import { createTokenReader, requireCovered } from './presented-token.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
 import { tokenMetrics } from './token-metrics.ts'
 import type { DelegationFacts } from './verified-token.ts'
@@ -62,13 +59,6 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       return token.then((verified) => acceptToken(verified, call, acceptance, environment))
     },
   )
-}
-
-/** Somebody else's token must not ride on a signature that says nothing about it. */
-function requireCovered({ field }: PresentedToken, { headers }: AgentRequest, proof: ProofFact | undefined): void {
-  if (proof === undefined) return
-  if (proof.covers(field) && (!headers.has('dpop') || proof.covers('dpop'))) return
-  throw new Refusal('coverage_insufficient', `the signature must cover ${field}, and dpop when it is sent`)
 }
 
 /** Behind us a signature would vouch for an agent that the token does not name. */

@@ -17,6 +17,8 @@ describe('verifyDelegation', () => {
     ['audience', { audience: [7] }],
     ['did you mean audience', { audiences: [AUDIENCE] }],
     ['tokenFrom', { tokenFrom: 'query' }],
+    ['token must be a function', { token: 'cookie' }],
+    ['leave one out', { token: () => undefined, tokenFrom: 'either' }],
     ['requirePoP', { requirePoP: 'false' }],
     ['httpSignatureForJkt', { httpSignatureForJkt: 1 }],
     ['maxDepth', { maxDepth: 0 }],

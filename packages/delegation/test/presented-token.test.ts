@@ -24,6 +24,7 @@ describe('a token in a request', () => {
       hash: hash('sha256', 'abc', 'base64url'),
       scheme,
       field,
+      places: [field],
     })
   })
 
