@@ -1,6 +1,6 @@
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readAnchors, type TrailReport, verifyTrail } from '@countermark/audit'
+import { readAnchors, type TrailReport, verifyTrail } from '@countermark/audit/verify'
 import type { AuditFolders } from './audit-folders.ts'
 
 /** The trail of one process. */

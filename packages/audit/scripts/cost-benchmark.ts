@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createHeaderFields, type Decision, type Outcome, type Recorder } from '@countermark/core'
-import { type AuditSink, type AuditTrail, auditTrail, fileSink } from '../src/index.ts'
+import { type AuditTrail, auditTrail, fileSink } from '../src/index.ts'
+import type { AuditSink } from '../src/sinks.ts'
 
 // CPU for each request that is recorded, its decision, waited for where it changes something, and its outcome, against one
 // crypto.verify: of the main thread, and of all threads. On Linux. Compiled, as loaders make closures dear:

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { readAnchors, verifyTrail } from '../src/index.ts'
+import { readAnchors, verifyTrail } from '../src/verify.ts'
 import { writeAnchoredTrail } from '../test/anchored-trail.ts'
 import { seededRandom } from '../test/seeded-random.ts'
 import { WAYS } from '../test/tampering-ways.ts'

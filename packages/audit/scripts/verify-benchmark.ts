@@ -2,10 +2,11 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AuditRecord } from '../src/index.ts'
-import { fileSink, readAnchors, type SealedRecord, verifyTrail } from '../src/index.ts'
+import { fileSink } from '../src/index.ts'
 import { commitTo } from '../src/record/commitment.ts'
+import type { AuditRecord, SealedRecord } from '../src/sinks.ts'
 import { createChain } from '../src/trail/chain.ts'
+import { readAnchors, verifyTrail } from '../src/verify.ts'
 
 // Time and memory of verifying a large trail.
 // node --import tsx --conditions=@countermark/source packages/audit/scripts/verify-benchmark.ts [records]

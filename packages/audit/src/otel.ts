@@ -1,1 +1,1 @@
-export { type OtelLogSink, type OtelLogSinkOptions, otelLogSink } from './sinks/otel-log-sink.ts'
+export { type OtelLogSinkOptions, otelLogSink } from './sinks/otel-log-sink.ts'

@@ -2,16 +2,8 @@ import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node
 import { readFile } from 'node:fs/promises'
 import { type Decision, type ProofFact, thumbprintOf } from '@countermark/core'
 import { aRequest, createFakeClock } from '@countermark/testing'
-import {
-  type AuditEvent,
-  auditTrail,
-  dataClasses,
-  eraseSubject,
-  fileSink,
-  fileStore,
-  pruneRecords,
-  readAnchors,
-} from '../src/index.ts'
+import { type AuditEvent, auditTrail, dataClasses, fileSink } from '../src/index.ts'
+import { eraseSubject, fileStore, pruneRecords, readAnchors } from '../src/verify.ts'
 import { aDecision, type WrittenTrail, writeTrail } from './written-trail.ts'
 
 const DAY_MS = 86_400_000

@@ -2,17 +2,10 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { runCommand } from '../src/command/run-command.ts'
-import {
-  auditTrail,
-  eraseSubject,
-  fileSink,
-  fileStore,
-  lineOf,
-  readAnchors,
-  type SealedMembers,
-  verifyTrail,
-} from '../src/index.ts'
+import { auditTrail, fileSink } from '../src/index.ts'
+import { lineOf, type SealedMembers } from '../src/record/seal-record.ts'
 import { checkpointKeyName, checkpointLine, signCheckpoint } from '../src/trail/checkpoint.ts'
+import { eraseSubject, fileStore, readAnchors, verifyTrail } from '../src/verify.ts'
 import { aProof } from './anchored-trail.ts'
 import { type WrittenTrail, type WrittenTrailInput, writeTrail } from './written-trail.ts'
 

@@ -21,7 +21,8 @@ import {
 import Router from '@koa/router'
 import express, { type Express } from 'express'
 import Koa from 'koa'
-import { type AuditTrail, type AuditTrailOptions, auditTrail, fileSink, type SealedMembers } from '../src/index.ts'
+import { type AuditTrail, type AuditTrailOptions, auditTrail, fileSink } from '../src/index.ts'
+import type { SealedMembers } from '../src/record/seal-record.ts'
 
 /** What applications under test run on. */
 export const FRAMEWORKS = ['express', 'koa'] as const

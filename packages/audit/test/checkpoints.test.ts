@@ -1,6 +1,8 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { createFakeClock, createRecordingObserver } from '@countermark/testing'
-import { type AuditSink, auditTrail, type Checkpoint, type CheckpointAnchor } from '../src/index.ts'
+import { auditTrail, type CheckpointAnchor } from '../src/index.ts'
+import type { AuditSink } from '../src/sinks.ts'
+import type { Checkpoint } from '../src/trail/checkpoint.ts'
 import { isSignedBy } from '../src/trail/checkpoint.ts'
 import { aDecision } from './written-trail.ts'
 

@@ -12,7 +12,7 @@ import {
   type TempFolder,
   type TestAgent,
 } from '@countermark/testing'
-import { readAnchors, verifyTrail } from '../src/index.ts'
+import { readAnchors, verifyTrail } from '../src/verify.ts'
 import { readRecords } from './audited-app.ts'
 import { type BundledPrograms, bundleAlone, bundlePrograms } from './bundled-thread.ts'
 

@@ -1,4 +1,4 @@
-import type { AuditSink } from '../src/index.ts'
+import type { AuditSink } from '../src/sinks.ts'
 import { decisionRecord, sealedRecords } from './sealed-records.ts'
 
 /** A sink of some kind, and what stands behind it. */

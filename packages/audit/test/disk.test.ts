@@ -19,15 +19,8 @@ import {
 import { join } from 'node:path'
 import { isMisconfigured, systemClock } from '@countermark/core'
 import { createFakeClock, createTempFolder, type TempFolder } from '@countermark/testing'
-import {
-  type AuditTrail,
-  type AuditTrailOptions,
-  auditTrail,
-  type FileSinkOptions,
-  fileSink,
-  readAnchors,
-  verifyTrail,
-} from '../src/index.ts'
+import { type AuditTrail, type AuditTrailOptions, auditTrail, type FileSinkOptions, fileSink } from '../src/index.ts'
+import { readAnchors, verifyTrail } from '../src/verify.ts'
 import { captureStandardError } from './standard-error.ts'
 
 let folder: TempFolder

@@ -1,7 +1,9 @@
 import { symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createFakeClock, createRecordingObserver, createTempFolder, type RawResponse } from '@countermark/testing'
-import { type AuditSink, fileSink, readAnchors, type SealedRecord, verifyTrail } from '../src/index.ts'
+import { fileSink } from '../src/index.ts'
+import type { AuditSink, SealedRecord } from '../src/sinks.ts'
+import { readAnchors, verifyTrail } from '../src/verify.ts'
 import { type AuditedApp, FRAMEWORKS, readRecords, startAuditedApp } from './audited-app.ts'
 
 const post = (app: AuditedApp): Promise<RawResponse> =>

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type RequestListener } from 'no
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { findFreePort, type StartedServer, startServer } from '@countermark/testing'
-import { type HttpSinkOptions, httpSink } from '../src/index.ts'
+import { type HttpSinkOptions, httpSink } from '../src/sinks.ts'
 import { describeAuditSink } from './describe-audit-sink.ts'
 import { sealedRecords } from './sealed-records.ts'
 

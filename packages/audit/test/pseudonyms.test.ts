@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { aRequest } from '@countermark/testing'
-import { auditTrail, eraseSubject, fileSink, fileStore, type SealedMembers } from '../src/index.ts'
+import { auditTrail, fileSink } from '../src/index.ts'
 import { pseudonymOf } from '../src/record/pseudonym.ts'
+import type { SealedMembers } from '../src/record/seal-record.ts'
+import { eraseSubject, fileStore } from '../src/verify.ts'
 import { aDecision, type WrittenTrail, writeTrail } from './written-trail.ts'
 
 const KEY = 'a secret of more than 16 bytes'

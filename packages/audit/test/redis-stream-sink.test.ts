@@ -1,7 +1,7 @@
 import { requireProgram, type StartedRedis, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { redisStreamSink } from '../src/index.ts'
+import { redisStreamSink } from '../src/sinks.ts'
 import { describeAuditSink } from './describe-audit-sink.ts'
 import { sealedRecords } from './sealed-records.ts'
 

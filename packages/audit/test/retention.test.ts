@@ -3,21 +3,10 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { createFakeClock } from '@countermark/testing'
 import { Kysely, SqliteDialect } from 'kysely'
 import Database from 'libsql'
-import {
-  type AuditEvent,
-  type AuditTrail,
-  auditTrail,
-  dataClasses,
-  eraseSubject,
-  fileSink,
-  fileStore,
-  pruneRecords,
-  readAnchors,
-  type TrailReport,
-  verifyTrail,
-} from '../src/index.ts'
+import { type AuditEvent, type AuditTrail, auditTrail, dataClasses, fileSink } from '../src/index.ts'
 import { sqlSink, sqlStore } from '../src/sql.ts'
 import { splitRanges } from '../src/verify/seq-ranges.ts'
+import { eraseSubject, fileStore, pruneRecords, readAnchors, type TrailReport, verifyTrail } from '../src/verify.ts'
 import { aDecision, type WrittenTrail, writeTrail } from './written-trail.ts'
 
 const DAY_MS = 86_400_000

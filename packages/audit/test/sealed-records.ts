@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '@countermark/core'
-import type { DecisionRecord, PrivateValue, SealedRecord } from '../src/index.ts'
+import type { DecisionRecord, PrivateValue } from '../src/record/audit-record.ts'
+import type { SealedRecord } from '../src/sinks.ts'
 
 /** What a test may choose about the records of a chain. */
 export interface SealedRecordsInput {

@@ -1,5 +1,5 @@
 import { createSelfSigned } from '../../outbound/test/self-signed.ts'
-import { syslogSink } from '../src/index.ts'
+import { syslogSink } from '../src/sinks.ts'
 import { type AuditSinkUnderTest, describeAuditSink } from './describe-audit-sink.ts'
 import { sealedRecords } from './sealed-records.ts'
 import { parseSyslog, receiveStream, receiveUdp, type SyslogReceiver } from './syslog-receiver.ts'

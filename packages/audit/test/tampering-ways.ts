@@ -1,8 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { canonicalJson } from '@countermark/core'
-import { lineOf, type SealedMembers } from '../src/index.ts'
 import { isPruned, type PrunedMembers, prunedLine, pruneRecord } from '../src/record/pruned-line.ts'
-import { contentHash, firstPrevious, linkHash } from '../src/record/seal-record.ts'
+import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/seal-record.ts'
 
 /** A number below another. */
 export type Random = (below: number) => number

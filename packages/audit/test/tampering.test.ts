@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { type Anchors, readAnchors, type TrailReport, verifyTrail } from '../src/index.ts'
+import { type Anchors, readAnchors, type TrailReport, verifyTrail } from '../src/verify.ts'
 import { writeAnchoredTrail } from './anchored-trail.ts'
 import { seededRandom } from './seeded-random.ts'
 import { WAYS } from './tampering-ways.ts'

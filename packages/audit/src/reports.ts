@@ -1,0 +1,1 @@
+export { type RegulationReport, type RegulationReportOptions, regulationReport } from './reports/regulation-report.ts'

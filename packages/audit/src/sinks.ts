@@ -1,0 +1,6 @@
+export type { AuditRecord } from './record/audit-record.ts'
+export type { AuditSink, EventSink, PlacedRecord, SealedRecord } from './record/audit-sink.ts'
+export { type HttpSinkOptions, httpSink } from './sinks/http-sink.ts'
+export { lineSink } from './sinks/line-sink.ts'
+export { type RedisStreamSinkOptions, redisStreamSink } from './sinks/redis-stream-sink.ts'
+export { type SyslogSinkOptions, syslogSink } from './sinks/syslog/syslog-sink.ts'

@@ -1,0 +1,8 @@
+export { eraseSubject } from './retention/erase-subject.ts'
+export { fileStore } from './retention/file-store.ts'
+export { pruneRecords } from './retention/prune-records.ts'
+export { TamperedTrail } from './retention/tampered-trail.ts'
+export type { TrailStore } from './retention/trail-store.ts'
+export { type Anchors, readAnchors, readCheckpointKey } from './verify/anchors.ts'
+export type { Finding } from './verify/finding.ts'
+export { type TrailReport, type VerifyTrailOptions, verifyTrail } from './verify/verify-trail.ts'
