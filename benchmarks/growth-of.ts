@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes, verify } from 'node:crypto'
-import { type Check, type Guard, nodeVerifier, type SignatureVerifier } from '@countermark/core'
+import type { Check, SignatureVerifier } from '@countermark/core'
+import { type Guard, nodeVerifier } from '@countermark/core/internal'
 import { createNodeGuard } from '@countermark/core/node'
 import { staticKeys } from '@countermark/keys'
 import { createVerificationQueue } from '@countermark/signature'

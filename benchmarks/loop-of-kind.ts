@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto'
-import type { Guard, Verdict } from '@countermark/core'
+import type { Guard, Verdict } from '@countermark/core/internal'
 import { createNodeGuard } from '@countermark/core/node'
 import { createVerificationQueue } from '@countermark/signature'
 import { believesAll } from './believes-all.ts'

@@ -2,15 +2,13 @@ import { generateKeyPairSync } from 'node:crypto'
 import { capabilityRules, requireCapability } from '@countermark/capability'
 import {
   type Check,
-  type Credential,
   createGuardComposer,
   createGuardSettings,
   defineCheck,
-  type Guard,
-  REFUSAL_CODES,
   Refusal,
   type RefusalCode,
 } from '@countermark/core'
+import { type Credential, type Guard, REFUSAL_CODES } from '@countermark/core/internal'
 import { verifyDelegation } from '@countermark/delegation'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { httpSignatures, simpleHeaders, verifySignature } from '@countermark/signature'

@@ -1,13 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { body, capabilityRules, requireCapability } from '@countermark/capability'
-import {
-  type AgentRequest,
-  type Check,
-  createGuardComposer,
-  createGuardSettings,
-  type Guard,
-  type Verdict,
-} from '@countermark/core'
+import { type AgentRequest, type Check, createGuardComposer, createGuardSettings } from '@countermark/core'
+import type { Guard, Verdict } from '@countermark/core/internal'
 import { verifyDelegation } from '@countermark/delegation'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { httpSignatures, simpleHeaders, verifySignature } from '@countermark/signature'

@@ -8,7 +8,8 @@ import {
   redisAnswers,
   redisBudgets,
 } from '@countermark/capability'
-import { REFUSAL_CODES, type RefusalRow } from '@countermark/core'
+import type { RefusalRow } from '@countermark/core'
+import { REFUSAL_CODES } from '@countermark/core/internal'
 import {
   type AdapterUnderTest,
   type GuardedApp,

@@ -1,4 +1,5 @@
-import type { GuardFactory, GuardOptions, KeySource, ReplayStore } from '@countermark/core'
+import type { GuardOptions, KeySource, ReplayStore } from '@countermark/core'
+import type { GuardFactory } from '@countermark/core/internal'
 import { memoryReplayStore } from '@countermark/replay'
 import type { AdapterUnderTest, CreateAdapterChecks } from '@countermark/testing'
 import type { Countermark, CountermarkOptions } from 'countermark/express'

@@ -1,12 +1,5 @@
-import {
-  type AgentKey,
-  type Clock,
-  type KeySource,
-  nodeVerifier,
-  type REFUSAL_CODES,
-  systemClock,
-  Unavailable,
-} from '@countermark/core'
+import { type AgentKey, type Clock, type KeySource, Unavailable } from '@countermark/core'
+import { nodeVerifier, type REFUSAL_CODES, systemClock } from '@countermark/core/internal'
 import { createRevocations } from '@countermark/delegation'
 import { type MemoryReplayStoreOptions, memoryReplayStore, preventReplay } from '@countermark/replay'
 import { createVerificationQueue, type VerifySignatureOptions, verifySignature } from '@countermark/signature'

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { REFUSAL_CODES, type RefusalRow } from '@countermark/core'
+import type { RefusalRow } from '@countermark/core'
+import { REFUSAL_CODES } from '@countermark/core/internal'
 import { type AdapterUnderTest, problemOf, useGuardedApps } from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'

@@ -1,4 +1,5 @@
-import { type Check, type REFUSAL_CODES, Unavailable } from '@countermark/core'
+import { type Check, Unavailable } from '@countermark/core'
+import type { REFUSAL_CODES } from '@countermark/core/internal'
 import { createRevocations, type VerifyDelegationOptions, verifyDelegation } from '@countermark/delegation'
 import { memoryReplayStore } from '@countermark/replay'
 import type { GuardedApp, PlainInput } from '@countermark/testing'

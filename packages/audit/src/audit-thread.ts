@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { systemClock } from '@countermark/core'
+import { systemClock } from '@countermark/core/internal'
 import type { RecordInput } from './record/record-input.ts'
 import { secretParameters } from './record/secret-parameters.ts'
 import { createFileSink } from './sinks/file/file-sink.ts'

@@ -1,4 +1,5 @@
-import type { LabelValues, MetricRow } from '@countermark/core'
+import type { MetricRow } from '@countermark/core'
+import type { LabelValues } from '@countermark/core/internal'
 
 /** Sinks of one trail; `none` stands for records that no sink was given. */
 const SINK: LabelValues = { atMost: 16 }

@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type Decision, type ProofFact, thumbprintOf } from '@countermark/core'
+import type { Decision, ProofFact } from '@countermark/core'
+import { thumbprintOf } from '@countermark/core/internal'
 import { aRequest, createFakeClock } from '@countermark/testing'
 import { type AuditEvent, auditTrail, dataClasses, fileSink } from '../src/index.ts'
 import { eraseSubject, fileStore, pruneRecords, readAnchors } from '../src/verify.ts'

@@ -17,7 +17,8 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMisconfigured, systemClock } from '@countermark/core'
+import { isMisconfigured } from '@countermark/core'
+import { systemClock } from '@countermark/core/internal'
 import { createFakeClock, createTempFolder, type TempFolder } from '@countermark/testing'
 import { type AuditTrail, type AuditTrailOptions, auditTrail, type FileSinkOptions, fileSink } from '../src/index.ts'
 import { readAnchors, verifyTrail } from '../src/verify.ts'

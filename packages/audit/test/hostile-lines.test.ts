@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { runCommand } from '../src/command/run-command.ts'
 import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/seal-record.ts'
 import { type WrittenTrail, writeTrail } from './written-trail.ts'

@@ -1,4 +1,4 @@
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { aRequest } from '@countermark/testing'
 import fc from 'fast-check'
 import { fileSink } from '../src/index.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import type { DecisionRecord, PrivateValue } from '../src/record/audit-record.ts'
 import type { SealedRecord } from '../src/sinks.ts'
 

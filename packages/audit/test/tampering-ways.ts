@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { isPruned, type PrunedMembers, prunedLine, pruneRecord } from '../src/record/pruned-line.ts'
 import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/seal-record.ts'
 

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
-import { thumbprintOf } from '@countermark/core'
+import { thumbprintOf } from '@countermark/core/internal'
 import type { IssuerOptions } from '@countermark/delegation'
 
 /** Members of a token or a proof. */

@@ -1,4 +1,4 @@
-import type { CapabilityContext } from '@countermark/core'
+import type { CapabilityContext } from '@countermark/core/internal'
 import type { FindArgument } from './arguments/read-arguments.ts'
 import type { CapabilityRules, HostConstraintInput } from './capability-rules.ts'
 import type { ConstraintGroup } from './constraints/constraint-groups.ts'

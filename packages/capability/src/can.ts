@@ -1,4 +1,5 @@
-import { type AgentFact, type AgentView, isRefusal, isThenable } from '@countermark/core'
+import { type AgentFact, type AgentView, isRefusal } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import type { FindArgument } from './arguments/read-arguments.ts'
 import { type Asking, askHost, examineScopes, limitScopes, type ScopesExamination } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'

@@ -5,13 +5,15 @@ import {
   type DelegationFact,
   Misconfigured,
   requireKnownOptions,
+} from '@countermark/core'
+import {
   requireMetadataPlace,
   requireMethods,
   requireObject,
   requireStrings,
   requireWord,
   systemClock,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import { type ApprovalOptions, type ApprovalRules, readApprovalOptions } from './approvals/approval-rules.ts'
 import type { CapabilityBlock } from './blocks/capability-block.ts'
 import { type CompiledBlock, compileBlocks } from './blocks/compile-block.ts'

@@ -1,4 +1,5 @@
-import { isThenable, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import type { FindArgument } from './arguments/read-arguments.ts'
 import {
   type Asking,

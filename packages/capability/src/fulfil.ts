@@ -1,4 +1,5 @@
-import { type AgentRequest, type CapabilityFact, type Environment, isThenable, Refusal } from '@countermark/core'
+import { type AgentRequest, type CapabilityFact, type Environment, Refusal } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import { type ValidTicket, verifyTicket } from './approvals/redeem-ticket.ts'
 import type { Asking, LimitedScope } from './asking.ts'
 import { reserveBudgets } from './budgets/reserve-budgets.ts'

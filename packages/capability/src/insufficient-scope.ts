@@ -1,11 +1,5 @@
-import {
-  type AgentRequest,
-  type ChallengeContext,
-  type DelegationFact,
-  type HeaderField,
-  metadataUrl,
-  Refusal,
-} from '@countermark/core'
+import { type AgentRequest, type DelegationFact, type HeaderField, Refusal } from '@countermark/core'
+import { type ChallengeContext, metadataUrl } from '@countermark/core/internal'
 import type { CapabilityRules } from './capability-rules.ts'
 import type { Holdings } from './holdings.ts'
 import type { ScopeTemplate, WantedScope } from './scope-template.ts'

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { canonicalAddress } from '@countermark/core/node'
+import { canonicalAddress } from '@countermark/core/internal'
 
 /** An address or a network. */
 export interface IpNetwork {

@@ -1,4 +1,5 @@
-import { degradedRow, type LabelValues, type MetricRow } from '@countermark/core'
+import type { MetricRow } from '@countermark/core'
+import { degradedRow, type LabelValues } from '@countermark/core/internal'
 
 /** Kinds of stores that one process may name. */
 const STORE: LabelValues = { atMost: 8 }

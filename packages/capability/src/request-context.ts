@@ -1,4 +1,5 @@
-import type { AgentRequest, CapabilityContext } from '@countermark/core'
+import type { AgentRequest } from '@countermark/core'
+import type { CapabilityContext } from '@countermark/core/internal'
 
 /**
  * A request, as far as limits are about it; each part is worked out when a limit asks for it. A class, because getters in an

@@ -7,14 +7,11 @@ import {
   defineCheck,
   type Environment,
   isRefusal,
-  isThenable,
   type MetricRow,
-  nameLabels,
   type ProofFact,
   Refusal,
-  type ResourceMetadata,
-  stateSettings,
 } from '@countermark/core'
+import { isThenable, nameLabels, type ResourceMetadata, stateSettings } from '@countermark/core/internal'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
 import { type Asking, type LimitedScope, limitScopes } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'

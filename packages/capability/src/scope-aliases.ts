@@ -1,4 +1,5 @@
-import { Misconfigured, requireObject } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import { requireObject } from '@countermark/core/internal'
 import { findScope, isRestriction } from './scope.ts'
 
 /** Other names of scopes: what is written, and what is meant. One `*` on the left stands for part of a segment, or all. */

@@ -1,5 +1,10 @@
-import { Misconfigured, requireBoolean } from '@countermark/core'
-import { findSignOfOthers, type ProcessSurroundings, readSurroundings } from '@countermark/core/node'
+import { Misconfigured } from '@countermark/core'
+import {
+  findSignOfOthers,
+  type ProcessSurroundings,
+  readSurroundings,
+  requireBoolean,
+} from '@countermark/core/internal'
 
 /** A store in memory, and what to use instead. */
 export interface StoreInMemory {

@@ -1,4 +1,5 @@
-import { Misconfigured, requireObject, requireStrings } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import { requireObject, requireStrings } from '@countermark/core/internal'
 import type { RenameScope } from './scope-aliases.ts'
 import { parseScopeTemplate, type ScopeTemplate } from './scope-template.ts'
 

@@ -1,4 +1,5 @@
-import { isUnavailable, systemClock } from '@countermark/core'
+import { isUnavailable } from '@countermark/core'
+import { systemClock } from '@countermark/core/internal'
 import { createFakeClock, createTestEnvironment, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
 import { redisBudgets } from '../src/budgets/redis-budgets.ts'

@@ -1,4 +1,4 @@
-import type { RedisClient } from '@countermark/core/redis'
+import type { RedisClient } from '@countermark/core/internal'
 import { requireProgram, type StartedRedis, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'

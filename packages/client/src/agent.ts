@@ -1,13 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import {
-  type Clock,
-  isAgentId,
-  isKeyId,
-  Misconfigured,
-  requireKnownOptions,
-  requireNumber,
-  systemClock,
-} from '@countermark/core'
+import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { isAgentId, isKeyId, systemClock } from '@countermark/core/internal'
 import type { AgentFetchOptions, Authorize } from './agent-fetch-options.ts'
 import { compileOrigins, type IsAllowedOrigin } from './allowed-origins.ts'
 import { type ClockOffsets, createClockOffsets } from './clock-offsets.ts'

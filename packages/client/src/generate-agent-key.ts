@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { importPublicKey, Misconfigured, type PublicJwk } from '@countermark/core'
+import { importPublicKey, Misconfigured } from '@countermark/core'
+import type { PublicJwk } from '@countermark/core/internal'
 
 /** What a key may be generated for. */
 export type AgentKeyAlgorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'ecdsa-p384-sha384' | 'rsa-pss-sha512'

@@ -1,4 +1,5 @@
-import type { HeaderField, SignatureAlgorithm } from '@countermark/core'
+import type { HeaderField } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 import { createContentDigest, type SigningKey, signMessage } from '@countermark/signature'
 import { chooseComponents } from './covered-components.ts'
 import { type OutgoingRequest, toSignable } from './outgoing-request.ts'

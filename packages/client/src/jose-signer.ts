@@ -1,4 +1,5 @@
-import { Misconfigured, type PublicJwk, type SignatureAlgorithm } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import type { PublicJwk, SignatureAlgorithm } from '@countermark/core/internal'
 import { signBytes } from '@countermark/signature'
 import type { SigningIdentity } from './signing-identity.ts'
 

@@ -1,4 +1,4 @@
-import { isSafeMethod } from '@countermark/core'
+import { isSafeMethod } from '@countermark/core/internal'
 import { AgentFetchError } from './agent-fetch-error.ts'
 import type { IsAllowedOrigin } from './allowed-origins.ts'
 import { CREDENTIAL_FIELDS } from './credential-fields.ts'

@@ -4,11 +4,11 @@ import {
   type HeaderField,
   importPublicKey,
   isRefusal,
-  type KeyMaterial,
   Misconfigured,
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
+import type { KeyMaterial } from '@countermark/core/internal'
 import { type SignableRequest, verifyResponse } from '@countermark/signature'
 import { AgentFetchError } from './agent-fetch-error.ts'
 import { readAtMost } from './read-at-most.ts'

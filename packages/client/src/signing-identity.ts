@@ -1,15 +1,13 @@
 import { createPrivateKey, createPublicKey, KeyObject } from 'node:crypto'
+import { importPublicKey, isRefusal, Misconfigured } from '@countermark/core'
 import {
   hasSignatureLength,
   type ImportedKey,
-  importPublicKey,
-  isRefusal,
   isSignatureAlgorithm,
   type KeyMaterial,
-  Misconfigured,
   type SignatureAlgorithm,
   tidyPem,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import type { SignFunction, SigningKey } from '@countermark/signature'
 import { AgentFetchError } from './agent-fetch-error.ts'
 

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import type { AgentKey, SignatureAlgorithm } from '@countermark/core'
+import type { AgentKey } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 import { agentKeyOf, createFakeClock, createTestAgent, type FakeClock, type TestAgent } from '@countermark/testing'
 import { type AgentFetch, type AgentFetchSettings, createAgentFetch } from '../src/index.ts'
 

@@ -1,5 +1,5 @@
 import { createPublicKey, hash } from 'node:crypto'
-import { thumbprintOf } from '@countermark/core'
+import { thumbprintOf } from '@countermark/core/internal'
 import { compactVerify, EmbeddedJWK } from 'jose'
 import { createTestIssuer, type TestIssuer } from '../../delegation/test/token-issuer.ts'
 import { type AgentFetchSettings, generateAgentKey, readRefusal, type TokenSource } from '../src/index.ts'

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { type AgentKey, createHeaderFields, type HeaderField, type HeaderFields } from '@countermark/core'
+import { type AgentKey, createHeaderFields, type HeaderField } from '@countermark/core'
+import type { HeaderFields } from '@countermark/core/internal'
 import { type VerifiedMessage, verifyMessage } from '@countermark/signature'
 import { startServer } from '@countermark/testing'
 

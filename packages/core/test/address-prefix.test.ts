@@ -1,4 +1,4 @@
-import { addressPrefix } from '../src/index.ts'
+import { addressPrefix } from '../src/internal.ts'
 
 describe('the network that an address is counted by', () => {
   it.each([

@@ -1,4 +1,4 @@
-import { isAgentId, isKeyId } from '../src/index.ts'
+import { isAgentId, isKeyId } from '../src/internal.ts'
 
 describe('an agent id', () => {
   it.each([

@@ -1,4 +1,5 @@
-import { createGuardSettings, isMisconfigured, originFinder } from '../src/index.ts'
+import { createGuardSettings, isMisconfigured } from '../src/index.ts'
+import { originFinder } from '../src/internal.ts'
 import { thrownBy } from './guarding.ts'
 
 function originOf(authorities: readonly string[] | (() => readonly string[]), host: string): string | undefined {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { decodeBase64, decodeBase64url } from '../src/index.ts'
+import { decodeBase64, decodeBase64url } from '../src/internal.ts'
 
 const BYTES = Buffer.from('fbff00', 'hex')
 

@@ -1,14 +1,6 @@
 import { createTestEnvironment } from '@countermark/testing'
-import {
-  type ClaimAnswer,
-  type ClaimResult,
-  claimOnce,
-  Refusal,
-  type ReplayClaim,
-  type ReplayStore,
-  refusalOf,
-  Unavailable,
-} from '../src/index.ts'
+import { type ClaimResult, Refusal, type ReplayClaim, type ReplayStore, Unavailable } from '../src/index.ts'
+import { type ClaimAnswer, claimOnce, refusalOf } from '../src/internal.ts'
 
 const environment = createTestEnvironment()
 const REFUSALS = {

@@ -1,4 +1,5 @@
-import { canonicalAddress, createClientAddress } from '@countermark/core/node'
+import { canonicalAddress } from '@countermark/core/internal'
+import { createClientAddress } from '@countermark/core/node'
 import fc from 'fast-check'
 import { createHeaderFields } from '../src/header-fields.ts'
 

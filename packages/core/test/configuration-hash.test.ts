@@ -1,4 +1,5 @@
-import { type Check, defineCheck, type GuardOptions, stateSettings } from '../src/index.ts'
+import { type Check, defineCheck, type GuardOptions } from '../src/index.ts'
+import { stateSettings } from '../src/internal.ts'
 import { aGuard, aRequest, nameAgent } from './guarding.ts'
 import { watch } from './watch.ts'
 

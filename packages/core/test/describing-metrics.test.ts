@@ -1,12 +1,5 @@
-import {
-  defineCheck,
-  type GuardMetrics,
-  type Measurement,
-  type MetricRow,
-  nameLabels,
-  nodeVerifier,
-  readMetrics,
-} from '../src/index.ts'
+import { defineCheck, type Measurement, type MetricRow } from '../src/index.ts'
+import { type GuardMetrics, nameLabels, nodeVerifier, readMetrics } from '../src/internal.ts'
 import { aFactory, aGuard, aRequest, atOnce, nameAgent } from './guarding.ts'
 import { watch } from './watch.ts'
 

@@ -1,7 +1,8 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { isCanonicalPoint, isOnCurve } from '../src/ed25519-points.ts'
-import { importPublicKey, isRefusal, isSmallOrder } from '../src/index.ts'
+import { importPublicKey, isRefusal } from '../src/index.ts'
+import { isSmallOrder } from '../src/internal.ts'
 import { thrownBy } from './guarding.ts'
 
 const ZERO = '00'.repeat(30)

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findVerifier } from '../src/find-verifier.ts'
-import { createGuardSettings, nodeVerifier } from '../src/index.ts'
+import { createGuardSettings } from '../src/index.ts'
+import { nodeVerifier } from '../src/internal.ts'
 
 const WORKING = `exports.tables = () => ({ name: 'found', verify: () => true, verifyInThreadPool: async () => true })`
 

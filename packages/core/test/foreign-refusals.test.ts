@@ -1,4 +1,5 @@
-import type { GuardOptions, RefusalCode, RefusalRow, Verdict } from '../src/index.ts'
+import type { GuardOptions, RefusalCode, RefusalRow } from '../src/index.ts'
+import type { Verdict } from '../src/internal.ts'
 import { aGuard, aRequest, atOnce, problemOf, refuseWith, thrownBy } from './guarding.ts'
 
 describe('a code of another package', () => {

@@ -1,4 +1,5 @@
-import { type Check, isThenable, type Observer, Refusal, type Verdict } from '../src/index.ts'
+import { type Check, type Observer, Refusal } from '../src/index.ts'
+import { isThenable, type Verdict } from '../src/internal.ts'
 import {
   aGuard,
   aRequest,

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { createGuardSettings, type GuardOptions, isMisconfigured, type RouteOptions } from '../src/index.ts'
+import { createGuardSettings, type GuardOptions, isMisconfigured } from '../src/index.ts'
+import type { RouteOptions } from '../src/internal.ts'
 import { aGuard, STOPPED, thrownBy } from './guarding.ts'
 
 const AUTHORITIES = ['api.example.com']

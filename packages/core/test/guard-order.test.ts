@@ -1,4 +1,5 @@
-import { type Check, type CheckDescription, defineCheck, type GuardDescription } from '../src/index.ts'
+import { type Check, type CheckDescription, defineCheck } from '../src/index.ts'
+import type { GuardDescription } from '../src/internal.ts'
 import { aGuard, thrownBy } from './guarding.ts'
 
 function aCheck(

@@ -1,4 +1,5 @@
-import { type Check, type Facts, isThenable, Refusal, type Verdict } from '../src/index.ts'
+import { type Check, type Facts, Refusal } from '../src/index.ts'
+import { isThenable, type Verdict } from '../src/internal.ts'
 import { aFactory, aGuard, aRequest, atOnce, codeOf, nameAgent, refuseWith } from './guarding.ts'
 
 describe('a guard', () => {

@@ -7,14 +7,12 @@ import {
   createGuardSettings,
   createHeaderFields,
   defineCheck,
-  type Guard,
   type GuardOptions,
   type Level,
   Refusal,
   type RefusalCode,
-  type RouteOptions,
-  type Verdict,
 } from '../src/index.ts'
+import type { Guard, RouteOptions, Verdict } from '../src/internal.ts'
 
 /** A request in a test; what is left out is harmless. */
 export interface RequestInput extends Partial<Omit<AgentRequest, 'headers'>> {

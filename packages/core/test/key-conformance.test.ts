@@ -1,5 +1,6 @@
 import type { JsonWebKey } from 'node:crypto'
-import { importPublicKey, isRefusal, type KeyMaterial, thumbprintOf } from '../src/index.ts'
+import { importPublicKey, isRefusal } from '../src/index.ts'
+import { type KeyMaterial, thumbprintOf } from '../src/internal.ts'
 import { readCases } from './conformance-suite.ts'
 import { thrownBy } from './guarding.ts'
 

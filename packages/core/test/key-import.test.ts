@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import fc from 'fast-check'
-import { importPublicKey, isRefusal, type KeyMaterial } from '../src/index.ts'
+import { importPublicKey, isRefusal } from '../src/index.ts'
+import type { KeyMaterial } from '../src/internal.ts'
 import { thrownBy } from './guarding.ts'
 
 const ED25519 = generateKeyPairSync('ed25519')

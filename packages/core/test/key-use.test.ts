@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { type AgentKey, importPublicKey, isRefusal, requireUsableKey, type Scheme } from '../src/index.ts'
+import { type AgentKey, importPublicKey, isRefusal } from '../src/index.ts'
+import { requireUsableKey, type Scheme } from '../src/internal.ts'
 
 const IMPORTED = importPublicKey(generateKeyPairSync('ed25519').publicKey)
 const NOW = 1_764_633_600

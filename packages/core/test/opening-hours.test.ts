@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  createGuardComposer,
-  createGuardFactory,
-  createGuardSettings,
-  type Guard,
-  isThenable,
-  type Verdict,
-} from '@countermark/core'
+import { createGuardComposer, createGuardSettings } from '@countermark/core'
+import { createGuardFactory, type Guard, isThenable, type Verdict } from '@countermark/core/internal'
 import { aRequest, atOnce, codeOf, fieldOf, nameAgent, problemOf, thrownBy } from './guarding.ts'
 import { OPENING_HOURS_REFUSALS, type OpeningHoursOptions, requireOpeningHours } from './opening-hours.ts'
 

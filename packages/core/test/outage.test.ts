@@ -1,4 +1,4 @@
-import { createCircuitBreaker, withDeadline } from '../src/index.ts'
+import { createCircuitBreaker, withDeadline } from '../src/internal.ts'
 
 describe('the circuit breaker', () => {
   const RULE = { failuresToOpen: 3, probeEveryMs: 1000 }

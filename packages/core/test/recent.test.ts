@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createRecent } from '../src/index.ts'
+import { createRecent } from '../src/internal.ts'
 
 const LIMITS = { maxEntries: 4, maxCharacters: 40 }
 

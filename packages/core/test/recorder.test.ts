@@ -1,12 +1,5 @@
-import {
-  type Check,
-  type Decision,
-  type Observer,
-  type Outcome,
-  type Recorder,
-  Unavailable,
-  type Verdict,
-} from '../src/index.ts'
+import { type Check, type Decision, type Observer, type Outcome, type Recorder, Unavailable } from '../src/index.ts'
+import type { Verdict } from '../src/internal.ts'
 import { aFactory, aGuard, aRequest, codeOf, nameAgent, problemOf, refuseWith, thenableOf } from './guarding.ts'
 import { type Watch, watch } from './watch.ts'
 

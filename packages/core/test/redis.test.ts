@@ -17,7 +17,7 @@ import {
   type RedisClient,
   requireNoPool,
   requireOneServer,
-} from '../src/redis.ts'
+} from '../src/internal.ts'
 
 const redisServer = requireProgram('redis-server')
 if (redisServer !== undefined) describe('a command to Redis', () => sendsCommands(redisServer))

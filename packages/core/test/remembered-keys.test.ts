@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { isRefusal, type KeyMaterial, rememberKeys } from '../src/index.ts'
+import { isRefusal } from '../src/index.ts'
+import { type KeyMaterial, rememberKeys } from '../src/internal.ts'
 import { thrownBy } from './guarding.ts'
 
 const JWK = { ...generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }) }

@@ -1,4 +1,4 @@
-import { mergeResourceMetadata, metadataUrl, requireMetadataPlace } from '../src/index.ts'
+import { mergeResourceMetadata, metadataUrl, requireMetadataPlace } from '../src/internal.ts'
 
 describe('what checks accept, put together', () => {
   it('unites lists', () => {

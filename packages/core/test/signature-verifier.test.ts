@@ -1,11 +1,6 @@
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import {
-  type AgentKey,
-  hasSignatureLength,
-  importPublicKey,
-  nodeVerifier,
-  type SignatureAlgorithm,
-} from '../src/index.ts'
+import { type AgentKey, importPublicKey } from '../src/index.ts'
+import { hasSignatureLength, nodeVerifier, type SignatureAlgorithm } from '../src/internal.ts'
 import { readCases } from './conformance-suite.ts'
 
 const DATA = Buffer.from('"@method": GET')

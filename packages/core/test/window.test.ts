@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { acceptUntil, isRefusal } from '../src/index.ts'
+import { isRefusal } from '../src/index.ts'
+import { acceptUntil } from '../src/internal.ts'
 
 const WINDOW = { toleranceSeconds: 300, futureSkewSeconds: 30 }
 const NOW = 1_767_225_600

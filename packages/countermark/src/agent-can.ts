@@ -1,5 +1,6 @@
 import { type CapabilityRules, can, type KnownValues } from '@countermark/capability'
-import type { AgentView, ViewMember } from '@countermark/core'
+import type { AgentView } from '@countermark/core'
+import type { ViewMember } from '@countermark/core/internal'
 
 /** Asks inside a handler whether the agent may do something: see `can` of @countermark/capability. */
 export type AgentCan = (wanted: string, values?: KnownValues) => boolean

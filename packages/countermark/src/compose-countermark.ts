@@ -6,15 +6,8 @@ import {
   requireCapability,
   type WantedScopes,
 } from '@countermark/capability'
-import {
-  type Check,
-  type ComposeGuard,
-  type GuardFactory,
-  type GuardOptions,
-  Misconfigured,
-  originFinder,
-  type RouteOptions,
-} from '@countermark/core'
+import { type Check, type GuardOptions, Misconfigured } from '@countermark/core'
+import { type ComposeGuard, type GuardFactory, originFinder, type RouteOptions } from '@countermark/core/internal'
 import { type DelegationFacts, verifyDelegation } from '@countermark/delegation'
 import { preventReplay } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'

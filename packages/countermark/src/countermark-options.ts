@@ -1,15 +1,12 @@
 import type { ApprovalOptions, CapabilityRulesOptions } from '@countermark/capability'
 import {
-  GUARD_OPTIONS,
   type GuardOptions,
-  isFrameworkCall,
   type KeySource,
   Misconfigured,
-  mountedWrongly,
   type ReplayStore,
   requireKnownOptions,
-  requireObject,
 } from '@countermark/core'
+import { GUARD_OPTIONS, isFrameworkCall, mountedWrongly, requireObject } from '@countermark/core/internal'
 import type { DpopOptions, VerifyDelegationOptions } from '@countermark/delegation'
 import type { PreventReplayOptions } from '@countermark/replay'
 import type { VerifySignatureOptions } from '@countermark/signature'

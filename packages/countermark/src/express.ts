@@ -1,4 +1,4 @@
-import { sentTarget } from '@countermark/core/node'
+import { sentTarget } from '@countermark/core/internal'
 import { createGuard, type ExpressRespond } from '@countermark/express'
 import type { RequestHandler } from 'express'
 import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'

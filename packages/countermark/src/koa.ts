@@ -1,4 +1,4 @@
-import { sentTarget } from '@countermark/core/node'
+import { sentTarget } from '@countermark/core/internal'
 import { createGuard, type KoaRespond } from '@countermark/koa'
 import type { Middleware } from 'koa'
 import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'

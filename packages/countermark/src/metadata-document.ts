@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
+import { Misconfigured } from '@countermark/core'
 import {
   type FindOrigin,
   type GuardDescription,
-  Misconfigured,
   mergeResourceMetadata,
+  originOf,
   type ResourceMetadata,
   requireObject,
   requireStrings,
-} from '@countermark/core'
-import { originOf } from '@countermark/core/node'
+} from '@countermark/core/internal'
 import type { MetadataOptions } from './countermark-options.ts'
 import type { Resource } from './resource.ts'
 

@@ -1,4 +1,5 @@
-import { type FindOrigin, Misconfigured } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import type { FindOrigin } from '@countermark/core/internal'
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 

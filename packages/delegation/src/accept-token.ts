@@ -3,15 +3,12 @@ import {
   type AgentRecord,
   type AgentRequest,
   type Environment,
-  isSafeMethod,
-  isThenable,
   type KeySource,
   type Level,
   Refusal,
-  reachesLevel,
-  type Scheme,
   Unavailable,
 } from '@countermark/core'
+import { isSafeMethod, isThenable, reachesLevel, type Scheme } from '@countermark/core/internal'
 import { after } from './after.ts'
 import { LINK_SCHEME, requireKnownHops, requireKnownKey, requireUsableProof } from './known-hops.ts'
 import { type Possession, type PossessionRules, type PresentedCall, provePossession } from './possession.ts'

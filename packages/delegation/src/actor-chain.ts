@@ -1,4 +1,5 @@
-import { type Actor, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import type { Actor } from '@countermark/core/internal'
 import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
 
 /** Who acts, and through whose hands it went before; outermost first. */

@@ -1,4 +1,4 @@
-import { isThenable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 
 /** Goes on at once with what is here, and later with what is not: a promise that need not be costs every request a turn. */
 export function after<Value, Next>(

@@ -1,11 +1,5 @@
-import {
-  type AgentRequest,
-  type ChallengeContext,
-  type HeaderField,
-  metadataUrl,
-  type Refusal,
-  type RefusalCode,
-} from '@countermark/core'
+import type { AgentRequest, HeaderField, Refusal, RefusalCode } from '@countermark/core'
+import { type ChallengeContext, metadataUrl } from '@countermark/core/internal'
 import type { Dpop } from './dpop.ts'
 
 /** What a refused caller is told besides the code. */

@@ -1,5 +1,6 @@
 import { hash, X509Certificate } from 'node:crypto'
-import { type AgentRequest, decodeBase64, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { type AgentRequest, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { decodeBase64 } from '@countermark/core/internal'
 import { compileIpNetworks } from './ip-networks.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer'
-import { decodeBase64url, isKeyId, Refusal, type RefusalCode } from '@countermark/core'
+import { Refusal, type RefusalCode } from '@countermark/core'
+import { decodeBase64url, isKeyId } from '@countermark/core/internal'
 import { AmbiguousJson, isJsonObject, type JsonObject, ownMember, parseStrictJson } from './strict-json.ts'
 
 /** The header of a JWS (RFC 7515 section 4), read. */

@@ -4,13 +4,11 @@ import {
   importPublicKey,
   isRefusal,
   Misconfigured,
-  type PublicJwk,
   type Refusal,
   requireKnownOptions,
   requireNumber,
-  systemClock,
-  thumbprintOf,
 } from '@countermark/core'
+import { type PublicJwk, systemClock, thumbprintOf } from '@countermark/core/internal'
 import { parseCompactJws } from './compact-jws.ts'
 import { readKeyBinding } from './key-binding.ts'
 import { requireNames, requireTexts } from './option-lists.ts'

@@ -1,14 +1,5 @@
-import {
-  type AgentRequest,
-  type KeySource,
-  Misconfigured,
-  type ResourceMetadata,
-  requireBoolean,
-  requireKnownOptions,
-  requireMetadataPlace,
-  requireNumber,
-  requireWord,
-} from '@countermark/core'
+import { type AgentRequest, type KeySource, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { type ResourceMetadata, requireBoolean, requireMetadataPlace, requireWord } from '@countermark/core/internal'
 import type { AcceptanceRules } from './accept-token.ts'
 import type { ChallengeRules } from './challenge.ts'
 import { type CertificateSource, createCertificateHashes } from './client-certificate.ts'

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { decodeBase64url } from '@countermark/core'
+import { decodeBase64url } from '@countermark/core/internal'
 
 /** Nonces that a DPoP proof must carry (RFC 9449 section 9), recognised without having been stored. */
 export interface DpopNonces {

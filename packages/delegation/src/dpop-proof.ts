@@ -1,11 +1,5 @@
-import {
-  type AgentRequest,
-  type Environment,
-  importPublicKey,
-  isRefusal,
-  Refusal,
-  thumbprintOf,
-} from '@countermark/core'
+import { type AgentRequest, type Environment, importPublicKey, isRefusal, Refusal } from '@countermark/core'
+import { thumbprintOf } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './compact-jws.ts'
 import { normaliseHttpUrl } from './http-url.ts'

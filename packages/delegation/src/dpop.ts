@@ -1,19 +1,21 @@
 import { hash, randomBytes } from 'node:crypto'
 import {
   type AgentRequest,
-  type ClaimAnswer,
-  type ClaimRefusals,
-  claimOnce,
   type Environment,
-  isThenable,
   Misconfigured,
   Refusal,
   type ReplayStore,
-  refusalOf,
   requireKnownOptions,
   requireNumber,
-  requireWord,
 } from '@countermark/core'
+import {
+  type ClaimAnswer,
+  type ClaimRefusals,
+  claimOnce,
+  isThenable,
+  refusalOf,
+  requireWord,
+} from '@countermark/core/internal'
 import { after } from './after.ts'
 import { createDpopNonces, type DpopNonces } from './dpop-nonce.ts'
 import { createDpopProofs, type DpopProof } from './dpop-proof.ts'

@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto'
 import {
   type Environment,
-  isThenable,
   Misconfigured,
   Refusal,
   requireKnownOptions,
   requireNumber,
   Unavailable,
 } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import {
   type CacheContext,
   createRefreshCache,

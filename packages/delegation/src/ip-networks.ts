@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { canonicalAddress } from '@countermark/core/node'
+import { canonicalAddress } from '@countermark/core/internal'
 
 /** Networks of IP addresses. */
 export interface IpNetworks {

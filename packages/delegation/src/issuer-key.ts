@@ -1,4 +1,5 @@
-import { type ImportedKey, type ImportPublicKey, importPublicKey, isKeyId, isRefusal } from '@countermark/core'
+import { importPublicKey, isRefusal } from '@countermark/core'
+import { type ImportedKey, type ImportPublicKey, isKeyId } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
 import { fitsKey, type JoseAlgorithm, toJoseAlgorithm } from './jose-algorithm.ts'
 import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'

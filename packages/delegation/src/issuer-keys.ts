@@ -1,13 +1,5 @@
-import {
-  addressPrefix,
-  type Environment,
-  isRefusal,
-  isThenable,
-  type KeyCaller,
-  Misconfigured,
-  rememberKeys,
-  Unavailable,
-} from '@countermark/core'
+import { type Environment, isRefusal, Misconfigured, Unavailable } from '@countermark/core'
+import { addressPrefix, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
 import {
   createRefreshCache,
   type FetcherOptions,

@@ -1,14 +1,12 @@
+import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import {
   type Actor,
   isAgentId,
   type JsonValue,
-  Misconfigured,
   requireBoolean,
-  requireKnownOptions,
-  requireNumber,
   requireWord,
   stateSettings,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import type { FetcherOptions, RefreshTimes } from '@countermark/outbound'
 import type { ActorRules } from './actor-chain.ts'
 import { normaliseType } from './compact-jws.ts'

@@ -1,5 +1,6 @@
 import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
-import type { AgentKey, Environment, ImportedKey, SignatureAlgorithm } from '@countermark/core'
+import type { AgentKey, Environment } from '@countermark/core'
+import type { ImportedKey, SignatureAlgorithm } from '@countermark/core/internal'
 
 /** Algorithms of JOSE that are verified here (RFC 7518, RFC 8037). RFC 9864 calls `EdDSA` with this curve `Ed25519`: one algorithm. */
 export type JoseAlgorithm = 'EdDSA' | 'ES256' | 'ES384' | 'PS256' | 'PS384' | 'PS512' | 'RS256' | 'RS384' | 'RS512'

@@ -1,4 +1,5 @@
-import { type ImportedKey, type ImportPublicKey, importPublicKey, isRefusal, Refusal } from '@countermark/core'
+import { importPublicKey, isRefusal, Refusal } from '@countermark/core'
+import type { ImportedKey, ImportPublicKey } from '@countermark/core/internal'
 import { isJsonObject, type JsonObject, ownMember } from './strict-json.ts'
 
 /** The key that a token is bound to (RFC 7800). */

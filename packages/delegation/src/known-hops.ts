@@ -2,14 +2,11 @@ import {
   type AgentKey,
   type AgentRecord,
   type Environment,
-  findAgentRecord,
   isRefusal,
-  type KeyCaller,
   type KeySource,
   Refusal,
-  requireUsableKey,
-  type Scheme,
 } from '@countermark/core'
+import { findAgentRecord, type KeyCaller, requireUsableKey, type Scheme } from '@countermark/core/internal'
 import { after } from './after.ts'
 import type { Hop } from './verified-token.ts'
 

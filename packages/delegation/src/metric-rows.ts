@@ -1,4 +1,5 @@
-import { degradedRow, type LabelValues, type MetricRow } from '@countermark/core'
+import type { MetricRow } from '@countermark/core'
+import { degradedRow, type LabelValues } from '@countermark/core/internal'
 import { OUTBOUND_REASONS } from '@countermark/outbound'
 
 /** Why a fetch failed; `failed` is an error that is not of ours. */

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { type AgentRequest, createRecent, type ProofFact, Refusal } from '@countermark/core'
+import { type AgentRequest, type ProofFact, Refusal } from '@countermark/core'
+import { createRecent } from '@countermark/core/internal'
 import { type FindToken, placesOf } from './token-places.ts'
 
 /** Which field a token may stand in. `either`: Authorization, or Agent-Delegation where Authorization is taken. */

@@ -1,4 +1,5 @@
-import { type Environment, isThenable, type KeyCaller, Unavailable } from '@countermark/core'
+import { type Environment, Unavailable } from '@countermark/core'
+import { isThenable, type KeyCaller } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
 import type { IssuerKey } from './issuer-key.ts'
 import { createCounters } from './measurements.ts'

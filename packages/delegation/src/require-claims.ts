@@ -5,8 +5,8 @@ import {
   defineCheck,
   Misconfigured,
   Refusal,
-  requireObject,
 } from '@countermark/core'
+import { requireObject } from '@countermark/core/internal'
 
 /** A value that a claim may have. */
 export type ClaimValue = string | number | boolean

@@ -1,4 +1,4 @@
-import type { ResourceMetadata } from '@countermark/core'
+import type { ResourceMetadata } from '@countermark/core/internal'
 import type { VerifyDelegationOptions } from './delegation-options.ts'
 import type { Dpop } from './dpop.ts'
 

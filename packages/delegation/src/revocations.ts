@@ -2,13 +2,11 @@ import {
   type Clock,
   type MetricRow,
   Misconfigured,
-  type RevokedKeys,
-  readMetrics,
   requireKnownOptions,
   requireNumber,
-  systemClock,
   Unavailable,
 } from '@countermark/core'
+import { type RevokedKeys, readMetrics, systemClock } from '@countermark/core/internal'
 import { createAppliedCounters } from './applied-revocations.ts'
 import { createLostRevocations } from './lost-revocations.ts'
 import { REVOCATION_METRIC_ROWS } from './metric-rows.ts'

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
-import { decodeBase64url } from '@countermark/core'
+import { decodeBase64url } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
 import { isJsonObject, ownMember } from './strict-json.ts'
 

@@ -1,12 +1,5 @@
-import {
-  addressPrefix,
-  type Environment,
-  isRefusal,
-  isThenable,
-  type KeyCaller,
-  Refusal,
-  Unavailable,
-} from '@countermark/core'
+import { type Environment, isRefusal, Refusal, Unavailable } from '@countermark/core'
+import { addressPrefix, isThenable, type KeyCaller } from '@countermark/core/internal'
 import {
   createFetcher,
   createRefreshCache,

@@ -1,4 +1,5 @@
-import { type ImportPublicKey, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import type { ImportPublicKey } from '@countermark/core/internal'
 import { type ActorChain, readActorChain } from './actor-chain.ts'
 import type { IssuerSettings } from './issuer-options.ts'
 import { type KeyBinding, readKeyBinding } from './key-binding.ts'

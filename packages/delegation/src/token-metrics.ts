@@ -1,4 +1,5 @@
-import { type MetricRow, readMetrics } from '@countermark/core'
+import type { MetricRow } from '@countermark/core'
+import { readMetrics } from '@countermark/core/internal'
 import type { AcceptanceRules } from './accept-token.ts'
 import type { IssuerSettings } from './issuer-options.ts'
 import { REVOCATION_SERVICE_ROW, TOKEN_METRIC_ROWS } from './metric-rows.ts'

@@ -1,4 +1,5 @@
-import { type AgentRequest, isSafeMethod, Refusal } from '@countermark/core'
+import { type AgentRequest, Refusal } from '@countermark/core'
+import { isSafeMethod } from '@countermark/core/internal'
 import type { PresentedToken } from './presented-token.ts'
 
 /** Looks for the token of a request in a place of the application's own. */

@@ -1,4 +1,5 @@
-import type { Actor, AgentFact, DelegationFact } from '@countermark/core'
+import type { AgentFact, DelegationFact } from '@countermark/core'
+import type { Actor } from '@countermark/core/internal'
 import type { IpNetworks } from './ip-networks.ts'
 import type { IssuerKey, IssuerKeyQuery } from './issuer-key.ts'
 import type { IssuerSettings } from './issuer-options.ts'

@@ -1,12 +1,5 @@
-import {
-  type Check,
-  defineCheck,
-  type Facts,
-  type GuardDescription,
-  isThenable,
-  Misconfigured,
-  stateSettings,
-} from '@countermark/core'
+import { type Check, defineCheck, type Facts, Misconfigured } from '@countermark/core'
+import { type GuardDescription, isThenable, stateSettings } from '@countermark/core/internal'
 import { acceptToken } from './accept-token.ts'
 import { tokenChallengeKind, writeTokenChallenge } from './challenge.ts'
 import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } from './delegation-options.ts'

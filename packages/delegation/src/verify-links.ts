@@ -1,14 +1,6 @@
 import { hash } from 'node:crypto'
-import {
-  type DelegationFact,
-  type DelegationLink,
-  type Environment,
-  type ImportedKey,
-  isThenable,
-  type KeyCaller,
-  type KeySource,
-  Refusal,
-} from '@countermark/core'
+import { type DelegationFact, type Environment, type KeySource, Refusal } from '@countermark/core'
+import { type DelegationLink, type ImportedKey, isThenable, type KeyCaller } from '@countermark/core/internal'
 import { requireNoCircle } from './actor-chain.ts'
 import { type CompactJws, parseCompactJws } from './compact-jws.ts'
 import { createJwsKey, fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from './jose-algorithm.ts'

@@ -1,4 +1,5 @@
-import { createRecent, type Environment, isThenable, type KeyCaller, Refusal, rememberKeys } from '@countermark/core'
+import { type Environment, Refusal } from '@countermark/core'
+import { createRecent, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
 import type { ActorChain } from './actor-chain.ts'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './compact-jws.ts'
 import type { IssuerKey } from './issuer-key.ts'

@@ -1,4 +1,5 @@
-import { isRefusal, nodeVerifier } from '@countermark/core'
+import { isRefusal } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compactVerify, EmbeddedJWK, errors } from 'jose'
 import { seededRandom } from '../../audit/test/seeded-random.ts'

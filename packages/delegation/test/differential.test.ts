@@ -1,4 +1,4 @@
-import { nodeVerifier } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import fc from 'fast-check'
 import { compactVerify, errors } from 'jose'
 import { openCompactJws } from '../src/compact-jws.ts'

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, hash, type KeyObject } from 'node:crypto'
-import { thumbprintOf } from '@countermark/core'
+import { thumbprintOf } from '@countermark/core/internal'
 import { CompactSign } from 'jose'
 import type { Members } from './token-issuer.ts'
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { createGuardComposer, createGuardSettings, type Verdict } from '@countermark/core'
+import { createGuardComposer, createGuardSettings } from '@countermark/core'
+import type { Verdict } from '@countermark/core/internal'
 import { memoryReplayStore } from '@countermark/replay'
 import { aRequest, type StartedProgram, startProgram } from '@countermark/testing'
 import { verifyDelegation } from '../src/index.ts'

@@ -1,4 +1,4 @@
-import { isThenable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import type { IssuerOptions } from '../src/index.ts'
 import { createIssuerKeys } from '../src/issuer-keys.ts'
 import { type IssuerServer, LOOPBACK, useIssuerServers } from './issuer-server.ts'

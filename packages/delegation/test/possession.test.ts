@@ -1,4 +1,4 @@
-import { thumbprintOf } from '@countermark/core'
+import { thumbprintOf } from '@countermark/core/internal'
 import { memoryReplayStore } from '@countermark/replay'
 import type { VerifyDelegationOptions } from '../src/index.ts'
 import { createDpopProver } from './dpop-prover.ts'

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { isThenable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import fc from 'fast-check'
 import { createRevocations, type VerifyDelegationOptions } from '../src/index.ts'
 import { useOneIssuer } from './one-issuer.ts'

@@ -1,4 +1,5 @@
-import { type AgentRequest, isRefusal, rowOf } from '@countermark/core'
+import { type AgentRequest, isRefusal } from '@countermark/core'
+import { rowOf } from '@countermark/core/internal'
 import { aRequest, createTestEnvironment } from '@countermark/testing'
 import { type ClaimExpectation, requireClaims } from '../src/index.ts'
 import { useOneIssuer } from './one-issuer.ts'

@@ -1,11 +1,5 @@
-import {
-  type AgentRequest,
-  type Facts,
-  type HeaderField,
-  isRefusal,
-  nodeVerifier,
-  type ProofFact,
-} from '@countermark/core'
+import { type AgentRequest, type Facts, type HeaderField, isRefusal, type ProofFact } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import {
   aRequest,
   createFakeClock,

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { type AgentKey, importPublicKey, nodeVerifier, type SignatureVerifier } from '@countermark/core'
+import { type AgentKey, importPublicKey, type SignatureVerifier } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { sodiumVerifier } from '@countermark/signature/sodium'
 import { createTableEngine } from '../src/table-engine.ts'
 import { tables } from '../src/tables.ts'

@@ -2,15 +2,13 @@ import { randomInt } from 'node:crypto'
 import {
   type AgentKey,
   type Environment,
-  isSmallOrder,
   type Measurement,
   Misconfigured,
-  nodeVerifier,
-  readMetrics,
   requireKnownOptions,
   requireNumber,
   type SignatureVerifier,
 } from '@countermark/core'
+import { isSmallOrder, nodeVerifier, readMetrics } from '@countermark/core/internal'
 import { createHotKeys } from './hot-keys.ts'
 import { METRIC_ROWS } from './metric-rows.ts'
 import { requireKnownAnswers } from './self-test.ts'

@@ -1,5 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto'
-import { type AgentKey, nodeVerifier, type SignatureVerifier } from '@countermark/core'
+import type { AgentKey, SignatureVerifier } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { tables } from '../src/tables.ts'
 import { ORDER, toBytes, toNumber } from './edwards.ts'
 import { createNonce, createSigner, type Nonce, partsCancel, type Shifts, type Signer, signShifted } from './signer.ts'

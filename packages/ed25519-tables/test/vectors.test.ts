@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { nodeVerifier } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { createTableEngine } from '../src/table-engine.ts'
 import { judgeByTables } from './conformance/table-vectors.ts'
 import { rawKey } from './raw-key.ts'

@@ -1,14 +1,12 @@
+import { type AgentView, type GuardOptions, Misconfigured } from '@countermark/core'
 import {
-  type AgentView,
   createGuardFactory,
   type Guard,
   type GuardFactory,
-  type GuardOptions,
   isThenable,
-  Misconfigured,
   requireWord,
   type Verdict,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import {
   createLateCheck,
   createNodeGuard,

@@ -1,4 +1,5 @@
-import { type AgentFact, defineCheck, type RouteInfo } from '@countermark/core'
+import { type AgentFact, defineCheck } from '@countermark/core'
+import type { RouteInfo } from '@countermark/core/internal'
 import { createGuard } from '@countermark/express'
 import express, { type Express, type RequestHandler, Router } from 'express'
 import express4 from 'express4'

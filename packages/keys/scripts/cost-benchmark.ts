@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { availableParallelism, cpus } from 'node:os'
-import { importPublicKey, rememberKeys } from '@countermark/core'
+import { importPublicKey } from '@countermark/core'
+import { rememberKeys } from '@countermark/core/internal'
 import { staticKeys } from '../src/index.ts'
 
 // What keys cost at the start, in CPU time beside one verification by node:crypto: the number of keys may be given.

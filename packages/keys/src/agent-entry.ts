@@ -1,4 +1,5 @@
-import { type AgentRecord, isAgentId } from '@countermark/core'
+import type { AgentRecord } from '@countermark/core'
+import { isAgentId } from '@countermark/core/internal'
 import { isJsonObject, isOptionalText, type JsonObject, ownMember } from './own-member.ts'
 
 const MAX_CAPABILITIES = 256

@@ -1,12 +1,5 @@
-import {
-  type AgentKey,
-  type AgentRecord,
-  type Environment,
-  findAgentRecord,
-  isThenable,
-  type KeyCaller,
-  type KeySource,
-} from '@countermark/core'
+import type { AgentKey, AgentRecord, Environment, KeySource } from '@countermark/core'
+import { findAgentRecord, isThenable, type KeyCaller } from '@countermark/core/internal'
 import { NO_KEYS } from './key-set.ts'
 import { askSource } from './skip-unavailable.ts'
 

@@ -1,16 +1,13 @@
 import {
   type AgentKey,
-  type AgentQuery,
   type AgentRecord,
   type Environment,
-  findAgentRecord,
-  isThenable,
-  type KeyCaller,
   type KeyQuery,
   type KeySource,
   Misconfigured,
   requireKnownOptions,
 } from '@countermark/core'
+import { type AgentQuery, findAgentRecord, isThenable, type KeyCaller } from '@countermark/core/internal'
 import { withEarlierWord } from './earlier-word.ts'
 import { isAskable } from './is-askable.ts'
 import { NO_KEYS } from './key-set.ts'

@@ -4,11 +4,10 @@ import {
   type KeySource,
   type Measurement,
   Misconfigured,
-  nameLabels,
-  rememberKeys,
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
+import { nameLabels, rememberKeys } from '@countermark/core/internal'
 import type { KeyDocument } from './key-document.ts'
 import { type KeyFileRules, readKeyFile } from './key-file.ts'
 import { createKeySet } from './key-set.ts'

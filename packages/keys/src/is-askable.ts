@@ -1,4 +1,5 @@
-import { isAgentId, isKeyId, type KeyQuery } from '@countermark/core'
+import type { KeyQuery } from '@countermark/core'
+import { isAgentId, isKeyId } from '@countermark/core/internal'
 
 /** Whether any key can match. A question that none can match must cost nothing and reach nobody. */
 export function isAskable({ agentId, keyId }: KeyQuery): boolean {

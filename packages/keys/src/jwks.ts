@@ -1,4 +1,5 @@
-import { type AgentRecord, isAgentId, type KeySource, Misconfigured, rememberKeys } from '@countermark/core'
+import { type AgentRecord, type KeySource, Misconfigured } from '@countermark/core'
+import { isAgentId, rememberKeys } from '@countermark/core/internal'
 import { isAskable } from './is-askable.ts'
 import { parseJwks } from './jwks-document.ts'
 import { NO_KEYS } from './key-set.ts'

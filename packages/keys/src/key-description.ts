@@ -1,13 +1,11 @@
+import { type AgentKey, type AgentRecord, importPublicKey } from '@countermark/core'
 import {
-  type AgentKey,
-  type AgentRecord,
   type ImportPublicKey,
-  importPublicKey,
   isKeyId,
   type KeyMaterial,
   type Scheme,
   type SignatureAlgorithm,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 
 /** One key as a source states it. */
 export interface KeyDescription {

@@ -1,4 +1,5 @@
-import { type AgentKey, type AgentRecord, isSignatureAlgorithm, type KeyMaterial, type Scheme } from '@countermark/core'
+import type { AgentKey, AgentRecord } from '@countermark/core'
+import { isSignatureAlgorithm, type KeyMaterial, type Scheme } from '@countermark/core/internal'
 import { type KeyImportRules, type RefusedEntry, toAgentKey } from './key-description.ts'
 import { isJsonObject, type JsonObject, ownMember, readTime } from './own-member.ts'
 

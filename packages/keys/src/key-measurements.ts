@@ -1,4 +1,5 @@
-import { type Environment, type Measurement, type MetricRow, nameLabels, readMetrics } from '@countermark/core'
+import type { Environment, Measurement, MetricRow } from '@countermark/core'
+import { nameLabels, readMetrics } from '@countermark/core/internal'
 import { type CacheEvent, isOutboundError, type OutboundReason } from '@countermark/outbound'
 import type { RefusedEntry } from './key-description.ts'
 import { METRIC_ROWS } from './metric-rows.ts'

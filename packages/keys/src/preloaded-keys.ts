@@ -1,4 +1,5 @@
-import { type AgentKey, type Environment, isThenable, type KeyCaller, type KeyQuery } from '@countermark/core'
+import type { AgentKey, Environment, KeyQuery } from '@countermark/core'
+import { isThenable, type KeyCaller } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
 import { toFetchedKeys } from './fetched-keys.ts'
 import { type KeyDocument, toKeyDocument } from './key-document.ts'

@@ -1,5 +1,5 @@
 import { requireKnownOptions } from '@countermark/core'
-import { createSender, type RedisClient } from '@countermark/core/redis'
+import { createSender, type RedisClient } from '@countermark/core/internal'
 import type { SecondLevel } from '@countermark/outbound'
 
 /** Options of {@link redisSecondLevel}. */

@@ -1,4 +1,4 @@
-import { type ImportPublicKey, rememberKeys } from '@countermark/core'
+import { type ImportPublicKey, rememberKeys } from '@countermark/core/internal'
 import { isOutboundError, OutboundError } from '@countermark/outbound'
 import type { KeyDocument } from './key-document.ts'
 import { createKeyOwners, type KeyOwners } from './key-owners.ts'

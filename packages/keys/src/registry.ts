@@ -1,11 +1,5 @@
-import {
-  type AgentKey,
-  type Environment,
-  isThenable,
-  type KeyCaller,
-  type KeyQuery,
-  type KeySource,
-} from '@countermark/core'
+import type { AgentKey, Environment, KeyQuery, KeySource } from '@countermark/core'
+import { isThenable, type KeyCaller } from '@countermark/core/internal'
 import { isAskable } from './is-askable.ts'
 import { NO_KEYS } from './key-set.ts'
 import { createPreload, type Preload } from './preload.ts'

@@ -1,17 +1,19 @@
 import {
   type AgentKey,
-  type AgentQuery,
   type AgentRecord,
-  addressPrefix,
   type Environment,
   isRefusal,
-  isThenable,
-  type KeyCaller,
   type KeyQuery,
   type MetricRow,
-  type RevokedKeys,
   Unavailable,
 } from '@countermark/core'
+import {
+  type AgentQuery,
+  addressPrefix,
+  isThenable,
+  type KeyCaller,
+  type RevokedKeys,
+} from '@countermark/core/internal'
 import { createRefreshCache, isOutboundError, type LoadRequest, type RefreshCache } from '@countermark/outbound'
 import { type FetchedKeys, settleDocument, toFetchedKeys } from './fetched-keys.ts'
 import { EMPTY_DOCUMENT, type KeyDocument } from './key-document.ts'

@@ -1,4 +1,5 @@
-import { isThenable, isUnavailable } from '@countermark/core'
+import { isUnavailable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 
 /** Asks a source. One that cannot tell counts as one that knows nothing, where that is allowed; otherwise it ends the search. */
 export function askSource<Value>(

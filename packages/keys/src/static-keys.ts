@@ -1,15 +1,5 @@
-import {
-  type AgentKey,
-  type AgentRecord,
-  isAgentId,
-  isKeyId,
-  type KeyMaterial,
-  type KeySource,
-  Misconfigured,
-  requireKnownOptions,
-  type Scheme,
-  type SignatureAlgorithm,
-} from '@countermark/core'
+import { type AgentKey, type AgentRecord, type KeySource, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { isAgentId, isKeyId, type KeyMaterial, type Scheme, type SignatureAlgorithm } from '@countermark/core/internal'
 import { createAgentKey } from './key-description.ts'
 import { toKeyDocument } from './key-document.ts'
 import { createKeySet } from './key-set.ts'

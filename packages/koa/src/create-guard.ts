@@ -1,13 +1,5 @@
-import {
-  type AgentView,
-  createGuardFactory,
-  type Guard,
-  type GuardFactory,
-  type GuardOptions,
-  isThenable,
-  Misconfigured,
-  requireWord,
-} from '@countermark/core'
+import { type AgentView, type GuardOptions, Misconfigured } from '@countermark/core'
+import { createGuardFactory, type Guard, type GuardFactory, isThenable, requireWord } from '@countermark/core/internal'
 import { createLateCheck, createNodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
 import type { Context, Middleware, Next } from 'koa'
 import { routeOf } from './route.ts'

@@ -1,4 +1,4 @@
-import type { RouteInfo } from '@countermark/core'
+import type { RouteInfo } from '@countermark/core/internal'
 import type { Context } from 'koa'
 
 /** The template and parameters of the route that handles a request; no template before a router has matched it. */

@@ -1,4 +1,5 @@
-import { type AgentFact, defineCheck, type RouteInfo } from '@countermark/core'
+import { type AgentFact, defineCheck } from '@countermark/core'
+import type { RouteInfo } from '@countermark/core/internal'
 import { createGuard } from '@countermark/koa'
 import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'

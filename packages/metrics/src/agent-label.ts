@@ -1,4 +1,5 @@
-import { type Decision, reachesLevel } from '@countermark/core'
+import type { Decision } from '@countermark/core'
+import { reachesLevel } from '@countermark/core/internal'
 import { OTHER } from './label-set.ts'
 
 /** Whoever proved nothing. */

@@ -1,4 +1,5 @@
-import type { Decision, GuardMetrics, Outcome, RefusalCode } from '@countermark/core'
+import type { Decision, Outcome, RefusalCode } from '@countermark/core'
+import type { GuardMetrics } from '@countermark/core/internal'
 import { type AgentLabel, UNVERIFIED } from './agent-label.ts'
 import { createUseCounts, type UseCounts } from './count-uses.ts'
 import type { Metric } from './metric.ts'

@@ -1,4 +1,5 @@
-import type { Decision, GuardMetrics } from '@countermark/core'
+import type { Decision } from '@countermark/core'
+import type { GuardMetrics } from '@countermark/core/internal'
 import type { DecisionCounting } from './count-decisions.ts'
 import { observe, type Series } from './series.ts'
 

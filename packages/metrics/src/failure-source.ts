@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { addressPrefix } from '@countermark/core'
+import { addressPrefix } from '@countermark/core/internal'
 
 /** What failures are counted by: an IPv4 address, or the /64 of an IPv6 address, since its owner has all of them. */
 export function sourceOf(address: string): string {

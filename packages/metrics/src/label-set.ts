@@ -1,4 +1,4 @@
-import type { LabelValues } from '@countermark/core'
+import type { LabelValues } from '@countermark/core/internal'
 
 /** What every value becomes that a label does not have. */
 export const OTHER = 'other'

@@ -1,4 +1,5 @@
-import { type GuardMetrics, isMisconfigured, type MetricRow } from '@countermark/core'
+import { isMisconfigured, type MetricRow } from '@countermark/core'
+import type { GuardMetrics } from '@countermark/core/internal'
 import { MARK, openBook, type Register } from './collector.ts'
 import type { DecisionCounts } from './count-decisions.ts'
 import type { Metric } from './metric.ts'

@@ -1,4 +1,5 @@
-import { type MetricRow, REFUSAL_CODES } from '@countermark/core'
+import type { MetricRow } from '@countermark/core'
+import { REFUSAL_CODES } from '@countermark/core/internal'
 
 /** Refusals that ask for one more try as part of the protocol. */
 const QUESTIONS: readonly string[] = ['freshness_unproven', 'dpop_nonce_required']

@@ -1,12 +1,5 @@
-import {
-  type Measurement,
-  Misconfigured,
-  type Observer,
-  requireKnownOptions,
-  requireMethods,
-  requireNumber,
-  requireStrings,
-} from '@countermark/core'
+import { type Measurement, Misconfigured, type Observer, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireMethods, requireStrings } from '@countermark/core/internal'
 import { type AgentLabelOptions, createAgentLabel } from './agent-label.ts'
 import type { Register } from './collector.ts'
 import { createDecisionCounts } from './count-decisions.ts'

@@ -1,11 +1,5 @@
-import {
-  type AgentView,
-  type Decision,
-  type Facts,
-  Refusal,
-  type RefusalCode,
-  type RefusalDetails,
-} from '@countermark/core'
+import { type AgentView, type Decision, type Facts, Refusal, type RefusalCode } from '@countermark/core'
+import type { RefusalDetails } from '@countermark/core/internal'
 import { aRequest } from '@countermark/testing'
 
 /** What a test says of a decision. */

@@ -1,5 +1,6 @@
 import { createHash, randomFillSync } from 'node:crypto'
-import { type Environment, nodeVerifier } from '@countermark/core'
+import type { Environment } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { memoryReplayStore } from '../src/index.ts'
 
 // Bytes for each remembered claim, and CPU time for each claim, while the store grows and in the windows after.

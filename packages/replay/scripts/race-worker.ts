@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { type Environment, nodeVerifier, type ReplayClaim, systemClock } from '@countermark/core'
+import type { Environment, ReplayClaim } from '@countermark/core'
+import { nodeVerifier, systemClock } from '@countermark/core/internal'
 import { Redis } from 'ioredis'
 import { redisReplayStore } from '../src/index.ts'
 

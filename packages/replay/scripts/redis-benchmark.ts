@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Environment, nodeVerifier, type ReplayClaim, systemClock } from '@countermark/core'
+import type { Environment, ReplayClaim } from '@countermark/core'
+import { nodeVerifier, systemClock } from '@countermark/core/internal'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { redisReplayStore } from '../src/index.ts'

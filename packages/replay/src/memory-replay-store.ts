@@ -2,14 +2,12 @@ import {
   type ClaimResult,
   type Clock,
   type Environment,
-  nameLabels,
   type ReplayClaim,
   type ReplayStore,
-  readMetrics,
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
-import { readSurroundings } from '@countermark/core/node'
+import { nameLabels, readMetrics, readSurroundings } from '@countermark/core/internal'
 import { type ClaimQuota, createClaimQuota } from './claim-quota.ts'
 import { createEraKeeper } from './era-keeper.ts'
 import { isProvenFresh } from './fence.ts'

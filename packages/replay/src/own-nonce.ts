@@ -1,5 +1,5 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { decodeBase64url } from '@countermark/core'
+import { decodeBase64url } from '@countermark/core/internal'
 import type { RandomDraw } from './random-draw.ts'
 
 /** How long a nonce of ours is recognised. */

@@ -1,22 +1,24 @@
 import {
   type AgentRequest,
   type Check,
-  type ClaimAnswer,
   defineCheck,
   type Environment,
   type FreshnessFact,
-  isSafeMethod,
-  isThenable,
   Misconfigured,
-  nameLabels,
   type ProofFact,
   Refusal,
   type ReplayStore,
-  refusalOf,
   requireKnownOptions,
+} from '@countermark/core'
+import {
+  type ClaimAnswer,
+  isSafeMethod,
+  isThenable,
+  nameLabels,
+  refusalOf,
   requireWord,
   stateSettings,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import { claimId } from './claim-id.ts'
 import { CLAIM_METRIC_ROWS } from './metric-rows.ts'
 import { claimProof, createAnswerCounters, REFUSALS } from './store-answer.ts'

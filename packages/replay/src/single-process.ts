@@ -1,5 +1,5 @@
 import { Misconfigured } from '@countermark/core'
-import { findSignOfOthers, type ProcessSurroundings } from '@countermark/core/node'
+import { findSignOfOthers, type ProcessSurroundings } from '@countermark/core/internal'
 
 /**
  * Refuses memory that other processes cannot see where there may be others: each of them would accept a request once.

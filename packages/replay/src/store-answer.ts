@@ -1,14 +1,12 @@
 import {
-  type ClaimAnswer,
-  type ClaimRefusals,
   type ClaimResult,
-  claimOnce,
   type Environment,
   type Measurement,
   type ProofFact,
   Refusal,
   type ReplayStore,
 } from '@countermark/core'
+import { type ClaimAnswer, type ClaimRefusals, claimOnce } from '@countermark/core/internal'
 import { claimId } from './claim-id.ts'
 
 /** Claims a proof for the request that carried it; at once when the store answers at once. */

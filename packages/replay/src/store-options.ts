@@ -1,4 +1,5 @@
-import { type Clock, requireNumber, requireWord, systemClock } from '@countermark/core'
+import { type Clock, requireNumber } from '@countermark/core'
+import { requireWord, systemClock } from '@countermark/core/internal'
 import type { FenceMode, FenceRule } from './fence.ts'
 import type { NonceRule } from './own-nonce.ts'
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { acceptUntil, isRefusal, type ReplayStore } from '@countermark/core'
+import { isRefusal, type ReplayStore } from '@countermark/core'
+import { acceptUntil } from '@countermark/core/internal'
 import fc from 'fast-check'
 import { memoryReplayStore } from '../src/index.ts'
 import { createFakeClock, createFakeEnvironment, type FakeClock, NOON_MS } from './fake-environment.ts'

@@ -1,4 +1,5 @@
-import { type Clock, type Environment, type Measurement, nodeVerifier } from '@countermark/core'
+import type { Clock, Environment, Measurement } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 
 /** A clock that moves when told. */
 export interface FakeClock extends Clock {

@@ -1,5 +1,5 @@
 import { isMisconfigured } from '@countermark/core'
-import type { ProcessSurroundings } from '@countermark/core/node'
+import type { ProcessSurroundings } from '@countermark/core/internal'
 import { memoryReplayStore } from '../src/index.ts'
 import { requireSingleProcess } from '../src/single-process.ts'
 

@@ -1,4 +1,5 @@
-import { canonicalJson, isAgentId, isKeyId, type JsonValue, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import { canonicalJson, isAgentId, isKeyId, type JsonValue } from '@countermark/core/internal'
 import { type ActionLimits, parseLimits } from './action-limits.ts'
 import { digestBase64 } from './sha-digest.ts'
 import { isNonce } from './simple-fields.ts'

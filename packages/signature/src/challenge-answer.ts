@@ -1,4 +1,5 @@
-import { decodeBase64, isAgentId, isThenable, Misconfigured, Refusal } from '@countermark/core'
+import { Misconfigured, Refusal } from '@countermark/core'
+import { decodeBase64, isAgentId, isThenable } from '@countermark/core/internal'
 import { isChallengeMessage, purposeOf } from './challenge-message.ts'
 import { type SigningKey, signBytes } from './sign-bytes.ts'
 

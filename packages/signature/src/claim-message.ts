@@ -1,14 +1,5 @@
-import {
-  type ClaimAnswer,
-  type ClaimRefusals,
-  claimOnce,
-  type Environment,
-  isThenable,
-  Refusal,
-  type ReplayClaim,
-  type ReplayStore,
-  refusalOf,
-} from '@countermark/core'
+import { type Environment, Refusal, type ReplayClaim, type ReplayStore } from '@countermark/core'
+import { type ClaimAnswer, type ClaimRefusals, claimOnce, isThenable, refusalOf } from '@countermark/core/internal'
 
 /**
  * Uses up a signed message that belongs to no request; at once when the store answers at once.

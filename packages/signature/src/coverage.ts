@@ -1,4 +1,5 @@
-import { type AgentRequest, isRefusal, Misconfigured, requireKnownOptions, requireWord } from '@countermark/core'
+import { type AgentRequest, isRefusal, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { requireWord } from '@countermark/core/internal'
 import { normaliseComponent, writeComponentList } from './component-identifier.ts'
 import { type ComponentList, compileComponentList } from './component-list.ts'
 

@@ -1,4 +1,4 @@
-import { decodeBase64, type HeaderFields } from '@countermark/core'
+import { decodeBase64, type HeaderFields } from '@countermark/core/internal'
 import { digestBase64 } from './sha-digest.ts'
 
 /** The signed text as we built it, next to the one a client in development sent along. */

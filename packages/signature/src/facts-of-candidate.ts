@@ -1,4 +1,5 @@
-import type { AgentKey, ProofFact, SignatureAlgorithm } from '@countermark/core'
+import type { AgentKey, ProofFact } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 import { digestBase64 } from './sha-digest.ts'
 import type { SignatureFacts } from './signature-facts.ts'
 import type { Candidate } from './signature-scheme.ts'

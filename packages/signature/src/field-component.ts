@@ -1,4 +1,5 @@
-import { type HeaderFields, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import type { HeaderFields } from '@countermark/core/internal'
 import type { ReadComponent } from './derived-component.ts'
 import type { ParseOnce } from './parse-once.ts'
 import { readStructuredText, writeDictionary, writeMember } from './structured-text.ts'

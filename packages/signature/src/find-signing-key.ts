@@ -1,14 +1,5 @@
-import {
-  type AgentKey,
-  type Environment,
-  isRefusal,
-  isThenable,
-  type KeyQuery,
-  type KeySource,
-  Refusal,
-  type Scheme,
-  type SignatureAlgorithm,
-} from '@countermark/core'
+import { type AgentKey, type Environment, isRefusal, type KeyQuery, type KeySource, Refusal } from '@countermark/core'
+import { isThenable, type Scheme, type SignatureAlgorithm } from '@countermark/core/internal'
 import { checkKey } from './key-checks.ts'
 
 /** Bytes that somebody says an agent signed. */

@@ -1,16 +1,13 @@
+import { type AgentRequest, type KeyQuery, type Level, Refusal } from '@countermark/core'
 import {
-  type AgentRequest,
   acceptUntil,
   isAgentId,
   isKeyId,
   isSafeMethod,
   isSignatureAlgorithm,
   isThenable,
-  type KeyQuery,
-  type Level,
-  Refusal,
   type SignatureAlgorithm,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import type { ComponentList } from './component-list.ts'
 import { checkContentDigest } from './content-digest.ts'
 import type { HttpSignatureSettings } from './http-signature-settings.ts'

@@ -1,4 +1,5 @@
-import { type ChallengeContext, type HeaderField, type RefusalCode, rowOf } from '@countermark/core'
+import type { HeaderField, RefusalCode } from '@countermark/core'
+import { type ChallengeContext, rowOf } from '@countermark/core/internal'
 import { createAcceptSignature } from './accept-signature.ts'
 import { WANT_CONTENT_DIGEST } from './content-digest.ts'
 import type { HttpSignatureSettings } from './http-signature-settings.ts'

@@ -1,4 +1,4 @@
-import type { ResourceMetadata } from '@countermark/core'
+import type { ResourceMetadata } from '@countermark/core/internal'
 import { DIGEST_ALGORITHMS } from './content-digest.ts'
 import { type CoveragePolicy, SECURITY_FIELDS } from './coverage.ts'
 import type { HttpSignatureSettings } from './http-signature-settings.ts'

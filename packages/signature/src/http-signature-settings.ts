@@ -1,12 +1,10 @@
+import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import {
   DEFAULT_ALGORITHMS,
   isSignatureAlgorithm,
-  Misconfigured,
-  requireKnownOptions,
-  requireNumber,
   requireWord,
   type SignatureAlgorithm,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import { type CoveragePolicy, createCoverage } from './coverage.ts'
 
 /** Which RFC 9421 signatures to accept. The defaults are strict; what loosens them has a name. */

@@ -1,4 +1,5 @@
-import { type AgentRequest, type Environment, isRefusal, Refusal, stateSettings } from '@countermark/core'
+import { type AgentRequest, type Environment, isRefusal, Refusal } from '@countermark/core'
+import { stateSettings } from '@countermark/core/internal'
 import { createComponentLists } from './component-lists.ts'
 import { readHttpCandidate } from './http-candidate.ts'
 import { writeHttpChallenge } from './http-challenge.ts'

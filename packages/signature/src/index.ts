@@ -1,4 +1,4 @@
-export type { JsonValue } from '@countermark/core'
+export type { JsonValue } from '@countermark/core/internal'
 export { createAcceptSignature, parseAcceptSignature, type RequestedSignature } from './accept-signature.ts'
 export type { ActionLimits, Money } from './action-limits.ts'
 export type { ActionStatement } from './action-statement.ts'

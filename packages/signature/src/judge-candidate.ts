@@ -3,12 +3,11 @@ import {
   type AgentRequest,
   type Environment,
   isRefusal,
-  isThenable,
   isUnavailable,
   type KeySource,
   Refusal,
-  type SignatureAlgorithm,
 } from '@countermark/core'
+import { isThenable, type SignatureAlgorithm } from '@countermark/core/internal'
 import { nameClaimedAgent } from './claimed-agent.ts'
 import { explainBase } from './explain-base.ts'
 import { factsOf } from './facts-of-candidate.ts'

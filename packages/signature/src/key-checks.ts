@@ -1,4 +1,5 @@
-import { type AgentKey, type KeyUse, Refusal, requireUsableKey, type SignatureAlgorithm } from '@countermark/core'
+import { type AgentKey, Refusal } from '@countermark/core'
+import { type KeyUse, requireUsableKey, type SignatureAlgorithm } from '@countermark/core/internal'
 
 /** What a key is about to verify. */
 export interface SignatureUse extends KeyUse {

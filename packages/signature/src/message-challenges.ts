@@ -1,17 +1,14 @@
 import {
   type AgentKey,
   type AgentRecord,
-  DEFAULT_ALGORITHMS,
   type Environment,
-  isAgentId,
-  isThenable,
   type KeySource,
   Misconfigured,
   type ReplayStore,
   requireKnownOptions,
   requireNumber,
-  type SignatureAlgorithm,
 } from '@countermark/core'
+import { DEFAULT_ALGORITHMS, isAgentId, isThenable, type SignatureAlgorithm } from '@countermark/core/internal'
 import { type ParsedAnswer, parseAnswer } from './challenge-answer.ts'
 import type { ChallengeLedger, ChallengeRequest } from './challenge-ledger.ts'
 import { isPurpose, purposeOf } from './challenge-message.ts'

@@ -1,4 +1,5 @@
-import { decodeBase64, type HeaderFields, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import { decodeBase64, type HeaderFields } from '@countermark/core/internal'
 import type { FindComponentList } from './component-lists.ts'
 import { scanByteSequences } from './scan-byte-sequences.ts'
 import type { ScannedInput } from './scan-signature-input.ts'

@@ -1,4 +1,4 @@
-import { addressPrefix, createRecent, type KeyCaller } from '@countermark/core'
+import { addressPrefix, createRecent, type KeyCaller } from '@countermark/core/internal'
 
 /** Which keys proved themselves lately, and from where. */
 export interface ProvenSources {

@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type AgentKey, decodeBase64url, type Environment, Refusal, type ReplayStore } from '@countermark/core'
+import { type AgentKey, type Environment, Refusal, type ReplayStore } from '@countermark/core'
+import { decodeBase64url } from '@countermark/core/internal'
 import type { ChallengeLedger, ChallengeRequest } from './challenge-ledger.ts'
 import { purposeOf } from './challenge-message.ts'
 import { claimMessage } from './claim-message.ts'

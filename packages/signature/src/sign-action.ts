@@ -1,4 +1,4 @@
-import { isThenable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import type { ActionLimits } from './action-limits.ts'
 import { type ActionStatement, buildActionBase, parseStatement } from './action-statement.ts'
 import { type SigningKey, signBytes } from './sign-bytes.ts'

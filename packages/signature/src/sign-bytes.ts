@@ -1,5 +1,6 @@
 import { constants, type KeyObject, sign } from 'node:crypto'
-import { Misconfigured, type SignatureAlgorithm } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 
 /** Signs elsewhere, such as in a KMS or an HSM. ECDSA signatures are `r || s` (RFC 9421 section 3.3.4). */
 export type SignFunction = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>

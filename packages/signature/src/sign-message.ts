@@ -1,4 +1,4 @@
-import { isThenable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import { createSignatureInput, type NewSignatureInput } from './new-signature-input.ts'
 import { type SigningKey, signBytes } from './sign-bytes.ts'
 import type { SignableMessage } from './signable-message.ts'

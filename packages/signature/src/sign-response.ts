@@ -1,4 +1,5 @@
-import { createHeaderFields, type HeaderField, type HeaderFields, isThenable } from '@countermark/core'
+import { createHeaderFields, type HeaderField } from '@countermark/core'
+import { type HeaderFields, isThenable } from '@countermark/core/internal'
 import { createContentDigest } from './content-digest.ts'
 import { responseComponents } from './response-coverage.ts'
 import type { SigningKey } from './sign-bytes.ts'

@@ -1,4 +1,5 @@
-import { type HeaderField, isAgentId, isKeyId, isThenable, Misconfigured } from '@countermark/core'
+import { type HeaderField, Misconfigured } from '@countermark/core'
+import { isAgentId, isKeyId, isThenable } from '@countermark/core/internal'
 import { type SigningKey, signBytes } from './sign-bytes.ts'
 import { isNonce, isTimestamp } from './simple-fields.ts'
 import { completeHeaderNames, type SimpleHeaderNames } from './simple-header-names.ts'

@@ -1,4 +1,4 @@
-import type { HeaderFields } from '@countermark/core'
+import type { HeaderFields } from '@countermark/core/internal'
 
 /** A request as a signature sees it. An `AgentRequest` is one. */
 export interface SignableRequest {

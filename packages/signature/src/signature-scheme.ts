@@ -1,17 +1,11 @@
+import type { AgentRequest, Environment, HeaderField, KeyQuery, Level, ProofFact, Refusal } from '@countermark/core'
 import type {
-  AgentRequest,
   ChallengeContext,
-  Environment,
-  HeaderField,
   JsonValue,
-  KeyQuery,
-  Level,
-  ProofFact,
-  Refusal,
   ResourceMetadata,
   Scheme,
   SignatureAlgorithm,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 
 /** One accepted way to sign a request. */
 export interface SignatureScheme {

@@ -1,4 +1,5 @@
-import { decodeBase64, type JsonValue, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import { decodeBase64, type JsonValue } from '@countermark/core/internal'
 import type { ActionLimits } from './action-limits.ts'
 import { type ActionStatement, parseStatement } from './action-statement.ts'
 

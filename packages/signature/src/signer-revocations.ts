@@ -1,13 +1,5 @@
-import {
-  type AgentRequest,
-  type Clock,
-  isSafeMethod,
-  type KeySource,
-  Misconfigured,
-  Refusal,
-  type RevokedKeys,
-  Unavailable,
-} from '@countermark/core'
+import { type AgentRequest, type Clock, type KeySource, Misconfigured, Refusal, Unavailable } from '@countermark/core'
+import { isSafeMethod, type RevokedKeys } from '@countermark/core/internal'
 import type { SignatureFacts } from './signature-facts.ts'
 
 /** What is known of revoked agents and keys: `createRevocations()` of @countermark/delegation. */

@@ -1,4 +1,5 @@
-import { type ChallengeContext, type HeaderField, rowOf } from '@countermark/core'
+import type { HeaderField } from '@countermark/core'
+import { type ChallengeContext, rowOf } from '@countermark/core/internal'
 import { isNonce } from './simple-fields.ts'
 
 /** What a simple form asks for. */

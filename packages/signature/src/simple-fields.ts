@@ -1,4 +1,5 @@
-import { type AgentRequest, decodeBase64, type HeaderFields, isAgentId, isThenable, Refusal } from '@countermark/core'
+import { type AgentRequest, Refusal } from '@countermark/core'
+import { decodeBase64, type HeaderFields, isAgentId, isThenable } from '@countermark/core/internal'
 
 /** Ten digits, or the end of the body and the start of the time could change places. */
 const TIMESTAMP = /^[0-9]{10}$/

@@ -1,4 +1,5 @@
-import { DEFAULT_ALGORITHMS, Misconfigured, requireKnownOptions, type SignatureAlgorithm } from '@countermark/core'
+import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import { DEFAULT_ALGORITHMS, type SignatureAlgorithm } from '@countermark/core/internal'
 import { requireAlgorithms } from './http-signature-settings.ts'
 import type { SignatureScheme } from './signature-scheme.ts'
 import { type SimpleHeadersLimits, simpleSettings } from './simple-settings.ts'

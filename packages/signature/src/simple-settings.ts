@@ -1,4 +1,5 @@
-import { requireNumber, type SignatureAlgorithm } from '@countermark/core'
+import { requireNumber } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 import { completeHeaderNames, type SimpleHeaderNames } from './simple-header-names.ts'
 
 /** What both versions of the simple form let you choose. */

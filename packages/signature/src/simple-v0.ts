@@ -1,12 +1,5 @@
-import {
-  type AgentRequest,
-  acceptUntil,
-  type Environment,
-  type Measurement,
-  Misconfigured,
-  Refusal,
-  stateSettings,
-} from '@countermark/core'
+import { type AgentRequest, type Environment, type Measurement, Misconfigured, Refusal } from '@countermark/core'
+import { acceptUntil, stateSettings } from '@countermark/core/internal'
 import type { Candidate, SignatureScheme } from './signature-scheme.ts'
 import { challengeOf } from './simple-challenge.ts'
 import { checkLength, readAgentId, readSignature, readTimestamp, withBody } from './simple-fields.ts'

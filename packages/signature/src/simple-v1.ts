@@ -1,12 +1,5 @@
-import {
-  type AgentRequest,
-  acceptUntil,
-  type Environment,
-  type HeaderFields,
-  isKeyId,
-  Refusal,
-  stateSettings,
-} from '@countermark/core'
+import { type AgentRequest, type Environment, Refusal } from '@countermark/core'
+import { acceptUntil, type HeaderFields, isKeyId, stateSettings } from '@countermark/core/internal'
 import type { Candidate, SignatureScheme } from './signature-scheme.ts'
 import { challengeOf } from './simple-challenge.ts'
 import { checkLength, isNonce, readAgentId, readOnce, readSignature, readTimestamp, withBody } from './simple-fields.ts'

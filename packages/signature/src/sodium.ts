@@ -1,4 +1,5 @@
-import { type AgentKey, hasSignatureLength, nodeVerifier, type SignatureVerifier } from '@countermark/core'
+import type { AgentKey, SignatureVerifier } from '@countermark/core'
+import { hasSignatureLength, nodeVerifier } from '@countermark/core/internal'
 import sodium from 'sodium-native'
 
 /**

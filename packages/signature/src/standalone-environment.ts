@@ -1,4 +1,5 @@
-import { type Environment, nodeVerifier, systemClock } from '@countermark/core'
+import type { Environment } from '@countermark/core'
+import { nodeVerifier, systemClock } from '@countermark/core/internal'
 
 const STANDALONE: Environment = {
   clock: systemClock,

@@ -1,4 +1,5 @@
-import { decodeBase64, Refusal } from '@countermark/core'
+import { Refusal } from '@countermark/core'
+import { decodeBase64 } from '@countermark/core/internal'
 
 /**
  * Reads a Structured Field of any of the three types and writes it back in canonical form (RFC 9651 sections 4.1, 4.2).

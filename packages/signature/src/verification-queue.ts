@@ -2,12 +2,12 @@ import { availableParallelism } from 'node:os'
 import {
   type AgentKey,
   type Environment,
-  type KeyCaller,
   type Measurement,
   requireKnownOptions,
   requireNumber,
   Unavailable,
 } from '@countermark/core'
+import type { KeyCaller } from '@countermark/core/internal'
 import { createProvenSources } from './proven-sources.ts'
 import { createWaitingLine } from './waiting-line.ts'
 

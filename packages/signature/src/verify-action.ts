@@ -2,18 +2,15 @@ import { createHash } from 'node:crypto'
 import {
   type AgentKey,
   type AgentRecord,
-  acceptUntil,
-  DEFAULT_ALGORITHMS,
   type Environment,
-  isThenable,
   type KeySource,
   Misconfigured,
   Refusal,
   type ReplayStore,
   requireKnownOptions,
   requireNumber,
-  type SignatureAlgorithm,
 } from '@countermark/core'
+import { acceptUntil, DEFAULT_ALGORITHMS, isThenable, type SignatureAlgorithm } from '@countermark/core/internal'
 import { checkLimits } from './action-limits.ts'
 import { type ActionStatement, buildActionBase } from './action-statement.ts'
 import { claimMessage } from './claim-message.ts'

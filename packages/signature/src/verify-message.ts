@@ -1,15 +1,12 @@
+import { type AgentKey, isRefusal, Refusal, type SignatureVerifier } from '@countermark/core'
 import {
   type AcceptanceWindow,
-  type AgentKey,
   acceptUntil,
   DEFAULT_ALGORITHMS,
-  isRefusal,
   isSignatureAlgorithm,
   nodeVerifier,
-  Refusal,
   type SignatureAlgorithm,
-  type SignatureVerifier,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import { normaliseComponent } from './component-identifier.ts'
 import { createComponentLists } from './component-lists.ts'
 import { checkContentDigest } from './content-digest.ts'

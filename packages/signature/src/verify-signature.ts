@@ -2,23 +2,25 @@ import {
   type AgentRequest,
   type Check,
   defineCheck,
-  type GuardDescription,
   type HeaderField,
   isRefusal,
-  isThenable,
   isUnavailable,
-  type JsonValue,
   type KeySource,
   Misconfigured,
-  mergeResourceMetadata,
   type ProofFact,
   Refusal,
-  type ResourceMetadata,
   requireKnownOptions,
+} from '@countermark/core'
+import {
+  type GuardDescription,
+  isThenable,
+  type JsonValue,
+  mergeResourceMetadata,
+  type ResourceMetadata,
   rowOf,
   type SignatureAlgorithm,
   stateSettings,
-} from '@countermark/core'
+} from '@countermark/core/internal'
 import { HTTP_SIGNATURES_OPTIONS, requireAlgorithms } from './http-signature-settings.ts'
 import { httpSignatures } from './http-signatures.ts'
 import { type Case, judgeCandidate } from './judge-candidate.ts'

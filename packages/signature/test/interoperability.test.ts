@@ -1,5 +1,6 @@
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { type AgentKey, createHeaderFields, importPublicKey, type SignatureAlgorithm } from '@countermark/core'
+import { type AgentKey, createHeaderFields, importPublicKey } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 import * as messageSig from 'http-message-sig'
 import { createSigner, createVerifier, httpbis } from 'http-message-signatures'
 import {

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { type AgentKey, importPublicKey, systemClock } from '@countermark/core'
+import { type AgentKey, importPublicKey } from '@countermark/core'
+import { systemClock } from '@countermark/core/internal'
 import {
   aRequest,
   createTempFolder,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type HeaderField, Refusal, type Scheme } from '@countermark/core'
+import { type HeaderField, Refusal } from '@countermark/core'
+import type { Scheme } from '@countermark/core/internal'
 import { aRequest, createTestEnvironment } from '@countermark/testing'
 import { simpleHeaders } from '../src/simple-headers.ts'
 import { aScene } from './judge-simple.ts'

@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
-import { type AgentKey, importPublicKey, nodeVerifier, type SignatureVerifier } from '@countermark/core'
+import { type AgentKey, importPublicKey, type SignatureVerifier } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { agentKeyOf, createTestAgent, type TestAgent } from '@countermark/testing'
 import { sodiumVerifier } from '../src/sodium.ts'
 import { readSuite } from './conformance-suite.ts'

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isUnavailable, nodeVerifier, type SignatureVerifier } from '@countermark/core'
+import { isUnavailable, type SignatureVerifier } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { agentKeyOf, createTestAgent, createTestEnvironment } from '@countermark/testing'
 import { createVerificationQueue, type Verification } from '../src/verification-queue.ts'
 

@@ -4,10 +4,10 @@ import {
   type AgentRequest,
   isRefusal,
   type KeySource,
-  type SignatureAlgorithm,
   type SignatureVerifier,
   Unavailable,
 } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 import {
   agentKeyOf,
   aRequest,

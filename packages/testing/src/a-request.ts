@@ -1,4 +1,5 @@
-import { type AgentRequest, createHeaderFields, type RouteInfo } from '@countermark/core'
+import { type AgentRequest, createHeaderFields } from '@countermark/core'
+import type { RouteInfo } from '@countermark/core/internal'
 import { type RequestInput, toPlainRequest } from './plain-request.ts'
 
 /** A request as a check sees it, written down. A `SignedRequest` fits. */

@@ -3,12 +3,12 @@ import {
   type AgentRequest,
   type Check,
   defineCheck,
-  isThenable,
   type Level,
   type Observer,
   type Outcome,
   Refusal,
 } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 
 /** Names the caller at a level, as a check for another kind of credential would. */
 export function nameAs(level: Level, id = 'agt_named'): Check<object, { readonly agent: AgentFact }> {

@@ -1,14 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import type {
-  AgentFact,
-  AgentView,
-  Check,
-  FreshnessFact,
-  GuardFactory,
-  GuardOptions,
-  KeySource,
-  ProofFact,
-} from '@countermark/core'
+import type { AgentFact, AgentView, Check, FreshnessFact, GuardOptions, KeySource, ProofFact } from '@countermark/core'
+import type { GuardFactory } from '@countermark/core/internal'
 
 /** What a handler of the suite sees of a request, whatever the framework. */
 export interface AdapterExchange {

@@ -1,4 +1,5 @@
-import type { AgentRequest, RouteInfo } from '@countermark/core'
+import type { AgentRequest } from '@countermark/core'
+import type { RouteInfo } from '@countermark/core/internal'
 import { noteRequests } from './adapter-case-checks.ts'
 import { problemOf, requestOf, type StartGuardedApp } from './guarded-app.ts'
 

@@ -1,4 +1,5 @@
-import { type Clock, systemClock } from '@countermark/core'
+import type { Clock } from '@countermark/core'
+import { systemClock } from '@countermark/core/internal'
 import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'
 import type { RequestToSign } from './request-to-sign.ts'
 import { rawRequest, sendRaw } from './send-raw.ts'

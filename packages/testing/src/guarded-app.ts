@@ -1,4 +1,5 @@
-import type { AgentRequest, GuardFactory, GuardOptions, HeaderField } from '@countermark/core'
+import type { AgentRequest, GuardOptions, HeaderField } from '@countermark/core'
+import type { GuardFactory } from '@countermark/core/internal'
 import type {
   AdapterApp,
   AdapterChecks,

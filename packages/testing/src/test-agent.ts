@@ -1,4 +1,5 @@
-import { type Clock, type SignatureAlgorithm, systemClock } from '@countermark/core'
+import type { Clock } from '@countermark/core'
+import { type SignatureAlgorithm, systemClock } from '@countermark/core/internal'
 import type { RequestToSign, SignedRequest } from './request-to-sign.ts'
 import { signRequest } from './sign-request.ts'
 import { createTestKey, type TestJwk, type TestKey } from './test-key.ts'

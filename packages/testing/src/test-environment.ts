@@ -1,4 +1,5 @@
-import { type Clock, type Environment, nodeVerifier, type SignatureVerifier } from '@countermark/core'
+import type { Clock, Environment, SignatureVerifier } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { createFakeClock } from './fake-clock.ts'
 import { createRecordingObserver, type RecordingObserver } from './recording-observer.ts'
 

@@ -1,4 +1,4 @@
-import type { SignatureAlgorithm } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 
 /** A JSON Web Key as WebCrypto reads and writes it. */
 export type TestJwk = Readonly<Record<string, unknown>>

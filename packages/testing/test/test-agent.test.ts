@@ -1,4 +1,5 @@
-import { importPublicKey, nodeVerifier } from '@countermark/core'
+import { importPublicKey } from '@countermark/core'
+import { nodeVerifier } from '@countermark/core/internal'
 import { agentKeyOf, createFakeClock, createTestAgent, keySourceOf } from '@countermark/testing'
 import { httpbis } from 'http-message-signatures'
 

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { createAgentFetch } from '@countermark/client'
-import { type AgentView, type Check, isMisconfigured, REFUSAL_CODES, type RefusalCode } from '@countermark/core'
+import { type AgentView, type Check, isMisconfigured, type RefusalCode } from '@countermark/core'
+import { REFUSAL_CODES } from '@countermark/core/internal'
 import { fromFile, staticKeys } from '@countermark/keys'
 import { createGuard } from '@countermark/koa'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'

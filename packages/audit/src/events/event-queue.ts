@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Measurement, withDeadline } from '@countermark/core'
+import type { Measurement } from '@countermark/core'
+import { withDeadline } from '@countermark/core/internal'
 import type { EventSink, PlacedRecord } from '../record/audit-sink.ts'
 
 /** How a sink is fed with events. */

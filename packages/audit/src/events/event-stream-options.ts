@@ -1,14 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  type Clock,
-  Misconfigured,
-  requireKnownOptions,
-  requireMethods,
-  requireNumber,
-  requireObject,
-  requireWord,
-  systemClock,
-} from '@countermark/core'
+import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireMethods, requireObject, requireWord, systemClock } from '@countermark/core/internal'
 import type { EventSink } from '../record/audit-sink.ts'
 import {
   RECORD_RULE_OPTIONS,

@@ -1,4 +1,4 @@
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
 import { bounded, escapeLine, MAX_TEXT } from './bounded-text.ts'
 import { commitTo } from './commitment.ts'

@@ -1,4 +1,5 @@
-import type { Level, PublicJwk, Scheme, SignatureAlgorithm } from '@countermark/core'
+import type { Level } from '@countermark/core'
+import type { PublicJwk, Scheme, SignatureAlgorithm } from '@countermark/core/internal'
 
 /** Version of the schema below. A member is added without a new version; one that changes its meaning gets one. */
 export const AUDIT_SCHEMA_VERSION = 1

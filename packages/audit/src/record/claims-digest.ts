@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 
 const digests = new WeakMap<object, string>()
 

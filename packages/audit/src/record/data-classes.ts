@@ -1,4 +1,5 @@
-import { type AgentRequest, Misconfigured, requireObject } from '@countermark/core'
+import { type AgentRequest, Misconfigured } from '@countermark/core'
+import { requireObject } from '@countermark/core/internal'
 
 /** Classes of data by route template, such as `{ '/patients/:id': 'phi' }`; the first that fits decides. */
 export type DataClasses = Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-import type { PublicJwk } from '@countermark/core'
+import type { PublicJwk } from '@countermark/core/internal'
 import type { AuditEvidence } from './audit-record.ts'
 import { MAX_TEXT } from './bounded-text.ts'
 import type { Evidence } from './evidence.ts'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { MAX_LINE_BYTES, parseLine } from './parse-line.ts'
 import { contentHash, linkHash, type SealedMembers } from './seal-record.ts'
 

@@ -1,14 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import {
-  type Actor,
-  type AgentFact,
-  type AgentRequest,
-  type Decision,
-  type DelegationFact,
-  type ProofFact,
-  type PublicJwk,
-  thumbprintOf,
-} from '@countermark/core'
+import type { AgentFact, AgentRequest, Decision, DelegationFact, ProofFact } from '@countermark/core'
+import { type Actor, type PublicJwk, thumbprintOf } from '@countermark/core/internal'
 import { claimsDigest } from './claims-digest.ts'
 import { digestOf } from './mask-base.ts'
 import type { RecordRules } from './record-rules.ts'

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import type { AuditRecord, PrivateValue } from './audit-record.ts'
 import type { SealedRecord } from './audit-sink.ts'
 import { escapeLine } from './bounded-text.ts'

@@ -1,4 +1,5 @@
-import { Misconfigured, requireStrings } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import { requireStrings } from '@countermark/core/internal'
 import { SECRET_PARAMETERS, secretNames } from './secret-names.ts'
 
 /** Finds and hides credentials in texts of others. */

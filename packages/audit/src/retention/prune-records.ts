@@ -1,11 +1,5 @@
-import {
-  type Clock,
-  Misconfigured,
-  requireKnownOptions,
-  requireNumber,
-  requireObject,
-  systemClock,
-} from '@countermark/core'
+import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireObject, systemClock } from '@countermark/core/internal'
 import type { AuditEvent } from '../record/audit-event.ts'
 import type { AuditRecord } from '../record/audit-record.ts'
 import { pruneRecord } from '../record/pruned-line.ts'

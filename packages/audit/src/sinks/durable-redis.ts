@@ -1,5 +1,5 @@
 import { Misconfigured } from '@countermark/core'
-import type { SendCommand } from '@countermark/core/redis'
+import type { SendCommand } from '@countermark/core/internal'
 
 /**
  * Refuses a server that answers before its disk has what it was told. A server that tells nothing of its settings, as managed

@@ -1,4 +1,5 @@
-import { Misconfigured, requireKnownOptions, requireMethods } from '@countermark/core'
+import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import { requireMethods } from '@countermark/core/internal'
 import type { LogAttributes, Logger, LogRecord } from '@opentelemetry/api-logs'
 import type { AuditRecord } from '../record/audit-record.ts'
 import type { PlacedRecord } from '../record/audit-sink.ts'

@@ -1,5 +1,12 @@
-import { requireBoolean, requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
-import { createSender, type RedisClient, requireOneServer, type SendCommand } from '@countermark/core/redis'
+import { requireKnownOptions, requireNumber } from '@countermark/core'
+import {
+  createSender,
+  type RedisClient,
+  requireBoolean,
+  requireOneServer,
+  type SendCommand,
+  withDeadline,
+} from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/audit-sink.ts'
 import { takeBatches } from './batches.ts'
 import { requireDurableRedis } from './durable-redis.ts'

@@ -1,4 +1,5 @@
-import { requireKnownOptions, requireNumber, withDeadline } from '@countermark/core'
+import { requireKnownOptions, requireNumber } from '@countermark/core'
+import { withDeadline } from '@countermark/core/internal'
 import type { Kysely, Transaction } from 'kysely'
 import type { SealedRecord } from '../record/audit-sink.ts'
 import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'

@@ -1,4 +1,5 @@
-import { type Decision, type Environment, isSafeMethod, type Recorder } from '@countermark/core'
+import type { Decision, Environment, Recorder } from '@countermark/core'
+import { isSafeMethod } from '@countermark/core/internal'
 import { metricsOfSinks, TRAIL_METRIC_ROWS } from '../metric-rows.ts'
 import { type AuditEvent, readEvent } from '../record/audit-event.ts'
 import { outcomeRecord } from '../record/outcome-record.ts'

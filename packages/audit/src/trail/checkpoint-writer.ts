@@ -1,13 +1,6 @@
 import { createPublicKey, KeyObject } from 'node:crypto'
-import {
-  type Clock,
-  type Measurement,
-  Misconfigured,
-  requireKnownOptions,
-  requireMethods,
-  requireNumber,
-  withDeadline,
-} from '@countermark/core'
+import { type Clock, type Measurement, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireMethods, withDeadline } from '@countermark/core/internal'
 import type { ChainEnd } from '../record/audit-sink.ts'
 import { type CheckpointAnchor, checkpointKeyName, signCheckpoint } from './checkpoint.ts'
 

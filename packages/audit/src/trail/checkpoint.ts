@@ -1,5 +1,5 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
-import { canonicalJson, thumbprintOf } from '@countermark/core'
+import { canonicalJson, thumbprintOf } from '@countermark/core/internal'
 import type { ChainEnd } from '../record/audit-sink.ts'
 
 /** What a signed checkpoint says: up to this record the chain was as its hash tells. */

@@ -1,4 +1,5 @@
-import { type Clock, type Measurement, withDeadline } from '@countermark/core'
+import type { Clock, Measurement } from '@countermark/core'
+import { withDeadline } from '@countermark/core/internal'
 import type { AuditSink, FoundTrail, SealedRecord } from '../record/audit-sink.ts'
 
 /** What a queue tells the trail. */

@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  Misconfigured,
-  requireBoolean,
-  requireKnownOptions,
-  requireMethods,
-  requireNumber,
-  systemClock,
-} from '@countermark/core'
+import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireBoolean, requireMethods, systemClock } from '@countermark/core/internal'
 import type { AuditSink } from '../record/audit-sink.ts'
 import { type PseudonymOptions, readPseudonyms } from '../record/pseudonym.ts'
 import {

@@ -1,4 +1,4 @@
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { isCommitted } from '../record/commitment.ts'
 import { hasOwnHash, type PrunedMembers } from '../record/pruned-line.ts'
 import { contentHash, linkHash, type SealedMembers } from '../record/seal-record.ts'

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { createRecent, decodeBase64url, importPublicKey, type PublicJwk } from '@countermark/core'
+import { importPublicKey } from '@countermark/core'
+import { createRecent, decodeBase64url, type PublicJwk } from '@countermark/core/internal'
 import type { DecisionRecord } from '../record/audit-record.ts'
 import { bounded, MAX_TEXT } from '../record/bounded-text.ts'
 import type { SealedMembers } from '../record/seal-record.ts'

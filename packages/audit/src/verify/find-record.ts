@@ -1,4 +1,4 @@
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { isPruned, type PrunedMembers, parsePlaced } from '../record/pruned-line.ts'
 import { contentHash, linkHash, type SealedMembers } from '../record/seal-record.ts'
 import type { Checkpoint } from '../trail/checkpoint.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
 import { hasOnlyExactNumbers } from '../arguments/exact-numbers.ts'
 import { isJsonType } from '../arguments/json-type.ts'
 import { parseStrictJson } from '../arguments/strict-json.ts'

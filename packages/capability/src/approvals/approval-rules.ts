@@ -1,11 +1,5 @@
-import {
-  type KeySource,
-  Misconfigured,
-  type ReplayStore,
-  requireKnownOptions,
-  requireMethods,
-  requireNumber,
-} from '@countermark/core'
+import { type KeySource, Misconfigured, type ReplayStore, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireMethods } from '@countermark/core/internal'
 
 /** Who approves, and how tickets are judged. */
 export interface ApprovalOptions {

@@ -1,5 +1,6 @@
 import { type KeyObject, sign } from 'node:crypto'
-import { decodeBase64url, isAgentId, isKeyId, Misconfigured } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import { decodeBase64url, isAgentId, isKeyId } from '@countermark/core/internal'
 import { parseStrictJson } from '../arguments/strict-json.ts'
 
 /** A ticket: one human's consent to one request. */

@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto'
-import {
-  type AgentKey,
-  type AgentRequest,
-  type CapabilityFact,
-  type ClaimAnswer,
-  claimOnce,
-  type Environment,
-  isThenable,
-  Refusal,
-  refusalOf,
-} from '@countermark/core'
+import { type AgentKey, type AgentRequest, type CapabilityFact, type Environment, Refusal } from '@countermark/core'
+import { type ClaimAnswer, claimOnce, isThenable, refusalOf } from '@countermark/core/internal'
 import type { Holder } from '../holdings.ts'
 import { approvalDigest } from './approval-digest.ts'
 import type { ApprovalRules } from './approval-rules.ts'

@@ -1,4 +1,5 @@
-import { type AgentRequest, Misconfigured, type ProofFact, requireObject } from '@countermark/core'
+import { type AgentRequest, Misconfigured, type ProofFact } from '@countermark/core'
+import { requireObject } from '@countermark/core/internal'
 import { type Argument, type ArgumentInput, type ArgumentSource, fixedText } from './argument-source.ts'
 import { isJsonType } from './json-type.ts'
 import { parseStrictJson } from './strict-json.ts'

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
-import { isAgentId, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import { isAgentId } from '@countermark/core/internal'
 import { findScope, isRestriction, isSegmentName } from '../scope.ts'
 import { type LimitReader, readLimit, readNamedLimit } from './block-limits.ts'
 import type { BlockCapability, CapabilityBlock } from './capability-block.ts'

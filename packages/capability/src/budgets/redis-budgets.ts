@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
-import { type Clock, requireKnownOptions, requireMethods, requireNumber, systemClock } from '@countermark/core'
-import { clearKeys, createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/redis'
+import { type Clock, requireKnownOptions, requireNumber } from '@countermark/core'
+import {
+  clearKeys,
+  createAskRedis,
+  createSender,
+  type RedisClient,
+  requireMethods,
+  requireOneServer,
+  systemClock,
+} from '@countermark/core/internal'
 import { REDIS_BUDGET_METRIC_ROWS } from '../metric-rows.ts'
 import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
 import { RELEASE_SCRIPT, RESERVE_SCRIPT } from './redis-scripts.ts'

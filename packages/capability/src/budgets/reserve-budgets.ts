@@ -1,4 +1,5 @@
-import { type CapabilityFact, type Environment, isThenable, Refusal, Unavailable } from '@countermark/core'
+import { type CapabilityFact, type Environment, Refusal, Unavailable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
 
 type Release = NonNullable<CapabilityFact['release']>

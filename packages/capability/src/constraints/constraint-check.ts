@@ -1,4 +1,4 @@
-import type { CapabilityContext } from '@countermark/core'
+import type { CapabilityContext } from '@countermark/core/internal'
 import type { FindArgument } from '../arguments/read-arguments.ts'
 import type { RenameScope } from '../scope-aliases.ts'
 import type { WantedScope } from '../scope-template.ts'

@@ -1,4 +1,4 @@
-import { type CapabilityContext, hasDotSegment } from '@countermark/core'
+import { type CapabilityContext, hasDotSegment } from '@countermark/core/internal'
 import type { ReadLimit } from './constraint-check.ts'
 import { findTexts } from './lists.ts'
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isThenable } from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
 import type { KeptAnswer } from './answer-store.ts'
 import { decodeUnlessAccepted } from './content-coding.ts'
 

@@ -2,15 +2,12 @@ import {
   type Check,
   defineCheck,
   type Environment,
-  isThenable,
-  nameLabels,
   Refusal,
   requireKnownOptions,
-  requireMethods,
   requireNumber,
-  requireWord,
   Unavailable,
 } from '@countermark/core'
+import { isThenable, nameLabels, requireMethods, requireWord } from '@countermark/core/internal'
 import { IDEMPOTENCY_METRIC_ROWS } from '../metric-rows.ts'
 import type { AnswerStore, KeyState } from './answer-store.ts'
 import type { ExpressHandler, ExpressStep, GuardWith, KoaMiddleware, KoaStep } from './framework-steps.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { clearKeys, createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/redis'
+import { clearKeys, createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/internal'
 import { REDIS_ANSWER_METRIC_ROWS } from '../metric-rows.ts'
 import { REPLACE_SCRIPT, TAKE_SCRIPT, TAKEN } from './answer-scripts.ts'
 import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './answer-store.ts'

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { wasRefused } from '@countermark/core/node'
+import { wasRefused } from '@countermark/core/internal'
 import type { KeyState } from './answer-store.ts'
 import { type Capture, captureAnswer, repeatAnswer } from './capture-answer.ts'
 import type { ExpressHandler, ExpressStep, KoaExchange, KoaMiddleware, KoaStep } from './framework-steps.ts'

@@ -1,4 +1,5 @@
-import { Misconfigured, requireBoolean, requireKnownOptions, requireNumber, requireStrings } from '@countermark/core'
+import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireBoolean, requireStrings } from '@countermark/core/internal'
 import { AgentFetchError } from '../agent-fetch-error.ts'
 import type { UnderlyingFetch } from '../agent-fetch-options.ts'
 import { checkFetch } from '../underlying-fetch.ts'

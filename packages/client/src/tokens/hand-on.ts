@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { type Clock, Misconfigured, requireKnownOptions, requireNumber, systemClock } from '@countermark/core'
+import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { systemClock } from '@countermark/core/internal'
 import { type DelegateOfflineOptions, delegateOffline, type LinkSigner } from '@countermark/delegation'
 import { createKnownJoseSigner } from '../jose-signer.ts'
 import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-identity.ts'

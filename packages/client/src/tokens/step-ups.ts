@@ -1,4 +1,5 @@
-import { Misconfigured, requireStrings } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import { requireStrings } from '@countermark/core/internal'
 
 /** Scopes that a service may talk us into asking for: these, or those for which a function answers `true`. */
 export type MayAskFor = readonly string[] | ((scope: string, origin: string) => boolean)

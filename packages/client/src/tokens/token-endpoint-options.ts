@@ -1,4 +1,5 @@
-import { type Clock, Misconfigured, requireBoolean, requireNumber, systemClock } from '@countermark/core'
+import { type Clock, Misconfigured, requireNumber } from '@countermark/core'
+import { requireBoolean, systemClock } from '@countermark/core/internal'
 import type { UnderlyingFetch } from '../agent-fetch-options.ts'
 import { createDpopProver, type DpopKey, type DpopProver } from '../dpop/dpop-prover.ts'
 import { createJoseSigner, type JoseSigner } from '../jose-signer.ts'

@@ -1,4 +1,5 @@
-import { Misconfigured, requireStrings } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import { requireStrings } from '@countermark/core/internal'
 import type { TokenRequest } from './agent-token.ts'
 import type { FormField } from './client-assertion.ts'
 

@@ -1,4 +1,4 @@
-import { decodeBase64url } from '@countermark/core'
+import { decodeBase64url } from '@countermark/core/internal'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
 import { readActorChain } from '../../src/actor-chain.ts'
 import { permitsActor } from '../../src/permits-actor.ts'

@@ -1,4 +1,5 @@
-import { isRefusal, nodeVerifier, thumbprintOf } from '@countermark/core'
+import { isRefusal } from '@countermark/core'
+import { nodeVerifier, thumbprintOf } from '@countermark/core/internal'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
 import { openCompactJws } from '../../src/compact-jws.ts'
 import { type IssuerKey, readIssuerKeys } from '../../src/issuer-key.ts'

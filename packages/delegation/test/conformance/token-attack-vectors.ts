@@ -1,10 +1,5 @@
-import {
-  type AgentRequest,
-  createGuardComposer,
-  createGuardSettings,
-  createHeaderFields,
-  type Verdict as Decision,
-} from '@countermark/core'
+import { type AgentRequest, createGuardComposer, createGuardSettings, createHeaderFields } from '@countermark/core'
+import type { Verdict as Decision } from '@countermark/core/internal'
 import { memoryReplayStore } from '@countermark/replay'
 import { createFakeClock } from '@countermark/testing'
 import type { JudgeVector, Suite, Verdict } from '../../../signature/test/conformance/vector.ts'

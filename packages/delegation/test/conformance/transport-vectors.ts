@@ -1,4 +1,5 @@
-import { type HeaderField, isRefusal, REFUSAL_CODES } from '@countermark/core'
+import { type HeaderField, isRefusal } from '@countermark/core'
+import { REFUSAL_CODES } from '@countermark/core/internal'
 import { aRequest } from '@countermark/testing'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
 import { createTokenReader } from '../../src/presented-token.ts'

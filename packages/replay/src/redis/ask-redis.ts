@@ -1,5 +1,5 @@
 import type { ClaimResult, Environment, ReplayClaim } from '@countermark/core'
-import type { SendCommand } from '@countermark/core/redis'
+import type { SendCommand } from '@countermark/core/internal'
 import type { ClaimQuota } from '../claim-quota.ts'
 import type { EraKeeper } from '../era-keeper.ts'
 import { isProvenFresh } from '../fence.ts'

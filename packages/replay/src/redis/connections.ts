@@ -1,4 +1,4 @@
-import type * as redis from '@countermark/core/redis'
+import type * as redis from '@countermark/core/internal'
 
 /** How a client tells that its connection comes and goes. */
 interface ConnectionEvents {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { SendCommand } from '@countermark/core/redis'
+import type { SendCommand } from '@countermark/core/internal'
 import type { ForgottenTime } from '../fence.ts'
 
 /**

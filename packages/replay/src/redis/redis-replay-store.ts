@@ -1,24 +1,24 @@
 import {
   type Clock,
-  createCircuitBreaker,
   type Environment,
   isMisconfigured,
-  nameLabels,
   type ReplayStore,
-  readMetrics,
   requireKnownOptions,
   requireNumber,
   Unavailable,
-  withDeadline,
 } from '@countermark/core'
 import {
   clearKeys,
+  createCircuitBreaker,
   createSender,
+  nameLabels,
   REDIS_BREAKER,
+  readMetrics,
   reportDegraded,
   requireNoPool,
   requireOneServer,
-} from '@countermark/core/redis'
+  withDeadline,
+} from '@countermark/core/internal'
 import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
 import { createEraKeeper } from '../era-keeper.ts'
 import { REDIS_METRIC_ROWS } from '../metric-rows.ts'

@@ -5,13 +5,12 @@ import {
   createGuardComposer,
   createGuardSettings,
   createHeaderFields,
-  type Verdict as Decision,
   defineCheck,
   type Environment,
-  type Guard,
   type ProofFact,
   Refusal,
 } from '@countermark/core'
+import type { Verdict as Decision, Guard } from '@countermark/core/internal'
 import { createFakeClock, keySourceOf } from '@countermark/testing'
 import { httpSignatures, type SignatureScheme, verifySignature } from '../../src/index.ts'
 import { type JudgeVector, type Suite, toAgentKey, type Verdict } from './vector.ts'

@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto'
-import { importPublicKey, nodeVerifier, type SignatureAlgorithm } from '@countermark/core'
+import { importPublicKey } from '@countermark/core'
+import { nodeVerifier, type SignatureAlgorithm } from '@countermark/core/internal'
 import { attempt, compare, type JudgeVector, toUncheckedKey, type Vector } from './vector.ts'
 
 /** Wycheproof: the verifier alone, with the key as given. */

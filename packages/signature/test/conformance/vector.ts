@@ -1,5 +1,6 @@
 import type { createPublicKey, JsonWebKey } from 'node:crypto'
-import { type AgentKey, createHeaderFields, importPublicKey, type SignatureAlgorithm } from '@countermark/core'
+import { type AgentKey, createHeaderFields, importPublicKey } from '@countermark/core'
+import type { SignatureAlgorithm } from '@countermark/core/internal'
 import type { SignableMessage, SignableRequest } from '../../src/index.ts'
 
 /** What became of one vector: `skip` says why it does not apply. */

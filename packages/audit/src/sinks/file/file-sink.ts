@@ -1,12 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import {
-  type Clock,
-  Misconfigured,
-  requireKnownOptions,
-  requireNumber,
-  requireWord,
-  systemClock,
-} from '@countermark/core'
+import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireWord, systemClock } from '@countermark/core/internal'
 import type { AuditSink, SealedRecord } from '../../record/audit-sink.ts'
 import { REFRESH_MS } from './file-lock.ts'
 import { messageOf } from './file-trouble.ts'

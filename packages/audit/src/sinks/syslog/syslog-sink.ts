@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { ConnectionOptions } from 'node:tls'
-import { Misconfigured, requireKnownOptions, requireNumber, requireObject, requireWord } from '@countermark/core'
+import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireObject, requireWord } from '@countermark/core/internal'
 import type { PlacedRecord } from '../../record/audit-sink.ts'
 import { type ClosableSink, createSerialSink } from '../serial-sink.ts'
 import { writeCef } from './cef.ts'

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { withDeadline } from '@countermark/core'
+import { withDeadline } from '@countermark/core/internal'
 
 /** Brings messages to a syslog receiver. */
 export interface SyslogTransport {

@@ -1,4 +1,5 @@
-import { isMisconfigured, type Measurement, Misconfigured, type MisconfiguredCode } from '@countermark/core'
+import { isMisconfigured, type Measurement, Misconfigured } from '@countermark/core'
+import type { MisconfiguredCode } from '@countermark/core/internal'
 import type { ChainEnd } from '../../record/audit-sink.ts'
 import type { FileSettings } from '../../sinks/file/file-sink.ts'
 import { codeOf, messageOf } from '../../sinks/file/file-trouble.ts'
