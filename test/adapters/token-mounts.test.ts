@@ -131,7 +131,10 @@ function useTokenApps(build: Build): (options?: Partial<CountermarkOptions>) => 
     )
     started.push(server)
     const send = (target: string, fields: readonly (readonly [string, string])[] = []): Promise<RawResponse> =>
-      sendRaw(server.port, rawRequest({ method: 'GET', target, headerLines: [['Host', 'api.example.com'], ...fields] }))
+      sendRaw(
+        server.port,
+        rawRequest({ method: 'GET', target, headerLines: [['Host', 'api.example.com'], ...fields], body: undefined }),
+      )
     return {
       call: async (target, provenPath) => {
         const token = await world.mint({ cnf: { jkt: world.prover.thumbprint } })

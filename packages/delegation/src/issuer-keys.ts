@@ -9,6 +9,7 @@ import {
   type RefreshCache,
   type RefreshTimes,
 } from '@countermark/outbound'
+import { LRUCache } from 'lru-cache'
 import { configured, createIssuerFetcher } from './issuer-fetcher.ts'
 import {
   type IssuerKey,
@@ -87,6 +88,7 @@ const SET = 'set'
 function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
   const measurements = createIssuerMeasurements('issuer_keys')
   const cache = createCache(input, measurements)
+  const absences = createAbsences(input.times.absentMs ?? ABSENT_MS)
   const findLater = async (
     answer: Promise<IssuerKeySet | undefined>,
     query: IssuerKeyQuery,
@@ -94,7 +96,9 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
     caller: KeyCaller | undefined,
   ): Promise<IssuerKey | undefined> => {
     try {
-      return (await answer)?.find(query) ?? (await cache.recheck(SET, environment, caller))?.find(query)
+      const key = (await answer)?.find(query) ?? (await cache.recheck(SET, environment, caller))?.find(query)
+      if (key === undefined) absences.remember(query, environment)
+      return key
     } catch (error) {
       throw toUnavailable(error)
     }
@@ -105,12 +109,34 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
       if (isThenable(known)) return findLater(known, query, environment, caller)
       const key = known?.find(query)
       if (key !== undefined) return key
+      if (absences.holds(query, environment)) {
+        measurements.observe('absent', environment)
+        return undefined
+      }
       // Counted by where it comes from: names that strangers invent must not keep others from a key that is new.
       const newer = cache.recheck(SET, environment, caller)
       return isThenable(newer) ? findLater(newer, query, environment, caller) : newer?.find(query)
     },
     isFailing: measurements.isFailing,
     close: cache.close,
+  }
+}
+
+const ABSENT_MS = 60_000
+const MAX_ABSENCES = 4_096
+
+/** Keys that the issuer was asked for and does not have: it is not asked for them again at once, whoever names them. */
+interface Absences {
+  readonly holds: (query: IssuerKeyQuery, environment: Environment) => boolean
+  readonly remember: (query: IssuerKeyQuery, environment: Environment) => void
+}
+
+function createAbsences(absentMs: number): Absences {
+  const endings = new LRUCache<string, number>({ max: MAX_ABSENCES })
+  const nameOf = ({ keyId, algorithm }: IssuerKeyQuery): string => `${algorithm} ${keyId ?? ''}`
+  return {
+    holds: (query, { clock }) => clock.monotonicMs() < (endings.get(nameOf(query)) ?? Number.NEGATIVE_INFINITY),
+    remember: (query, { clock }) => void endings.set(nameOf(query), clock.monotonicMs() + absentMs),
   }
 }
 

@@ -86,6 +86,38 @@ describe('the keys of an issuer', () => {
     expect(server.asked).toHaveLength(3)
   })
 
+  it('are not asked for a name again that they do not have, from wherever it comes', async () => {
+    const { server, issuer, caller } = await createBench(byUrl)
+    await caller.codeOf({ token: await issuer.mint() })
+    const gone = await issuer.mint({}, { kid: 'gone' })
+    const ask = (token: string, network: number): Promise<string> =>
+      caller.codeOf({ token, request: { remoteAddress: `203.0.${network}.7` } })
+    caller.clock.advance(30_000)
+    for (let network = 0; network < 50; network++) {
+      expect(await ask(gone, network)).toBe('token_invalid')
+      caller.clock.advance(1_000)
+    }
+    expect(server.asked).toHaveLength(2)
+    caller.clock.advance(10_000)
+    expect(await ask(gone, 60)).toBe('token_invalid')
+    expect(server.asked).toHaveLength(3)
+  })
+
+  it('count as soon as they are there, though they were asked for before', async () => {
+    const { server, issuer, caller } = await createBench(byUrl)
+    await caller.codeOf({ token: await issuer.mint() })
+    const next = await createTestIssuer('EdDSA', issuer.issuer)
+    const token = await next.mint({}, { kid: 'next' })
+    caller.clock.advance(30_000)
+    expect(await caller.codeOf({ token })).toBe('token_invalid')
+    server.answers.set('/jwks', { keys: [...issuer.jwks.keys, { ...next.jwks.keys[0], kid: 'next' }] })
+    caller.clock.advance(1_000)
+    expect(await caller.codeOf({ token })).toBe('token_invalid')
+    const other = await issuer.mint({}, { kid: 'other' })
+    await caller.codeOf({ token: other, request: { remoteAddress: '198.51.100.9' } })
+    expect(await caller.codeOf({ token })).toBe('accepted')
+  })
+
   it.each(['next', 'EdDSA-1'])('that are withdrawn take their tokens along: replaced by %s', async (kid) => {
     const { server, issuer, caller } = await createBench(byUrl, { times: { refreshAfterMs: 30_000, maxAgeMs: 60_000 } })
     const token = await issuer.mint()

@@ -112,6 +112,44 @@ describe('a token with a status', () => {
   })
 })
 
+describe('an attacker', () => {
+  const flood = async (bench: Bench, mint: (status: Members, index: number) => Promise<string>): Promise<string[]> => {
+    const codes = new Set<string>()
+    for (let index = 0; index < 500; index++) {
+      const uri = `${bench.server.origin}/invented-${index}`
+      codes.add(await bench.caller.codeOf({ token: await mint({ status_list: { idx: index, uri } }, index) }))
+    }
+    return [...codes]
+  }
+
+  it('cannot have lists fetched by tokens that nobody signed', async () => {
+    const bench = await createBench()
+    await bench.publish(pack([0]))
+    const forger = await createTestIssuer('EdDSA', bench.issuer.issuer)
+    expect(await flood(bench, (status) => forger.mint({ status }))).toEqual(['token_invalid'])
+    expect(bench.server.asked).toEqual([])
+    expect(await bench.codeOf(0)).toBe('accepted')
+  })
+
+  it('cannot have lists fetched by tokens that are not its own', async () => {
+    const bench = await createBench()
+    await bench.publish(pack([0]))
+    const cnf = { jkt: 'k'.repeat(43) }
+    const codes = await flood(bench, (status, index) => bench.issuer.mint({ status, cnf, jti: `stolen-${index}` }))
+    expect(codes).toEqual(['token_binding_mismatch'])
+    expect(bench.server.asked).toEqual([])
+    expect(await bench.codeOf(0)).toBe('accepted')
+  })
+
+  it('cannot use up the lists of others by tokens of lists that are not there', async () => {
+    const bench = await createBench()
+    await bench.publish(pack([0]))
+    const codes = await flood(bench, (status, index) => bench.issuer.mint({ status, jti: `own-${index}` }))
+    expect(codes).toEqual(['revocation_unavailable'])
+    expect(await bench.codeOf(0)).toBe('accepted')
+  })
+})
+
 describe('a list', () => {
   it.each([1, 2, 4, 8])('of %d bits begins in the lowest ones', async (bits) => {
     const list = await openStatusList(pack([1, 0x80], bits))
