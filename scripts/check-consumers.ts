@@ -1,13 +1,13 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Framework, writeConsumerFiles } from './consumer-files.ts'
 import { runCommand } from './run-command.ts'
 import { inPairs, type Tally } from './tally.ts'
 
 /** A project of somebody else that installs our tarballs. */
 interface Consumer {
   readonly name: string
-  /** Its sources, below `test/consumers`. */
-  readonly template: 'express' | 'koa'
+  readonly framework: Framework
   readonly dependencies: Readonly<Record<string, string>>
 }
 
@@ -16,16 +16,16 @@ const NODE_TYPES = { '@types/node': '20.19.43' }
 const CONSUMERS: readonly Consumer[] = [
   {
     name: 'express-4',
-    template: 'express',
+    framework: 'express',
     dependencies: { express: '4.22.3', '@types/express': '4.17.25', ...NODE_TYPES },
   },
   {
     name: 'express-5',
-    template: 'express',
+    framework: 'express',
     dependencies: { express: '5.3.0', '@types/express': '5.0.6', ...NODE_TYPES },
   },
-  { name: 'koa-2', template: 'koa', dependencies: { koa: '2.16.4', '@types/koa': '2.15.0', ...NODE_TYPES } },
-  { name: 'koa-3', template: 'koa', dependencies: { koa: '3.3.0', '@types/koa': '3.0.3', ...NODE_TYPES } },
+  { name: 'koa-2', framework: 'koa', dependencies: { koa: '2.16.4', '@types/koa': '2.15.0', ...NODE_TYPES } },
+  { name: 'koa-3', framework: 'koa', dependencies: { koa: '3.3.0', '@types/koa': '3.0.3', ...NODE_TYPES } },
 ]
 
 /** How the installed packages are used: in every module style, at run time and by the type checker. */
@@ -60,13 +60,13 @@ export async function checkConsumers(
 
 function writeProject(
   root: string,
-  { name, template, dependencies }: Consumer,
+  { name, framework, dependencies }: Consumer,
   tarballs: ReadonlyMap<string, string>,
   target: string,
 ): string {
   const folder = join(target, name)
   mkdirSync(folder)
-  cpSync(join(root, 'test/consumers', template), folder, { recursive: true })
+  writeConsumerFiles(root, framework, folder)
   const local = Object.fromEntries([...tarballs].map(([packageName, path]) => [packageName, `file:${path}`]))
   const manifest = { name: `consumer-${name}`, private: true, dependencies: { ...dependencies, ...local } }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2))
