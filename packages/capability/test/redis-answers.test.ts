@@ -3,7 +3,7 @@ import { createTestEnvironment, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
 import { redisAnswers } from '../src/idempotency/redis-answers.ts'
 import { describeAnswerStore } from './describe-answer-store.ts'
-import { CLIENTS, describeWithRedis, useRedis } from './redis-clients.ts'
+import { CLIENTS, CLUSTER_CLIENTS, describeWithRedis, useRedis, useRedisCluster } from './redis-clients.ts'
 
 const REQUEST = { id: 'k', fingerprint: 'f', agentId: 'agt_a' }
 const ANSWER = { status: 200, headers: [], body: Buffer.from('done') }
@@ -23,6 +23,22 @@ describeWithRedis('redisAnswers', (command) => {
       }
     })
   }
+
+  describe('with a cluster', () => {
+    const cluster = useRedisCluster(command)
+
+    for (const [name, open] of CLUSTER_CLIENTS) {
+      describeAnswerStore(name, async () => {
+        const { client, close } = await open(cluster().urls)
+        let stores = 0
+        return {
+          createStore: (options) =>
+            redisAnswers({ client, prefix: `${name}${stores++}:`, deadlineMs: 2000, ...options }),
+          close,
+        }
+      })
+    }
+  })
 
   describe('with a server', () => {
     const server = useRedis(command)

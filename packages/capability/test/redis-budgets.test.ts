@@ -4,7 +4,7 @@ import { createFakeClock, createTestEnvironment, startRedis } from '@countermark
 import { Redis } from 'ioredis'
 import { redisBudgets } from '../src/budgets/redis-budgets.ts'
 import { describeBudgetStore } from './describe-budget-store.ts'
-import { CLIENTS, describeWithRedis, useRedis } from './redis-clients.ts'
+import { CLIENTS, CLUSTER_CLIENTS, describeWithRedis, useRedis, useRedisCluster } from './redis-clients.ts'
 
 const CLAIM = { key: 'k', windowSeconds: 60, limit: 2, cost: 1, unit: 'requests' }
 
@@ -24,6 +24,22 @@ describeWithRedis('redisBudgets', (command) => {
     })
   }
 
+  describe('with a cluster', () => {
+    const cluster = useRedisCluster(command)
+
+    for (const [name, open] of CLUSTER_CLIENTS) {
+      describeBudgetStore(name, async () => {
+        const { client, close } = await open(cluster().urls)
+        let stores = 0
+        return {
+          createStore: (options) =>
+            redisBudgets({ client, prefix: `${name}${stores++}:`, deadlineMs: 2000, ...options }),
+          close,
+        }
+      })
+    }
+  })
+
   describe('with a server', () => {
     const server = useRedis(command)
 
@@ -41,9 +57,9 @@ describeWithRedis('redisBudgets', (command) => {
       const client = new Redis(server().url)
       const store = redisBudgets({ client, prefix: 'own:', deadlineMs: 2000 })
       await store.reserve([CLAIM], createTestEnvironment({ clock: systemClock }))
-      const slices = Object.keys(await client.hgetall('own:k')).map(Number)
+      const slices = Object.keys(await client.hgetall('own:{budget}:k')).map(Number)
       expect(Math.abs((slices[0] ?? 0) - Date.now() / 1000)).toBeLessThan(60)
-      const ttl = await client.pttl('own:k')
+      const ttl = await client.pttl('own:{budget}:k')
       expect(ttl).toBeGreaterThan(59_000)
       expect(ttl).toBeLessThanOrEqual(62_000)
       client.disconnect()
@@ -87,8 +103,6 @@ describe('redisBudgets that cannot work', () => {
   it.each<[object]>([
     [{}],
     [{ client: {} }],
-    [{ client: { isCluster: true, call } }],
-    [{ client: { slots: [], sendCommand: call } }],
     [{ client: { call }, deadlineMs: 0 }],
     [{ client: { call }, clock: {} }],
     [{ client: { call }, deadline: 5 }],

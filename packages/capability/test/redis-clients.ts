@@ -1,7 +1,13 @@
 import type { RedisClient } from '@countermark/core/internal'
-import { requireProgram, type StartedRedis, startRedis } from '@countermark/testing'
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
+import {
+  requireProgram,
+  type StartedRedis,
+  type StartedRedisCluster,
+  startRedis,
+  startRedisCluster,
+} from '@countermark/testing'
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
 
 /** A client of some kind, and how to end it. */
 export interface OpenedClient {
@@ -46,5 +52,42 @@ export function useRedis(command: string): () => StartedRedis {
   return () => {
     if (server === undefined) throw new Error('the server starts before the first test')
     return server
+  }
+}
+
+/** Both kinds of client, for a cluster. */
+export const CLUSTER_CLIENTS: readonly (readonly [
+  name: string,
+  open: (urls: readonly string[]) => Promise<OpenedClient>,
+])[] = [
+  [
+    'ioredis, a cluster',
+    async (urls) => {
+      const client = new Cluster([...urls])
+      client.on('error', () => undefined)
+      return { client, close: async () => client.disconnect() }
+    },
+  ],
+  [
+    'node-redis, a cluster',
+    async (urls) => {
+      const client = createCluster({ rootNodes: urls.map((url) => ({ url })) })
+      client.on('error', () => undefined)
+      await client.connect()
+      return { client, close: async () => client.destroy() }
+    },
+  ],
+]
+
+/** Starts a cluster for all tests of a `describe`. */
+export function useRedisCluster(command: string): () => StartedRedisCluster {
+  let cluster: StartedRedisCluster | undefined
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ command })
+  }, 40_000)
+  afterAll(async () => cluster?.stop())
+  return () => {
+    if (cluster === undefined) throw new Error('the cluster starts before the first test')
+    return cluster
   }
 }

@@ -6,7 +6,6 @@ import {
   createSender,
   type RedisClient,
   requireMethods,
-  requireOneServer,
   systemClock,
 } from '@countermark/core/internal'
 import { REDIS_BUDGET_METRIC_ROWS } from '../metric-rows.ts'
@@ -16,10 +15,11 @@ import { SLICES } from './window-counter.ts'
 
 /** Options of {@link redisBudgets}. */
 export interface RedisBudgetsOptions {
-  /** A client of ioredis or node-redis, made, connected and closed by you. */
+  /** A client of ioredis or node-redis, for one server or a cluster; made, connected and closed by you. */
   readonly client: RedisClient
   /**
-   * Begins the name of every key: services that share a Redis server do not meet.
+   * Begins the name of every key: services that share a Redis server do not meet. In a cluster all keys with one prefix lie
+   * in one slot, because one script counts them; with braces in it, it states the hash tag itself.
    * @default 'countermark:budget:' and the first of `authorities`
    */
   readonly prefix?: string
@@ -49,7 +49,6 @@ export function redisBudgets(options: RedisBudgetsOptions): RedisBudgets {
   requireKnownOptions('redisBudgets', options, KNOWN)
   const { client, clock } = options
   const send = createSender('redisBudgets', client)
-  requireOneServer('redisBudgets', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   if (clock !== undefined) requireMethods('clock', clock, ['wallMs'])
   const askRedis = createAskRedis({ send, deadlineMs, code: 'budget_store_unavailable', dependency: 'budgets' })
@@ -60,7 +59,7 @@ export function redisBudgets(options: RedisBudgetsOptions): RedisBudgets {
     metrics: REDIS_BUDGET_METRIC_ROWS,
     clear: () => clearKeys('redisBudgets', client, options.prefix ?? PREFIX),
     reserve: async (claims, environment) => {
-      const { prefix = `${PREFIX}${environment.service()}:` } = options
+      const prefix = tagged(options.prefix ?? `${PREFIX}${environment.service()}:`)
       const keys = claims.map(({ key }) => prefix + key)
       const numbers = claims.flatMap(({ windowSeconds, limit, cost }) => [windowSeconds, limit, cost].map(String))
       const agent = `${prefix}agent:${createHash('sha256')
@@ -75,6 +74,11 @@ export function redisBudgets(options: RedisBudgetsOptions): RedisBudgets {
       return reserved(() => release(charges, (command) => askRedis(environment, command)))
     },
   }
+}
+
+/** Budgets of an agent, of a user and of a block are counted by one script, so their keys share a hash tag. */
+function tagged(prefix: string): string {
+  return prefix.includes('{') ? prefix : `${prefix}{budget}:`
 }
 
 /** Nothing for the machine's clock: the server's own is one for all processes. */

@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { clearKeys, createAskRedis, createSender, type RedisClient, requireOneServer } from '@countermark/core/internal'
+import { clearKeys, createAskRedis, createSender, type RedisClient } from '@countermark/core/internal'
 import { REDIS_ANSWER_METRIC_ROWS } from '../metric-rows.ts'
 import { REPLACE_SCRIPT, TAKE_SCRIPT, TAKEN } from './answer-scripts.ts'
 import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './answer-store.ts'
 
 /** Options of {@link redisAnswers}. */
 export interface RedisAnswersOptions {
-  /** A client of ioredis or node-redis, made, connected and closed by you. */
+  /** A client of ioredis or node-redis, for one server or a cluster; made, connected and closed by you. */
   readonly client: RedisClient
   /**
    * Begins the name of every key, `countermark:answer:` and the name of the service by default: services that share a
@@ -51,7 +51,6 @@ export function redisAnswers(options: RedisAnswersOptions): RedisAnswers {
   requireKnownOptions('redisAnswers', options, KNOWN)
   const { client, maxKeysPerAgent = 10_000, maxBytesPerAgent = 8_388_608 } = options
   const send = createSender('redisAnswers', client)
-  requireOneServer('redisAnswers', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   const keepMs = requireNumber('keepSeconds', options.keepSeconds ?? 86_400, { min: 1, max: 2_592_000 }) * 1000
   const limits = [
