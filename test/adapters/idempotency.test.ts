@@ -205,6 +205,31 @@ function describeIdempotency<Middleware>(
       expect([second.header('idempotent-replayed'), runs]).toEqual(['true', 1])
     })
 
+    it.each([
+      ['a flat list', ['Link', '</a>', 'X-Piece', 'yes', 'Link', '</b>']],
+      ['a flat list with a list in it', ['Link', ['</a>', '</b>'], 'X-Piece', 'yes']],
+      ['a list of pairs', [['Link', '</a>'] as const, ['X-Piece', 'yes'] as const, ['Link', '</b>'] as const]],
+      ['an object', { Link: ['</a>', '</b>'], 'X-Piece': 'yes' }],
+    ])('keeps header fields that are handed to writeHead as %s', async (_, headers) => {
+      const idempotent = idempotency({ store: memoryAnswers() })
+      const app = await start({
+        build: ({ app, guard, checks }) => {
+          app.use(guard(checks.verify, checks.once, grant()))
+          const answer = adapter.step(async ({ response, message }) => {
+            message.resume()
+            response.setHeader('X-Piece', 'no')
+            response.writeHead(200, headers as never).end('done')
+            await new Promise((resolve) => response.once('close', resolve))
+          })
+          app.route('post', '/refunds', withKeys(idempotent, guard), answer)
+        },
+      })
+      for (const response of [await app.send(keyed('k')), await app.send(keyed('k'))]) {
+        const fields = response.headerLines.filter(([field]) => /^(?:link|x-piece)$/i.test(field))
+        expect(fields.map(([, value]) => value).sort()).toEqual(['</a>', '</b>', 'yes'])
+      }
+    })
+
     it('gives the first answer again also when that was a failure', async () => {
       const handle = (): never => {
         throw new Error('the database is on fire')

@@ -41,6 +41,8 @@ export interface ScopeNames {
 
 interface KnownHoldings {
   readonly record: AgentRecord
+  /** Rules spread into others share the finder, and not what it found. */
+  readonly rules: CapabilityRules
   readonly holdings: Holdings
 }
 
@@ -54,9 +56,10 @@ export function createHoldingsFinder(): FindHoldings {
     const { record } = agent
     const key = delegation ?? record
     const before = known.get(key)
-    if (before !== undefined && before.record === record && record.id === agent.id) return before.holdings
+    const isSame = before !== undefined && before.rules === rules && before.record === record && record.id === agent.id
+    if (isSame) return before.holdings
     const holdings = collectHoldings({ agent, delegation }, rules)
-    if (Object.isFrozen(key) && Object.isFrozen(record)) known.set(key, { record, holdings })
+    if (Object.isFrozen(key) && Object.isFrozen(record)) known.set(key, { record, rules, holdings })
     return holdings
   }
 }

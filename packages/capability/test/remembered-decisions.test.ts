@@ -1,7 +1,7 @@
 import { type DelegationFact, isRefusal } from '@countermark/core'
 import { type AgentRequestInput, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { body } from '../src/arguments/argument-source.ts'
-import { type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'
+import { type CapabilityRules, type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'
 import { type Caller, requireCapability } from '../src/require-capability.ts'
 import type { WantedScopes } from '../src/wanted-scopes.ts'
 import { aDelegation, aDetail, anAgent, aRefund, START } from './granting.ts'
@@ -116,5 +116,17 @@ describe('what was found out about a token', () => {
     expect(await ask(caller)).toBe('refunds:create')
     scopes[0] = 'orders:read'
     expect(await ask(caller)).toBe('insufficient_scope')
+  })
+})
+
+describe('rules spread into others', () => {
+  it('share nothing that was found out by them', async () => {
+    const environment = createTestEnvironment({ clock: createFakeClock() })
+    const caller = aFrozenCaller({ scopes: ['refunds:create'] }, { capabilities: Object.freeze(['refunds:read']) })
+    const rules = capabilityRules()
+    const ask = async (each: CapabilityRules) =>
+      requireCapability('refunds:create', {}, each)(aRefund({}), caller, environment)
+    await expect(ask({ ...rules, ceiling: 'off' })).resolves.toBeDefined()
+    await expect(ask(rules)).rejects.toMatchObject({ code: 'insufficient_scope' })
   })
 })

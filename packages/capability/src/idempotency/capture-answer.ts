@@ -103,17 +103,27 @@ function headersOf(response: ServerResponse): KeptAnswer['headers'] {
   return fields.map(([name, value]) => [name, Array.isArray(value) ? value : String(value)] as const)
 }
 
-/** Fields handed to `writeHead` go out without being remembered, so they are set first. */
+/** Fields handed to `writeHead` go out without being remembered, so they are set first. A list may name a field repeatedly. */
 function setHeaders(response: ServerResponse, headers: unknown): void {
   if (typeof headers !== 'object' || headers === null) return
-  const pairs = Array.isArray(headers) ? pairsOf(headers) : Object.entries(headers)
-  for (const [name, value] of pairs) if (value !== undefined) response.setHeader(name, value)
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value)
+    return
+  }
+  const pairs = pairsOf(headers)
+  for (const [name] of pairs) response.removeHeader(name)
+  for (const [name, value] of pairs) response.appendHeader(name, value)
 }
 
 /** `[name, value, name, value]`, or `[[name, value]]`. */
-function pairsOf(list: readonly unknown[]): readonly (readonly [string, string])[] {
-  const flat = list.flat().map(String)
-  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ''] as const] : []))
+function pairsOf(list: readonly unknown[]): readonly (readonly [string, string | readonly string[]])[] {
+  const flat = Array.isArray(list[0]) ? list.flat() : list
+  const pairs: [string, string | readonly string[]][] = []
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const value: unknown = flat[index + 1]
+    pairs.push([String(flat[index]), Array.isArray(value) ? value.map(String) : String(value)])
+  }
+  return pairs
 }
 
 /** A copy: whoever writes may use its buffer again. */
