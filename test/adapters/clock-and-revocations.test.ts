@@ -1,10 +1,12 @@
-import type { KeySource } from '@countermark/core'
+import { generateKeyPairSync } from 'node:crypto'
+import { isRefusal, type KeySource } from '@countermark/core'
 import { createRevocations, type Revocations } from '@countermark/delegation'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
-import { verifySignature } from '@countermark/signature'
+import { signAction, verifyAction, verifySignature } from '@countermark/signature'
 import {
   type AdapterUnderTest,
   createFakeClock,
+  createTestAgent,
   type FakeClock,
   type GuardedApp,
   keySourceOf,
@@ -111,6 +113,45 @@ function describeClock<Middleware>(name: string, adapter: AdapterUnderTest<Middl
       expect(forgotten).toEqual([{ thumbprint: 'k1' }, { agentId: 'agt_buyer' }])
     })
 
+    it('what a handler judges goes by the clock of the guard, and so do its stores and revocations', async () => {
+      const told: unknown[] = []
+      const { privateKey: key } = generateKeyPairSync('ed25519')
+      const agent = await createTestAgent({
+        agentId: 'agt_buyer',
+        clock,
+        privateJwk: key.export({ format: 'jwk' }) as never,
+      })
+      const keys = keySourceOf(agent)
+      const store = memoryReplayStore({ startedAt: 0 })
+      const revocations = createRevocations({ staleAfterSeconds: 60 })
+      const verify = verifyAction({ keys, store, revocations, audience: 'billing' })
+      const app = await start({
+        options: { clock },
+        build: ({ adapter, app, guard, checks, handler }) => {
+          app.use(guard(checks.verify, checks.once))
+          app.use(adapter.step(async () => void told.push(await codeOf(() => verify(action, guard.environment)))))
+          app.use(handler)
+        },
+      })
+      const created = Math.floor(clock.wallMs() / 1000)
+      const action = await signAction({
+        ...{ action: 'refunds:create', parameters: {}, audience: 'billing', agentId: 'agt_buyer', keyId: agent.keyId },
+        ...{ key, created, expires: created + 300, nonce: 'b3k2pp5k7z' },
+      })
+      const send = async (): Promise<unknown> => void (await app.send({ created: Math.floor(clock.wallMs() / 1000) }))
+      await send()
+      await send()
+      clock.advance(61_000)
+      await send()
+      revocations.apply({ type: 'agent', agentId: 'agt_buyer' })
+      await send()
+      clock.advance(300_000)
+      await send()
+      expect(told).toEqual([
+        ...['accepted', 'replay_detected', 'revocation_unavailable', 'agent_suspended', 'signature_expired'],
+      ])
+    })
+
     it('a list of revocations that had no room cannot tell about whom it had none for', async () => {
       const revocations = createRevocations({ maxEntries: 1 })
       const app = await startAt(revocations)
@@ -127,3 +168,12 @@ describeClock('Express 5', expressAdapter(express))
 describeClock('Express 4', expressAdapter(express4))
 describeClock('Koa 3', koaAdapter(Koa))
 describeClock('Koa 2', koaAdapter(Koa2))
+
+async function codeOf(judge: () => unknown): Promise<unknown> {
+  try {
+    await judge()
+    return 'accepted'
+  } catch (error) {
+    return isRefusal(error) ? error.code : error
+  }
+}

@@ -23,7 +23,7 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
     outcome,
     check,
     refusal,
-    status: refusal === undefined ? undefined : statusOf(refusal.code, context.settings),
+    status: refusal === undefined ? undefined : statusOf(refusal, context.settings),
     request: state.request,
     agent: createAgentView(facts, state.requestId, context.settings.view),
     facts,

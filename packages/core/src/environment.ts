@@ -11,18 +11,21 @@ export interface Environment {
   readonly report: (measurement: Measurement) => void
   /** Whether refusals may carry a diagnosis. Never in production. */
   readonly development: boolean
+  /** Whether answers must not tell which agents and keys exist: `errorDetail: 'minimal'`. */
+  readonly hidesAgents: boolean
   /** Names this service where several share a store: the first of `authorities`, in lower case. */
   readonly service: () => string
 }
 
 /** Makes the environment of one guard factory. */
 export function createEnvironment(settings: GuardSettings): Environment {
-  const { clock, verifier, development, observers, service } = settings
+  const { clock, verifier, development, errorDetail, observers, service } = settings
   const measurers = observers.filter((observer) => observer.measured !== undefined)
   return {
     clock,
     verifier,
     development,
+    hidesAgents: errorDetail === 'minimal',
     service,
     report: (measurement) => {
       for (const observer of measurers) {

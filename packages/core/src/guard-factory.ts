@@ -1,4 +1,5 @@
 import type { Check } from './check.ts'
+import type { Environment } from './environment.ts'
 import type { Guard, GuardComposer } from './guard.ts'
 import { isFrameworkCall, mountedWrongly } from './misuse.ts'
 import type { RouteOptions } from './route-options.ts'
@@ -43,6 +44,8 @@ export interface ComposeGuard<Handler> {
 export interface GuardFactory<Handler> extends ComposeGuard<Handler> {
   /** Guards made from the result differ from the factory in these options. */
   readonly with: (options: RouteOptions) => ComposeGuard<Handler>
+  /** The clock, the verifier and the reports of these guards, for what is judged in a handler, such as a signed action. */
+  readonly environment: Environment
 }
 
 /** Makes the factory of an adapter from a composer and the adapter's own wrapper. */
@@ -58,5 +61,5 @@ export function createGuardFactory<Handler>(
       return wrap(compose(options, checks as readonly Check[]))
     }
   }
-  return Object.assign(composeWith({}), { with: composeWith })
+  return Object.assign(composeWith({}), { with: composeWith, environment: compose.environment })
 }

@@ -3,7 +3,7 @@ import type { AgentRequest } from './agent-request.ts'
 import { bareCopy } from './bare-object.ts'
 import type { Check } from './check.ts'
 import { hashConfiguration } from './configuration-hash.ts'
-import { createEnvironment } from './environment.ts'
+import { createEnvironment, type Environment } from './environment.ts'
 import { describeMetrics, introduceReports } from './guard-metrics.ts'
 import type { GuardSettings } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
@@ -27,7 +27,11 @@ import type { Verdict } from './verdict.ts'
 export type Guard = (request: AgentRequest) => Verdict | Promise<Verdict>
 
 /** Composes checks into guards that share what they learn about a request. */
-export type GuardComposer = (options: RouteOptions, checks: readonly Check[]) => Guard
+export interface GuardComposer {
+  (options: RouteOptions, checks: readonly Check[]): Guard
+  /** What their checks are given. */
+  readonly environment: Environment
+}
 
 /** Makes the composer of one guard factory. */
 export function createGuardComposer(settings: GuardSettings): GuardComposer {
@@ -36,7 +40,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
   const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
   introduceReports(settings, environment)
   const sources = settings.sourceLimit && createSourceLimiter(settings.sourceLimit)
-  return (options, checks) => {
+  const compose = (options: RouteOptions, checks: readonly Check[]): Guard => {
     const route = readRouteOptions(options, settings)
     const order = orderChecks(checks, settings.clock)
     const configuration = hashConfiguration(settings, route, order.descriptions)
@@ -54,6 +58,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
       }
     }
   }
+  return Object.assign(compose, { environment })
 }
 
 const NO_TIMINGS: Run['timings'] = []

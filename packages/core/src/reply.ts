@@ -44,23 +44,29 @@ const MERGED: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'agent_suspended',
   // Whoever states another algorithm than a key has would learn that there is such a key.
   'algorithm_not_allowed',
+  // While look-ups are spent, only an id that is not remembered here gets it.
+  'key_source_unavailable',
 ])
 
 const EXPOSED = 'WWW-Authenticate, Accept-Signature, Signature-Error, Want-Content-Digest, DPoP-Nonce, Retry-After'
 
+type Told = Pick<Refusal, 'code' | 'credential'>
+
 /** The code that the caller is told. Logs, metrics and the audit trail keep the exact one. */
-export function publicCode(code: RefusalCode, options: ReplyOptions): RefusalCode {
-  return options.errorDetail === 'minimal' && MERGED.has(code) ? 'signature_invalid' : code
+export function publicCode({ code, credential }: Told, { errorDetail }: ReplyOptions): RefusalCode {
+  if (errorDetail !== 'minimal' || !MERGED.has(code)) return code
+  // The keys of an issuer tell nothing of agents.
+  return code === 'key_source_unavailable' && credential === 'token' ? code : 'signature_invalid'
 }
 
 /** The status of a refusal. */
-export function statusOf(code: RefusalCode, options: ReplyOptions): number {
-  return statusIn(options.statusMode, publicRow(code, options))
+export function statusOf(refusal: Told, options: ReplyOptions): number {
+  return statusIn(options.statusMode, publicRow(refusal, options))
 }
 
 /** Writes a refusal as problem+json (RFC 9457) with its challenges. */
 export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyOptions): Reply {
-  const row = publicRow(refusal.code, options)
+  const row = publicRow(refusal, options)
   const status = statusIn(options.statusMode, row)
   const signals = maySignal(status, row, options)
   const headers: HeaderField[] = [CONTENT_TYPE, NO_STORE]
@@ -77,11 +83,17 @@ export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyO
   if (status === 401 && firstChallenge < 0) {
     headers.push(['WWW-Authenticate', `Signature realm="${context.realm}"`])
   }
-  const retryAfterSeconds = refusal.retryAfterSeconds ?? (row.retry === 'later' ? 1 : Number.NaN)
+  const retryAfterSeconds = secondsToWait(refusal, row, options)
   if (retryAfterSeconds >= 0)
     headers.push(['Retry-After', String(Math.ceil(Math.min(retryAfterSeconds, MOST_SECONDS)))])
   if (context.cors) headers.push(['Access-Control-Expose-Headers', EXPOSED])
   return { status, headers, body: JSON.stringify(problem(refusal, { row, status, signals, ...context }, options)) }
+}
+
+/** A merged code says nothing more, not even when to come back. */
+function secondsToWait(refusal: Refusal, { retry }: RefusalRow, options: ReplyOptions): number {
+  const own = publicCode(refusal, options) === refusal.code ? refusal.retryAfterSeconds : undefined
+  return own ?? (retry === 'later' ? 1 : Number.NaN)
 }
 
 const BEARER = /^bearer(?: |$)/i
@@ -98,8 +110,8 @@ function maySignal(status: number, row: RefusalRow, { statusMode }: ReplyOptions
   return status !== 403 || (statusMode !== 'standard' && row.retry === 'resign')
 }
 
-function publicRow(code: RefusalCode, options: ReplyOptions): RefusalRow {
-  return rowOf(publicCode(code, options), options.refusals) ?? REFUSAL_CODES.config_error
+function publicRow(refusal: Told, options: ReplyOptions): RefusalRow {
+  return rowOf(publicCode(refusal, options), options.refusals) ?? REFUSAL_CODES.config_error
 }
 
 function statusIn(mode: StatusMode, row: RefusalRow): number {
@@ -119,7 +131,7 @@ function problem(
   options: ReplyOptions,
 ): Readonly<Record<string, unknown>> {
   const { development } = options
-  const code = publicCode(refusal.code, options)
+  const code = publicCode(refusal, options)
   const error = signals && refusal.credential !== 'token' ? row.signatureError : undefined
   return {
     // First, so that they stand in for none of the others. A merged code says nothing more.

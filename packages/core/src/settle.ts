@@ -24,7 +24,7 @@ function chargeSource({ context, state, facts }: Run, refusal: Refusal): void {
   if (context.sources === undefined || refusal.code === 'rate_limited') return
   if (facts.agent !== undefined && refusal.code !== 'replay_detected') return
   // What a dependency or the operator got wrong is not the caller's doing.
-  if (statusOf(refusal.code, context.settings) >= 500) return
+  if (statusOf(refusal, context.settings) >= 500) return
   context.sources.charge(state.request.remoteAddress, context.settings.clock.monotonicMs())
 }
 
@@ -52,7 +52,7 @@ function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
   }
   const refusal = new Unavailable('audit_unavailable', 'audit', 'the decision could not be recorded', { cause })
   const outcome = context.route.mode === 'observe' ? 'observe' : 'deny'
-  const status = statusOf(refusal.code, context.settings)
+  const status = statusOf(refusal, context.settings)
   const replaced: Decision = Object.freeze({ ...decision, outcome, check: 'recorder', refusal, status })
   return conclude(run, replaced, createFinish(replaced, run, { recorded: false }))
 }

@@ -122,7 +122,7 @@ function issueNonce(run: Run): string | undefined {
 
 /** Challenges see what the caller is told: `Signature-Error` must not say what the body keeps to itself. */
 function asTold(refusal: Refusal, { context }: Run): Refusal {
-  const code = publicCode(refusal.code, context.settings)
+  const code = publicCode(refusal, context.settings)
   return code === refusal.code ? refusal : new Refusal(code, refusal.message)
 }
 

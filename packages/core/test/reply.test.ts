@@ -144,6 +144,7 @@ describe('errorDetail', () => {
     'agent_suspended',
     'agent_mismatch',
     'algorithm_not_allowed',
+    'key_source_unavailable',
   ] as const
 
   it.each(HIDDEN)('minimal answers %s exactly as a signature that does not verify', (code) => {
@@ -153,6 +154,25 @@ describe('errorDetail', () => {
       return { rest, headers: verdict.outcome === 'deny' && verdict.reply.headers }
     })
     expect(hidden).toEqual(plain)
+  })
+
+  it('minimal does not say when to come back, and says so still where the keys of an issuer cannot be had', () => {
+    const answer = (credential?: 'token'): Verdict => {
+      const details = { retryAfterSeconds: 6, ...(credential === undefined ? {} : { credential }) }
+      const check = describedAs('fail', [], () => {
+        throw new Unavailable('key_source_unavailable', 'keys', 'no answer in 50 ms', details)
+      })
+      return atOnce(aGuard([check], { errorDetail: 'minimal' })(aRequest()))
+    }
+    const told = [answer(), answer('token')].map((verdict) => [
+      problemOf(verdict)['status'],
+      problemOf(verdict)['code'],
+      fieldOf(verdict, 'retry-after'),
+    ])
+    expect(told).toEqual([
+      [401, 'signature_invalid', []],
+      [503, 'key_source_unavailable', ['6']],
+    ])
   })
 
   it('minimal keeps the exact code for those who operate', () => {

@@ -19,6 +19,7 @@ const environment: Environment = {
   verifier: nodeVerifier,
   report: () => undefined,
   development: false,
+  hidesAgents: false,
   service: () => 'api.example.com',
 }
 const thumbprints = Array.from({ length: KEYS }, (_, key) => createHash('sha256').update(`${key}`).digest('base64url'))

@@ -14,6 +14,7 @@ const environment: Environment = {
   verifier: nodeVerifier,
   report: () => undefined,
   development: false,
+  hidesAgents: false,
   service: () => 'api.example.com',
 }
 

@@ -26,6 +26,7 @@ export function describeReplayStore(name: string, createStore: CreateStore): voi
       verifier: { name: 'none', verify: () => false, verifyInThreadPool: async () => false },
       report: () => undefined,
       development: false,
+      hidesAgents: false,
       service: () => 'api.example.com',
     }
     const advance = (seconds: number): void => {

@@ -38,6 +38,7 @@ export function createFakeEnvironment(clock: Clock): Environment & { readonly me
       measurements.push(measurement)
     },
     development: true,
+    hidesAgents: false,
     service: () => 'api.example.com',
     measurements,
   }

@@ -12,8 +12,11 @@ export interface ChallengeRequest {
 export interface ChallengeLedger {
   /** A message never handed out before. @throws Unavailable `overloaded` */
   readonly issue: (request: ChallengeRequest, environment: Environment) => string
-  /** Refuses what was not handed out to this agent, or too long ago. @throws Refusal `freshness_unproven`, `signature_expired` */
-  readonly check: (message: string, agentId: string, environment: Environment) => void
+  /**
+   * When a message was handed out to this agent, in Unix seconds.
+   * @throws Refusal `freshness_unproven`, `signature_expired`
+   */
+  readonly check: (message: string, agentId: string, environment: Environment) => number
   /** Accepts a message once. Called after the signature held. @throws Refusal `replay_detected` */
   readonly redeem: (message: string, key: AgentKey, environment: Environment) => void | Promise<void>
 }

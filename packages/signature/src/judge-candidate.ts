@@ -42,9 +42,28 @@ const MAX_KEYS_OF_ALL = 16
  * @throws Refusal
  */
 export function judgeCandidate(given: Case): SignatureFacts | Promise<SignatureFacts> {
-  const found = given.judge.keys.findKeys(given.candidate.query, given.environment, given.request)
-  if (isThenable(found)) return found.then((keys) => judgeKnown(given, keys))
-  return judgeKnown(given, found)
+  const found = findNamedKeys(given)
+  return isThenable(found) ? found.then((keys) => judgeKnown(given, keys)) : judgeKnown(given, found)
+}
+
+function findNamedKeys(given: Case): readonly AgentKey[] | Promise<readonly AgentKey[]> {
+  const { judge, candidate, environment, request } = given
+  try {
+    const found = judge.keys.findKeys(candidate.query, environment, request)
+    return isThenable(found) ? found.catch((error: unknown) => refuseLate(error, given)) : found
+  } catch (error) {
+    return refuseLate(error, given)
+  }
+}
+
+/** Where agents are hidden, one that does not exist or may not act waits for the body like any other: time tells nothing. */
+function refuseLate(error: unknown, { candidate, environment }: Case): Promise<never> {
+  if (!environment.hidesAgents || !isRefusal(error)) throw error
+  const base = candidate.base()
+  if (!isThenable(base)) throw error
+  return base.then(() => {
+    throw error
+  })
 }
 
 /**
@@ -89,7 +108,12 @@ function blame(error: unknown, found: readonly AgentKey[]): never {
 }
 
 function judgeByKeys(given: Case, found: readonly AgentKey[]): SignatureFacts | Promise<SignatureFacts> {
-  const keys = usableKeys(given, found)
+  let keys: readonly AgentKey[]
+  try {
+    keys = usableKeys(given, found)
+  } catch (error) {
+    return refuseLate(error, given)
+  }
   const base = given.candidate.base()
   return isThenable(base) ? base.then((bytes) => tryKeys(given, keys, bytes, 0)) : tryKeys(given, keys, base, 0)
 }

@@ -16,6 +16,12 @@ import { findSigningKey } from './find-signing-key.ts'
 import { requireAlgorithms } from './http-signature-settings.ts'
 import { createPendingChallenges, randomSuffix } from './pending-challenges.ts'
 import { createSealedChallenges } from './sealed-challenges.ts'
+import {
+  createClockFollower,
+  followRevocations,
+  requireUnrevoked,
+  type SignerRevocations,
+} from './signer-revocations.ts'
 
 /** What both ways of keeping challenges let you choose. */
 export interface MessageChallengesBasics {
@@ -25,6 +31,8 @@ export interface MessageChallengesBasics {
   readonly ttlSeconds: number
   /** @default DEFAULT_ALGORITHMS of core */
   readonly algorithms?: readonly SignatureAlgorithm[]
+  /** Revoked agents and keys are refused at once, and key sources forget them. @default what the key sources say */
+  readonly revocations?: SignerRevocations
 }
 
 /** Challenges that this process hands out and takes back. */
@@ -75,7 +83,16 @@ export interface MessageChallenges {
   readonly verify: (answer: unknown, environment: Environment) => AnsweredChallenge | Promise<AnsweredChallenge>
 }
 
-const OPTIONS = ['keys', 'ttlSeconds', 'algorithms', 'maxPending', 'unsafeCreateSuffix', 'store', 'secret']
+const OPTIONS = [
+  'keys',
+  'ttlSeconds',
+  'algorithms',
+  'revocations',
+  'maxPending',
+  'unsafeCreateSuffix',
+  'store',
+  'secret',
+]
 
 /**
  * Creates the literal challenge: the agent answers `{ agent_id, message, signature }` with a text that was handed out.
@@ -86,11 +103,13 @@ const OPTIONS = ['keys', 'ttlSeconds', 'algorithms', 'maxPending', 'unsafeCreate
  */
 export function createMessageChallenges(options: MessageChallengesOptions): MessageChallenges {
   requireKnownOptions('createMessageChallenges', options, OPTIONS)
-  const { keys, ttlSeconds, algorithms = DEFAULT_ALGORITHMS } = options
+  const { keys, ttlSeconds, algorithms = DEFAULT_ALGORITHMS, revocations } = options
   if (keys === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'createMessageChallenges needs keys')
   checkSeconds(ttlSeconds)
   requireAlgorithms(algorithms)
+  followRevocations(revocations, keys)
   const ledger = createLedger(options)
+  const followClock = createClockFollower(isShared(options) ? options.store : undefined, revocations)
   return {
     issue: (request, environment) => {
       checkRequest(request)
@@ -98,15 +117,18 @@ export function createMessageChallenges(options: MessageChallengesOptions): Mess
       return { message: ledger.issue(request, environment), expires }
     },
     verify: (answer, environment) => {
+      followClock(environment)
       const parsed = parseAnswer(answer)
       const { agentId, message, signature } = parsed
-      ledger.check(message, agentId, environment)
+      const created = ledger.check(message, agentId, environment)
       const data = Buffer.from(message, 'latin1')
       const signed = { scheme: 'challenge', query: { agentId }, algorithms, data, signature } as const
       const key = findSigningKey(signed, keys, environment)
-      return isThenable(key)
-        ? key.then((found) => redeem(parsed, found, ledger, environment))
-        : redeem(parsed, key, ledger, environment)
+      const accept = (found: AgentKey): AnsweredChallenge | Promise<AnsweredChallenge> => {
+        requireUnrevoked({ agentId: found.agent.id, thumbprint: found.thumbprint, created }, revocations)
+        return redeem(parsed, found, ledger, environment)
+      }
+      return isThenable(key) ? key.then(accept) : accept(key)
     },
   }
 }

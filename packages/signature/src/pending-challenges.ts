@@ -12,6 +12,8 @@ export interface PendingChallengesOptions {
 
 interface Pending {
   readonly agentId: string | undefined
+  /** Unix seconds. */
+  readonly created: number
   /** Monotonic milliseconds. */
   readonly endMs: number
   used: boolean
@@ -47,7 +49,12 @@ export function createPendingChallenges(options: PendingChallengesOptions): Chal
         'unsafeCreateSuffix must return 1 to 128 letters, digits or . _ - and never repeat',
       )
     }
-    pending.set(message, { agentId, endMs: nowMs + ttlSeconds * 1000, used: false })
+    pending.set(message, {
+      agentId,
+      created: Math.floor(clock.wallMs() / 1000),
+      endMs: nowMs + ttlSeconds * 1000,
+      used: false,
+    })
     return message
   }
   const requireUnused = (message: string): Pending => {
@@ -65,6 +72,7 @@ export function createPendingChallenges(options: PendingChallengesOptions): Chal
       if (entry.agentId !== undefined && entry.agentId !== agentId) {
         throw new Refusal('freshness_unproven', 'this message was handed out to another agent')
       }
+      return entry.created
     },
     redeem: (message) => {
       requireUnused(message).used = true

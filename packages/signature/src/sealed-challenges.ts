@@ -36,6 +36,7 @@ export function createSealedChallenges(options: SealedChallengesOptions): Challe
     check: (message, agentId, { clock }) => {
       const { expires } = openSealed(message, agentId, secret)
       if (!(clock.wallMs() / 1000 <= Number(expires))) throw new Refusal('signature_expired', 'the challenge ended')
+      return Number(expires) - ttlSeconds
     },
     redeem: (message, key, environment) => {
       const { expires } = openSealed(message, key.agent.id, secret)

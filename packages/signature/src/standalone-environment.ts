@@ -6,6 +6,7 @@ const STANDALONE: Environment = {
   verifier: nodeVerifier,
   report: () => undefined,
   development: false,
+  hidesAgents: false,
   service: () => '',
 }
 

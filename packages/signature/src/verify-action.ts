@@ -17,6 +17,12 @@ import { claimMessage } from './claim-message.ts'
 import { findSigningKey } from './find-signing-key.ts'
 import { requireAlgorithms } from './http-signature-settings.ts'
 import { parseSignedAction } from './signed-action.ts'
+import {
+  createClockFollower,
+  followRevocations,
+  requireUnrevoked,
+  type SignerRevocations,
+} from './signer-revocations.ts'
 
 /** Which actions are accepted. */
 export interface ActionVerifierOptions {
@@ -24,6 +30,8 @@ export interface ActionVerifierOptions {
   readonly keys: KeySource
   /** Remembers used actions: everybody who executes for this audience shares one. */
   readonly store: ReplayStore
+  /** Revoked agents and keys are refused at once, and key sources forget them. @default what the key sources say */
+  readonly revocations?: SignerRevocations
   /** Who we are: an action for somebody else is refused. */
   readonly audience: string
   /** Limits without which nothing is executed, such as `amount`. The caller of `verifyAction` enforces them. @default [] */
@@ -56,6 +64,7 @@ export type ActionVerifier = (action: unknown, environment: Environment) => Veri
 const OPTIONS = [
   'keys',
   'store',
+  'revocations',
   'audience',
   'requiredLimits',
   'optionalLimits',
@@ -64,7 +73,9 @@ const OPTIONS = [
   'futureSkewSeconds',
 ]
 
-type Settings = Readonly<Required<ActionVerifierOptions>>
+interface Settings extends Required<Omit<ActionVerifierOptions, 'revocations'>> {
+  readonly revocations: SignerRevocations | undefined
+}
 
 interface Presented {
   readonly statement: ActionStatement
@@ -80,7 +91,9 @@ interface Presented {
  */
 export function verifyAction(options: ActionVerifierOptions): ActionVerifier {
   const settings = validSettings(options)
+  const followClock = createClockFollower(settings.store, settings.revocations)
   return function verifySignedAction(action, environment) {
+    followClock(environment)
     const presented = readAction(action, settings, environment)
     const { statement, base, signature } = presented
     const query = { agentId: statement.agentId, keyId: statement.keyId, isAgentCovered: true }
@@ -111,6 +124,7 @@ function accept(
   const { statement, base, signature, acceptUntil: end } = presented
   const { agent, thumbprint, algorithm } = key
   const { created, nonce } = statement
+  requireUnrevoked({ agentId: agent.id, thumbprint, created }, settings.revocations)
   const id = createHash('sha256').update(`action\n${thumbprint}\n${nonce}`).digest()
   const claim = claimMessage({ id, thumbprint, created, acceptUntil: end, nonce }, settings.store, environment)
   const verified = { ...statement, agent, thumbprint, algorithm, acceptUntil: end, signed: { base, signature } }
@@ -123,10 +137,12 @@ function validSettings(options: ActionVerifierOptions): Settings {
   if (keys === undefined || store === undefined || typeof audience !== 'string' || audience === '') {
     throw new Misconfigured('ERR_OPTION_MISSING', 'verifyAction needs keys, store and audience')
   }
+  followRevocations(options.revocations, keys)
   const { toleranceSeconds = 300, futureSkewSeconds = 30 } = options
   return {
     keys,
     store,
+    revocations: options.revocations,
     audience,
     requiredLimits,
     optionalLimits,

@@ -16,6 +16,7 @@ import { type OpenedSignature, openSignature, readPresentedSignatures } from './
 import type { SignableMessage } from './signable-message.ts'
 import { writeSignatureBase } from './signature-base.ts'
 import type { SignatureInput } from './signature-input.ts'
+import { requireUnrevoked, type SignerRevocations } from './signer-revocations.ts'
 
 /** What a signature must say besides holding. */
 export interface MessagePolicy extends Partial<AcceptanceWindow> {
@@ -45,6 +46,8 @@ export interface VerifyMessageOptions {
   readonly algorithms?: readonly SignatureAlgorithm[]
   /** @default nodeVerifier */
   readonly verifier?: SignatureVerifier
+  /** Revoked agents and keys are refused. @default what the keys say */
+  readonly revocations?: SignerRevocations
   /** Types of fields beyond the registered ones, for components marked `sf`. @default {} */
   readonly fieldTypes?: Readonly<Record<string, FieldType>>
 }
@@ -86,6 +89,11 @@ function verifyOne(message: SignableMessage, opened: OpenedSignature, options: V
   if (policy !== 'bare') checkPolicy(input, policy, nowMs)
   const base = writeSignatureBase(message, input)
   const key = findKey(input, Buffer.from(base, 'latin1'), signature, options)
+  if (options.revocations !== undefined) {
+    const { agent, thumbprint } = key
+    // What states no time may have been signed at any time.
+    requireUnrevoked({ agentId: agent.id, thumbprint, created: input.parameters.created ?? 0 }, options.revocations)
+  }
   if (content !== undefined && input.list.covers('content-digest')) {
     checkContentDigest(message.headers.lines('content-digest'), content)
   }

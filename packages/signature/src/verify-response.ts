@@ -5,7 +5,7 @@ import { type VerifiedMessage, type VerifyMessageOptions, verifyMessage } from '
 
 /** How a client verifies an answer. */
 export interface VerifyResponseOptions
-  extends Pick<VerifyMessageOptions, 'keys' | 'nowMs' | 'label' | 'tag' | 'algorithms' | 'verifier'> {
+  extends Pick<VerifyMessageOptions, 'keys' | 'nowMs' | 'label' | 'tag' | 'algorithms' | 'verifier' | 'revocations'> {
   /** The label of the request's own signature: the answer must be bound to it. */
   readonly requestLabel?: string
   /** The content as transferred, before any decoding. Empty when there is none. */

@@ -81,7 +81,9 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       )
       if (revocations === undefined) return facts
       const settle = (known: SignatureFacts): SignatureFacts => {
-        requireUnrevoked(known, request, revocations)
+        const { agent, proof } = known
+        const { thumbprint, created } = proof
+        requireUnrevoked({ agentId: agent.id, thumbprint, created }, revocations, request.method)
         return known
       }
       return isThenable(facts) ? facts.then(settle) : settle(facts)
@@ -104,7 +106,7 @@ function stateSignatureSettings(
   options: VerifySignatureOptions,
 ): Readonly<Record<string, JsonValue>> {
   const forms = accept.map(({ name, settings = {} }) => ({ name, settings }))
-  return { ...stateSettings(options, ['keys', 'algorithms', 'replay']), accept: forms }
+  return { ...stateSettings(options, ['keys', 'algorithms', 'revocations', 'replay']), accept: forms }
 }
 
 /** The form is chosen by what is present, never by what would succeed: no falling back to a weaker one. */

@@ -6,6 +6,7 @@ import { describeBodyLimits } from './describe-adapter-body-limits.ts'
 import { describeConnections } from './describe-adapter-connections.ts'
 import { describeErrors } from './describe-adapter-errors.ts'
 import { describeFacts } from './describe-adapter-facts.ts'
+import { describeHiddenAgents } from './describe-adapter-hidden-agents.ts'
 import { describeModes } from './describe-adapter-modes.ts'
 import { describeObservers } from './describe-adapter-observers.ts'
 import { describeOpenRequests } from './describe-adapter-open.ts'
@@ -40,6 +41,7 @@ export function describeAdapter<Middleware>(
     describeConnections,
     describeRawRequests,
     describeSourceLimit,
+    describeHiddenAgents,
   ]
   describe(name, () => {
     const start = useGuardedApps(adapter, createChecks)

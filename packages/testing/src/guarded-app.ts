@@ -1,4 +1,4 @@
-import type { AgentRequest, GuardOptions, HeaderField } from '@countermark/core'
+import type { AgentRequest, GuardOptions, HeaderField, KeySource } from '@countermark/core'
 import type { GuardFactory } from '@countermark/core/internal'
 import type {
   AdapterApp,
@@ -31,6 +31,8 @@ export interface GuardedAppInput<Middleware> {
   readonly options?: Partial<GuardOptions>
   /** Refusals go to the application's error handler, and what that got comes here. */
   readonly onError?: (error: unknown) => void
+  /** What is known of agents. @default the key of the agent that sends */
+  readonly keys?: (agent: TestAgent) => KeySource
   /** @default a guard for everything, and the handler */
   readonly build?: (kit: AdapterKit<Middleware>) => void
 }
@@ -77,14 +79,14 @@ export function useGuardedApps<Middleware>(
     const agent = await createTestAgent({ agentId: 'agt_buyer' })
     const runs: AdapterExchange[] = []
     const observer = createRecordingObserver()
-    const { options = {}, onError, build = buildDefault } = input
+    const { options = {}, onError, keys = keySourceOf, build = buildDefault } = input
     const create = onError === undefined ? adapter.createGuard : adapter.createGuardWithErrors
     const app = adapter.createApp(onError)
     build({
       adapter,
       app,
       guard: create({ authorities: [AUTHORITY], observers: [observer], ...options }),
-      checks: createChecks(keySourceOf(agent)),
+      checks: createChecks(keys(agent)),
       handler: adapter.answer((exchange) => describeExchange(exchange, runs)),
     })
     const server = await startServer(app.listener())

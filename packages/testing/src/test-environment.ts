@@ -11,6 +11,8 @@ export interface TestEnvironmentOptions {
   readonly verifier?: SignatureVerifier
   /** @default false */
   readonly development?: boolean
+  /** @default false */
+  readonly hidesAgents?: boolean
 }
 
 /** An environment whose measurements can be read. */
@@ -20,7 +22,8 @@ export interface TestEnvironment extends Environment {
 
 /** What a check needs when it is called without a guard. */
 export function createTestEnvironment(options: TestEnvironmentOptions = {}): TestEnvironment {
-  const { clock = createFakeClock(), verifier = nodeVerifier, development = false } = options
+  const { clock = createFakeClock(), verifier = nodeVerifier, development = false, hidesAgents = false } = options
   const observer = createRecordingObserver()
-  return { clock, verifier, development, service: () => 'api.example.com', observer, report: observer.measured }
+  const service = (): string => 'api.example.com'
+  return { clock, verifier, development, hidesAgents, service, observer, report: observer.measured }
 }
