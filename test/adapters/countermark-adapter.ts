@@ -49,7 +49,7 @@ export function umbrellaUnderTest<Middleware>(
     }
     const withOptions: GuardFactory<Middleware>['with'] = (route) =>
       choose(agents.with(route), agents.guard.with(route) as Compose)
-    return Object.assign(choose(agents, agents.guard as Compose), { with: withOptions })
+    return Object.assign(choose(agents, agents.guard as Compose), { with: withOptions, environment: agents.guard.environment })
   }
   const createChecks: CreateAdapterChecks = (agentKeys) => {
     const checks = createSignatureChecks(agentKeys)
