@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { type AgentKey, createHeaderFields, type RevokedKeys } from '@countermark/core'
+import { type AgentKey, createHeaderFields } from '@countermark/core'
+import type { RevokedKeys } from '@countermark/core/internal'
 import {
   agentKeyOf,
   createFakeClock,
