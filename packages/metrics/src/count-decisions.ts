@@ -1,16 +1,13 @@
 import type { Decision, Outcome, RefusalCode } from '@countermark/core'
 import type { GuardMetrics } from '@countermark/core/internal'
-import { type AgentLabel, UNVERIFIED } from './agent-label.ts'
 import { createUseCounts, type UseCounts } from './count-uses.ts'
-import type { Metric } from './metric.ts'
+import { type AgentLabel, type RouteLabel, UNVERIFIED } from './decision-labels.ts'
+import { type MetricBook, ownMetric } from './metric-book.ts'
 import { AUTHENTICATION_CODES, SIGNATURE_CODES, STATUS_CLASSES } from './metric-rows.ts'
-import type { RouteLabel } from './route-label.ts'
-import { observe, type Series } from './series.ts'
+import { observe } from './series.ts'
 
-/** What decisions are counted with. */
-export interface DecisionCounting {
-  /** By name without prefix; all rows of this package are there. */
-  readonly metric: (name: string) => Metric
+/** What decisions are counted by. */
+export interface DecisionLabels {
   readonly agentOf: AgentLabel
   readonly route: RouteLabel
   /** Labels of exemplars, such as a trace id; `undefined` when there is none. */
@@ -29,80 +26,98 @@ const SIGNATURE: ReadonlySet<string> = new Set(SIGNATURE_CODES)
 const NO_CODE = 'none'
 
 /** Prepares counting. Series are found once and kept wherever their labels do not depend on the request. */
-export function createDecisionCounts(counting: DecisionCounting): DecisionCounts {
-  const { metric, agentOf, route } = counting
-  const decisions = metric('decisions_total')
-  const signatures = metric('signature_failures_total')
-  const authentications = metric('authentication_failures_total')
-  const statuses = metric('requests_total')
-  const byClass = STATUS_CLASSES.map((name) => statuses.series([name]))
-  const aborted = metric('requests_aborted_total').series([])
-  const uses = createUseCounts(counting)
-  const observeTimes = createTimeCounts(counting, uses)
+export function createDecisionCounts(book: MetricBook, labels: DecisionLabels): DecisionCounts {
+  const { agentOf, route: routes } = labels
+  const decisions = ownMetric(book, 'decisions_total')
+  const signatures = ownMetric(book, 'signature_failures_total')
+  const authentications = ownMetric(book, 'authentication_failures_total')
+  const uses = createUseCounts(book, agentOf)
+  const times = createTimeCounts(book, labels, uses)
+  const countEnd = createEndCounts(book)
 
-  function count({ check, outcome, refusal }: Decision, agent: string, at: string): void {
+  function count({ check, outcome, refusal }: Decision, agent: string, route: string): void {
     const code: RefusalCode | typeof NO_CODE = refusal === undefined ? NO_CODE : refusal.code
-    const series = decisions.series([check, outcome, code, at, agent])
-    if (series.value === 0) startAtZero(agent, at)
+    const series = decisions.series({ check, outcome, code, route, agent })
+    if (series.value === 0) {
+      // From the first accepted request on, so that the first refused one is seen to be one more.
+      signatures.series({ agent, route })
+      signatures.series({ agent: UNVERIFIED, route })
+    }
     series.value += 1
   }
 
-  /** From the first accepted request on, so that the first refused one is seen to be one more. */
-  function startAtZero(agent: string, at: string): void {
-    signatures.series([agent, at])
-    signatures.series([UNVERIFIED, at])
-  }
-
   function countRefused(decision: Decision, code: RefusalCode): void {
-    const [agent, at] = [agentOf(decision), route.refused(decision.request)]
-    count(decision, agent, at)
-    if (AUTHENTICATION.has(code)) authentications.series([code]).value += 1
-    if (SIGNATURE.has(code)) signatures.series([agent, at]).value += 1
+    const agent = agentOf(decision)
+    const route = routes.refused(decision.request)
+    count(decision, agent, route)
+    if (AUTHENTICATION.has(code)) authentications.series({ code }).value += 1
+    if (SIGNATURE.has(code)) signatures.series({ agent, route }).value += 1
   }
 
   return {
-    described: uses.described,
+    described: (checks) => {
+      times.described(checks)
+      uses.described(checks)
+    },
     decided: (decision) => {
-      const used = observeTimes(decision)
+      const used = times.observe(decision)
       const { outcome, refusal } = decision
       if (outcome === 'allow') uses.count(decision, used)
       else if (outcome === 'deny' && refusal !== undefined) countRefused(decision, refusal.code)
     },
     finished: (decision, outcome) => {
-      if (decision.outcome !== 'deny') count(decision, agentOf(decision), route.routed(decision.request))
-      if (outcome.repeated === true) return
-      const hundreds = Math.floor(outcome.status / 100)
-      const series = byClass[hundreds - 1] ?? statuses.series([`${hundreds}xx`])
-      series.value += 1
-      if (outcome.aborted) aborted.value += 1
+      if (decision.outcome !== 'deny') count(decision, agentOf(decision), routes.routed(decision.request))
+      if (outcome.repeated !== true) countEnd(outcome)
     },
   }
 }
 
-/** Observes how long each check took, and gives the facts that they added together. */
-function createTimeCounts({ metric, exemplar }: DecisionCounting, uses: UseCounts): (decision: Decision) => number {
-  const durations = metric('check_duration_seconds')
-  const whole = metric('guard_duration_seconds')
-  const byOutcome: Readonly<Record<Decision['outcome'], Series>> = {
-    allow: whole.series(['allow']),
-    deny: whole.series(['deny']),
-    observe: whole.series(['observe']),
+function createEndCounts(book: MetricBook): (outcome: Outcome) => void {
+  const requests = ownMetric(book, 'requests_total')
+  const byClass = STATUS_CLASSES.map((status) => requests.series({ status }))
+  const aborted = ownMetric(book, 'requests_aborted_total').series({})
+  return (outcome) => {
+    const hundreds = Math.floor(outcome.status / 100)
+    const series = byClass[hundreds - 1] ?? requests.series({ status: `${hundreds}xx` })
+    series.value += 1
+    if (outcome.aborted) aborted.value += 1
   }
-  return ({ timings, outcome, atMs }) => {
-    const labels = exemplar()
-    const timestamp = atMs / 1000
-    let seconds = 0
-    let used = 0
-    // By index: an iterator for each request is more than the loop costs.
-    for (let index = 0; index < timings.length; index++) {
-      const timing = timings[index]
-      if (timing === undefined) continue
-      const value = timing.durationMs / 1000
-      seconds += value
-      used |= uses.addedBy(timing.check)
-      observe(durations.series([timing.check]), value, labels && { labels, value, timestamp })
-    }
-    observe(byOutcome[outcome], seconds, labels && { labels, value: seconds, timestamp })
-    return used
+}
+
+interface TimeCounts {
+  readonly described: DecisionCounts['described']
+  /** Observes how long each check took, and gives the facts that they added together. */
+  readonly observe: (decision: Decision) => number
+}
+
+function createTimeCounts(book: MetricBook, { exemplar }: DecisionLabels, uses: UseCounts): TimeCounts {
+  const durations = ownMetric(book, 'check_duration_seconds')
+  const whole = ownMetric(book, 'guard_duration_seconds')
+  const byOutcome = {
+    allow: whole.series({ outcome: 'allow' }),
+    deny: whole.series({ outcome: 'deny' }),
+    observe: whole.series({ outcome: 'observe' }),
+  }
+  return {
+    described: (checks) => {
+      for (const { name } of checks) durations.series({ check: name })
+    },
+    observe: ({ timings, outcome, atMs }) => {
+      const labelSet = exemplar()
+      const timestamp = atMs / 1000
+      let seconds = 0
+      let used = 0
+      // By index: an iterator for each request is more than the loop costs.
+      for (let index = 0; index < timings.length; index++) {
+        const timing = timings[index]
+        if (timing === undefined) continue
+        const value = timing.durationMs / 1000
+        seconds += value
+        used |= uses.addedBy(timing.check)
+        observe(durations.series({ check: timing.check }), value, labelSet && { labelSet, value, timestamp })
+      }
+      observe(byOutcome[outcome], seconds, labelSet && { labelSet, value: seconds, timestamp })
+      return used
+    },
   }
 }

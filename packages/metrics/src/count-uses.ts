@@ -1,7 +1,8 @@
 import type { Decision } from '@countermark/core'
 import type { GuardMetrics } from '@countermark/core/internal'
-import type { DecisionCounting } from './count-decisions.ts'
-import { observe, type Series } from './series.ts'
+import type { AgentLabel } from './decision-labels.ts'
+import { type MetricBook, ownMetric } from './metric-book.ts'
+import { observe, set } from './series.ts'
 
 /** Counts what allowed requests used. */
 export interface UseCounts {
@@ -17,37 +18,31 @@ const CAPABILITY = 4
 const BITS: Readonly<Record<string, number>> = { proof: PROOF, delegation: DELEGATION, capability: CAPABILITY }
 
 /** A later guard sees the facts of earlier ones: what its own checks did not add is counted already. */
-export function createUseCounts({ metric, agentOf }: Pick<DecisionCounting, 'metric' | 'agentOf'>): UseCounts {
-  const durations = metric('check_duration_seconds')
-  const expiry = metric('key_expiry_timestamp_seconds')
-  const depth = metric('delegation_chain_depth').series([])
-  const uses = metric('capability_uses_total')
-  const firstUses = metric('capability_first_used_timestamp_seconds')
+export function createUseCounts(book: MetricBook, agentOf: AgentLabel): UseCounts {
+  const expiry = ownMetric(book, 'key_expiry_timestamp_seconds')
+  const depth = ownMetric(book, 'delegation_chain_depth').series({})
+  const uses = ownMetric(book, 'capability_uses_total')
+  const firstUses = ownMetric(book, 'capability_first_used_timestamp_seconds')
   const bits = new Map<string, number>()
 
   /** A key without an end takes the place of one that had an end. */
   function noteExpiry(agent: string, notAfter: number | undefined): void {
-    const values = [agent]
-    const known = expiry.known(values)
-    if (notAfter !== undefined) set(known ?? expiry.series(values), notAfter)
+    const known = expiry.known({ agent })
+    if (notAfter !== undefined) set(known ?? expiry.series({ agent }), notAfter)
     else if (known !== undefined) known.isSet = false
   }
 
   function countCapability(agent: string, capability: string, atMs: number): void {
-    const values = [agent, capability]
-    uses.series(values).value += 1
-    const first = firstUses.series(values)
+    uses.series({ agent, capability }).value += 1
+    const first = firstUses.series({ agent, capability })
     if (!first.isSet) set(first, atMs / 1000)
   }
 
   return {
     described: (checks) => {
       for (const { name, adds } of checks) {
-        durations.series([name])
-        bits.set(
-          name,
-          adds.reduce((sum, fact) => sum | (BITS[fact] ?? 0), bits.get(name) ?? 0),
-        )
+        const added = adds.reduce((sum, fact) => sum | (BITS[fact] ?? 0), bits.get(name) ?? 0)
+        bits.set(name, added)
       }
     },
     addedBy: (check) => bits.get(check) ?? 0,
@@ -64,9 +59,4 @@ export function createUseCounts({ metric, agentOf }: Pick<DecisionCounting, 'met
       for (const capability of declared) countCapability(agent, capability, atMs)
     },
   }
-}
-
-function set(series: Series, value: number): void {
-  series.value = value
-  series.isSet = true
 }

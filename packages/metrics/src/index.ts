@@ -1,6 +1,3 @@
-export type { AgentLabelOptions } from './agent-label.ts'
-export type { Register } from './collector.ts'
-export { jsonHandler, metricsHandler, type RequestListener } from './metrics-handler.ts'
+export { jsonHandler, metricsHandler, renderMetrics } from './metrics-handler.ts'
 export { type PrometheusMetrics, type PrometheusMetricsOptions, prometheusMetrics } from './prometheus-metrics.ts'
-export { renderMetrics } from './render-metrics.ts'
 export type { FailureSource } from './top-failures.ts'

@@ -1,13 +1,13 @@
 import type { MetricRow } from '@countermark/core'
-import { REFUSAL_CODES } from '@countermark/core/internal'
+import { type LabelValues, REFUSAL_CODES } from '@countermark/core/internal'
 
 /** Refusals that ask for one more try as part of the protocol. */
-const QUESTIONS: readonly string[] = ['freshness_unproven', 'dpop_nonce_required']
+const RETRIES: readonly string[] = ['freshness_unproven', 'dpop_nonce_required']
 const MORE_FAILURES: readonly string[] = ['signature_malformed', 'digest_mismatch', 'agent_suspended', 'agent_mismatch']
 
 /** Refusals that say: this caller did not prove who it is. */
 export const AUTHENTICATION_CODES: readonly string[] = Object.entries(REFUSAL_CODES)
-  .filter(([code, { status }]) => (status === 401 && !QUESTIONS.includes(code)) || MORE_FAILURES.includes(code))
+  .filter(([code, { status }]) => (status === 401 && !RETRIES.includes(code)) || MORE_FAILURES.includes(code))
   .map(([code]) => code)
 
 /** Refusals of a signature or of its key. */
@@ -17,108 +17,124 @@ export const SIGNATURE_CODES: readonly string[] = [
   ...['key_unknown', 'key_invalid', 'key_revoked', 'key_expired', 'key_not_yet_valid'],
 ]
 
-/** Agents, routes and checks that are told apart. */
-const MANY = { atMost: 100 } as const
-const CHECKS = { atMost: 64 } as const
-const CODES = ['none', ...Object.keys(REFUSAL_CODES)] as const
-const OUTCOMES = ['allow', 'deny', 'observe'] as const
+/** What each label may say. Options bound agents and routes, at 100 unless they say otherwise. */
+const LABELS = {
+  agent: { atMost: 100 },
+  capability: { atMost: 100 },
+  check: { atMost: 64 },
+  code: ['none', ...Object.keys(REFUSAL_CODES)],
+  outcome: ['allow', 'deny', 'observe'],
+  route: { atMost: 100 },
+  status: ['1xx', '2xx', '3xx', '4xx', '5xx'],
+} as const
+
+const { agent, capability, check, code, outcome, route, status } = LABELS
 
 /** Classes of statuses, in order. */
-export const STATUS_CLASSES: readonly string[] = ['1xx', '2xx', '3xx', '4xx', '5xx']
+export const STATUS_CLASSES: readonly string[] = status
 
 const SECONDS = [
   ...[0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01],
   ...[0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
 ] as const
 
-/** What is counted for every guard, out of its decisions. */
-export const METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'decisions_total',
+/** The metrics of this package with their labels: a misspelt one of either does not compile. */
+export interface OwnMetrics {
+  decisions_total: 'check' | 'outcome' | 'code' | 'route' | 'agent'
+  authentication_failures_total: 'code'
+  signature_failures_total: 'agent' | 'route'
+  check_duration_seconds: 'check'
+  guard_duration_seconds: 'outcome'
+  requests_total: 'status'
+  requests_aborted_total: never
+  key_expiry_timestamp_seconds: 'agent'
+  delegation_chain_depth: never
+  capability_uses_total: 'agent' | 'capability'
+  capability_first_used_timestamp_seconds: 'agent' | 'capability'
+  series_merged_total: never
+  measurements_unknown_total: never
+  build_info: 'version' | 'node'
+}
+
+type Row<Label extends string> = Omit<MetricRow, 'name'> & { readonly labels: Readonly<Record<Label, LabelValues>> }
+
+/** What is counted for every guard, out of its decisions, and what this package says of itself. */
+export const ROWS: { readonly [Name in keyof OwnMetrics]: Row<OwnMetrics[Name]> } = {
+  decisions_total: {
     kind: 'counter',
     help: 'Decisions of guards, by the check that refused or was last, outcome, code, route and agent',
-    labels: { check: CHECKS, outcome: OUTCOMES, code: CODES, route: MANY, agent: MANY },
+    labels: { check, outcome, code, route, agent },
   },
-  {
-    name: 'authentication_failures_total',
+  authentication_failures_total: {
     kind: 'counter',
     help: 'Refused requests whose caller did not prove who it is',
     labels: { code: AUTHENTICATION_CODES },
   },
-  {
-    name: 'signature_failures_total',
+  signature_failures_total: {
     kind: 'counter',
     help: 'Refused signatures, by the agent whose key the request names and by route',
-    labels: { agent: MANY, route: MANY },
+    labels: { agent, route },
   },
-  {
-    name: 'check_duration_seconds',
+  check_duration_seconds: {
     kind: 'histogram',
     help: 'Time that a check took, waiting included',
-    labels: { check: CHECKS },
+    labels: { check },
     buckets: SECONDS,
   },
-  {
-    name: 'guard_duration_seconds',
+  guard_duration_seconds: {
     kind: 'histogram',
     help: 'Time that all checks of a guard took together',
-    labels: { outcome: OUTCOMES },
+    labels: { outcome },
     buckets: SECONDS,
   },
-  {
-    name: 'requests_total',
+  requests_total: {
     kind: 'counter',
     help: 'Guarded requests that have ended, by class of status',
-    labels: { status: STATUS_CLASSES },
+    labels: { status },
   },
-  {
-    name: 'requests_aborted_total',
+  requests_aborted_total: {
     kind: 'counter',
     help: 'Guarded requests whose client went away before the answer was complete',
     labels: {},
   },
-  {
-    name: 'key_expiry_timestamp_seconds',
+  key_expiry_timestamp_seconds: {
     kind: 'gauge',
     help: 'When the key ends that an agent used last; not shown for keys without an end',
-    labels: { agent: MANY },
+    labels: { agent },
   },
-  {
-    name: 'delegation_chain_depth',
+  delegation_chain_depth: {
     kind: 'histogram',
     help: 'Agents through whose hands the rights of allowed requests went',
     labels: {},
     buckets: [1, 2, 3, 4, 6, 8, 12, 16],
   },
-  {
-    name: 'capability_uses_total',
+  capability_uses_total: {
     kind: 'counter',
     help: 'Allowed requests by the capability used, as the route declares it',
-    labels: { agent: MANY, capability: MANY },
+    labels: { agent, capability },
   },
-  {
-    name: 'capability_first_used_timestamp_seconds',
+  capability_first_used_timestamp_seconds: {
     kind: 'gauge',
     help: 'When an agent first used a capability since this process began',
-    labels: { agent: MANY, capability: MANY },
+    labels: { agent, capability },
     combine: 'min',
   },
-  {
-    name: 'series_merged_total',
+  series_merged_total: {
     kind: 'counter',
     help: 'Measurements put under other because there are too many series',
     labels: {},
   },
-  {
-    name: 'measurements_unknown_total',
+  measurements_unknown_total: {
     kind: 'counter',
     help: 'Measurements that no package has described',
     labels: {},
   },
-  {
-    name: 'build_info',
+  build_info: {
     kind: 'gauge',
     help: 'The version that is running',
     labels: { version: { atMost: 1 }, node: { atMost: 1 } },
   },
-]
+}
+
+/** The rows with their names, in the order of the documentation. */
+export const METRIC_ROWS: readonly MetricRow[] = Object.entries(ROWS).map(([name, row]) => ({ name, ...row }))

@@ -1,20 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Register } from './collector.ts'
-import { promClient } from './prom-client.ts'
-import { renderMetrics } from './render-metrics.ts'
+import { promClient, type Register } from './registered-metric.ts'
 
 /** A handler of node:http, and so of Express. */
 export type RequestListener = (req: IncomingMessage, res: ServerResponse) => void
 
 /**
- * Answers a scrape with {@link renderMetrics}. Mount it where Prometheus alone may come. When a metric cannot be
+ * Everything in a register as text for Prometheus.
+ * @deprecated Use `register.metrics()`, which says the same.
+ */
+export function renderMetrics(register: Register = promClient().register): Promise<string> {
+  return register.metrics()
+}
+
+/**
+ * Answers a scrape with everything in the register. Mount it where Prometheus alone may come. When a metric cannot be
  * read the answer is 500, and a warning of the process says why.
  * @example app.get('/metrics', metricsHandler())
  */
 export function metricsHandler(register: Register = promClient().register): RequestListener {
   const warnings = createScrapeWarnings()
   return function metrics(_req, res) {
-    renderMetrics(register).then(
+    register.metrics().then(
       (text) => {
         warnings.succeeded()
         answer(res, 200, register.contentType, text)

@@ -1,14 +1,19 @@
 import { type Measurement, Misconfigured, type Observer, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireMethods, requireStrings } from '@countermark/core/internal'
-import { type AgentLabelOptions, createAgentLabel } from './agent-label.ts'
-import type { Register } from './collector.ts'
-import { createDecisionCounts } from './count-decisions.ts'
-import { createBinding, requireMetric } from './metric-binding.ts'
-import type { MetricBook } from './metric-book.ts'
-import { promClient } from './prom-client.ts'
-import { createRouteLabel } from './route-label.ts'
-import { observe } from './series.ts'
+import { createDecisionCounts, type DecisionCounts, type DecisionLabels } from './count-decisions.ts'
+import { createAgentLabel, createRouteLabel } from './decision-labels.ts'
+import { bindMetrics, type MetricBook, ownMetric } from './metric-book.ts'
+import { promClient, type Register } from './registered-metric.ts'
+import { observe, set } from './series.ts'
 import { createTopFailures, type FailureSource } from './top-failures.ts'
+
+/** Which agents are told apart. */
+export interface AgentLabelOptions {
+  /** Agents shown by their id; all further ones are `other`. @default 100 */
+  readonly max?: number
+  /** The only agents shown by their id. @default the first that were verified */
+  readonly only?: readonly string[]
+}
 
 /** Options of {@link prometheusMetrics}. */
 export interface PrometheusMetricsOptions {
@@ -44,21 +49,21 @@ export interface PrometheusMetrics extends Observer {
  */
 export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {
   const { agents, maxRoutes, exemplar, ...place } = readOptions(options)
-  const counting = { agentOf: createAgentLabel(agents), route: createRouteLabel(maxRoutes), exemplar }
-  const binding = createBinding(place, (metric) => createDecisionCounts({ ...counting, metric }))
+  const labels = { agentOf: createAgentLabel(agents), route: createRouteLabel(maxRoutes), exemplar }
+  const { counts, renewed, described } = bindMetrics(place, (book) => createCounts(book, labels))
   const failures = createTopFailures({ sources: FAILURE_SOURCES, halfLifeMs: HALF_LIFE_MS })
   let latestMs = 0
   return {
     decided: (decision) => {
-      binding.renew().counts.decided(decision)
+      renewed().decided(decision)
       const { outcome, refusal, atMs, request, status = 0 } = decision
       latestMs = atMs
       if (outcome !== 'deny' || refusal === undefined || status >= 500) return
       failures.count({ address: request.remoteAddress, code: refusal.code, atMs })
     },
-    finished: (decision, outcome) => binding.now().counts.finished(decision, outcome),
-    measured: (measurement) => measure(binding.now().book, measurement),
-    described: binding.describe,
+    finished: (decision, outcome) => counts().finished(decision, outcome),
+    measured: (measurement) => counts().measured(measurement),
+    described,
     topFailures: (limit = 10) => failures.top(limit, latestMs),
   }
 }
@@ -67,20 +72,30 @@ export function prometheusMetrics(options: PrometheusMetricsOptions = {}): Prome
 const FAILURE_SOURCES = 1_000
 const HALF_LIFE_MS = 600_000
 
-function measure(book: MetricBook, { name, kind, value, labels }: Measurement): void {
-  const metric = book.metrics.get(name)
-  if (metric === undefined || metric.row.kind !== kind) {
-    requireMetric(book, 'measurements_unknown_total').series([]).value += 1
-    return
-  }
-  const series = metric.seriesOf(labels)
-  if (kind === 'histogram') {
-    observe(series, value)
-    return
-  }
-  series.value = kind === 'counter' ? series.value + value : value
-  series.isSet = true
+interface Counts extends DecisionCounts {
+  readonly measured: (measurement: Measurement) => void
 }
+
+function createCounts(book: MetricBook, labels: DecisionLabels): Counts {
+  const unknown = ownMetric(book, 'measurements_unknown_total').series({})
+  return {
+    ...createDecisionCounts(book, labels),
+    measured: ({ name, kind, value, labels = NO_LABELS }) => {
+      const metric = book.metrics.get(name)
+      if (metric === undefined || metric.row.kind !== kind) {
+        unknown.value += 1
+        return
+      }
+      const series = metric.series(labels)
+      if (kind === 'histogram') observe(series, value)
+      else if (kind === 'gauge') set(series, value)
+      // What would make a counter go down is left out: prom-client throws for it in a scrape.
+      else if (value > 0 && value < Number.POSITIVE_INFINITY) series.value += value
+    },
+  }
+}
+
+const NO_LABELS = {}
 
 type Settings = Required<Omit<PrometheusMetricsOptions, 'agents'>> & {
   readonly agents: { readonly max: number; readonly only: readonly string[] | undefined }
@@ -109,4 +124,4 @@ function readOptions(options: PrometheusMetricsOptions): Settings {
   }
 }
 
-const REGISTER = ['metrics', 'getMetricsAsArray', 'getSingleMetric', 'registerMetric'] as const
+const REGISTER = ['metrics', 'getSingleMetric', 'registerMetric'] as const

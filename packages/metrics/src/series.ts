@@ -1,24 +1,23 @@
-import { type Labels, writeLabels, writeNumber } from './label-text.ts'
+/** Label names with their values, in the order of the row. */
+export type Labels = Readonly<Record<string, string>>
 
-/** What accompanies an observation: a trace that shows it (OpenMetrics 1.0, exemplars). */
+/** A trace that shows an observation (OpenMetrics 1.0, exemplars), as prom-client writes it. */
 export interface Exemplar {
-  readonly labels: Labels
+  readonly labelSet: Labels
   readonly value: number
   /** Unix seconds. */
   readonly timestamp: number
 }
 
-/** One line of a metric, or for a histogram all lines that share their labels. */
+/** What a metric says of one set of labels. */
 export interface Series {
   readonly labels: Labels
+  /** For a histogram the number of observations. */
   value: number
   /** Whether there is something to show. */
   isSet: boolean
-  /** The line as it was shown last, and the value it shows. */
-  line: string
-  shown: number
-  /** What its lines say besides values, in the style they were written in last. */
-  heads: readonly string[] | undefined
+  /** What prom-client's counter was told last. */
+  shown: number | undefined
   readonly histogram: HistogramCounts | undefined
 }
 
@@ -38,9 +37,7 @@ export function createSeries(labels: Labels, bounds: readonly number[] | undefin
     labels,
     value: 0,
     isSet,
-    line: '',
-    shown: Number.NaN,
-    heads: undefined,
+    shown: undefined,
     histogram: bounds && {
       bounds,
       counts: new Array<number>(slots).fill(0),
@@ -50,7 +47,7 @@ export function createSeries(labels: Labels, bounds: readonly number[] | undefin
   }
 }
 
-/** Counts an observation. `series.value` is the number of them. */
+/** Counts an observation. */
 export function observe(series: Series, value: number, exemplar?: Exemplar): void {
   const { histogram } = series
   if (histogram === undefined || Number.isNaN(value)) return
@@ -63,10 +60,16 @@ export function observe(series: Series, value: number, exemplar?: Exemplar): voi
   series.value += 1
 }
 
-/** Begins anew. A line may say the same number afterwards and yet other sums: none is kept. */
+/** Gives a gauge its value. */
+export function set(series: Series, value: number): void {
+  series.value = value
+  series.isSet = true
+}
+
+/** Begins anew. */
 export function resetSeries(series: Series): void {
   series.value = 0
-  series.shown = Number.NaN
+  series.shown = undefined
   const { histogram } = series
   if (histogram === undefined) return
   histogram.counts.fill(0)
@@ -74,52 +77,43 @@ export function resetSeries(series: Series): void {
   histogram.sum = 0
 }
 
-/** How lines are written. */
-export interface LineStyle {
-  readonly name: string
-  /** Labels that the register gives every metric, written. */
-  readonly more: string
-  readonly openMetrics: boolean
+/** The series of a metric, found value by value: no key is put together and hashed for each measurement. */
+export interface SeriesTree {
+  /** A label that is not there is empty. */
+  readonly find: (labels: Labels) => Series | undefined
+  readonly add: (series: Series) => void
+  /** In the order in which they were added. */
+  readonly all: readonly Series[]
 }
 
-/** The lines of a series, each with its newline; made again only when its value has changed. */
-export function writeSeries(series: Series, style: LineStyle): string {
-  if (series.shown === series.value) return series.line
-  series.heads ??= writeHeads(series, style)
-  series.line =
-    series.histogram === undefined
-      ? `${series.heads[0]}${writeNumber(series.value)}\n`
-      : writeHistogram(series.histogram, series.heads, series.value, style.openMetrics)
-  series.shown = series.value
-  return series.line
+interface Branch {
+  readonly below: Map<string, Branch>
+  series: Series | undefined
 }
 
-/** What a line says besides its value. */
-function writeHeads({ histogram, labels }: Series, { name, more }: LineStyle): readonly string[] {
-  const own = [writeLabels(labels), more].filter((text) => text !== '').join(',')
-  const braced = own === '' ? ' ' : `{${own}} `
-  if (histogram === undefined) return [name + braced]
-  const rest = own === '' ? '' : `,${own}`
-  const limits = [...histogram.bounds, Number.POSITIVE_INFINITY].map(writeNumber)
-  return [...limits.map((le) => `${name}_bucket{le="${le}"${rest}} `), `${name}_sum${braced}`, `${name}_count${braced}`]
-}
-
-function writeHistogram(
-  { counts, exemplars, sum }: HistogramCounts,
-  heads: readonly string[],
-  count: number,
-  openMetrics: boolean,
-): string {
-  let text = ''
-  let total = 0
-  for (let slot = 0; slot < counts.length; slot++) {
-    total += counts[slot] as number
-    text += `${heads[slot]}${total}${openMetrics ? writeExemplar(exemplars[slot]) : ''}\n`
+/** Creates an empty tree for labels of these names. */
+export function createSeriesTree(labelNames: readonly string[]): SeriesTree {
+  const root: Branch = { below: new Map(), series: undefined }
+  const all: Series[] = []
+  return {
+    all,
+    find: (labels) => {
+      let branch: Branch | undefined = root
+      for (let index = 0; index < labelNames.length && branch !== undefined; index++) {
+        branch = branch.below.get(labels[labelNames[index] as string] ?? '')
+      }
+      return branch?.series
+    },
+    add: (series) => {
+      let branch = root
+      for (const name of labelNames) {
+        const value = series.labels[name] ?? ''
+        const next = branch.below.get(value) ?? { below: new Map(), series: undefined }
+        branch.below.set(value, next)
+        branch = next
+      }
+      branch.series = series
+      all.push(series)
+    },
   }
-  return `${text}${heads[counts.length]}${writeNumber(sum)}\n${heads[counts.length + 1]}${count}\n`
-}
-
-function writeExemplar(exemplar: Exemplar | undefined): string {
-  if (exemplar === undefined) return ''
-  return ` # {${writeLabels(exemplar.labels)}} ${writeNumber(exemplar.value)} ${exemplar.timestamp}`
 }

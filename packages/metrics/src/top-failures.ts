@@ -1,4 +1,5 @@
-import { sourceOf } from './failure-source.ts'
+import { isIPv6 } from 'node:net'
+import { addressPrefix } from '@countermark/core/internal'
 
 /** A source of refused requests. */
 export interface FailureSource {
@@ -95,4 +96,11 @@ export function createTopFailures(limits: { readonly sources: number; readonly h
 
 function round(count: number): number {
   return Math.round(count * 10) / 10
+}
+
+/** What failures are counted by: an IPv4 address, or the /64 of an IPv6 address, since its owner has all of them. */
+export function sourceOf(address: string): string {
+  if (!address.includes(':') || !isIPv6(address)) return address
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)(?:%|$)/i.exec(address)
+  return mapped?.[1] ?? addressPrefix(address)
 }

@@ -8,7 +8,7 @@ import Router from '@koa/router'
 import express from 'express'
 import Koa from 'koa'
 import type { Registry } from 'prom-client'
-import { metricsHandler, renderMetrics } from '../src/index.ts'
+import { metricsHandler } from '../src/index.ts'
 
 /** An application with a guard in front of its routes and `/metrics` before the guard. */
 export interface GuardedApp {
@@ -52,7 +52,7 @@ async function startKoa(agent: TestAgent, observer: Observer, register: Registry
   const app = new Koa().use(async (ctx, next) => {
     if (ctx.path !== '/metrics') return next()
     ctx.set('content-type', register.contentType)
-    ctx.body = await renderMetrics(register)
+    ctx.body = await register.metrics()
   })
   return toApp(
     agent,

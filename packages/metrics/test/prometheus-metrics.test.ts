@@ -8,7 +8,7 @@ import {
   Registry,
 } from 'prom-client'
 import { prometheusMetrics, renderMetrics } from '../src/index.ts'
-import { VERSION } from '../src/version.ts'
+import { VERSION } from '../src/metric-book.ts'
 import { aDecision, anOutcome } from './a-decision.ts'
 
 function watch(options: Parameters<typeof prometheusMetrics>[0] = {}) {
@@ -19,7 +19,7 @@ function watch(options: Parameters<typeof prometheusMetrics>[0] = {}) {
     metrics.decided(decision)
     metrics.finished(decision, anOutcome(decision.status ?? 200))
   }
-  return { register, metrics, decide, text: () => renderMetrics(register) }
+  return { register, metrics, decide, text: () => register.metrics() }
 }
 
 const ROW: MetricRow = { name: 'things_total', kind: 'counter', help: 'Things', labels: { kind: ['a', 'b'] } }
@@ -194,7 +194,7 @@ describe('a register of the application', () => {
         .split('\n')
         .filter((line) => line !== '')
         .sort()
-    expect(lines(await text())).toEqual(lines(await register.metrics()))
+    expect(lines(await renderMetrics(register))).toEqual(lines(await text()))
   })
 
   it('says the same in the format of OpenMetrics', async () => {

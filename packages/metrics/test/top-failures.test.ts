@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { sourceOf } from '../src/failure-source.ts'
-import { createTopFailures } from '../src/top-failures.ts'
+
+import { createTopFailures, sourceOf } from '../src/top-failures.ts'
 
 const START_MS = 1_764_000_000_000
 
