@@ -48,7 +48,8 @@ describeTokens('Express', expressAdapter(express))
 describeTokens('Koa', koaAdapter(Koa))
 
 it('covers every code that the package refuses with', () => {
-  const sources = readdirSync(SOURCES).map((name) => readFileSync(join(SOURCES, name), 'utf8'))
+  const names = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+  const sources = names.map((name) => readFileSync(join(SOURCES, name), 'utf8'))
   const thrown = sources.flatMap((source) =>
     [...source.matchAll(/new (?:Refusal|Unavailable)\(\s*'([a-z_]+)'/g)].map(([, code = '']) => code),
   )

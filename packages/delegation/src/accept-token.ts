@@ -10,14 +10,14 @@ import {
 } from '@countermark/core'
 import { isSafeMethod, isThenable, reachesLevel, type Scheme } from '@countermark/core/internal'
 import { after } from './after.ts'
-import { LINK_SCHEME, requireKnownHops, requireKnownKey, requireUsableProof } from './known-hops.ts'
-import { type Possession, type PossessionRules, type PresentedCall, provePossession } from './possession.ts'
-import { revocationKey } from './revocation-event.ts'
-import type { Revocations } from './revocations.ts'
-import { requireOwnRequest } from './token-places.ts'
-import { requireWithin } from './token-times.ts'
-import type { DelegationFacts, VerifiedToken } from './verified-token.ts'
-import { SEPARATOR } from './verify-links.ts'
+import { type Possession, type PossessionRules, type PresentedCall, provePossession } from './binding/confirmation.ts'
+import { LINK_SCHEME, requireKnownHops, requireKnownKey, requireUsableProof } from './chain/known-agents.ts'
+import { SEPARATOR } from './chain/verify-links.ts'
+import { revocationKey } from './revocation/revocation-event.ts'
+import type { Revocations } from './revocation/revocations.ts'
+import { requireWithin } from './token/claims.ts'
+import { requireOwnRequest } from './token/presented-token.ts'
+import type { DelegationFacts, VerifiedToken } from './token/verified-token.ts'
 
 /** What a verified token is held against on each request. */
 export interface AcceptanceRules extends PossessionRules {

@@ -1,10 +1,10 @@
-export type { CertificateSource } from './client-certificate.ts'
-export { type DelegateOfflineOptions, delegateOffline, type LinkSigner } from './delegate-offline.ts'
+export type { DpopOptions } from './binding/dpop.ts'
+export type { CertificateSource } from './binding/mtls.ts'
+export { permitsActor } from './chain/actor-chain.ts'
+export { type DelegateOfflineOptions, delegateOffline, type LinkSigner } from './chain/delegate-offline.ts'
 export type { OfflineDelegationOptions, VerifyDelegationOptions } from './delegation-options.ts'
-export type { DpopOptions } from './dpop.ts'
-export type { IntrospectionOptions } from './introspection.ts'
-export type { IssuerKeyPlace } from './issuer-keys.ts'
-export type { IssuerOptions } from './issuer-options.ts'
+export type { IssuerKeyPlace } from './issuers/issuer-keys.ts'
+export type { IssuerOptions } from './issuers/issuer-options.ts'
 export {
   auth0,
   countermarkAuthority,
@@ -14,12 +14,17 @@ export {
   okta,
   type PresetChanges,
   spiffe,
-} from './issuer-presets.ts'
-export type { JoseAlgorithm } from './jose-algorithm.ts'
-export { permitsActor } from './permits-actor.ts'
+} from './issuers/presets.ts'
 export { type ClaimExpectation, type ClaimValue, requireClaims } from './require-claims.ts'
-export type { RevocationEvent, RevocationName } from './revocation-event.ts'
-export { createRevocations, type Revocable, type Revocations, type RevocationsOptions } from './revocations.ts'
+export type { IntrospectionOptions } from './revocation/introspection.ts'
+export type { RevocationEvent, RevocationName } from './revocation/revocation-event.ts'
+export {
+  createRevocations,
+  type Revocable,
+  type Revocations,
+  type RevocationsOptions,
+} from './revocation/revocations.ts'
 export type { JsonObject } from './strict-json.ts'
-export type { DelegationFacts } from './verified-token.ts'
+export type { JoseAlgorithm } from './token/jws-key.ts'
+export type { DelegationFacts } from './token/verified-token.ts'
 export { verifyDelegation } from './verify-delegation.ts'

@@ -1,5 +1,5 @@
 import { Misconfigured } from '@countermark/core'
-import { type JoseAlgorithm, toJoseAlgorithm } from './jose-algorithm.ts'
+import { type JoseAlgorithm, toJoseAlgorithm } from './token/jws-key.ts'
 
 /** An algorithm by either of its names (RFC 8037, RFC 9864). */
 export type AlgorithmName = JoseAlgorithm | 'Ed25519'

@@ -1,15 +1,15 @@
-import { type Check, defineCheck, type Facts, Misconfigured } from '@countermark/core'
-import { type GuardDescription, isThenable, stateSettings } from '@countermark/core/internal'
-import { acceptToken } from './accept-token.ts'
+import { type Check, defineCheck, type Facts, type MetricRow, Misconfigured } from '@countermark/core'
+import { type GuardDescription, isThenable, readMetrics, stateSettings } from '@countermark/core/internal'
+import { type AcceptanceRules, acceptToken } from './accept-token.ts'
 import { tokenChallengeKind, writeTokenChallenge } from './challenge.ts'
 import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } from './delegation-options.ts'
-import { stateIssuer } from './issuer-options.ts'
-import { createTokenReader, requireCovered } from './presented-token.ts'
-import { createRememberedTokens } from './remembered-tokens.ts'
-import { tokenMetrics } from './token-metrics.ts'
-import type { DelegationFacts } from './verified-token.ts'
-import { loadJose } from './verify-jws.ts'
-import { createTokenVerifier } from './verify-token.ts'
+import { type IssuerSettings, stateIssuer } from './issuers/issuer-options.ts'
+import { REVOCATION_SERVICE_ROW, TOKEN_METRIC_ROWS } from './metric-rows.ts'
+import { loadJose } from './token/jws-key.ts'
+import { createTokenReader, requireCovered } from './token/presented-token.ts'
+import { createRememberedTokens, type RememberedTokens } from './token/remembered-tokens.ts'
+import type { DelegationFacts } from './token/verified-token.ts'
+import { createTokenVerifier } from './token/verify-token.ts'
 
 /**
  * Checks for whom the agent acts: the token, who issued it, to whom, for how long, and that whoever sends it may. Behind
@@ -59,4 +59,27 @@ function requireSignatureFirst({ checks }: GuardDescription): void {
   const [own, signing] = ['delegation', 'proof'].map((fact) => checks.findIndex(({ adds }) => adds.includes(fact)))
   if (own === undefined || signing === undefined || signing < own) return
   throw new Misconfigured('ERR_CHECK_ORDER', 'verifyDelegation must stand behind the check that verifies signatures')
+}
+
+/** What the metrics of one check of tokens are read from. */
+export interface MeasuredTokens {
+  readonly issuers: readonly IssuerSettings[]
+  readonly remembered: RememberedTokens
+  readonly acceptance: AcceptanceRules
+}
+
+/** What a check of tokens reports, with its issuers, its list of revocations and its source of agents. */
+export function tokenMetrics({ issuers, remembered, acceptance }: MeasuredTokens): readonly MetricRow[] {
+  const { revocations, agents } = acceptance
+  const isUntold = ({ statusLists, introspection }: IssuerSettings): boolean =>
+    statusLists?.isFailing() === true || introspection?.isFailing() === true
+  return [
+    ...readMetrics(TOKEN_METRIC_ROWS, {
+      remembered_tokens: remembered.size,
+      degraded: () => (issuers.some(({ keys }) => keys.isFailing()) ? 1 : 0),
+    }),
+    { ...REVOCATION_SERVICE_ROW, read: () => (issuers.some(isUntold) ? 1 : 0) },
+    ...(revocations?.metrics ?? []),
+    ...(agents?.metrics ?? []),
+  ]
 }

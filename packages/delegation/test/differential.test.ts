@@ -1,9 +1,9 @@
 import { nodeVerifier } from '@countermark/core/internal'
 import fc from 'fast-check'
 import { compactVerify, errors } from 'jose'
-import { openCompactJws } from '../src/compact-jws.ts'
-import { readIssuerKeys } from '../src/issuer-key.ts'
-import { createJwsKey, toJoseAlgorithm, verifyJwsSignature } from '../src/jose-algorithm.ts'
+import { readIssuerKeys } from '../src/issuers/key-set.ts'
+import { openCompactJws } from '../src/token/jws.ts'
+import { createJwsKey, toJoseAlgorithm, verifyJwsSignature } from '../src/token/jws-key.ts'
 import { createTestIssuer, type TestIssuer } from './token-issuer.ts'
 
 const ALGORITHMS = ['EdDSA', 'ES256', 'ES384', 'RS256', 'PS256'] as const

@@ -1,6 +1,6 @@
 import { isThenable } from '@countermark/core/internal'
 import type { IssuerOptions } from '../src/index.ts'
-import { createIssuerKeys } from '../src/issuer-keys.ts'
+import { createIssuerKeys } from '../src/issuers/issuer-keys.ts'
 import { type IssuerServer, LOOPBACK, useIssuerServers } from './issuer-server.ts'
 import { createTokenCaller, type TokenCaller } from './token-call.ts'
 import { createTestIssuer, type TestIssuer } from './token-issuer.ts'

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { isRefusal } from '@countermark/core'
 import { aRequest } from '@countermark/testing'
-import { createTokenReader, type PresentedToken } from '../src/presented-token.ts'
+import { createTokenReader, type PresentedToken } from '../src/token/presented-token.ts'
 
 type Fields = readonly (readonly [string, string])[]
 

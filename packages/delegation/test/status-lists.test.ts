@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib'
-import { openStatusList } from '../src/status-list.ts'
+import { openStatusList } from '../src/revocation/status-list.ts'
 import { type IssuerServer, LOOPBACK, useIssuerServers } from './issuer-server.ts'
 import { createTokenCaller, type TokenCaller } from './token-call.ts'
 import { createTestIssuer, type Members, NOW, type TestIssuer } from './token-issuer.ts'

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { CompactSign, exportJWK, type JWK } from 'jose'
-import type { IssuerOptions } from '../src/issuer-options.ts'
+import type { IssuerOptions } from '../src/issuers/issuer-options.ts'
 
 /** Claims or header members; `undefined` leaves one out. */
 export type Members = Readonly<Record<string, unknown>>

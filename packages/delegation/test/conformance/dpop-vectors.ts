@@ -3,8 +3,8 @@ import { type AgentRequest, isRefusal } from '@countermark/core'
 import { memoryReplayStore } from '@countermark/replay'
 import { aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compare, type JudgeVector, type Vector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { createDpop } from '../../src/dpop.ts'
-import { normaliseHttpUrl } from '../../src/http-url.ts'
+import { createDpop } from '../../src/binding/dpop.ts'
+import { normaliseHttpUrl } from '../../src/binding/dpop-proof.ts'
 
 /** DPoP proofs as RFC 9449 prints them, and what is changed about them. */
 export const judgeDpop: JudgeVector = async ({ input, expected }): Promise<Verdict> => {

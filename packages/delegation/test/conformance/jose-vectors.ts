@@ -1,10 +1,15 @@
 import { isRefusal } from '@countermark/core'
 import { nodeVerifier, thumbprintOf } from '@countermark/core/internal'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { openCompactJws } from '../../src/compact-jws.ts'
-import { type IssuerKey, readIssuerKeys } from '../../src/issuer-key.ts'
-import { createJwsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from '../../src/jose-algorithm.ts'
-import { verifyIssuerSignature } from '../../src/verify-jws.ts'
+import { type IssuerKey, readIssuerKeys } from '../../src/issuers/key-set.ts'
+import { openCompactJws } from '../../src/token/jws.ts'
+import {
+  createJwsKey,
+  type JoseAlgorithm,
+  toJoseAlgorithm,
+  verifyIssuerSignature,
+  verifyJwsSignature,
+} from '../../src/token/jws-key.ts'
 
 const RULES = { maxLength: 16_384, code: 'token_malformed', noun: 'token' } as const
 const ALGORITHMS: readonly JoseAlgorithm[] = [

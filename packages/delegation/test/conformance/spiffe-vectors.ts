@@ -1,7 +1,7 @@
 import { isRefusal } from '@countermark/core'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { spiffe } from '../../src/issuer-presets.ts'
-import { parseSpiffeId } from '../../src/spiffe-id.ts'
+import { spiffe } from '../../src/issuers/presets.ts'
+import { parseSpiffeId } from '../../src/issuers/spiffe.ts'
 import { createTokenCaller } from '../token-call.ts'
 
 /** SPIFFE IDs, well formed and not. */

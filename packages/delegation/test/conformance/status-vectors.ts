@@ -2,9 +2,8 @@ import { isRefusal } from '@countermark/core'
 import { isOutboundError } from '@countermark/outbound'
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { readIssuerKeys } from '../../src/issuer-key.ts'
-import { openStatusList } from '../../src/status-list.ts'
-import { readStatusListToken } from '../../src/status-lists.ts'
+import { readIssuerKeys } from '../../src/issuers/key-set.ts'
+import { openStatusList, readStatusListToken } from '../../src/revocation/status-list.ts'
 
 /** Lists and signed lists of draft-ietf-oauth-status-list. */
 export const judgeStatus: JudgeVector = async ({ input, expected }): Promise<Verdict> => {

@@ -2,7 +2,7 @@ import { type HeaderField, isRefusal } from '@countermark/core'
 import { REFUSAL_CODES } from '@countermark/core/internal'
 import { aRequest } from '@countermark/testing'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { createTokenReader } from '../../src/presented-token.ts'
+import { createTokenReader } from '../../src/token/presented-token.ts'
 
 /** Where a bearer token may come from. */
 export const judgeExtraction: JudgeVector = ({ input, expected }): Verdict => {

@@ -1,0 +1,187 @@
+import { createPrivateKey, createPublicKey, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
+import {
+  type Clock,
+  importPublicKey,
+  isRefusal,
+  Misconfigured,
+  type Refusal,
+  requireKnownOptions,
+  requireNumber,
+} from '@countermark/core'
+import { type PublicJwk, systemClock, thumbprintOf } from '@countermark/core/internal'
+import { readKeyBinding } from '../binding/confirmation.ts'
+import { requireNames, requireTexts } from '../option-lists.ts'
+import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
+import { isTime } from '../token/claims.ts'
+import { parseCompactJws } from '../token/jws.ts'
+import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
+import { LINK_TYPE, SEPARATOR } from './verify-links.ts'
+
+/** Signs elsewhere, such as in a KMS or an HSM. */
+export interface LinkSigner {
+  readonly algorithm: 'EdDSA' | 'ES256' | 'ES384' | 'PS512'
+  /** JWK thumbprint of the key: the one that the token is bound to. */
+  readonly thumbprint: string
+  /** ECDSA signatures are `r || s` (RFC 7518 section 3.4). */
+  readonly sign: (data: Uint8Array) => Uint8Array | Promise<Uint8Array>
+}
+
+/** What is handed on, to whom, and how far. */
+export interface DelegateOfflineOptions {
+  /** The token as it was received, links included. */
+  readonly token: string
+  /** The key that the token is bound to: the private half, as a KeyObject or PEM, or what signs with it. */
+  readonly key: KeyObject | string | LinkSigner
+  /** Who hands it on, where the token says so by another claim than `act`. @default `act.sub`, or `sub` */
+  readonly from?: string
+  /** Who receives it. Its key is a public JWK, or a thumbprint that services know. */
+  readonly to: { readonly agentId: string; readonly key: PublicJwk | JsonObject | string }
+  /** What the receiver may do: nothing that is not in the token. */
+  readonly scopes: readonly string[]
+  /** How long the receiver may do it; never longer than the token lives. @default 300 */
+  readonly lifetimeSeconds?: number
+  /** The services that it counts for, out of those of the token. @default all of them */
+  readonly audience?: string | readonly string[]
+  /** Constraints that hold besides those of the token (RFC 9396). */
+  readonly authorizationDetails?: readonly JsonObject[]
+  /** How often the receiver may hand it on. @default 0 */
+  readonly maxDepth?: number
+  /** @default the machine's clock */
+  readonly clock?: Clock
+}
+
+const KNOWN = [
+  ...['token', 'key', 'from', 'to', 'scopes', 'lifetimeSeconds', 'audience', 'authorizationDetails'],
+  ...['maxDepth', 'clock'],
+]
+
+/**
+ * Hands part of a token on to another agent, without asking anybody: signs a link and puts it behind the token. The result
+ * goes where the token would go, and only the receiver can use it.
+ * @example
+ * const token = await delegateOffline({ token, key, to: { agentId: 'agt_worker', key: workerJwk }, scopes: ['orders:read'] })
+ * @throws {@link Misconfigured} for what services would refuse, {@link Refusal} `token_malformed`
+ */
+export async function delegateOffline(options: DelegateOfflineOptions): Promise<string> {
+  requireKnownOptions('delegateOffline', options, KNOWN)
+  const signer = toSigner(options.key)
+  const before = readLast(options.token)
+  if (before.thumbprint !== signer.thumbprint) throw invalid('key must be the one that the token is bound to')
+  const header = { typ: LINK_TYPE, alg: signer.algorithm, kid: signer.thumbprint }
+  const signingInput = `${encode(header)}.${encode(createClaims(options, before))}`
+  const signature = await signer.sign(Buffer.from(signingInput, 'latin1'))
+  const link = `${signingInput}.${Buffer.from(signature).toString('base64url')}`
+  const handedOn = `${options.token}${SEPARATOR}${link}`
+  if (handedOn.length > MAX_TOKEN_LENGTH) throw invalid('token with its links has grown too long')
+  return handedOn
+}
+
+/** What the last piece says. Not verified: whoever receives the result verifies everything. */
+interface LastPiece {
+  readonly thumbprint: string
+  readonly agentId: string
+  readonly expiresAt: number
+}
+
+function readLast(token: string): LastPiece {
+  const last = token.split(SEPARATOR).at(-1) ?? ''
+  const { claims, type } = parseCompactJws(last, {
+    maxLength: MAX_TOKEN_LENGTH,
+    code: 'token_malformed',
+    noun: 'token',
+  })
+  const binding = readKeyBinding(claims, true)
+  if (!('thumbprint' in binding)) throw invalid('token must be bound to a key by jwk, kid or jkt')
+  const act = ownMember(claims, 'act')
+  const holder = type === LINK_TYPE || !isJsonObject(act) ? claims : act
+  const [agentId, expiresAt] = [ownMember(holder, 'sub'), ownMember(claims, 'exp')]
+  if (typeof agentId !== 'string' || !isTime(expiresAt)) throw invalid('token must say who acts, and until when')
+  return { thumbprint: binding.thumbprint, agentId, expiresAt }
+}
+
+function createClaims(options: DelegateOfflineOptions, before: LastPiece): JsonObject {
+  const { token, to, scopes, audience, authorizationDetails, maxDepth = 0, clock = systemClock } = options
+  const lifetimeSeconds = requireNumber('lifetimeSeconds', options.lifetimeSeconds ?? 300, { min: 1, max: 86_400 })
+  const now = Math.floor(clock.wallMs() / 1000)
+  const [agentId] = requireNames('to.agentId', [to.agentId])
+  if (requireTexts('scopes', scopes).some((scope) => scope.includes(' '))) throw invalid('scopes must hold no spaces')
+  return {
+    iss: options.from ?? before.agentId,
+    sub: agentId,
+    cnf: bindingOf(to.key),
+    prv: hash('sha256', token, 'base64url'),
+    scope: scopes.join(' '),
+    ...(audience === undefined ? {} : { aud: requireNames('audience', [audience].flat()) }),
+    ...(authorizationDetails === undefined ? {} : { authorization_details: authorizationDetails }),
+    max_depth: requireNumber('maxDepth', maxDepth, { min: 0, max: 15 }),
+    iat: now,
+    exp: Math.min(before.expiresAt, now + lifetimeSeconds),
+    jti: randomUUID(),
+  }
+}
+
+function bindingOf(key: PublicJwk | JsonObject | string): JsonObject {
+  if (typeof key === 'string') return { kid: key }
+  const { kty, crv, x, y, n, e } = key
+  const jwk = { kty, crv, x, y, n, e }
+  try {
+    importPublicKey(jwk, { allowTestKeys: true })
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    throw new Misconfigured('ERR_KEY_MATERIAL', `to.key cannot be used: ${error.message}`)
+  }
+  return { jwk }
+}
+
+function toSigner(given: DelegateOfflineOptions['key']): LinkSigner {
+  if (typeof given === 'object' && 'sign' in given) return given
+  const key = typeof given === 'string' ? parsePrivateKey(given) : given
+  const row = key?.type === 'private' ? SIGNERS.find((candidate) => candidate.fits(key)) : undefined
+  if (key === undefined || row === undefined) {
+    throw new Misconfigured('ERR_KEY_MATERIAL', 'key must be a private Ed25519 or ECDSA key')
+  }
+  const thumbprint = thumbprintOf(createPublicKey(key).export({ format: 'jwk' }))
+  return { algorithm: row.algorithm, thumbprint, sign: (data) => row.sign(key, data) }
+}
+
+function parsePrivateKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    return undefined // OpenSSL's words may quote the text
+  }
+}
+
+interface SignerRow {
+  readonly algorithm: LinkSigner['algorithm']
+  readonly fits: (key: KeyObject) => boolean
+  readonly sign: (key: KeyObject, data: Uint8Array) => Uint8Array
+}
+
+const isCurve = (name: string) => (key: KeyObject) => key.asymmetricKeyDetails?.namedCurve === name
+
+const SIGNERS: readonly SignerRow[] = [
+  {
+    algorithm: 'EdDSA',
+    fits: (key) => key.asymmetricKeyType === 'ed25519',
+    sign: (key, data) => sign(null, data, key),
+  },
+  {
+    algorithm: 'ES256',
+    fits: isCurve('prime256v1'),
+    sign: (key, data) => sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' }),
+  },
+  {
+    algorithm: 'ES384',
+    fits: isCurve('secp384r1'),
+    sign: (key, data) => sign('sha384', data, { key, dsaEncoding: 'ieee-p1363' }),
+  },
+]
+
+function encode(value: JsonObject): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', message)
+}

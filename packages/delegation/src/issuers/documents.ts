@@ -1,0 +1,79 @@
+import { isMisconfigured, Misconfigured } from '@countermark/core'
+import { createFetcher, type Fetcher, type FetcherOptions, isOutboundError, OutboundError } from '@countermark/outbound'
+import { isJsonObject, ownMember } from '../strict-json.ts'
+
+/**
+ * Makes the fetcher for one thing that an issuer publishes, and refuses a URL that could never be fetched while the
+ * application starts. A port that the operator wrote into the URL needs no second mention.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
+export function createIssuerFetcher(owner: string, url: string, options: FetcherOptions): Fetcher {
+  const port = URL.canParse(url) ? Number(new URL(url).port) : 0
+  return configured(owner, () => {
+    const fetcher = createFetcher({ ports: port === 0 ? [443, 80] : [port], ...options })
+    fetcher.checkUrl(url)
+    return fetcher
+  })
+}
+
+/**
+ * Turns what a layer below refuses at start into the error that applications know.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
+export function configured<Made>(owner: string, make: () => Made): Made {
+  try {
+    return make()
+  } catch (error) {
+    if (isMisconfigured(error) || !(error instanceof TypeError || isOutboundError(error))) throw error
+    throw new Misconfigured('ERR_OPTION_INVALID', `${owner}: ${error.message}`)
+  }
+}
+
+/** Where an issuer says what it offers: RFC 8414 section 3 first, then OpenID Connect Discovery section 4. */
+export function metadataUrlsOf(issuer: string): readonly string[] {
+  const url = new URL(issuer)
+  const path = url.pathname.replace(/\/$/, '')
+  return [
+    `${url.origin}/.well-known/oauth-authorization-server${path}`,
+    `${url.origin}${path}/.well-known/openid-configuration`,
+  ]
+}
+
+/**
+ * Fetches a URL that an issuer's metadata names, from the first place that tells it. The metadata must call itself exactly what
+ * it is called here (RFC 8414 section 3.3).
+ * @throws OutboundError what was wrong at the first place, where neither tells
+ */
+export async function fetchMetadataUrl(issuer: string, member: string, access: MetadataAccess): Promise<string> {
+  let first: unknown
+  for (const url of metadataUrlsOf(issuer)) {
+    try {
+      return await fetchMember(url, issuer, member, access)
+    } catch (error) {
+      if (!isOutboundError(error)) throw error
+      first ??= error
+    }
+  }
+  throw first
+}
+
+/** How documents are fetched. */
+export interface MetadataAccess {
+  readonly fetcher: Fetcher
+  readonly signal: AbortSignal
+}
+
+async function fetchMember(
+  url: string,
+  issuer: string,
+  member: string,
+  { fetcher, signal }: MetadataAccess,
+): Promise<string> {
+  const { value } = await fetcher.fetchJson(url, signal)
+  if (!isJsonObject(value) || ownMember(value, 'issuer') !== issuer) {
+    throw new OutboundError('malformed', 'the metadata belongs to another issuer')
+  }
+  const found = ownMember(value, member)
+  if (typeof found === 'string') return found
+  throw new OutboundError('malformed', `the metadata has no ${member}`)
+}

@@ -1,0 +1,205 @@
+import { type Environment, isRefusal, Misconfigured, Unavailable } from '@countermark/core'
+import { addressPrefix, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
+import {
+  createRefreshCache,
+  type FetcherOptions,
+  isOutboundError,
+  type Loaded,
+  OutboundError,
+  type RefreshCache,
+  type RefreshTimes,
+} from '@countermark/outbound'
+import { LRUCache } from 'lru-cache'
+import { configured, createIssuerFetcher, fetchMetadataUrl, metadataUrlsOf } from './documents.ts'
+import {
+  type IssuerKey,
+  type IssuerKeyQuery,
+  type IssuerKeyRules,
+  type IssuerKeySet,
+  MAX_KEYS,
+  readIssuerKeys,
+} from './key-set.ts'
+import { createIssuerMeasurements, type IssuerMeasurements } from './measurements.ts'
+import { openSpiffeBundle } from './spiffe.ts'
+
+/**
+ * Where an issuer's keys are: a JWK Set written down, its URL, or whatever its metadata (RFC 8414, OpenID Connect) says; for
+ * a trust domain a SPIFFE bundle, written down or its URL.
+ */
+export type IssuerKeyPlace =
+  | { readonly jwks: { readonly keys: readonly object[] } }
+  | { readonly jwksUri: string }
+  | { readonly bundle: { readonly keys: readonly object[] } }
+  | { readonly bundleUri: string }
+  | 'discover'
+
+/** The keys of one issuer, kept fresh. */
+export interface IssuerKeys {
+  /** At once while they are known. @throws Unavailable `key_source_unavailable` when nobody can tell */
+  readonly find: (
+    query: IssuerKeyQuery,
+    environment: Environment,
+    caller?: KeyCaller,
+  ) => IssuerKey | undefined | Promise<IssuerKey | undefined>
+  /** Whether the last fetch failed. */
+  readonly isFailing: () => boolean
+  readonly close: () => void
+}
+
+/** What the keys of an issuer are made of. */
+export interface IssuerKeysInput extends IssuerKeyRules {
+  readonly issuer: string
+  readonly place: IssuerKeyPlace
+  readonly http: FetcherOptions
+  readonly times: RefreshTimes
+}
+
+const CONTENT_TYPES = ['application/json', 'application/jwk-set+json']
+
+/**
+ * Prepares the keys of one issuer.
+ * @throws {@link Misconfigured}
+ */
+export function createIssuerKeys(input: IssuerKeysInput): IssuerKeys {
+  const { place } = input
+  if (typeof place === 'object' && 'jwks' in place) return writtenKeys(input, place.jwks)
+  if (typeof place === 'object' && 'bundle' in place) return writtenKeys(input, openSpiffeBundle(place.bundle).jwks)
+  return fetchedKeys(input)
+}
+
+function writtenKeys(input: IssuerKeysInput, jwks: unknown): IssuerKeys {
+  const set = configured('issuers', () => {
+    try {
+      return readIssuerKeys(jwks, input)
+    } catch (error) {
+      throw isOutboundError(error) ? new TypeError(error.message) : error
+    }
+  })
+  if (set.size === 0 || set.refused > 0) {
+    throw new Misconfigured('ERR_KEY_MATERIAL', `issuers: each key of ${input.issuer} must fit one of its algorithms`)
+  }
+  return { find: (query) => set.find(query), isFailing: () => false, close: () => undefined }
+}
+
+/** All keys of an issuer are one document. */
+const SET = 'set'
+
+function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
+  const measurements = createIssuerMeasurements('issuer_keys')
+  const cache = createCache(input, measurements)
+  const absences = createAbsences(input.times.absentMs ?? ABSENT_MS)
+  const findLater = async (
+    answer: Promise<IssuerKeySet | undefined>,
+    query: IssuerKeyQuery,
+    environment: Environment,
+    caller: KeyCaller | undefined,
+  ): Promise<IssuerKey | undefined> => {
+    try {
+      const key = (await answer)?.find(query) ?? (await cache.recheck(SET, environment, caller))?.find(query)
+      if (key === undefined) absences.remember(query, environment)
+      return key
+    } catch (error) {
+      throw toUnavailable(error)
+    }
+  }
+  return {
+    find: (query, environment, caller) => {
+      const known = cache.read(SET, environment, caller)
+      if (isThenable(known)) return findLater(known, query, environment, caller)
+      const key = known?.find(query)
+      if (key !== undefined) return key
+      if (absences.holds(query, environment)) {
+        measurements.observe('absent', environment)
+        return undefined
+      }
+      // Counted by where it comes from: names that strangers invent must not keep others from a key that is new.
+      const newer = cache.recheck(SET, environment, caller)
+      return isThenable(newer) ? findLater(newer, query, environment, caller) : newer?.find(query)
+    },
+    isFailing: measurements.isFailing,
+    close: cache.close,
+  }
+}
+
+const ABSENT_MS = 60_000
+const MAX_ABSENCES = 4_096
+
+/** Keys that the issuer was asked for and does not have: it is not asked for them again at once, whoever names them. */
+interface Absences {
+  readonly holds: (query: IssuerKeyQuery, environment: Environment) => boolean
+  readonly remember: (query: IssuerKeyQuery, environment: Environment) => void
+}
+
+function createAbsences(absentMs: number): Absences {
+  const endings = new LRUCache<string, number>({ max: MAX_ABSENCES })
+  const nameOf = ({ keyId, algorithm }: IssuerKeyQuery): string => `${algorithm} ${keyId ?? ''}`
+  return {
+    holds: (query, { clock }) => clock.monotonicMs() < (endings.get(nameOf(query)) ?? Number.NEGATIVE_INFINITY),
+    remember: (query, { clock }) => void endings.set(nameOf(query), clock.monotonicMs() + absentMs),
+  }
+}
+
+function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): RefreshCache<IssuerKeySet, Environment> {
+  const { times, place } = input
+  const fetchSet = createSetFetcher(input)
+  const rules = { ...input, importKey: rememberKeys(2 * MAX_KEYS) }
+  const isBundle = typeof place === 'object' && 'bundleUri' in place
+  return configured('issuers', () =>
+    createRefreshCache<IssuerKeySet, Environment>({
+      times,
+      observe,
+      sourceOf: addressPrefix,
+      load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
+        const { value, freshForSeconds } = await fetchSet(signal)
+        const set = readIssuerKeys(value, rules)
+        // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would. A bundle
+        // without keys, though, says that all of them are revoked (SPIFFE Trust Domain and Bundle, section 4.1.3).
+        if (set.size === 0 && !(isBundle && set.refused === 0))
+          throw new OutboundError('malformed', 'the set holds no key that can be used')
+        return { value: set, freshForSeconds, isNews: set.fingerprint !== previous?.fingerprint }
+      },
+    }),
+  )
+}
+
+/** What was fetched, and for how long its publisher says that it is fresh. */
+interface FetchedSet {
+  readonly value: unknown
+  readonly freshForSeconds: number | undefined
+}
+
+type FetchSet = (signal: AbortSignal) => Promise<FetchedSet>
+
+function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
+  const options = { contentTypes: CONTENT_TYPES, ...http }
+  if (typeof place === 'object' && 'jwksUri' in place) {
+    const fetcher = createIssuerFetcher('issuers[].http', place.jwksUri, options)
+    return (signal) => fetcher.fetchJson(place.jwksUri, signal)
+  }
+  if (typeof place === 'object' && 'bundleUri' in place) return createBundleFetcher(place.bundleUri, options)
+  const [url = issuer] = URL.canParse(issuer) ? metadataUrlsOf(issuer) : []
+  const fetcher = createIssuerFetcher('issuers[].http', url, options)
+  return async (signal) => {
+    const jwksUri = await fetchMetadataUrl(issuer, 'jwks_uri', { fetcher, signal })
+    return fetcher.fetchJson(jwksUri, signal)
+  }
+}
+
+function createBundleFetcher(url: string, options: FetcherOptions): FetchSet {
+  const fetcher = createIssuerFetcher('issuers[].http', url, options)
+  return async (signal) => {
+    const { value, freshForSeconds } = await fetcher.fetchJson(url, signal)
+    const { jwks, refreshAfterSeconds } = openSpiffeBundle(value)
+    return { value: jwks, freshForSeconds: refreshAfterSeconds ?? freshForSeconds }
+  }
+}
+
+const LONGEST_RETRY_SECONDS = 60
+
+function toUnavailable(cause: unknown): unknown {
+  if (isRefusal(cause)) return cause
+  const asked = isOutboundError(cause) ? (cause.retryAfterSeconds ?? 1) : 1
+  const retryAfterSeconds = Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(asked)))
+  const details = { cause, retryAfterSeconds, credential: 'token' as const }
+  return new Unavailable('key_source_unavailable', 'issuer', "the issuer's keys cannot be fetched", details)
+}

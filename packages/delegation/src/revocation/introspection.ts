@@ -1,0 +1,135 @@
+import { hash } from 'node:crypto'
+import {
+  type Environment,
+  Misconfigured,
+  Refusal,
+  requireKnownOptions,
+  requireNumber,
+  Unavailable,
+} from '@countermark/core'
+import { isThenable } from '@countermark/core/internal'
+import {
+  type CacheContext,
+  createRefreshCache,
+  type Fetcher,
+  type FetcherOptions,
+  OutboundError,
+} from '@countermark/outbound'
+import { configured, createIssuerFetcher } from '../issuers/documents.ts'
+import { createIssuerMeasurements } from '../issuers/measurements.ts'
+import { isJsonObject, ownMember } from '../strict-json.ts'
+
+/** Asks the issuer whether a token still counts (RFC 7662). */
+export interface IntrospectionOptions {
+  readonly endpoint: string
+  /** How this service authenticates itself there (`client_secret_basic`). */
+  readonly clientId: string
+  readonly clientSecret: string
+  /** How long an answer counts: a revoked token is accepted that much longer. At most 30. @default 10 */
+  readonly cacheSeconds?: number
+}
+
+/** Answers about the tokens of one issuer. */
+export interface Introspection {
+  /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
+  readonly check: (token: string, environment: Environment) => void | Promise<void>
+  /** Whether the last question failed. */
+  readonly isFailing: () => boolean
+  readonly close: () => void
+}
+
+interface Answer {
+  readonly isActive: boolean
+}
+
+/** The token travels with the question: no cache keeps it. */
+interface Question extends CacheContext {
+  readonly environment: Environment
+  readonly token: string
+}
+
+const MAX_ANSWERS = 10_000
+
+/**
+ * Prepares introspection at one issuer. Tokens go there and nowhere else; answers are kept under a hash.
+ * @throws {@link Misconfigured}
+ */
+export function createIntrospection(
+  options: IntrospectionOptions,
+  issuer: string,
+  http: FetcherOptions,
+): Introspection {
+  const { endpoint, cacheSeconds, headers } = readOptions(options)
+  const fetcher = createIssuerFetcher('introspection', endpoint, { ...http, headers: { ...http.headers, ...headers } })
+  const { observe, isFailing } = createIssuerMeasurements('introspection')
+  const ageMs = cacheSeconds * 1000
+  const cache = configured('introspection', () =>
+    createRefreshCache<Answer, Question>({
+      // An answer past its age is waited for, and an endpoint that fails is not made up for by old answers.
+      times: {
+        refreshAfterMs: ageMs,
+        maxAgeMs: ageMs,
+        staleIfErrorMs: 0,
+        maxEntries: MAX_ANSWERS,
+        unknownPerMinute: 1e6,
+      },
+      observe: (event, { environment }, error) => observe(event, environment, error),
+      load: async ({ context, signal }) => {
+        const form = { token: context.token, token_type_hint: 'access_token' }
+        return { value: await introspect(fetcher, endpoint, form, issuer, signal) }
+      },
+    }),
+  )
+  return {
+    check: (token, environment) => {
+      const question = { clock: environment.clock, environment, token }
+      const answer = cache.read(hash('sha256', token, 'base64'), question)
+      if (!isThenable(answer)) return requireActive(answer)
+      return answer.then(requireActive, (cause: unknown) => {
+        throw new Unavailable('revocation_unavailable', 'revocation', 'the issuer cannot be asked', { cause })
+      })
+    },
+    isFailing,
+    close: cache.close,
+  }
+}
+
+function requireActive(answer: Answer | undefined): void {
+  if (answer?.isActive === true) return
+  throw new Refusal('token_revoked', 'the issuer says that the token does not count')
+}
+
+async function introspect(
+  fetcher: Fetcher,
+  endpoint: string,
+  form: Readonly<Record<string, string>>,
+  issuer: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { value } = await fetcher.postForm(endpoint, form, signal)
+  const active = isJsonObject(value) ? ownMember(value, 'active') : undefined
+  if (!isJsonObject(value) || typeof active !== 'boolean') {
+    throw new OutboundError('malformed', 'expected an answer that is active or not')
+  }
+  const stated = ownMember(value, 'iss')
+  return { isActive: active && (stated === undefined || stated === issuer) }
+}
+
+interface Settings {
+  readonly endpoint: string
+  readonly cacheSeconds: number
+  readonly headers: Readonly<Record<string, string>>
+}
+
+function readOptions(options: IntrospectionOptions): Settings {
+  requireKnownOptions('introspection', options, ['endpoint', 'clientId', 'clientSecret', 'cacheSeconds'])
+  const { endpoint, clientId, clientSecret, cacheSeconds = 10 } = options
+  if (![endpoint, clientId, clientSecret].every((text) => typeof text === 'string' && text !== '')) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'introspection needs endpoint, clientId and clientSecret')
+  }
+  requireNumber('introspection.cacheSeconds', cacheSeconds, { min: 1, max: 30 })
+  // RFC 6749 section 2.3.1: each part is encoded like a form before both are.
+  const [user, password] = [clientId, clientSecret].map(encodeURIComponent)
+  const credentials = Buffer.from(`${user}:${password}`).toString('base64')
+  return { endpoint, cacheSeconds, headers: { authorization: `Basic ${credentials}` } }
+}
