@@ -1,10 +1,14 @@
 /** @jest-config-loader esbuild-register */
 import type { Config } from 'jest'
+import { sortTests } from './test/support/kinds-of-tests.ts'
 
-const config: Config = {
-  testEnvironmentOptions: { customExportConditions: ['@countermark/source', 'node', 'node-addons'] },
+const { unit, integration } = sortTests(__dirname)
+
+const project = (displayName: string, tests: readonly string[]): NonNullable<Config['projects']>[number] => ({
+  displayName,
+  testMatch: tests.map((path) => `<rootDir>/${path}`),
   roots: ['<rootDir>/packages', '<rootDir>/test'],
-  testMatch: ['**/test/**/*.test.ts'],
+  testEnvironmentOptions: { customExportConditions: ['@countermark/source', 'node', 'node-addons'] },
   transform: {
     '^.+\\.[jt]s$': [
       '@swc/jest',
@@ -18,6 +22,10 @@ const config: Config = {
     ],
   },
   transformIgnorePatterns: ['/node_modules/(?!(jose|http-message-sig|light-my-request/node_modules/cookie|cookie)/)'],
+})
+
+const config: Config = {
+  projects: [project('unit', unit), project('integration', integration)],
   coverageProvider: 'v8',
   testTimeout: 20_000,
 }

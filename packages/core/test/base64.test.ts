@@ -107,5 +107,5 @@ describe('the decoder of one pass', () => {
     }
     expect(differing).toEqual([])
     expect(Math.min(seen.canonical, seen.refused)).toBeGreaterThan(50_000)
-  })
+  }, 60_000)
 })

@@ -88,7 +88,7 @@ describe('the test for points of the curve', () => {
     expect(points.filter((point) => !isDeepStrictEqual(judge(point), judgeByTheBook(point)))).toEqual([])
     expect(points.filter(isOnCurve).length).toBeGreaterThan(4_000)
     expect(points.filter((point) => !isOnCurve(point)).length).toBeGreaterThan(4_000)
-  })
+  }, 60_000)
 
   it('agrees with it on everything next to the edges', () => {
     const near = (edge: bigint): readonly bigint[] =>

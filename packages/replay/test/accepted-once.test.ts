@@ -93,7 +93,7 @@ describe('a request is accepted once', () => {
       }),
       { numRuns: 12 },
     )
-  })
+  }, 60_000)
 })
 
 function everyTwentySeconds(): Captured[] {
