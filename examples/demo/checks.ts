@@ -3,11 +3,7 @@ import {
   type CapabilityRules,
   capabilityRules,
   coversScope,
-  type Idempotency,
-  idempotency,
-  memoryAnswers,
   memoryBudgets,
-  redisAnswers,
   redisBudgets,
   requireCapability,
 } from '@countermark/capability'
@@ -19,6 +15,7 @@ import {
   type Revocations,
   verifyDelegation,
 } from '@countermark/delegation'
+import { type Idempotency, idempotency, memoryAnswers, redisAnswers } from '@countermark/idempotency'
 import { registry } from '@countermark/keys'
 import { memoryReplayStore, preventReplay, redisReplayStore } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'

@@ -1,15 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import {
-  type AnswerStore,
-  idempotency,
-  memoryAnswers,
-  memoryBudgets,
-  redisAnswers,
-  redisBudgets,
-} from '@countermark/capability'
+import { memoryBudgets, redisBudgets } from '@countermark/capability'
 import type { RefusalRow } from '@countermark/core'
 import { REFUSAL_CODES } from '@countermark/core/internal'
+import { type AnswerStore, idempotency, memoryAnswers, redisAnswers } from '@countermark/idempotency'
 import {
   type AdapterUnderTest,
   type GuardedApp,

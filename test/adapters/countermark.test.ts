@@ -1,6 +1,6 @@
-import { idempotency, memoryAnswers } from '@countermark/capability'
 import { type AgentRequest, defineCheck } from '@countermark/core'
 import { delegateOffline, requireClaims } from '@countermark/delegation'
+import { idempotency, memoryAnswers } from '@countermark/idempotency'
 import {
   type AdapterUnderTest,
   type GuardedApp,

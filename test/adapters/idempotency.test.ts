@@ -1,13 +1,6 @@
-import {
-  type AnswerStore,
-  capabilityRules,
-  idempotency,
-  memoryAnswers,
-  memoryBudgets,
-  redisAnswers,
-  requireCapability,
-} from '@countermark/capability'
+import { capabilityRules, memoryBudgets, requireCapability } from '@countermark/capability'
 import type { Check } from '@countermark/core'
+import { type AnswerStore, idempotency, memoryAnswers, redisAnswers } from '@countermark/idempotency'
 import {
   type AdapterExchange,
   type AdapterUnderTest,

@@ -1,5 +1,5 @@
-import type { Idempotency } from '@countermark/capability'
 import type { GuardFactory } from '@countermark/core/internal'
+import type { Idempotency } from '@countermark/idempotency'
 import type { RequestHandler } from 'express'
 import type { Middleware } from 'koa'
 

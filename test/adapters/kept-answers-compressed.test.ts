@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
-import { idempotency, memoryAnswers } from '@countermark/capability'
+import { idempotency, memoryAnswers } from '@countermark/idempotency'
 import { type AdapterUnderTest, type RawResponse, useGuardedApps } from '@countermark/testing'
 import compression from 'compression'
 import express, { type RequestHandler } from 'express'

@@ -17,20 +17,6 @@ export {
   type HostConstraintInput,
 } from './capability-rules.ts'
 export { coversScope } from './covers-scope.ts'
-export type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './idempotency/answer-store.ts'
-export type {
-  ExpressHandler,
-  ExpressNext,
-  ExpressStep,
-  GuardWith,
-  KoaExchange,
-  KoaMiddleware,
-  KoaStep,
-} from './idempotency/framework-steps.ts'
-export { type Idempotency, type IdempotencyOptions, idempotency } from './idempotency/idempotency.ts'
-export type { KeyHolder } from './idempotency/keyed-request.ts'
-export { type MemoryAnswersOptions, memoryAnswers } from './idempotency/memory-answers.ts'
-export { type RedisAnswersOptions, redisAnswers } from './idempotency/redis-answers.ts'
 export { type Caller, type Capable, requireCapability } from './require-capability.ts'
 export { parseScope, type Scope } from './scope.ts'
 export { ACTION_FIRST, type ScopeAliases } from './scope-aliases.ts'

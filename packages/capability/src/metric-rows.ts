@@ -17,26 +17,5 @@ export const BUDGET_METRIC_ROWS: readonly MetricRow[] = [
 /** What a store of budgets in Redis reports. */
 export const REDIS_BUDGET_METRIC_ROWS: readonly MetricRow[] = [degradedRow(['budgets'])]
 
-/** What answering repeated requests reports. */
-export const IDEMPOTENCY_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'idempotent_requests_total',
-    kind: 'counter',
-    help: 'Requests with an idempotency key, by what the store knew of the key',
-    labels: {
-      store: STORE,
-      result: ['first', 'answered', 'running', 'unkept', 'reused', 'over_quota', 'full'],
-    },
-  },
-]
-
-/** What a store of answers in Redis reports. */
-export const REDIS_ANSWER_METRIC_ROWS: readonly MetricRow[] = [degradedRow(['idempotency'])]
-
 /** Everything that this package reports. */
-export const METRIC_ROWS: readonly MetricRow[] = [
-  ...BUDGET_METRIC_ROWS,
-  ...REDIS_BUDGET_METRIC_ROWS,
-  ...IDEMPOTENCY_METRIC_ROWS,
-  ...REDIS_ANSWER_METRIC_ROWS,
-]
+export const METRIC_ROWS: readonly MetricRow[] = [...BUDGET_METRIC_ROWS, ...REDIS_BUDGET_METRIC_ROWS]

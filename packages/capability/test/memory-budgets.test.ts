@@ -71,3 +71,12 @@ describe('memoryBudgets', () => {
     expect(store.reserve([claim], environment).outcome).toBe('exceeded')
   })
 })
+
+describe('memoryBudgets that cannot work', () => {
+  it.each([[() => memoryBudgets({ maxCounters: 0 })], [() => memoryBudgets({ allowSingleProcess: 'yes' as never })]])(
+    'does not start: %s',
+    (create) => {
+      expect(create).toThrow(expect.objectContaining({ name: 'Misconfigured' }))
+    },
+  )
+})

@@ -2,9 +2,15 @@ import { isUnavailable } from '@countermark/core'
 import { systemClock } from '@countermark/core/internal'
 import { createFakeClock, createTestEnvironment, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
+import {
+  CLIENTS,
+  CLUSTER_CLIENTS,
+  describeWithRedis,
+  useRedis,
+  useRedisCluster,
+} from '../../../test/support/redis-clients.ts'
 import { redisBudgets } from '../src/budgets/redis-budgets.ts'
 import { describeBudgetStore } from './describe-budget-store.ts'
-import { CLIENTS, CLUSTER_CLIENTS, describeWithRedis, useRedis, useRedisCluster } from './redis-clients.ts'
 
 const CLAIM = { key: 'k', windowSeconds: 60, limit: 2, cost: 1, unit: 'requests' }
 

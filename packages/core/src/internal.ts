@@ -25,12 +25,42 @@ export { type KeyUse, requireUsableKey } from './key-use.ts'
 export { degradedRow, type GuardMetrics, type LabelValues, nameLabels, readMetrics } from './metric-row.ts'
 export type { MisconfiguredCode } from './misconfigured.ts'
 export { isFrameworkCall, mountedWrongly } from './misuse.ts'
+export { canonicalAddress, type FindClientAddress } from './node/client-address.ts'
+export type { ReadMessage } from './node/kept-body.ts'
+export { wasRefused } from './node/reply-head.ts'
+export { originOf } from './node/request-host.ts'
+export { sentTarget } from './node/sent-target.ts'
+export {
+  findSignOfOthers,
+  type ProcessSurroundings,
+  readSurroundings,
+  requireSingleProcess,
+} from './node/single-process.ts'
 export type { CheckTiming, Measured } from './observer.ts'
 export type { OpenRequests } from './open-requests.ts'
 export { requireBoolean, requireMethods, requireObject, requireStrings, requireWord } from './option-checks.ts'
 export { tidyPem } from './pem.ts'
 export type { PublicJwk } from './public-jwk.ts'
 export { createRecent, type Recent, type RecentLimits } from './recent.ts'
+export {
+  type AskRedis,
+  type AskRedisOptions,
+  createAskRedis,
+  REDIS_BREAKER,
+  reportDegraded,
+} from './redis/ask-redis.ts'
+export {
+  clearKeys,
+  createSender,
+  type IoredisClient,
+  isRedisCluster,
+  type NodeRedisClient,
+  type NodeRedisCluster,
+  type RedisClient,
+  requireNoPool,
+  requireOneServer,
+  type SendCommand,
+} from './redis/redis-client.ts'
 export type { Credential, RefusalDetails } from './refusal.ts'
 export { REFUSAL_CODES } from './refusal-codes.ts'
 export { rowOf } from './refusal-rows.ts'
@@ -46,11 +76,3 @@ export { isThenable } from './thenable.ts'
 export { thumbprintOf } from './thumbprint.ts'
 export type { Finish, Verdict } from './verdict.ts'
 export { type AcceptanceWindow, acceptUntil, type SignatureTimes } from './window.ts'
-export { canonicalAddress, type FindClientAddress } from './node/client-address.ts'
-export type { ReadMessage } from './node/kept-body.ts'
-export { wasRefused } from './node/reply-head.ts'
-export { originOf } from './node/request-host.ts'
-export { sentTarget } from './node/sent-target.ts'
-export { findSignOfOthers, type ProcessSurroundings, readSurroundings } from './node/single-process.ts'
-export { type AskRedis, type AskRedisOptions, createAskRedis, REDIS_BREAKER, reportDegraded } from './redis/ask-redis.ts'
-export { clearKeys, createSender, type IoredisClient, isRedisCluster, type NodeRedisClient, type NodeRedisCluster, type RedisClient, requireNoPool, requireOneServer, type SendCommand } from './redis/redis-client.ts'

@@ -1,5 +1,5 @@
 import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireSingleProcess } from '../single-process.ts'
+import { requireSingleProcess } from '@countermark/core/internal'
 import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
 import { countTaken, secondsUntilFree, sliceOf, type WindowCounter } from './window-counter.ts'
 

@@ -1,4 +1,6 @@
 import cluster from 'node:cluster'
+import { Misconfigured } from '../misconfigured.ts'
+import { requireBoolean } from '../option-checks.ts'
 
 /** What tells of several processes. */
 export interface ProcessSurroundings {
@@ -19,4 +21,27 @@ export function findSignOfOthers({ isClusterWorker, variables }: ProcessSurround
   if (Number(variables['WEB_CONCURRENCY'] ?? 1) > 1) return 'WEB_CONCURRENCY is above 1'
   if (variables['NODE_ENV'] === 'production') return 'NODE_ENV is production'
   return undefined
+}
+
+/** A store in memory, and what to use instead. */
+export interface StoreInMemory {
+  readonly name: string
+  readonly instead: string
+  readonly allowSingleProcess: boolean | undefined
+}
+
+/**
+ * Refuses memory that other processes cannot see where there may be others.
+ * @throws {@link Misconfigured} `ERR_STORE_SINGLE_PROCESS`
+ */
+export function requireSingleProcess(
+  { name, instead, allowSingleProcess = false }: StoreInMemory,
+  surroundings: ProcessSurroundings = readSurroundings(),
+): void {
+  const sign = requireBoolean('allowSingleProcess', allowSingleProcess) ? undefined : findSignOfOthers(surroundings)
+  if (sign === undefined) return
+  throw new Misconfigured(
+    'ERR_STORE_SINGLE_PROCESS',
+    `${name} sees one process only, and ${sign}; use ${instead}, or say allowSingleProcess: true`,
+  )
 }

@@ -1,9 +1,15 @@
 import { isUnavailable } from '@countermark/core'
 import { createTestEnvironment, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
-import { redisAnswers } from '../src/idempotency/redis-answers.ts'
+import {
+  CLIENTS,
+  CLUSTER_CLIENTS,
+  describeWithRedis,
+  useRedis,
+  useRedisCluster,
+} from '../../../test/support/redis-clients.ts'
+import { redisAnswers } from '../src/redis-answers.ts'
 import { describeAnswerStore } from './describe-answer-store.ts'
-import { CLIENTS, CLUSTER_CLIENTS, describeWithRedis, useRedis, useRedisCluster } from './redis-clients.ts'
 
 const REQUEST = { id: 'k', fingerprint: 'f', agentId: 'agt_a' }
 const ANSWER = { status: 200, headers: [], body: Buffer.from('done') }

@@ -1,5 +1,5 @@
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
-import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from '../src/idempotency/answer-store.ts'
+import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from '../src/answer-store.ts'
 
 /** Stores of one kind, and what they need. */
 export interface AnswerStoreUnderTest {

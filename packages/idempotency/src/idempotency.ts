@@ -8,11 +8,19 @@ import {
   Unavailable,
 } from '@countermark/core'
 import { isThenable, nameLabels, requireMethods, requireWord } from '@countermark/core/internal'
-import { IDEMPOTENCY_METRIC_ROWS } from '../metric-rows.ts'
 import type { AnswerStore, KeyState } from './answer-store.ts'
-import type { ExpressHandler, ExpressStep, GuardWith, KoaMiddleware, KoaStep } from './framework-steps.ts'
 import { describeKeyedRequest, type KeyHolder, readKey } from './keyed-request.ts'
-import { type Begun, createExpressStep, createKoaStep } from './replay-step.ts'
+import { IDEMPOTENCY_METRIC_ROWS } from './metric-rows.ts'
+import {
+  type Begun,
+  createExpressStep,
+  createKoaStep,
+  type ExpressHandler,
+  type ExpressStep,
+  type GuardWith,
+  type KoaMiddleware,
+  type KoaStep,
+} from './steps.ts'
 
 /** Options of {@link idempotency}. */
 export interface IdempotencyOptions {

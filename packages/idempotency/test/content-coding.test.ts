@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { decodeUnlessAccepted } from '../src/idempotency/content-coding.ts'
+import { decodeUnlessAccepted } from '../src/content-coding.ts'
 
 const TEXT = Buffer.from('{"id":1}')
 const answer = {

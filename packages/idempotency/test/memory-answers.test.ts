@@ -1,7 +1,5 @@
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
-import { memoryBudgets } from '../src/budgets/memory-budgets.ts'
-import { memoryAnswers } from '../src/idempotency/memory-answers.ts'
-import { requireSingleProcess } from '../src/single-process.ts'
+import { memoryAnswers } from '../src/memory-answers.ts'
 import { describeAnswerStore } from './describe-answer-store.ts'
 
 describeAnswerStore('memory', async () => ({
@@ -63,23 +61,9 @@ describe('memoryAnswers', () => {
   })
 })
 
-describe('a store in memory', () => {
-  const store = { name: 'memoryBudgets', instead: 'redisBudgets', allowSingleProcess: undefined }
-
+describe('memoryAnswers that cannot work', () => {
   it.each([
-    [{ isClusterWorker: true, variables: {} }],
-    [{ isClusterWorker: false, variables: { NODE_ENV: 'production' } }],
-    [{ isClusterWorker: false, variables: { NODE_APP_INSTANCE: '0' } }],
-  ])('does not start where it is probably not alone: %j', (surroundings) => {
-    expect(() => requireSingleProcess(store, surroundings)).toThrow(
-      expect.objectContaining({ code: 'ERR_STORE_SINGLE_PROCESS' }),
-    )
-    expect(() => requireSingleProcess({ ...store, allowSingleProcess: true }, surroundings)).not.toThrow()
-  })
-
-  it.each([
-    [() => memoryBudgets({ maxCounters: 0 })],
-    [() => memoryBudgets({ allowSingleProcess: 'yes' as never })],
+    [() => memoryAnswers({ allowSingleProcess: 'yes' as never })],
     [() => memoryAnswers({ keepSeconds: Number.NaN })],
     [() => memoryAnswers({ maxKey: 1 } as never)],
   ])('does not start: %s', (create) => {

@@ -1,5 +1,5 @@
 import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireSingleProcess } from '../single-process.ts'
+import { requireSingleProcess } from '@countermark/core/internal'
 import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './answer-store.ts'
 
 /** Options of {@link memoryAnswers}. */

@@ -1,0 +1,16 @@
+import { requireSingleProcess } from '../src/internal.ts'
+
+describe('a store in memory', () => {
+  const store = { name: 'memoryBudgets', instead: 'redisBudgets', allowSingleProcess: undefined }
+
+  it.each([
+    [{ isClusterWorker: true, variables: {} }],
+    [{ isClusterWorker: false, variables: { NODE_ENV: 'production' } }],
+    [{ isClusterWorker: false, variables: { NODE_APP_INSTANCE: '0' } }],
+  ])('does not start where it is probably not alone: %j', (surroundings) => {
+    expect(() => requireSingleProcess(store, surroundings)).toThrow(
+      expect.objectContaining({ code: 'ERR_STORE_SINGLE_PROCESS' }),
+    )
+    expect(() => requireSingleProcess({ ...store, allowSingleProcess: true }, surroundings)).not.toThrow()
+  })
+})
