@@ -1,5 +1,5 @@
 import { requireKnownOptions } from '@countermark/core'
-import { createSender, type RedisClient } from '@countermark/core/internal'
+import { clearKeys, createSender, type RedisClient } from '@countermark/core/internal'
 import type { SecondLevel } from '@countermark/outbound'
 
 /** Options of {@link redisSecondLevel}. */
@@ -9,12 +9,12 @@ export interface RedisSecondLevelOptions {
 }
 
 /**
- * Shares fetched key documents between processes in Redis or Valkey. The client stays the application's own: it is
+ * Shares fetched key documents between processes in Redis or Valkey, or a cluster of it. The client stays the application's own: it is
  * neither connected nor closed here. Whoever may write to that server may vouch for keys, so guard it accordingly.
  * @example registry(url, { secondLevel: redisSecondLevel(new Redis()) })
  * @throws {@link Misconfigured} `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`
  */
-export function redisSecondLevel(client: RedisClient, options: RedisSecondLevelOptions = {}): SecondLevel {
+export function redisSecondLevel(client: RedisClient, options: RedisSecondLevelOptions = {}): Required<SecondLevel> {
   requireKnownOptions('redisSecondLevel', options, ['prefix'])
   const { prefix = 'countermark:keys:' } = options
   const send = createSender('redisSecondLevel', client)
@@ -27,5 +27,6 @@ export function redisSecondLevel(client: RedisClient, options: RedisSecondLevelO
     set: async (key, value, ttlMs) => {
       await send('SET', prefix + key, value, 'PX', String(Math.max(1, Math.ceil(ttlMs))))
     },
+    clear: () => clearKeys('redisSecondLevel', client, prefix),
   }
 }

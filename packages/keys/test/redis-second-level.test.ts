@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { KeySource } from '@countermark/core'
 import {
   createFakeClock,
@@ -5,11 +6,13 @@ import {
   type FakeClock,
   requireProgram,
   type StartedRedis,
+  type StartedRedisCluster,
   startRedis,
+  startRedisCluster,
   type TestEnvironment,
 } from '@countermark/testing'
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
 import { jwks, redisSecondLevel, registry, type SecondLevel } from '../src/index.ts'
 import { json, type KeyServer, registryOf, startKeyServer, text, until } from './key-server.ts'
 import { KNOWN, MINUTE, servedKey } from './remote-under-test.ts'
@@ -23,7 +26,7 @@ interface Process {
 }
 
 interface OpenStore {
-  readonly store: SecondLevel
+  readonly store: Required<SecondLevel>
   readonly close: () => Promise<unknown>
 }
 
@@ -36,6 +39,19 @@ const CLIENTS: Readonly<Record<string, (redis: StartedRedis) => Promise<OpenStor
   'node-redis': async ({ url }) => {
     const client = createClient({ url, socket: { reconnectStrategy: false } })
     client.on('error', () => {})
+    await client.connect()
+    return { store: redisSecondLevel(client), close: async () => client.destroy() }
+  },
+}
+
+const CLUSTER_CLIENTS: Readonly<Record<string, (cluster: StartedRedisCluster) => Promise<OpenStore>>> = {
+  ioredis: async ({ urls }) => {
+    const client = new Cluster([...urls])
+    await once(client, 'ready')
+    return { store: redisSecondLevel(client), close: async () => client.disconnect() }
+  },
+  'node-redis': async ({ urls }) => {
+    const client = createCluster({ rootNodes: urls.map((url) => ({ url })) })
     await client.connect()
     return { store: redisSecondLevel(client), close: async () => client.destroy() }
   },
@@ -154,6 +170,16 @@ function describeSharing(name: string): void {
     await untilAsked(async () => (await idsFor(second)).length === 0)
   })
 
+  it('are asked for anew once they were cleared', async () => {
+    await idsFor(openProcess())
+    await probe.set('of another', '1')
+    await untilAsked(async () => (await stored()) === 1)
+    await opened.store.clear()
+    expect(await probe.keys('*')).toEqual(['of another'])
+    await idsFor(openProcess())
+    expect(server.asked).toHaveLength(2)
+  })
+
   it('hold nothing about unknown agents', async () => {
     const { source, environment } = openProcess()
     await source.findKeys({ agentId: 'agt_nobody' }, environment)
@@ -192,6 +218,54 @@ function describeSharing(name: string): void {
     await untilAsked(async () => (await stored()) === 1)
     expect(await open().findKeys(KNOWN, createTestEnvironment())).toHaveLength(1)
     expect(server.asked).toHaveLength(1)
+  })
+}
+
+if (command !== undefined)
+  describe.each(Object.keys(CLUSTER_CLIENTS))('keys shared in a cluster by %s', describeCluster)
+
+function describeCluster(name: string): void {
+  let cluster: StartedRedisCluster
+  let server: KeyServer
+  let opened: OpenStore
+  let probes: readonly Redis[]
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ command: command ?? '' })
+    server = await startKeyServer(registryOf(...AGENTS.map((id) => ({ id, keys: [servedKey(id)] }))))
+    probes = cluster.ports.map((port) => new Redis(port))
+    opened = await (CLUSTER_CLIENTS[name] as (typeof CLUSTER_CLIENTS)[string])(cluster)
+  }, 60_000)
+
+  afterAll(async () => {
+    await opened.close()
+    for (const probe of probes) probe.disconnect()
+    await server.stop()
+    await cluster.stop()
+  })
+
+  const AGENTS = ['agt_a', 'agt_b', 'agt_c', 'agt_d', 'agt_e', 'agt_f']
+
+  async function stored(): Promise<number> {
+    const keys = await Promise.all(probes.map((probe) => probe.keys('countermark:keys:*')))
+    return keys.flat().length
+  }
+
+  async function findAll(): Promise<readonly number[]> {
+    const source = registry(server.url, { ...LOOPBACK, secondLevel: opened.store })
+    const environment = createTestEnvironment()
+    const found = await Promise.all(AGENTS.map(async (agentId) => source.findKeys({ agentId }, environment)))
+    return found.map((keys) => keys.length)
+  }
+
+  it('are fetched once, wherever they lie, until they are cleared', async () => {
+    expect(await findAll()).toEqual(AGENTS.map(() => 1))
+    await untilAsked(async () => (await stored()) === AGENTS.length)
+    expect(await findAll()).toEqual(AGENTS.map(() => 1))
+    expect(server.asked).toHaveLength(AGENTS.length)
+    await opened.store.clear()
+    expect(await findAll()).toEqual(AGENTS.map(() => 1))
+    expect(server.asked).toHaveLength(2 * AGENTS.length)
   })
 }
 

@@ -5,6 +5,8 @@ import { withinDeadline } from './deadline.ts'
 export interface SecondLevel {
   readonly get: (key: string) => Promise<string | undefined>
   readonly set: (key: string, value: string, ttlMs: number) => Promise<void>
+  /** Forgets every document that was shared: for tests. */
+  readonly clear?: () => Promise<void>
 }
 
 /** A document with the wall-clock time at which it came from its origin. */

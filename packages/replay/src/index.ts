@@ -1,6 +1,6 @@
 export type { FenceMode } from './fence.ts'
 export { type MemoryReplayStore, type MemoryReplayStoreOptions, memoryReplayStore } from './memory-replay-store.ts'
 export { type Fresh, type PreventReplayOptions, type Proven, preventReplay } from './prevent-replay.ts'
-export type { RedisClient } from './redis/connections.ts'
+export type { RedisClient } from './redis/connection.ts'
 export { type RedisReplayStore, type RedisReplayStoreOptions, redisReplayStore } from './redis/redis-replay-store.ts'
 export type { StoreOptions } from './store-options.ts'

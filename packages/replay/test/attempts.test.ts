@@ -1,4 +1,4 @@
-import { createAttempts } from '../src/redis/attempts.ts'
+import { createAttempts } from '../src/redis/claim.ts'
 
 describe('attempts', () => {
   it('gives each attempt a token of its own', () => {

@@ -1,5 +1,5 @@
 import { createJumpDetector } from '../src/clock-jump.ts'
-import { createServerClock } from '../src/redis/server-clock.ts'
+import { clockOffset, isClockStep } from '../src/redis/server-snapshot.ts'
 import { createFakeClock, NOON_MS } from './fake-environment.ts'
 
 describe('the jump detector', () => {
@@ -32,26 +32,25 @@ describe('the jump detector', () => {
 
 describe("the server's clock", () => {
   it('may differ, and may answer slowly', () => {
-    const clock = createServerClock()
-    expect(clock.isSet(50_000, 1000, 1010)).toBe(false)
-    expect(clock.isSet(51_000, 2000, 7000)).toBe(false)
-    expect(clock.isSet(57_000, 8000, 8010)).toBe(false)
+    const [first, slow, third] = [
+      clockOffset(50_000, 1000, 1010),
+      clockOffset(51_000, 2000, 7000),
+      clockOffset(57_000, 8000, 8010),
+    ]
+    expect([isClockStep(first, slow), isClockStep(slow, third)]).toEqual([false, false])
   })
 
   it.each([
     ['forward', 60_000],
     ['back', -60_000],
   ])('is noticed when it is set %s', (_, stepMs) => {
-    const clock = createServerClock()
-    clock.isSet(50_000, 50_000, 50_010)
-    expect(clock.isSet(51_000 + stepMs, 51_000, 51_010)).toBe(true)
-    expect(clock.isSet(52_000 + stepMs, 52_000, 52_010)).toBe(false)
+    const before = clockOffset(50_000, 50_000, 50_010)
+    const set = clockOffset(51_000 + stepMs, 51_000, 51_010)
+    expect(isClockStep(before, set)).toBe(true)
+    expect(isClockStep(set, clockOffset(52_000 + stepMs, 52_000, 52_010))).toBe(false)
   })
 
-  it('is looked at anew after a reset', () => {
-    const clock = createServerClock()
-    clock.isSet(50_000, 50_000, 50_010)
-    clock.reset()
-    expect(clock.isSet(500_000, 51_000, 51_010)).toBe(false)
+  it('cannot be compared with nothing', () => {
+    expect(isClockStep(undefined, clockOffset(500_000, 51_000, 51_010))).toBe(false)
   })
 })

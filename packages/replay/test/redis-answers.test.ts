@@ -1,5 +1,5 @@
 import { createEpoch, parseEpoch } from '../src/redis/epoch.ts'
-import { parseServerState, parseServerTime } from '../src/redis/server.ts'
+import { parseServerState, parseServerTime } from '../src/redis/server-snapshot.ts'
 
 const INFO = [
   '# Server',

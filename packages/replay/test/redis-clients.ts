@@ -1,5 +1,5 @@
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
 import type { RedisClient } from '../src/index.ts'
 
 /** A client as an application makes it: with its library's own defaults, but for how long it takes to say goodbye. */
@@ -21,4 +21,27 @@ export const CLIENTS: Readonly<Record<'ioredis' | 'node-redis', (port: number) =
     await client.connect()
     return { client, close: () => client.destroy() }
   },
+}
+
+/** The clients of a cluster that a store takes, each with a user when one is named. */
+export const CLUSTER_CLIENTS: Readonly<
+  Record<'ioredis' | 'node-redis', (urls: readonly string[], user?: TestUser) => Promise<OpenedClient>>
+> = {
+  ioredis: async (urls, user) => {
+    const client = new Cluster([...urls], { redisOptions: { ...user, disconnectTimeout: 50 } })
+    client.on('error', () => undefined)
+    return { client, close: () => client.disconnect() }
+  },
+  'node-redis': async (urls, user) => {
+    const client = createCluster({ rootNodes: urls.map((url) => ({ url })), ...(user && { defaults: user }) })
+    client.on('error', () => undefined)
+    await client.connect()
+    return { client, close: () => client.destroy() }
+  },
+}
+
+/** A user of Redis. */
+export interface TestUser {
+  readonly username: string
+  readonly password: string
 }

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { ReplayClaim } from '@countermark/core'
 import { Redis } from 'ioredis'
-import { type RedisReplayStore, redisReplayStore } from '../src/index.ts'
+import { type RedisReplayStore, type RedisReplayStoreOptions, redisReplayStore } from '../src/index.ts'
 import { createFakeClock, createFakeEnvironment, type FakeClock, NOON_MS } from './fake-environment.ts'
 import { describeWithRedis, type RedisServer, startRedis } from './redis-server.ts'
 
@@ -57,6 +57,8 @@ describeWithRedis('redisReplayStore, when a clock is set', () => {
     const one = await open(clock, 'server:')
     clock.advance(10_000)
     expect(await one.claim(aClaim(5), environment)).toBe('claimed')
+    // The look that the claim began must not be the one that meets the step.
+    await one.ready()
     clock.advance(2000)
     serverStepMs = 60_000
     await one.claim(aClaim(5), environment)
@@ -93,5 +95,49 @@ describeWithRedis('redisReplayStore, when a clock is set', () => {
     const labels = { store: 'redis' }
     const offset = { name: 'replay_store_clock_offset_seconds', kind: 'gauge', value: 7, labels }
     expect(environment.measurements).toContainEqual(offset)
+  })
+
+  describe('and the store was given none', () => {
+    const openByGuard = async (options: Partial<RedisReplayStoreOptions> = {}): Promise<RedisReplayStore> => {
+      const store = redisReplayStore({ client, prefix: `${randomUUID()}:`, deadlineMs: 2000, ...options })
+      stores.push(store)
+      return store
+    }
+
+    it.each([
+      ['before', false],
+      ['after', true],
+    ])('remembers since its start by the clock of the guard that comes %s it is ready', async (_, isReady) => {
+      const clock = createFakeClock()
+      const environment = createFakeEnvironment(clock)
+      const store = await openByGuard()
+      if (isReady) await store.ready()
+      store.useClock(clock)
+      await store.ready()
+      const claim = aClaim(0)
+      expect([await store.claim(claim, environment), await store.claim(claim, environment)]).toEqual([
+        'claimed',
+        'replayed',
+      ])
+      expect(await store.claim(aClaim(-60), environment)).toBe('unproven')
+      expect(await store.claim(aClaim(-60, store.issueNonce(environment)), environment)).toBe('claimed')
+    })
+
+    it('goes by the first clock of several', async () => {
+      const clock = createFakeClock()
+      const store = await openByGuard()
+      await store.ready()
+      store.useClock(clock)
+      store.useClock({ wallMs: () => 0, monotonicMs: () => 0 })
+      expect(await store.claim(aClaim(-60), createFakeEnvironment(clock))).toBe('unproven')
+    })
+
+    it('keeps the start that it was told', async () => {
+      const clock = createFakeClock()
+      const store = await openByGuard({ startedAt: NOON_MS - 60_000 })
+      await store.ready()
+      store.useClock(clock)
+      expect(await store.claim(aClaim(-60), createFakeEnvironment(clock))).toBe('claimed')
+    })
   })
 })

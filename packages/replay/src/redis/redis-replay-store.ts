@@ -10,13 +10,11 @@ import {
 import {
   clearKeys,
   createCircuitBreaker,
-  createSender,
   nameLabels,
   REDIS_BREAKER,
   readMetrics,
   reportDegraded,
   requireNoPool,
-  requireOneServer,
   withDeadline,
 } from '@countermark/core/internal'
 import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
@@ -25,14 +23,13 @@ import { REDIS_METRIC_ROWS } from '../metric-rows.ts'
 import { createNonce } from '../own-nonce.ts'
 import { createRandomDraw } from '../random-draw.ts'
 import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from '../store-options.ts'
-import { askRedis, type ClaimTools, lookAfter, refuseUnasked } from './ask-redis.ts'
-import { createAttempts } from './attempts.ts'
-import type { RedisClient } from './connections.ts'
-import { Link } from './link.ts'
+import { type ClaimTools, claimInRedis, createAttempts, keyOf, maintain, precheck } from './claim.ts'
+import { createCommands } from './commands.ts'
+import { Connection, type RedisClient } from './connection.ts'
 
 /** Options of {@link redisReplayStore}. */
 export interface RedisReplayStoreOptions extends StoreOptions {
-  /** An ioredis or node-redis client, made, connected and closed by you. */
+  /** A client of ioredis or node-redis, of one server or of a cluster; made, connected and closed by you. */
   readonly client: RedisClient
   /** Begins the name of every key; guards of the same authorities share it. @default 'countermark:replay:' */
   readonly prefix?: string
@@ -58,21 +55,18 @@ export interface RedisReplayStore extends ReplayStore {
 }
 
 const OWN_OPTIONS: readonly (keyof RedisReplayStoreOptions)[] = ['client', 'prefix', 'deadlineMs', 'allowEviction']
-/** 128 of the 256 bits of an id name its key. */
-const KEY_BYTES = 16
 
 /**
- * Remembers claims in Redis, for any number of processes, in one round trip each. Needs one primary server; replicas may
- * take its place.
+ * Remembers claims in Redis, for any number of processes, in one round trip each. One primary server or
+ * a cluster; replicas may take their places.
  * @example
  * preventReplay({ store: redisReplayStore({ client: new Redis() }) })
  */
 export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayStore {
   requireKnownOptions('redisReplayStore', options, [...STORE_OPTIONS, ...OWN_OPTIONS])
   const { client, prefix = 'countermark:replay:', allowEviction = false, startedAt } = options
-  const send = createSender('redisReplayStore', client)
+  const commands = createCommands(client, prefix)
   requireNoPool('redisReplayStore', client)
-  requireOneServer('redisReplayStore', client)
   const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
   const rules = readStoreOptions(options)
   const eras = createEraKeeper(rules, 'redis')
@@ -80,12 +74,12 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
     createClaimQuota({ maxClaims: Number.POSITIVE_INFINITY, maxClaimsPerKey: rules.maxClaimsPerKey })
   let quota = createQuota()
   let report: Environment['report'] = () => undefined
-  const link = new Link({
-    ...{ client, send, prefix, rules, startedAt, eras, allowEviction },
+  const connection = new Connection({
+    ...{ client, commands, rules, startedAt, eras, allowEviction },
     report: (measurement) => report(measurement),
   })
   const draw = createRandomDraw()
-  const claim = createGuardedClaim({ send, link, eras, quota: () => quota, rules }, prefix, deadlineMs)
+  const claim = createGuardedClaim({ commands, connection, eras, quota: () => quota, rules }, deadlineMs)
   return {
     name: 'redis',
     metrics: readMetrics(nameLabels(REDIS_METRIC_ROWS, { store: 'redis' }), { replay_claims_live: () => quota.live() }),
@@ -93,40 +87,40 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
       report = environment.report
       return claim(claimed, environment)
     },
-    issueNonce: ({ clock }) => link.standing && createNonce(eras.current().secret, clock.wallMs(), draw),
+    issueNonce: ({ clock }) => connection.snapshot && createNonce(eras.current().secret, clock.wallMs(), draw),
     ready: async () => {
-      await link.inspect().catch((error: unknown) => {
+      await connection.inspect().catch((error: unknown) => {
         throw isMisconfigured(error) ? error : unavailable(error)
       })
     },
     useClock: (clock) => {
       if (!rules.useClock(clock)) return
       eras.restart()
-      link.forgetServerClock()
+      connection.restart()
     },
     clear: async () => {
       await clearKeys('redisReplayStore', client, prefix)
       quota = createQuota()
-      await link.restoreEpoch()
+      await connection.restoreEpochs()
     },
-    close: () => link.close(),
+    close: () => connection.close(),
   }
 }
 
 /** Puts what needs no Redis, the breaker and the deadline before Redis. */
-function createGuardedClaim(tools: ClaimTools, prefix: string, deadlineMs: number): ReplayStore['claim'] {
+function createGuardedClaim(tools: ClaimTools, deadlineMs: number): ReplayStore['claim'] {
   const attempts = createAttempts()
   const breaker = createCircuitBreaker(REDIS_BREAKER)
   return async (claim, environment) => {
     const { clock, report } = environment
-    lookAfter(tools, environment)
-    const refused = refuseUnasked(tools, claim, environment)
+    maintain(tools, environment)
+    const refused = precheck(tools, claim, environment)
     if (refused !== undefined) return refused
     if (!breaker.allows(clock.monotonicMs())) throw unavailable('Redis did not answer lately')
-    const key = prefix + Buffer.from(claim.id.subarray(0, KEY_BYTES)).toString('base64url')
+    const key = keyOf(tools, claim)
     const token = attempts.begin(key)
     try {
-      const result = await withDeadline(askRedis(tools, claim, { key, token }, environment), deadlineMs)
+      const result = await withDeadline(claimInRedis(tools, claim, { key, token }, environment), deadlineMs)
       if (breaker.succeeded()) reportDegraded(report, 'replay', 0)
       return result
     } catch (error) {

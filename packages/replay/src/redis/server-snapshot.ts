@@ -1,4 +1,23 @@
 import { type Environment, Misconfigured } from '@countermark/core'
+import type { Epoch } from './epoch.ts'
+
+/** What was found out about the servers behind a connection. */
+export interface ServerSnapshot {
+  /** One for each beginning of keys, in their order. */
+  readonly slots: readonly SlotSnapshot[]
+  readonly connection: number
+  /** By the monotonic clock. */
+  readonly inspectedAtMs: number
+}
+
+/** What was found out about the server of keys that lie together. */
+export interface SlotSnapshot {
+  readonly identity: string
+  readonly epochKey: string
+  readonly epoch: Epoch
+  /** Whether the server's clock was set since the snapshot before. */
+  readonly isClockSet: boolean
+}
 
 /** What a Redis server says of itself. */
 export interface ServerState {
@@ -28,17 +47,9 @@ export function parseServerState(info: unknown): ServerState {
   }
 }
 
-/**
- * A server that this user may not ask who it is: each connection is taken for one to another server, so that a restart or a
- * failover, which end connections, begin a new era. Whether it evicts is not known.
- */
-export function unknownServer(identity: string): ServerState {
-  return { identity, isMaster: true, evicts: false }
-}
-
-/** Whether Redis refused a command to this user (`NOPERM`), whichever client tells. */
+/** Whether Redis refused a command to this user (`NOPERM`, or another sentence out of a script), whichever client tells. */
 export function isNotPermitted(error: unknown): boolean {
-  return error instanceof Error && /^NOPERM\b/.test(error.message)
+  return error instanceof Error && /^NOPERM\b|can't run this command/.test(error.message)
 }
 
 /**
@@ -62,6 +73,25 @@ export function parseServerTime(time: unknown): number {
   const timeMs = Number(seconds) * 1000 + Number(microseconds) / 1000
   if (Number.isFinite(timeMs)) return timeMs
   throw new TypeError('TIME was not answered with two numbers')
+}
+
+/** The range in which the difference between the server's clock and ours lies. Milliseconds. */
+export interface ClockOffset {
+  readonly min: number
+  readonly max: number
+}
+
+const THRESHOLD_MS = 2000
+
+/** The offset by an answer that was asked for and received at these times: a slow answer is not taken for a step. */
+export function clockOffset(serverMs: number, askedMs: number, receivedMs: number): ClockOffset {
+  return { min: serverMs - receivedMs, max: serverMs - askedMs }
+}
+
+/** Whether the clock by which the server lets keys expire was set between two looks. */
+export function isClockStep(before: ClockOffset | undefined, after: ClockOffset): boolean {
+  if (before === undefined) return false
+  return after.min > before.max + THRESHOLD_MS || after.max < before.min - THRESHOLD_MS
 }
 
 function splitField(line: string): [string, string] {
