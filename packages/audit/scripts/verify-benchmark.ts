@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileSink } from '../src/index.ts'
 import { commitTo } from '../src/record/commitment.ts'
+import { Chain } from '../src/record/chain.ts'
 import type { AuditRecord, SealedRecord } from '../src/sinks.ts'
-import { createChain } from '../src/trail/chain.ts'
 import { readAnchors, verifyTrail } from '../src/verify.ts'
 
 // Time and memory of verifying a large trail.
@@ -40,7 +40,7 @@ try {
 
 async function write(): Promise<void> {
   const sink = fileSink({ path, fsync: 'never', maxBytes: Number.MAX_SAFE_INTEGER, daily: false })
-  const chain = createChain('20260101T000000Z-0000000000000000')
+  const chain = new Chain('20260101T000000Z-0000000000000000')
   for (let from = 0; from < RECORDS; from += BATCH) {
     const batch: SealedRecord[] = []
     for (let index = from; index < from + BATCH; index++) batch.push(chain.seal(aRecord(index)))
@@ -49,7 +49,7 @@ async function write(): Promise<void> {
   await sink.close?.()
 }
 
-function aRecord(index: number): Parameters<ReturnType<typeof createChain>['seal']>[0] {
+function aRecord(index: number): Parameters<Chain['seal']>[0] {
   const { commitments, private: values } = commitTo({
     address: '192.0.2.1',
     signed,

@@ -22,7 +22,7 @@ import Router from '@koa/router'
 import express, { type Express } from 'express'
 import Koa from 'koa'
 import { type AuditTrail, type AuditTrailOptions, auditTrail, fileSink } from '../src/index.ts'
-import type { SealedMembers } from '../src/record/seal-record.ts'
+import type { SealedMembers } from '../src/record/chain.ts'
 
 /** What applications under test run on. */
 export const FRAMEWORKS = ['express', 'koa'] as const

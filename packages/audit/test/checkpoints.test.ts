@@ -2,8 +2,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { createFakeClock, createRecordingObserver } from '@countermark/testing'
 import { auditTrail, type CheckpointAnchor } from '../src/index.ts'
 import type { AuditSink } from '../src/sinks.ts'
-import type { Checkpoint } from '../src/trail/checkpoint.ts'
-import { isSignedBy } from '../src/trail/checkpoint.ts'
+import { type Checkpoint, isSignedBy } from '../src/trail/checkpoint.ts'
 import { aDecision } from './written-trail.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')

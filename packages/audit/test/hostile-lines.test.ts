@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { canonicalJson } from '@countermark/core/internal'
 import { runCommand } from '../src/command/run-command.ts'
-import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/seal-record.ts'
+import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/chain.ts'
 import { type WrittenTrail, writeTrail } from './written-trail.ts'
 
 const CHAIN = '20261130T000000Z-0123456789abcdef'

@@ -5,7 +5,7 @@ import { fileSink } from '../src/index.ts'
 import { decisionRecord } from '../src/record/decision-record.ts'
 import { parseLine } from '../src/record/parse-line.ts'
 import { recordedDecision } from '../src/record/recorded-decision.ts'
-import { createChain } from '../src/trail/chain.ts'
+import { Chain } from '../src/record/chain.ts'
 import { readTrailOptions } from '../src/trail/trail-options.ts'
 import { aDecision } from './written-trail.ts'
 
@@ -21,7 +21,7 @@ function lineFor(text: string): string {
     },
     request: aRequest({ target: `/${text}`, method: text }),
   })
-  return createChain('20260101T000000Z-0000000000000000').seal(
+  return new Chain('20260101T000000Z-0000000000000000').seal(
     decisionRecord(recordedDecision(decision, rules, undefined), 'x.1', rules.secrets),
   ).line
 }

@@ -1,6 +1,6 @@
 import { fileSink, SECRET_PARAMETERS } from '../src/index.ts'
 import { decisionRecord } from '../src/record/decision-record.ts'
-import { readDpopProof } from '../src/record/dpop-evidence.ts'
+import { readDpopProof } from '../src/record/evidence.ts'
 import { maskBase } from '../src/record/mask-base.ts'
 import { recordedDecision } from '../src/record/recorded-decision.ts'
 import { secretParameters } from '../src/record/secret-parameters.ts'
@@ -9,7 +9,7 @@ import { aDecision } from './written-trail.ts'
 
 const CANARY = 'c4n4ry5ecret'
 const JWT = `eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.${CANARY}`
-const secrets = secretParameters(SECRET_PARAMETERS)
+const secrets = new SecretMask(SECRET_PARAMETERS)
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   'OAuth and OpenID Connect': [
@@ -71,13 +71,13 @@ describe('a credential in a query', () => {
   it.each(Object.entries(NAMES).flatMap(([kind, names]) => names.map((name) => [kind, name])))(
     'is hidden by its name: %s, %s',
     (_kind, name) => {
-      const hidden = secrets.hideIn(`/orders/7?limit=1&${name}=${CANARY}&page=2`)
-      expect([hidden, secrets.occurIn(`?${name}=${CANARY}`)]).toEqual([`/orders/7?limit=1&${name}=…&page=2`, true])
+      const hidden = secrets.maskText(`/orders/7?limit=1&${name}=${CANARY}&page=2`)
+      expect([hidden, secrets.holdsSecret(`?${name}=${CANARY}`)]).toEqual([`/orders/7?limit=1&${name}=…&page=2`, true])
     },
   )
 
   it.each(PLAIN)('%s is none', (name) => {
-    expect(secrets.occurIn(`/orders/7?${name}=value&${name}s=other`)).toBe(false)
+    expect(secrets.holdsSecret(`/orders/7?${name}=value&${name}s=other`)).toBe(false)
   })
 
   it.each([
@@ -91,12 +91,12 @@ describe('a credential in a query', () => {
     ['a password in an address', `/go?to=https://user:${CANARY}@app.example/`],
     ['a fragment', `/go#access_token=${CANARY}`],
   ])('is hidden in %s', (_where, text) => {
-    expect([secrets.hideIn(text).includes(CANARY), secrets.occurIn(text)]).toEqual([false, true])
+    expect([secrets.maskText(text).includes(CANARY), secrets.holdsSecret(text)]).toEqual([false, true])
   })
 
   it('is one too under a name of your own, beside the kinds', () => {
-    const own = secretParameters(['invitation'])
-    expect(own.hideIn(`/?invitation=${CANARY}&accessToken=${CANARY}&code=1`)).toBe(
+    const own = new SecretMask(['invitation'])
+    expect(own.maskText(`/?invitation=${CANARY}&accessToken=${CANARY}&code=1`)).toBe(
       '/?invitation=…&accessToken=…&code=1',
     )
   })
@@ -111,14 +111,14 @@ describe('a credential in what is signed', () => {
     ['the path', `"@path": /reset/${JWT}`],
     ['a field nobody knows', `"x-unheard-of": ${CANARY}`],
   ])('is replaced by its digest in %s', (_where, line) => {
-    const { text, masked } = maskBase(`"@method": GET\n${line}\n"@signature-params": ()`, secrets.occurIn)
+    const { text, masked } = maskSignatureBase(`"@method": GET\n${line}\n"@signature-params": ()`, secrets)
     expect([text.includes(CANARY), masked.length]).toEqual([false, 1])
   })
 
   it.each(['"agent-intent": book a flight', '"user-agent": agent/1.0 (linux)', '"agent-id": agt_buyer'])(
     '%s stays as it is',
     (line) => {
-      expect(maskBase(line, secrets.occurIn)).toEqual({ text: line, masked: [] })
+      expect(maskSignatureBase(line, secrets)).toEqual({ text: line, masked: [] })
     },
   )
 

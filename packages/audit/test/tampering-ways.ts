@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
 import { canonicalJson } from '@countermark/core/internal'
-import { isPruned, type PrunedMembers, prunedLine, pruneRecord } from '../src/record/pruned-line.ts'
-import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/seal-record.ts'
+import { isPruned, type PrunedMembers, pruneRecord } from '../src/record/parse-line.ts'
+import { prunedLine } from '../src/record/pruned-line.ts'
+import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/chain.ts'
 
 /** A number below another. */
 export type Random = (below: number) => number
@@ -11,7 +12,7 @@ export type Tamper = (lines: readonly string[], random: Random) => readonly stri
 type Placed = SealedMembers | PrunedMembers
 
 const parse = (line: string | undefined): Placed => JSON.parse(line ?? '')
-const write = (placed: Placed): string => (isPruned(placed) ? prunedLine(placed) : lineOf(placed))
+const write = (placed: Placed): string => (isPruned(placed) ? placedLine(placed) : lineOf(placed))
 
 /** Another character where one stands, in a place that chance chooses. */
 function editCharacter(line: string, random: Random): string {
@@ -123,12 +124,12 @@ export const WAYS: Readonly<Record<string, Tamper>> = {
   },
   'prune without saying so': (lines, random) => {
     const index = choose(lines, random, anyOf)
-    return lines.with(index, prunedLine(pruneRecord(sealedAt(lines, index))))
+    return lines.with(index, placedLine(pruneRecord(sealedAt(lines, index))))
   },
   'prune, and make up a chain that says so': (lines, random) => {
     const index = choose(lines, random, anyOf)
     const sealed = sealedAt(lines, index)
-    const pruned = lines.with(index, prunedLine(pruneRecord(sealed)))
+    const pruned = lines.with(index, placedLine(pruneRecord(sealed)))
     const ranges = { [sealed.chain]: [[1, 1000]] }
     const forged = madeUpChain('records_pruned', { records: 1, ranges, keepDays: { '*': 1 } })
     return random(2) === 0 ? [...pruned, ...forged] : [...forged, ...pruned]

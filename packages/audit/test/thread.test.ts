@@ -6,7 +6,7 @@ import { aRequest, createTempFolder, type TempFolder } from '@countermark/testin
 import type { AuditTrail } from '../src/index.ts'
 import { type AuditTrailOptions, fileSink } from '../src/index.ts'
 import { createAuditTrail } from '../src/trail/audit-trail.ts'
-import type { StartThread } from '../src/trail/thread/thread-starter.ts'
+import type { StartThread } from '../src/trail/thread/thread-messages.ts'
 import { readAnchors, verifyTrail } from '../src/verify.ts'
 import { readRecords } from './audited-app.ts'
 import { type BundledPrograms, bundlePrograms } from './bundled-thread.ts'

@@ -1,8 +1,7 @@
 import type { AuditRecord } from '../record/audit-record.ts'
-import type { PlacedRecord } from '../record/audit-sink.ts'
+import type { PlacedRecord, UnsealedRecord } from '../record/chain.ts'
 import { escapeLine } from '../record/bounded-text.ts'
-import { pseudonymOf } from '../record/pseudonym.ts'
-import type { UnsealedRecord } from '../record/seal-record.ts'
+import { pseudonymOf } from '../record/record-rules.ts'
 
 /** Values about people that an event may carry. What was signed is never among them. */
 export type EventValueName = 'actors' | 'address' | 'intent' | 'target' | 'user'

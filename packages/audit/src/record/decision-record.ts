@@ -1,41 +1,34 @@
 import { hash } from 'node:crypto'
-import {
-  AUDIT_SCHEMA_VERSION,
-  type AuditActor,
-  type AuditAgent,
-  type AuditDelegation,
-  type AuditResource,
-  type DecisionRecord,
-} from './audit-record.ts'
+import type { Decision, Outcome } from '@countermark/core'
+import { AUDIT_SCHEMA_VERSION, type AuditActor, type AuditAgent, type AuditDelegation, type AuditResource, type DecisionRecord, type OutcomeRecord } from './audit-record.ts'
 import { bounded, boundedOrNone, MAX_TEXT } from './bounded-text.ts'
 import { commitTo, newSalt } from './commitment.ts'
 import { evidenceOf } from './evidence.ts'
-import { isoTime } from './iso-time.ts'
 import type { RecordedDecision, RecordedDelegation } from './recorded-decision.ts'
-import type { UnsealedRecord } from './seal-record.ts'
-import type { SecretParameters } from './secret-parameters.ts'
+import type { UnsealedRecord } from './chain.ts'
+import type { SecretMask } from './secret-mask.ts'
 
 /**
  * Puts the record of a decision together, its members in the order of canonical JSON. What is `undefined` is left out of the
  * text; one literal with every member costs a tenth of one that is put together from parts.
  */
-export function decisionRecord(decision: RecordedDecision, id: string, secrets: SecretParameters): UnsealedRecord {
+export function decisionRecord(decision: RecordedDecision, id: string, mask: SecretMask): UnsealedRecord {
   const { agent, delegation, proof } = decision
   const salts = { user: newSalt(), target: newSalt() }
-  const { evidence, signed } = evidenceOf(decision, salts.user, secrets)
-  const { commitments, private: values } = commitTo(erasableValues(decision, signed, secrets), salts)
+  const { evidence, signed } = evidenceOf(decision, salts.user, mask)
+  const { commitments, private: values } = commitTo(erasableValues(decision, signed, mask), salts)
   const record: DecisionRecord = {
-    action: auditAction(decision, secrets),
-    agent: agent === undefined ? undefined : auditAgent(agent, decision, secrets),
+    action: auditAction(decision, mask),
+    agent: agent === undefined ? undefined : auditAgent(agent, decision, mask),
     argumentHash: argumentHash(decision.query, salts.target, proof?.contentDigest),
     at: isoTime(decision.atMs),
     check: decision.check,
-    claimedAgent: shown(decision.claimedAgent, MAX_TEXT.id, secrets),
+    claimedAgent: shown(decision.claimedAgent, MAX_TEXT.id, mask),
     code: decision.code,
     commitments,
     configuration: decision.configuration,
     decision: decision.outcome,
-    delegation: delegation === undefined ? undefined : auditDelegation(delegation, agent?.id, secrets),
+    delegation: delegation === undefined ? undefined : auditDelegation(delegation, agent?.id, mask),
     evidence,
     id,
     reason: boundedOrNone(decision.reason, MAX_TEXT.reason),
@@ -49,33 +42,55 @@ export function decisionRecord(decision: RecordedDecision, id: string, secrets: 
   return { record, private: values }
 }
 
+/** How a request ended, with the members in the order of canonical JSON. */
+export function outcomeRecord(
+  { requestId }: Decision,
+  { aborted, durationMs, status, unserved }: Outcome,
+  given: { readonly id: string; readonly of: string; readonly atMs: number; readonly route: string | undefined },
+): UnsealedRecord {
+  const record: OutcomeRecord = {
+    aborted,
+    at: isoTime(given.atMs),
+    durationMs: Math.round(durationMs * 1000) / 1000,
+    id: given.id,
+    of: given.of,
+    requestId,
+    route: boundedOrNone(given.route, MAX_TEXT.target),
+    status,
+    type: 'outcome',
+    unserved: unserved === true ? true : undefined,
+    v: AUDIT_SCHEMA_VERSION,
+  }
+  return { record, private: {} }
+}
+
 /** Sorted by name. */
 function erasableValues(
   { address, delegation, intent, target }: RecordedDecision,
   signed: string | undefined,
-  secrets: SecretParameters,
+  mask: SecretMask,
 ): Readonly<Record<string, string | undefined>> {
   return {
-    actors: delegation === undefined ? undefined : actorsText(delegation, secrets),
+    actors: delegation === undefined ? undefined : actorsText(delegation, mask),
     address,
-    intent: shown(intent, MAX_TEXT.intent, secrets),
+    intent: shown(intent, MAX_TEXT.intent, mask),
     signed,
-    target: bounded(secrets.hideIn(target), MAX_TEXT.target),
-    user: shown(delegation?.subject, MAX_TEXT.id, secrets),
+    target: bounded(mask.maskText(target), MAX_TEXT.target),
+    user: shown(delegation?.subject, MAX_TEXT.id, mask),
   }
 }
 
-/** What others chose, cut, and without what shows to be a credential. */
-function shown<Text extends string | undefined>(text: Text, max: number, { hideIn }: SecretParameters): Text | string {
-  return text === undefined ? text : bounded(hideIn(text), max)
+/** A text of a caller: cut, and without what shows to be a credential. */
+function shown<Text extends string | undefined>(text: Text, max: number, mask: SecretMask): Text | string {
+  return text === undefined ? text : bounded(mask.maskText(text), max)
 }
 
 function auditAction(
   { approval, method, used }: RecordedDecision,
-  secrets: SecretParameters,
+  mask: SecretMask,
 ): DecisionRecord['action'] {
   return {
-    approval: shown(approval && `${approval.issuer} ${approval.ticketId}`, MAX_TEXT.id * 2, secrets),
+    approval: shown(approval && `${approval.issuer} ${approval.ticketId}`, MAX_TEXT.id * 2, mask),
     capabilities: used === undefined ? undefined : boundedList(used),
     method: bounded(method, MAX_TEXT.method),
   }
@@ -84,12 +99,12 @@ function auditAction(
 function auditAgent(
   { id, level, owner, scheme, type, version }: NonNullable<RecordedDecision['agent']>,
   { instance, proof }: RecordedDecision,
-  secrets: SecretParameters,
+  mask: SecretMask,
 ): AuditAgent {
   return {
-    id: shown(id, MAX_TEXT.id, secrets),
-    instance: shown(instance, MAX_TEXT.id, secrets),
-    keyId: shown(proof?.keyId, MAX_TEXT.id, secrets),
+    id: shown(id, MAX_TEXT.id, mask),
+    instance: shown(instance, MAX_TEXT.id, mask),
+    keyId: shown(proof?.keyId, MAX_TEXT.id, mask),
     level,
     owner: boundedOrNone(owner, MAX_TEXT.id),
     scheme,
@@ -102,28 +117,28 @@ function auditAgent(
 function auditDelegation(
   delegation: RecordedDelegation,
   agentId: string | undefined,
-  secrets: SecretParameters,
+  mask: SecretMask,
 ): AuditDelegation {
   const { actor, priorActors, issuer } = delegation
   return {
-    actor: actor.id === agentId ? auditActor(actor, secrets) : undefined,
+    actor: actor.id === agentId ? auditActor(actor, mask) : undefined,
     binding: delegation.binding,
     depth: priorActors.length + 1,
     expiresAt: isoSeconds(delegation.expiresAt),
     issuedAt: isoSeconds(delegation.issuedAt),
-    issuer: shown(issuer, MAX_TEXT.id, secrets),
-    scopes: boundedList(delegation.scopes).map(secrets.hideIn),
-    tokenId: shown(delegation.tokenId, MAX_TEXT.id, secrets),
+    issuer: shown(issuer, MAX_TEXT.id, mask),
+    scopes: boundedList(delegation.scopes).map((scope) => mask.maskText(scope)),
+    tokenId: shown(delegation.tokenId, MAX_TEXT.id, mask),
   }
 }
 
-function auditActor({ id, issuer }: RecordedDelegation['actor'], secrets: SecretParameters): AuditActor {
-  return { id: shown(id, MAX_TEXT.id, secrets), issuer: shown(issuer, MAX_TEXT.id, secrets) }
+function auditActor({ id, issuer }: RecordedDelegation['actor'], mask: SecretMask): AuditActor {
+  return { id: shown(id, MAX_TEXT.id, mask), issuer: shown(issuer, MAX_TEXT.id, mask) }
 }
 
-/** The whole chain, who acts now first, as a JSON text: which of them are people, nobody can tell from an id. */
-function actorsText({ actor, priorActors }: RecordedDelegation, secrets: SecretParameters): string {
-  return JSON.stringify([actor, ...priorActors].slice(0, MAX_ACTORS).map((one) => auditActor(one, secrets)))
+/** The whole chain as a JSON text, erasable because an id does not tell whether it is a person's. The actor that acts now comes first. */
+function actorsText({ actor, priorActors }: RecordedDelegation, mask: SecretMask): string {
+  return JSON.stringify([actor, ...priorActors].slice(0, MAX_ACTORS).map((one) => auditActor(one, mask)))
 }
 
 const MAX_ACTORS = 32
@@ -149,4 +164,16 @@ function boundedList(texts: readonly string[]): readonly string[] {
 function isoSeconds(seconds: number): string {
   const ms = Math.min(Math.max(seconds * 1000, 0), 253_402_300_799_999)
   return new Date(Number.isNaN(ms) ? 0 : ms).toISOString()
+}
+
+let knownMs = Number.NaN
+let known = ''
+
+/** ISO 8601 in UTC with milliseconds. Requests that come together have the same time, which is then written once. */
+function isoTime(ms: number): string {
+  if (ms !== knownMs) {
+    known = new Date(ms).toISOString()
+    knownMs = ms
+  }
+  return known
 }

@@ -1,24 +1,71 @@
+import { canonicalJson } from '@countermark/core/internal'
 import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
+import { bounded, escapeLine, MAX_TEXT } from './bounded-text.ts'
+import type { UnsealedRecord } from './chain.ts'
+import { commitTo } from './commitment.ts'
 import { decisionRecord } from './decision-record.ts'
+import type { RecordRules } from './record-rules.ts'
 import type { RecordedDecision } from './recorded-decision.ts'
-import type { UnsealedRecord } from './seal-record.ts'
-import type { SecretParameters } from './secret-parameters.ts'
+import type { SecretMask } from './secret-mask.ts'
 
 /** What a record is made of, as plain JSON: a decision still to be put together, or a record that is whole. */
 export type RecordInput = { readonly id: string; readonly decision: RecordedDecision } | UnsealedRecord
 
+/** Something that happens beside requests, such as administration or delegation. */
+export interface AuditEvent {
+  /** A closed word in snake case, such as `token_issued`. */
+  readonly event: string
+  /** What JSON can say, and no secret. @default {} */
+  readonly details?: Readonly<Record<string, unknown>>
+  /** Values by name that may have to be erased, such as `user`. @default {} */
+  readonly private?: Readonly<Record<string, string>>
+}
+
 /** Puts the record together. */
-export function writeRecord(input: RecordInput, secrets: SecretParameters): UnsealedRecord {
-  return 'decision' in input ? decisionRecord(input.decision, input.id, secrets) : input
+export function writeRecord(input: RecordInput, mask: SecretMask): UnsealedRecord {
+  return 'decision' in input ? decisionRecord(input.decision, input.id, mask) : input
+}
+
+/**
+ * Reads an event of the application, before its record has an id.
+ * @throws TypeError
+ */
+export function readEvent(
+  { event, details = {}, private: values = {} }: AuditEvent,
+  atMs: number,
+  rules: Pick<RecordRules, 'mask' | 'pseudonym'>,
+): (id: string) => UnsealedRecord {
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(event)) throw new TypeError('an event is named by a word in snake case')
+  const text = canonicalJson(rules.mask.maskJson(details))
+  if (Buffer.byteLength(escapeLine(text)) > MAX_TEXT.details) {
+    throw new TypeError(`details of an event have at most ${MAX_TEXT.details} bytes`)
+  }
+  const sorted = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
+  const shown = sorted.map(([name, value]) => [name, bounded(shownValue(name, value, rules), MAX_TEXT.target)])
+  const { commitments, private: committed } = commitTo(Object.fromEntries(shown))
+  return (id) => {
+    const { record } = eventInput(id, event, JSON.parse(text), atMs)
+    return { record: { ...record, commitments }, private: committed }
+  }
+}
+
+function shownValue(name: string, value: string, { mask, pseudonym }: Pick<RecordRules, 'mask' | 'pseudonym'>): string {
+  if (pseudonym !== undefined && (name === 'user' || name === 'address')) return pseudonym(name, value)
+  return String(Object(mask.maskJson({ [name]: value }))[name])
 }
 
 /** A record that the trail itself has to tell. */
-export function eventInput(id: string, event: string, details: EventRecord['details'], atMs: number): UnsealedRecord {
+export function eventInput(
+  id: string,
+  event: string,
+  details: EventRecord['details'],
+  atMs: number,
+): UnsealedRecord & { readonly record: EventRecord } {
   const at = new Date(atMs).toISOString()
   return { record: { v: AUDIT_SCHEMA_VERSION, type: 'event', id, at, event, details, commitments: {} }, private: {} }
 }
 
-/** A fact that JSON cannot say, from a check of another package, must not leave a gap in the chain. */
+/** Takes the place of a record with a fact that JSON cannot say: the chain must have no gap. */
 export function unwritable(id: string, type: string, atMs: number): UnsealedRecord {
   // What is wrong with it is not worth a line: it may hold anything.
   return eventInput(id, 'record_unwritable', { type }, atMs)

@@ -1,8 +1,7 @@
-import type { KeyObject } from 'node:crypto'
+import { hash, type KeyObject } from 'node:crypto'
 import type { AgentFact, AgentRequest, Decision, DelegationFact, ProofFact } from '@countermark/core'
-import { type Actor, type PublicJwk, thumbprintOf } from '@countermark/core/internal'
-import { claimsDigest } from './claims-digest.ts'
-import { digestOf } from './mask-base.ts'
+import { type Actor, canonicalJson, type PublicJwk, thumbprintOf } from '@countermark/core/internal'
+import { digestOf } from './mask-signature-base.ts'
 import type { RecordRules } from './record-rules.ts'
 
 /** What may change after the decision, so it is read at once. */
@@ -60,7 +59,7 @@ export interface RecordedDecision extends SeenAtOnce {
   /** What the agent says it is about to do, and which of its instances it is. */
   readonly intent: string | undefined
   readonly instance: string | undefined
-  readonly agent: (Pick<AgentFact, 'id' | 'level' | 'scheme'> & RecordedAgent) | undefined
+  readonly agent: RecordedAgent | undefined
   readonly proof: RecordedProof | undefined
   readonly dpop: string | undefined
   readonly delegation: RecordedDelegation | undefined
@@ -68,7 +67,11 @@ export interface RecordedDecision extends SeenAtOnce {
   readonly approval: { readonly issuer: string; readonly ticketId: string } | undefined
 }
 
-type RecordedAgent = Partial<Pick<AgentFact['record'], 'owner' | 'type' | 'version'>>
+interface RecordedAgent extends Pick<AgentFact, 'id' | 'level' | 'scheme'> {
+  readonly owner: string | undefined
+  readonly type: string | undefined
+  readonly version: string | undefined
+}
 
 /** Reads it while the request is under way. */
 export function seeAtOnce(request: AgentRequest, rules: RecordRules): SeenAtOnce {
@@ -127,16 +130,8 @@ export function recordedDecision(
   }
 }
 
-function recordedAgent({ id, level, record, scheme }: AgentFact): RecordedDecision['agent'] {
-  const { owner, type, version } = record
-  return {
-    id,
-    level,
-    scheme,
-    ...(owner === undefined ? {} : { owner }),
-    ...(type === undefined ? {} : { type }),
-    ...(version === undefined ? {} : { version }),
-  }
+function recordedAgent({ id, level, record: { owner, type, version }, scheme }: AgentFact): RecordedAgent {
+  return { id, level, scheme, owner, type, version }
 }
 
 /** What a signer says counts when the signature covers it (RFC 9421 section 7.2.1); without a signature nothing is better. */
@@ -177,17 +172,36 @@ function contentDigestOf(
 }
 
 function recordedDelegation(delegation: DelegationFact, isEvidence: boolean, rules: RecordRules): RecordedDelegation {
-  const { binding, claims, expiresAt, issuedAt, issuer, scopes, tokenId } = delegation
-  const digest = isEvidence ? claimsDigest(claims) : undefined
+  const { actor, binding, claims, expiresAt, issuedAt, issuer, priorActors, scopes, tokenId } = delegation
   const subject = called('user', delegation.subject, rules)
-  // The user may be one of those through whose hands it went.
-  const named = (actor: Actor): Actor => (actor.id === delegation.subject ? { ...actor, id: subject } : actor)
+  // The user may be one of the chain.
+  const named = (one: Actor): Actor => (one.id === delegation.subject ? { ...one, id: subject } : one)
   const isNamed = subject === delegation.subject
-  const actor = isNamed ? delegation.actor : named(delegation.actor)
-  const priorActors = isNamed ? delegation.priorActors : delegation.priorActors.map(named)
   return {
-    ...{ actor, binding, expiresAt, issuedAt, issuer, priorActors, scopes, subject, tokenId },
-    claimsDigest: digest,
+    ...{ binding, expiresAt, issuedAt, issuer, scopes, subject, tokenId },
+    actor: isNamed ? actor : named(actor),
+    priorActors: isNamed ? priorActors : priorActors.map(named),
+    claimsDigest: isEvidence ? claimsDigest(claims) : undefined,
+  }
+}
+
+const digests = new WeakMap<object, string>()
+
+/** SHA-256, base64url, of the canonical JSON of a token's claims. Remembered: one token comes with many requests. */
+function claimsDigest(claims: Readonly<Record<string, unknown>>): string {
+  const known = digests.get(claims)
+  if (known !== undefined) return known
+  const digest = hash('sha256', canonicalOrOwn(claims), 'base64url')
+  digests.set(claims, digest)
+  return digest
+}
+
+/** Claims may be deep or hold lone surrogates: a record must not fail for that. */
+function canonicalOrOwn(claims: Readonly<Record<string, unknown>>): string {
+  try {
+    return canonicalJson(claims)
+  } catch {
+    return JSON.stringify(claims)
   }
 }
 

@@ -1,77 +1,56 @@
+const words = (text: string): readonly string[] => text.split(' ')
+
 /** Names that hold credentials wherever they are used. Case and separators make no difference: `accessToken` is `access_token`. */
 export const SECRET_PARAMETERS: readonly string[] = [
-  ...['access_token', 'api_key', 'assertion', 'auth', 'authorization', 'bearer', 'client_assertion', 'client_secret'],
-  ...[
-    'code',
-    'code_verifier',
-    'cookie',
-    'credential',
-    'csrf',
-    'device_code',
-    'id_token',
-    'id_token_hint',
-    'jwt',
-    'key',
-  ],
-  ...[
-    'logout_token',
-    'oauth_signature',
-    'oauth_token',
-    'oauth_verifier',
-    'otp',
-    'passcode',
-    'passwd',
-    'password',
-    'pin',
-  ],
-  ...[
-    'pwd',
-    'refresh_token',
-    'secret',
-    'sig',
-    'signature',
-    'subject_token',
-    'ticket',
-    'token',
-    'tokens',
-    'totp',
-    'user_code',
-  ],
+  ...words('access_token api_key assertion auth authorization bearer client_assertion client_secret code code_verifier'),
+  ...words('cookie credential csrf device_code id_token id_token_hint jwt key logout_token oauth_signature oauth_token'),
+  ...words('oauth_verifier otp passcode passwd password pin pwd refresh_token secret sig signature subject_token ticket'),
+  ...words('token tokens totp user_code'),
   // Sessions, as servers name them.
-  ...['jsessionid', 'phpsessid', 'sessid', 'session', 'session_id', 'session_key', 'sid'],
+  ...words('jsessionid phpsessid sessid session session_id session_key sid'),
   // SAML 2.0 bindings, WS-Federation.
-  ...['saml_art', 'saml_request', 'saml_response', 'wresult'],
+  ...words('saml_art saml_request saml_response wresult'),
   // Signed addresses of AWS, Google Cloud, Alibaba and Akamai; those of Azure have `sig`.
-  ...['x-amz-credential', 'x-amz-security-token', 'x-amz-signature', 'aws_access_key_id', 'google_access_id'],
-  ...['x-goog-credential', 'x-goog-signature', 'oss_access_key_id', 'hdnea', 'hdnts'],
+  ...words('x-amz-credential x-amz-security-token x-amz-signature aws_access_key_id google_access_id x-goog-credential'),
+  ...words('x-goog-signature oss_access_key_id hdnea hdnts'),
 ]
 
-/** A name of several words is secret when one of these is among them. */
-const SECRET_WORDS: ReadonlySet<string> = new Set([
-  ...['apikey', 'assertion', 'credential', 'credentials', 'jwt', 'passphrase', 'passwd', 'password', 'pwd', 'secret'],
-  ...['secrets', 'sessionid'],
+/** A name of several words is secret when one of these is among them, */
+const SECRET_WORDS: ReadonlySet<string> = new Set(
+  words('apikey assertion credential credentials jwt passphrase passwd password pwd secret secrets sessionid'),
+)
+/** or when it ends in one of these, */
+const SECRET_ENDS: ReadonlySet<string> = new Set(words('otp passcode sig signature token'))
+/** unless it tells where a list goes on. */
+const PLACES: ReadonlySet<string> = new Set(words('continuation next page sync'))
+/** The words before `key` that make it a credential: a sort key is none. */
+const KEYS: ReadonlySet<string> = new Set(
+  words('access account api auth encryption master private secret shared signing subscription'),
+)
+
+/**
+ * Components of a signature base whose values may stay. `plain`: never a credential. `freeText`, which agents write, and
+ * `target`, which holds path or query: as long as no credential shows in them. A field that is not listed is replaced.
+ */
+export const SHOWN_COMPONENTS: ReadonlyMap<string, 'plain' | 'freeText' | 'target'> = new Map([
+  ...words('@authority @method @scheme @signature-params @status accept content-digest content-encoding').map(asPlain),
+  ...words('content-language content-length content-type date host repr-digest traceparent').map(asPlain),
+  ...words('want-content-digest x-http-method x-http-method-override x-method-override').map(asPlain),
+  ...words('agent-id agent-intent agent-instance mcp-method mcp-name origin signature-agent user-agent').map(asFreeText),
+  ...words('@path @query @query-param @request-target @target-uri').map(asTarget),
 ])
 
-/** Or when it ends in one of these, ... */
-const SECRET_ENDS: ReadonlySet<string> = new Set(['otp', 'passcode', 'sig', 'signature', 'token'])
-/** ... but for what tells where a list goes on. */
-const PLACES: ReadonlySet<string> = new Set(['continuation', 'next', 'page', 'sync'])
-/** What opens something, as far as keys do: a sort key is no secret. */
-const KEYS: ReadonlySet<string> = new Set([
-  ...[
-    'access',
-    'account',
-    'api',
-    'auth',
-    'encryption',
-    'master',
-    'private',
-    'secret',
-    'shared',
-    'signing',
-    'subscription',
-  ],
-])
+function asPlain(name: string): [string, 'plain'] {
+  return [name, 'plain']
+}
+
+function asFreeText(name: string): [string, 'freeText'] {
+  return [name, 'freeText']
+}
+
+function asTarget(name: string): [string, 'target'] {
+  return [name, 'target']
+}
 
 /** Tells whether a name, as it stands in a query or in JSON, is that of a credential. */
 export function secretNames(names: readonly string[]): (written: string) => boolean {
@@ -85,12 +64,12 @@ export function secretNames(names: readonly string[]): (written: string) => bool
   }
 }
 
-function isSecretKind(words: readonly string[]): boolean {
-  const [last = '', before = ''] = [words.at(-1), words.at(-2)]
-  if (words.some((word) => SECRET_WORDS.has(word))) return true
+function isSecretKind(name: readonly string[]): boolean {
+  const [last = '', before = ''] = [name.at(-1), name.at(-2)]
+  if (name.some((word) => SECRET_WORDS.has(word))) return true
   if (SECRET_ENDS.has(last)) return !PLACES.has(before)
   if (last === 'key') return KEYS.has(before)
-  return last === 'id' && (before === 'session' || (before === 'key' && words.at(-3) === 'access'))
+  return last === 'id' && (before === 'session' || (before === 'key' && name.at(-3) === 'access'))
 }
 
 function plain(name: string): string {
@@ -107,14 +86,14 @@ function wordsOf(name: string): readonly string[] {
     .filter((word) => word !== '')
 }
 
-/** `access%5Ftoken` is `access_token` to whoever parses the query, and so it is when encoded twice. */
+/** A parser of the query reads `access%5Ftoken` as `access_token`, and so does one that decodes twice. */
 function decodedName(written: string): string {
   let name = written
   for (let times = 0; times < 2 && /[%+]/.test(name); times++) {
     try {
       name = decodeURIComponent(name.replaceAll('+', ' '))
     } catch {
-      // What cannot be decoded is no name that a parser would find.
+      // No parser finds a name that cannot be decoded.
       return name
     }
   }

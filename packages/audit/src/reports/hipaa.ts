@@ -1,12 +1,4 @@
-import {
-  accountOfAccess,
-  administration,
-  failedAccess,
-  integrity,
-  type Regulation,
-  retention,
-  shownIf,
-} from './requirement.ts'
+import { accountOfAccess, administration, failedAccess, integrity, type Regulation, retention, shownIf } from './requirement.ts'
 
 /** 45 CFR part 164, subpart C, and section 164.528. */
 export const HIPAA: Regulation = {

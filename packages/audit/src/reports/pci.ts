@@ -1,12 +1,4 @@
-import {
-  accountOfAccess,
-  administration,
-  failedAccess,
-  integrity,
-  type Regulation,
-  retention,
-  shownIf,
-} from './requirement.ts'
+import { accountOfAccess, administration, failedAccess, integrity, type Regulation, retention, shownIf } from './requirement.ts'
 
 /** Requirement 10: log and monitor all access to system components and cardholder data. */
 export const PCI: Regulation = {

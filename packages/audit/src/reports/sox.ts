@@ -1,12 +1,4 @@
-import {
-  accountOfAccess,
-  administration,
-  failedAccess,
-  integrity,
-  type Regulation,
-  retention,
-  shownIf,
-} from './requirement.ts'
+import { accountOfAccess, administration, failedAccess, integrity, type Regulation, retention, shownIf } from './requirement.ts'
 
 /** General IT controls over financial reporting: the act names none, so the usual groups of controls stand in its place. */
 export const SOX: Regulation = {

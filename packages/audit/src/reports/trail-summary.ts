@@ -1,6 +1,6 @@
 import type { AuditRecord, DecisionRecord, EventRecord } from '../record/audit-record.ts'
 import type { EvidenceState } from '../verify/evidence-check.ts'
-import type { SealedMembers } from '../record/seal-record.ts'
+import type { SealedMembers } from '../record/chain.ts'
 
 /** What a trail holds, in numbers. */
 export interface TrailSummary {

@@ -1,11 +1,10 @@
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { requireKnownOptions } from '@countermark/core'
-import { MAX_LINE_BYTES, parseLine } from '../record/parse-line.ts'
-import { isPruned, prunedLine } from '../record/pruned-line.ts'
-import { lineOf } from '../record/seal-record.ts'
+import { MAX_LINE_BYTES, parseLine, isPruned } from '../record/parse-line.ts'
+import { prunedLine } from '../record/pruned-line.ts'
+import { lineOf } from '../record/chain.ts'
 import { type Anchors, readAnchors } from '../verify/anchors.ts'
-import { inWrittenOrder } from '../verify/file-order.ts'
-import { type FileLine, readLines } from '../verify/read-lines.ts'
+import { inWrittenOrder, type FileLine, readLines } from '../record/trail-files.ts'
 import { verifyTrail } from '../verify/verify-trail.ts'
 import { TamperedTrail } from './tampered-trail.ts'
 import type { ChangeRecord, TrailStore } from './trail-store.ts'
@@ -88,5 +87,5 @@ function changedLine({ bytes, isWhole }: FileLine, change: ChangeRecord): Buffer
   const sealed = isWhole ? parseLine(bytes) : undefined
   const changed = sealed && change(sealed)
   if (changed === undefined) return undefined
-  return Buffer.from(isPruned(changed) ? prunedLine(changed) : lineOf(changed))
+  return Buffer.from(placedLine(changed))
 }

@@ -1,4 +1,4 @@
-import type { PlacedRecord } from '../record/audit-sink.ts'
+import type { PlacedRecord } from '../record/chain.ts'
 
 /** How much travels together. */
 export interface BatchLimits {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { Misconfigured, requireKnownOptions } from '@countermark/core'
-import type { PlacedRecord } from '../record/audit-sink.ts'
+import type { PlacedRecord } from '../record/chain.ts'
 import { type ClosableSink, createSerialSink } from './serial-sink.ts'
 
 /** Options of {@link lineSink}. */

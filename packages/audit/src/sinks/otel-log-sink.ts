@@ -2,7 +2,7 @@ import { Misconfigured, requireKnownOptions } from '@countermark/core'
 import { requireMethods } from '@countermark/core/internal'
 import type { LogAttributes, Logger, LogRecord } from '@opentelemetry/api-logs'
 import type { AuditRecord } from '../record/audit-record.ts'
-import type { PlacedRecord } from '../record/audit-sink.ts'
+import type { PlacedRecord } from '../record/chain.ts'
 import { type RecordFields, recordFields } from './record-fields.ts'
 import { type ClosableSink, createSerialSink } from './serial-sink.ts'
 

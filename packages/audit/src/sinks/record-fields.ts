@@ -1,5 +1,5 @@
 import type { DecisionRecord, EventRecord, OutcomeRecord } from '../record/audit-record.ts'
-import type { PlacedRecord } from '../record/audit-sink.ts'
+import type { PlacedRecord } from '../record/chain.ts'
 
 /** What monitoring systems search for, by closed names. Members that a record has not are left out. */
 export interface RecordFields {

@@ -1,4 +1,5 @@
-import type { FoundTrail, PlacedRecord, RecordSink } from '../record/audit-sink.ts'
+import type { FoundTrail, RecordSink } from './audit-sink.ts'
+import type { PlacedRecord } from '../record/chain.ts'
 
 /** What a sink of some kind does besides. */
 export interface SerialSinkParts<Placed extends PlacedRecord> {

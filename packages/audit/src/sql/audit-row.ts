@@ -1,6 +1,6 @@
 import type { Insertable } from 'kysely'
 import type { AuditRecord } from '../record/audit-record.ts'
-import type { SealedRecord } from '../record/audit-sink.ts'
+import type { SealedRecord } from '../record/chain.ts'
 import type { AuditRow } from './audit-tables.ts'
 
 /** A record as a row. */

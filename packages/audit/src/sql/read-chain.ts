@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
-import type { FoundTrail } from '../record/audit-sink.ts'
+import type { FoundTrail } from '../sinks/audit-sink.ts'
 import type { AuditRow, AuditTables } from './audit-tables.ts'
 
 const PAGE = 1000

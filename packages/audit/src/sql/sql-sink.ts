@@ -1,7 +1,7 @@
 import { requireKnownOptions, requireNumber } from '@countermark/core'
 import { withDeadline } from '@countermark/core/internal'
 import type { Kysely, Transaction } from 'kysely'
-import type { SealedRecord } from '../record/audit-sink.ts'
+import type { SealedRecord } from '../record/chain.ts'
 import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'
 import { toAuditRow } from './audit-row.ts'
 import { type AuditTables, migrateAuditTables } from './audit-tables.ts'

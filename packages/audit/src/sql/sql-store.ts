@@ -1,8 +1,8 @@
 import { requireKnownOptions } from '@countermark/core'
 import type { Kysely } from 'kysely'
-import { parseLine } from '../record/parse-line.ts'
-import { isPruned, parsePlaced, prunedLine } from '../record/pruned-line.ts'
-import { lineOf } from '../record/seal-record.ts'
+import { parseLine, isPruned, parsePlaced } from '../record/parse-line.ts'
+import { prunedLine } from '../record/pruned-line.ts'
+import { lineOf } from '../record/chain.ts'
 import { TamperedTrail } from '../retention/tampered-trail.ts'
 import type { ChangeRecord, TrailStore } from '../retention/trail-store.ts'
 import { type Anchors, readAnchors } from '../verify/anchors.ts'
@@ -87,5 +87,5 @@ function changedColumns(line: string, change: ChangeRecord) {
   const changed = sealed && change(sealed)
   if (changed === undefined) return undefined
   if (!isPruned(changed)) return { line: lineOf(changed), subject: changed.private['user']?.value ?? null }
-  return { line: prunedLine(changed), subject: null, agent: null, request_id: null }
+  return { line: placedLine(changed), subject: null, agent: null, request_id: null }
 }

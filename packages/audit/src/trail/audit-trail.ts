@@ -1,18 +1,16 @@
-import type { Decision, Environment, Recorder } from '@countermark/core'
+import type { Decision, Environment, Outcome, Recorder } from '@countermark/core'
 import { isSafeMethod } from '@countermark/core/internal'
 import { metricsOfSinks, TRAIL_METRIC_ROWS } from '../metric-rows.ts'
-import { type AuditEvent, readEvent } from '../record/audit-event.ts'
-import { outcomeRecord } from '../record/outcome-record.ts'
-import type { RecordInput } from '../record/record-input.ts'
+import { newChainName } from '../record/chain.ts'
+import { outcomeRecord } from '../record/decision-record.ts'
+import { type AuditEvent, type RecordInput, readEvent } from '../record/record-input.ts'
 import { recordedDecision, seeAtOnce, type Withheld } from '../record/recorded-decision.ts'
-import { tellOperator } from '../sinks/file/tell-operator.ts'
-import { newChainName } from './chain.ts'
-import { chooseScribe } from './choose-scribe.ts'
-import { createLatestDecisions } from './latest-decisions.ts'
+import { tellOperator } from '../sinks/file/file-trouble.ts'
+import { chooseWriter } from './choose-writer.ts'
 import { whenProcessEnds } from './process-end.ts'
-import { type StartThread, threadStarter } from './thread/thread-starter.ts'
-import { type AuditTrailOptions, readTrailOptions } from './trail-options.ts'
-import { createTrailWriter, type RoomKind, unavailable } from './trail-writer.ts'
+import { RecordBuffer, type RoomKind, unavailable } from './record-buffer.ts'
+import { type StartThread, threadStarter } from './thread/thread-messages.ts'
+import { type AuditTrailOptions, readTrailOptions, type TrailSettings } from './trail-options.ts'
 
 /** A guard's recorder: `createGuard({ recorder: trail })`. */
 export interface AuditTrail extends Recorder {
@@ -41,81 +39,122 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
 
 /** The same with a thread of the caller's choice, or none. */
 export function createAuditTrail(options: AuditTrailOptions, startThread: StartThread | undefined): AuditTrail {
-  const settings = readTrailOptions(options)
-  const { clock, rules } = settings
-  let reportTo: Environment['report'] | undefined
-  const startedAtMs = clock.wallMs()
-  const chain = newChainName(startedAtMs)
-  const around = { chain, startedAtMs, startThread, tell: tellOperator }
-  const writer = createTrailWriter(
-    { ...settings, chain, report: (measurement) => reportTo?.(measurement) },
-    (listener) => chooseScribe(settings, around, listener),
-  )
-  // One outcome for each request: that of the decision that was recorded last.
-  const latest = createLatestDecisions()
-  const stopWatching = whenProcessEnds({
-    idle: writer.flushWhenIdle,
-    exit: () => {
-      const lost = writer.flushAtExit()
-      if (lost > 0) tellOperator(`the process ends before ${lost} records were written; close the trail first`)
-    },
-  })
+  const recorder = new TrailRecorder(readTrailOptions(options), startThread)
+  return {
+    record: (decision) => recorder.record(decision),
+    finish: (decision, outcome) => recorder.finish(decision, outcome),
+    metrics: recorder.metrics,
+    reportTo: (report) => recorder.reportTo(report),
+    event: (event) => recorder.event(event),
+    ready: () => recorder.buffer.ready(),
+    flush: () => recorder.buffer.flush(),
+    close: () => recorder.close(),
+  }
+}
 
-  function requireRoom(kind: RoomKind): void {
-    if (writer.hasRoom(kind)) return
-    reportTo?.(LOST)
-    writer.drop()
+interface Latest {
+  readonly decision: Decision
+  readonly id: string
+}
+
+/** Requests under way at once; more than a process can serve. */
+const MAX_REQUESTS = 100_000
+
+class TrailRecorder {
+  readonly metrics: NonNullable<Recorder['metrics']>
+  readonly buffer: RecordBuffer
+  private readonly settings: TrailSettings
+  /** By request id: a weak map by request would cost the garbage collector more than all the rest of a record. */
+  private readonly latest = new Map<string, Latest>()
+  private readonly stopWatching: () => void
+  private report: Environment['report'] | undefined
+
+  constructor(settings: TrailSettings, startThread: StartThread | undefined) {
+    this.settings = settings
+    const startedAtMs = settings.clock.wallMs()
+    const chain = newChainName(startedAtMs)
+    const around = { chain, startedAtMs, startThread, tell: tellOperator }
+    this.buffer = new RecordBuffer(
+      { ...settings, chain, report: (measurement) => this.report?.(measurement) },
+      (listener) => chooseWriter(settings, around, listener),
+    )
+    this.metrics = metricsOfSinks(TRAIL_METRIC_ROWS, [...settings.sinks.map(({ name }) => name), LOST.labels.sink])
+    this.stopWatching = whenProcessEnds({ idle: () => this.buffer.flushWhenIdle(), exit: () => this.exit() })
+  }
+
+  record(decision: Decision): Promise<void> | undefined {
+    const { rules } = this.settings
+    const kind = kindOf(decision)
+    this.requireRoom(kind)
+    const seen = seeAtOnce(decision.request, rules)
+    const write = (id: string): RecordInput => ({ id, decision: recordedDecision(decision, rules, undefined, seen) })
+    // What a guard only observes is carried out as well.
+    if (decision.outcome === 'deny' || isSafeMethod(decision.request.method)) {
+      this.remember(decision, this.buffer.add(write, kind))
+      return undefined
+    }
+    if (!this.buffer.wouldTry()) {
+      const withheld = decision.refusal === undefined ? WITHHELD[decision.mode] : undefined
+      this.buffer.add((id) => ({ id, decision: recordedDecision(decision, rules, withheld, seen) }), kind)
+      throw unavailable('no sink takes records', undefined)
+    }
+    const { id, durable } = this.buffer.addAndWait(write, kind)
+    this.remember(decision, id)
+    return durable
+  }
+
+  /** One outcome for each request: that of the decision that was recorded last. */
+  finish(decision: Decision, outcome: Outcome): void {
+    const latest = this.latest.get(decision.requestId)
+    if (latest?.decision !== decision) return
+    this.latest.delete(decision.requestId)
+    const kind = kindOf(decision)
+    if (!this.buffer.hasRoom(kind)) {
+      this.report?.(LOST)
+      return
+    }
+    const atMs = this.settings.clock.wallMs()
+    const route = decision.request.route().template
+    this.buffer.add((id) => outcomeRecord(decision, outcome, { id, of: latest.id, atMs, route }), kind)
+  }
+
+  async event(event: AuditEvent): Promise<void> {
+    this.requireRoom('agent')
+    const { clock, rules } = this.settings
+    await this.buffer.addAndWait(readEvent(event, clock.wallMs(), rules), 'agent').durable
+  }
+
+  reportTo(report: Environment['report']): void {
+    this.report ??= report
+  }
+
+  close(): Promise<void> {
+    return this.buffer.close().finally(this.stopWatching)
+  }
+
+  private requireRoom(kind: RoomKind): void {
+    if (this.buffer.hasRoom(kind)) return
+    this.report?.(LOST)
+    this.buffer.drop()
     throw unavailable('the buffer of records is full', undefined)
   }
 
-  return {
-    record: (decision) => {
-      const kind = kindOf(decision)
-      requireRoom(kind)
-      const seen = seeAtOnce(decision.request, rules)
-      const write = (id: string): RecordInput => ({ id, decision: recordedDecision(decision, rules, undefined, seen) })
-      // What a guard only observes is carried out as well.
-      if (decision.outcome === 'deny' || isSafeMethod(decision.request.method)) {
-        latest.remember(decision, writer.add(write, kind))
-        return undefined
-      }
-      if (!writer.wouldTry()) {
-        const withheld = decision.refusal === undefined ? WITHHELD[decision.mode] : undefined
-        writer.add((id) => ({ id, decision: recordedDecision(decision, rules, withheld, seen) }), kind)
-        throw unavailable('no sink takes records', undefined)
-      }
-      const { id, durable } = writer.addAndWait(write, kind)
-      latest.remember(decision, id)
-      return durable
-    },
-    finish: (decision, outcome) => {
-      const of = latest.take(decision)
-      if (of === undefined) return
-      const kind = kindOf(decision)
-      if (!writer.hasRoom(kind)) reportTo?.(LOST)
-      else {
-        const atMs = clock.wallMs()
-        const route = decision.request.route().template
-        writer.add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route }), kind)
-      }
-    },
-    metrics: metricsOfSinks(TRAIL_METRIC_ROWS, [...settings.sinks.map(({ name }) => name), LOST.labels.sink]),
-    reportTo: (report) => {
-      reportTo ??= report
-    },
-    event: async (event) => {
-      requireRoom('agent')
-      await writer.addAndWait(readEvent(event, clock.wallMs(), rules), 'agent').durable
-    },
-    ready: writer.ready,
-    flush: writer.flush,
-    close: () => writer.close().finally(stopWatching),
+  private remember(decision: Decision, id: string): void {
+    this.latest.set(decision.requestId, { decision, id })
+    if (this.latest.size <= MAX_REQUESTS) return
+    const [oldest] = this.latest.keys()
+    if (oldest !== undefined) this.latest.delete(oldest)
+  }
+
+  private exit(): void {
+    const lost = this.buffer.flushAtExit()
+    if (lost > 0) tellOperator(`the process ends before ${lost} records were written; close the trail first`)
   }
 }
 
 /** Unknown callers can ask as often as they like, so they share a part of the room. */
 function kindOf({ facts }: Decision): RoomKind {
-  return facts.agent === undefined ? 'stranger' : 'agent'
+  return facts.agent === undefined ? 'unknown' : 'agent'
 }
 
 const LOST = {

@@ -1,6 +1,8 @@
 import { type KeyObject, sign, verify } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { Misconfigured } from '@countermark/core'
 import { canonicalJson, thumbprintOf } from '@countermark/core/internal'
-import type { ChainEnd } from '../record/audit-sink.ts'
+import type { ChainEnd } from '../record/chain.ts'
 
 /** What a signed checkpoint says: up to this record the chain was as its hash tells. */
 export interface CheckpointStatement extends ChainEnd {
@@ -17,7 +19,7 @@ export interface Checkpoint extends CheckpointStatement {
   readonly signature: string
 }
 
-/** Where checkpoints go: somewhere that whoever can change the trail cannot change too. */
+/** Where checkpoints go: out of reach of those who can change the trail. */
 export interface CheckpointAnchor {
   /** A closed word for metrics. */
   readonly name: string
@@ -51,7 +53,38 @@ export function checkpointKeyName(publicKey: KeyObject): string {
   return thumbprintOf({ kty: kty ?? '', crv: crv ?? '', x: x ?? '' })
 }
 
-/** A context of its own: what is signed here can be taken for nothing else that the key may sign. */
+/** The context keeps a checkpoint from being taken for anything else that the key signs. */
 function signedBytes(statement: CheckpointStatement): Buffer {
   return Buffer.from(CONTEXT + canonicalJson(statement), 'utf8')
+}
+
+/**
+ * Writes checkpoints into a file of their own, a line each, durable before it answers. Put it where the process that writes the
+ * trail can only append, or on another machine.
+ * @throws {@link Misconfigured} `ERR_OPTION_MISSING`
+ */
+export function fileAnchor({ path }: { readonly path: string }): CheckpointAnchor {
+  if (typeof path !== 'string' || path === '') {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'fileAnchor needs the path of a file')
+  }
+  let opened: FileHandle | undefined
+  return {
+    name: 'file',
+    publish: async (checkpoint) => {
+      opened ??= await open(path, 'a', 0o600)
+      try {
+        // The line feed first: the rest of a line that failed does not become part of this one.
+        await opened.write(`\n${checkpointLine(checkpoint)}\n`)
+        await opened.datasync()
+      } catch (error) {
+        await opened.close().catch(() => undefined)
+        opened = undefined
+        throw error
+      }
+    },
+    close: async () => {
+      await opened?.close()
+      opened = undefined
+    },
+  }
 }

@@ -1,6 +1,7 @@
 import type { Clock, Measurement } from '@countermark/core'
 import { withDeadline } from '@countermark/core/internal'
-import type { AuditSink, FoundTrail, SealedRecord } from '../record/audit-sink.ts'
+import type { SealedRecord } from '../record/chain.ts'
+import type { AuditSink, FoundTrail } from '../sinks/audit-sink.ts'
 
 /** What a queue tells the trail. */
 export interface SinkListener {
@@ -20,121 +21,131 @@ export interface SinkQueueOptions {
   readonly clock: Clock
 }
 
-/** The records on their way into one sink: in order, one batch at a time, again and again until it takes them. */
-export interface SinkQueue {
-  /** Whether what it takes counts as recorded. */
-  readonly durable: boolean
-  readonly push: (records: readonly SealedRecord[]) => void
-  /** Opens the sink. @throws what the sink throws */
-  readonly open: () => Promise<FoundTrail | undefined>
-  /** Whether the last attempt failed and no other one is under way. */
-  readonly isFailing: () => boolean
-  /** Whether an attempt is under way, or would be made at once for a record that comes now. */
-  readonly wouldTry: () => boolean
-  /** Tries until the queue is empty or an attempt fails. */
-  readonly drain: () => Promise<void>
-  readonly close: () => Promise<void>
-}
-
+/** How soon a sink that failed is tried again for a record that comes. */
+export const PROBE_MS = 100
 const MAX_BATCH = 1000
-const PROBE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
-/** Makes the queue of one sink. */
-export function createSinkQueue(sink: AuditSink, options: SinkQueueOptions, listener: SinkListener): SinkQueue {
-  const { deadlineMs, maxRecords, clock } = options
-  const waiting: SealedRecord[] = []
-  let opened: Promise<FoundTrail | undefined> | undefined
-  let running: Promise<void> | undefined
-  let failures = 0
-  let failedAtMs = Number.NEGATIVE_INFINITY
-  let retry: NodeJS.Timeout | undefined
+/** The records on their way into one sink: in order, one batch at a time, again and again until it takes them. */
+export class SinkQueue {
+  /** Whether what it takes counts as recorded. */
+  readonly durable: boolean
+  private readonly sink: AuditSink
+  private readonly options: SinkQueueOptions
+  private readonly listener: SinkListener
+  private readonly waiting: SealedRecord[] = []
+  private opened: Promise<FoundTrail | undefined> | undefined
+  private running: Promise<void> | undefined
+  private failures = 0
+  private failedAtMs = Number.NEGATIVE_INFINITY
+  private retry: NodeJS.Timeout | undefined
 
-  const open = (): Promise<FoundTrail | undefined> => {
-    opened ??= openSink(sink, deadlineMs).catch((error: unknown) => {
-      opened = undefined
-      throw error
-    })
-    return opened
+  constructor(sink: AuditSink, options: SinkQueueOptions, listener: SinkListener) {
+    this.durable = sink.durable
+    this.sink = sink
+    this.options = options
+    this.listener = listener
   }
 
-  async function run(): Promise<void> {
-    clearTimeout(retry)
+  /** Opens the sink. @throws what the sink throws */
+  open(): Promise<FoundTrail | undefined> {
+    this.opened ??= openSink(this.sink, this.options.deadlineMs).catch((error: unknown) => {
+      this.opened = undefined
+      throw error
+    })
+    return this.opened
+  }
+
+  push(records: readonly SealedRecord[]): void {
+    this.waiting.push(...records)
+    this.dropOldest()
+    if (this.failures > 0) this.gauge('audit_queue_records', this.waiting.length)
+    if (this.mayProbe()) this.start()
+  }
+
+  /** Whether the last attempt failed and no other one is under way. */
+  isFailing(): boolean {
+    return this.failures > 0 && this.running === undefined
+  }
+
+  /** Whether an attempt is under way, or would be made at once for a record that comes now. */
+  wouldTry(): boolean {
+    return this.running !== undefined || this.mayProbe()
+  }
+
+  /** Tries until the queue is empty or an attempt fails. */
+  async drain(): Promise<void> {
+    await this.running
+    if (this.waiting.length > 0) this.start()
+    await this.running
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.retry)
+    await this.running
+    await this.sink.close?.()
+  }
+
+  private start(): void {
+    this.running ??= this.run()
+  }
+
+  private async run(): Promise<void> {
+    clearTimeout(this.retry)
     try {
-      await open()
-      while (waiting.length > 0) await appendBatch()
-      running = undefined
+      await this.open()
+      while (this.waiting.length > 0) await this.appendBatch()
+      this.running = undefined
     } catch (error) {
-      running = undefined
-      settleFailure(error)
+      this.running = undefined
+      this.settleFailure(error)
     }
   }
 
-  async function appendBatch(): Promise<void> {
-    const batch = waiting.slice(0, MAX_BATCH)
-    await withDeadline(sink.append(batch), deadlineMs)
-    waiting.splice(0, batch.length)
-    settleSuccess(batch)
-  }
-
-  function settleSuccess(batch: readonly SealedRecord[]): void {
-    if (failures > 0) reportFailing(0)
-    failures = 0
-    listener.report(count(sink.name, 'written', batch.length))
-    reportLength()
+  private async appendBatch(): Promise<void> {
+    const batch = this.waiting.slice(0, MAX_BATCH)
+    await withDeadline(this.sink.append(batch), this.options.deadlineMs)
+    this.waiting.splice(0, batch.length)
+    if (this.failures > 0) this.gauge('audit_sink_failing', 0)
+    this.failures = 0
+    this.count('written', batch.length)
+    this.gauge('audit_queue_records', this.waiting.length)
     const last = batch.at(-1)
-    if (last !== undefined) listener.written(last)
+    if (last !== undefined) this.listener.written(last)
   }
 
-  function settleFailure(error: unknown): void {
-    failures += 1
-    failedAtMs = clock.monotonicMs()
-    reportFailing(1)
-    listener.report(count(sink.name, 'failed', Math.min(waiting.length, MAX_BATCH)))
-    retry = setTimeout(start, Math.min(PROBE_MS * 2 ** failures, LONGEST_PAUSE_MS))
-    retry.unref()
-    listener.failed(error)
-  }
-
-  function start(): void {
-    running ??= run()
+  private settleFailure(error: unknown): void {
+    this.failures += 1
+    this.failedAtMs = this.options.clock.monotonicMs()
+    this.gauge('audit_sink_failing', 1)
+    this.count('failed', Math.min(this.waiting.length, MAX_BATCH))
+    this.retry = setTimeout(() => this.start(), Math.min(PROBE_MS * 2 ** this.failures, LONGEST_PAUSE_MS))
+    this.retry.unref()
+    this.listener.failed(error)
   }
 
   /** Only what another sink has for certain: the trail takes no more records than may wait. */
-  function dropOldest(): void {
-    if (waiting.length <= maxRecords || running !== undefined) return
-    const excess = waiting.slice(0, waiting.length - maxRecords)
-    const dropped = excess.filter(listener.isSafe).length
+  private dropOldest(): void {
+    const { maxRecords } = this.options
+    if (this.waiting.length <= maxRecords || this.running !== undefined) return
+    const excess = this.waiting.slice(0, this.waiting.length - maxRecords)
+    const dropped = excess.filter(this.listener.isSafe).length
     if (dropped === 0) return
-    waiting.splice(0, dropped)
-    listener.report(count(sink.name, 'dropped', dropped))
+    this.waiting.splice(0, dropped)
+    this.count('dropped', dropped)
   }
 
-  const reportLength = (): void => listener.report(gauge('audit_queue_records', sink.name, waiting.length))
-  const reportFailing = (value: number): void => listener.report(gauge('audit_sink_failing', sink.name, value))
-  const mayProbe = (): boolean => failures === 0 || clock.monotonicMs() - failedAtMs >= PROBE_MS
+  private mayProbe(): boolean {
+    return this.failures === 0 || this.options.clock.monotonicMs() - this.failedAtMs >= PROBE_MS
+  }
 
-  return {
-    durable: sink.durable,
-    open,
-    push: (records) => {
-      waiting.push(...records)
-      dropOldest()
-      if (failures > 0) reportLength()
-      if (mayProbe()) start()
-    },
-    isFailing: () => failures > 0 && running === undefined,
-    wouldTry: () => running !== undefined || mayProbe(),
-    drain: async () => {
-      await running
-      if (waiting.length > 0) start()
-      await running
-    },
-    close: async () => {
-      clearTimeout(retry)
-      await running
-      await sink.close?.()
-    },
+  private count(result: 'written' | 'failed' | 'dropped', value: number): void {
+    const labels = { sink: this.sink.name, result }
+    this.listener.report({ name: 'audit_records_total', kind: 'counter', value, labels })
+  }
+
+  private gauge(name: 'audit_queue_records' | 'audit_sink_failing', value: number): void {
+    this.listener.report({ name, kind: 'gauge', value, labels: { sink: this.sink.name } })
   }
 }
 
@@ -145,12 +156,4 @@ async function openSink(sink: AuditSink, deadlineMs: number): Promise<FoundTrail
 
 function isFoundTrail(found: unknown): found is FoundTrail {
   return typeof found === 'object' && found !== null && ('end' in found || 'partialBytes' in found)
-}
-
-function count(sink: string, result: 'written' | 'failed' | 'dropped', value: number): Measurement {
-  return { name: 'audit_records_total', kind: 'counter', value, labels: { sink, result } }
-}
-
-function gauge(name: string, sink: string, value: number): Measurement {
-  return { name, kind: 'gauge', value, labels: { sink } }
 }

@@ -1,7 +1,8 @@
 import { canonicalJson } from '@countermark/core/internal'
 import { isCommitted } from '../record/commitment.ts'
-import { hasOwnHash, type PrunedMembers } from '../record/pruned-line.ts'
-import { contentHash, linkHash, type SealedMembers } from '../record/seal-record.ts'
+import { hasOwnHash } from '../record/pruned-line.ts'
+import type { PrunedMembers } from '../record/parse-line.ts'
+import { contentHash, linkHash, type SealedMembers } from '../record/chain.ts'
 import type { EvidenceState } from './evidence-check.ts'
 import type { Finding } from './finding.ts'
 

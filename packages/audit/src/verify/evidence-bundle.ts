@@ -1,4 +1,4 @@
-import type { SealedMembers } from '../record/seal-record.ts'
+import type { SealedMembers } from '../record/chain.ts'
 import type { Checkpoint } from '../trail/checkpoint.ts'
 import type { FoundRecord } from './find-record.ts'
 

@@ -3,7 +3,7 @@ import { importPublicKey } from '@countermark/core'
 import { createRecent, decodeBase64url, type PublicJwk } from '@countermark/core/internal'
 import type { DecisionRecord } from '../record/audit-record.ts'
 import { bounded, MAX_TEXT } from '../record/bounded-text.ts'
-import type { SealedMembers } from '../record/seal-record.ts'
+import type { SealedMembers } from '../record/chain.ts'
 import { verifiesBy } from './evidence-algorithms.ts'
 
 /**

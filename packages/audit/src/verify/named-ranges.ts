@@ -1,4 +1,4 @@
-import type { SealedMembers } from '../record/seal-record.ts'
+import type { SealedMembers } from '../record/chain.ts'
 import { createSeqRanges, mergeRanges, readSeqRanges, type SeqRange, type SeqRanges, uncovered } from './seq-ranges.ts'
 
 /** Places from which something was taken away, and which of these no event of the trail names that counts. */

@@ -1,7 +1,5 @@
-import type { ChainEnd } from '../record/audit-sink.ts'
-import type { PrunedMembers } from '../record/pruned-line.ts'
-import { isPruned } from '../record/pruned-line.ts'
-import type { SealedMembers } from '../record/seal-record.ts'
+import type { ChainEnd, SealedMembers } from '../record/chain.ts'
+import { type PrunedMembers, isPruned } from '../record/parse-line.ts'
 import type { Anchors } from './anchors.ts'
 import type { Finding } from './finding.ts'
 

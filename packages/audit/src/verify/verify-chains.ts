@@ -1,6 +1,5 @@
-import type { ChainEnd } from '../record/audit-sink.ts'
-import { isPruned, type PrunedMembers } from '../record/pruned-line.ts'
-import { firstPrevious, type SealedMembers } from '../record/seal-record.ts'
+import { type ChainEnd, firstPrevious, type SealedMembers } from '../record/chain.ts'
+import { isPruned, type PrunedMembers } from '../record/parse-line.ts'
 import type { Anchors } from './anchors.ts'
 import { checkProof, checkPruned, checkRecord, erasedNames } from './check-record.ts'
 import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'

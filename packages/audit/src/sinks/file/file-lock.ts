@@ -5,9 +5,9 @@ import { codeOf } from './file-trouble.ts'
 
 /** Keeps other writers from a file for as long as this one writes it. */
 export interface FileLock {
-  /** Whether it still is ours: a machine that was asleep may have been taken for dead. */
+  /** Whether it still is ours: another writer may have taken over from a machine that was asleep. */
   readonly isHeld: () => Promise<boolean>
-  /** Shows those who cannot see this process that it lives. */
+  /** Shows other containers and hosts that this process lives. */
   readonly refresh: () => Promise<void>
   readonly release: () => Promise<void>
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireWord, systemClock } from '@countermark/core/internal'
-import type { AuditSink, SealedRecord } from '../../record/audit-sink.ts'
+import type { SealedRecord } from '../../record/chain.ts'
+import type { AuditSink, FoundTrail } from '../audit-sink.ts'
 import { REFRESH_MS } from './file-lock.ts'
-import { messageOf } from './file-trouble.ts'
-import { type TellOperator, tellOperator } from './tell-operator.ts'
-import { createTrailFile, type Fsync } from './trail-file.ts'
+import { messageOf, tellOperator } from './file-trouble.ts'
+import { TrailFile, type TrailFileOptions } from './trail-file.ts'
 
 /** Options of {@link fileSink}. */
 export interface FileSinkOptions {
@@ -18,33 +18,24 @@ export interface FileSinkOptions {
    * When records are on the disk: `group` makes all that wait durable together, `each` one after the other, `never` leaves
    * it to the system, which survives the end of the process but not of the machine. @default 'group'
    */
-  readonly fsync?: Fsync
+  readonly fsync?: 'group' | 'each' | 'never'
   /** When a file is full. Bytes. @default 268_435_456 */
   readonly maxBytes?: number
   /** Begin a new file with each day of UTC too. @default true */
   readonly daily?: boolean
-  /** Told the path of each file that is finished, to ship or compress it. @default nobody is told */
+  /** Told the path of each file that is finished, to ship or compress it. @default not told */
   readonly onRotated?: (path: string) => void
   /** @default the machine's clock */
   readonly clock?: Clock
 }
 
 /** What another thread needs to write the same file. `writer` names the sink in the lock of its file. */
-export interface FileSettings extends Required<Pick<FileSinkOptions, 'path' | 'fsync' | 'maxBytes' | 'daily'>> {
-  readonly writer: string
-}
+export type FileSettings = Omit<TrailFileOptions, 'onRotated' | 'clock' | 'tell'>
 
-/** All that a sink is made of. */
-export interface FileSinkSettings extends FileSettings {
-  readonly onRotated: (path: string) => void
-  readonly clock: Clock
-  readonly tell: TellOperator
-}
-
-const settingsOfSinks = new WeakMap<AuditSink, FileSinkSettings>()
+const settingsOfSinks = new WeakMap<AuditSink, TrailFileOptions>()
 
 /** The settings of a file sink of this package that goes by the machine's clock; of any other sink `undefined`. */
-export function fileSettingsOf(sink: AuditSink): FileSinkSettings | undefined {
+export function fileSettingsOf(sink: AuditSink): TrailFileOptions | undefined {
   const settings = settingsOfSinks.get(sink)
   return settings?.clock === systemClock ? settings : undefined
 }
@@ -62,88 +53,109 @@ export function fileSink(options: FileSinkOptions): AuditSink {
 }
 
 /** The same from settings that were validated. */
-export function createFileSink(settings: FileSinkSettings): AuditSink {
-  const { fsync, path, tell } = settings
-  const file = createTrailFile({ ...settings, onRotated: tellFinished })
-  // The last record of each chain: after a failure the same ones may come again, and must not stand there twice.
-  const written = new Map<string, number>()
-  let queue: Promise<unknown> = Promise.resolve()
-  let isClosed = false
-  let trouble: string | undefined
-  let looking: NodeJS.Timeout | undefined
+export function createFileSink(settings: TrailFileOptions): AuditSink {
+  const writer = new FileWriter(settings)
+  return {
+    name: 'file',
+    durable: true,
+    append: (records) => writer.append(records),
+    ready: () => writer.ready(),
+    close: () => writer.close(),
+  }
+}
 
-  const isNew = ({ chain, seq }: SealedRecord): boolean => seq > (written.get(chain) ?? 0)
+/** Writes one batch after the other. */
+class FileWriter {
+  private readonly settings: TrailFileOptions
+  private readonly file: TrailFile
+  /** The last record of each chain: after a failure the same ones may come again, and must not be written twice. */
+  private readonly written = new Map<string, number>()
+  private queue: Promise<unknown> = Promise.resolve()
+  private isClosed = false
+  private trouble: string | undefined
+  private looking: NodeJS.Timeout | undefined
 
-  /** What a listener throws must not cost a record. */
-  function tellFinished(finished: string): void {
-    try {
-      settings.onRotated(finished)
-    } catch (error) {
-      tell(`onRotated failed for ${finished}: ${messageOf(error)}`)
-    }
+  constructor(settings: TrailFileOptions) {
+    this.settings = settings
+    this.file = new TrailFile({ ...settings, onRotated: (finished) => this.tellFinished(finished) })
   }
 
-  async function write(records: readonly SealedRecord[]): Promise<void> {
-    if (isClosed) throw new Error('the sink is closed')
-    const fresh = records.filter(isNew)
+  append(records: readonly SealedRecord[]): Promise<void> {
+    return this.inTurn(() => this.orTell(() => this.write(records)))
+  }
+
+  ready(): Promise<FoundTrail> {
+    return this.inTurn(() => this.orTell(() => this.open()))
+  }
+
+  close(): Promise<void> {
+    return this.inTurn(async () => {
+      this.isClosed = true
+      clearInterval(this.looking)
+      await this.file.close()
+    })
+  }
+
+  private async open(): Promise<FoundTrail> {
+    const found = await this.file.open()
+    this.lookNowAndThen()
+    return found
+  }
+
+  private async write(records: readonly SealedRecord[]): Promise<void> {
+    if (this.isClosed) throw new Error('the sink is closed')
+    const fresh = records.filter(({ chain, seq }) => seq > (this.written.get(chain) ?? 0))
     if (fresh.length === 0) return
-    const groups = fsync === 'each' ? fresh.map((record) => [record]) : [fresh]
+    const groups = this.settings.fsync === 'each' ? fresh.map((record) => [record]) : [fresh]
     for (const group of groups) {
-      await file.append(toBytes(group))
-      for (const { chain, seq } of group) written.set(chain, seq)
+      await this.file.append(toBytes(group))
+      for (const { chain, seq } of group) this.written.set(chain, seq)
     }
-    lookNowAndThen()
+    this.lookNowAndThen()
+  }
+
+  /** What a listener throws must not cost a record. */
+  private tellFinished(finished: string): void {
+    try {
+      this.settings.onRotated(finished)
+    } catch (error) {
+      this.settings.tell(`onRotated failed for ${finished}: ${messageOf(error)}`)
+    }
   }
 
   /** Each trouble is told once: what asks again and again fails again and again. */
-  async function orTell<T>(work: () => Promise<T>): Promise<T> {
+  private async orTell<T>(work: () => Promise<T>): Promise<T> {
+    const { path, tell } = this.settings
     try {
       const result = await work()
-      if (trouble !== undefined && !isClosed) tell(`${path} is written again`)
-      trouble = undefined
+      if (this.trouble !== undefined && !this.isClosed) tell(`${path} is written again`)
+      this.trouble = undefined
       return result
     } catch (error) {
       const message = messageOf(error)
-      if (message !== trouble && !isClosed) tell(`${path} cannot be written: ${message}`)
-      trouble = message
+      if (message !== this.trouble && !this.isClosed) tell(`${path} cannot be written: ${message}`)
+      this.trouble = message
       throw error
     }
   }
 
   /** Also while no record comes: the lock must not look abandoned, and a file that was cut has to be mended. */
-  function lookNowAndThen(): void {
-    if (looking !== undefined || isClosed) return
-    looking = setInterval(() => void inTurn(file.look).catch(() => undefined), REFRESH_MS)
-    looking.unref()
+  private lookNowAndThen(): void {
+    if (this.looking !== undefined || this.isClosed) return
+    const look = (): void => void this.inTurn(() => this.file.look()).catch(() => undefined)
+    this.looking = setInterval(look, REFRESH_MS)
+    this.looking.unref()
   }
 
-  /** One after the other, also when somebody did not wait for the one before. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = queue.then(work, work)
-    queue = next.catch(() => undefined)
+  /** One after the other, also when a caller did not wait for the one before. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.queue.then(work, work)
+    this.queue = next.catch(() => undefined)
     return next
   }
-
-  return {
-    name: 'file',
-    durable: true,
-    append: (records) => inTurn(() => orTell(() => write(records))),
-    ready: () =>
-      inTurn(() =>
-        orTell(async () => {
-          const found = await file.open()
-          lookNowAndThen()
-          return found
-        }),
-      ),
-    close: () =>
-      inTurn(async () => {
-        isClosed = true
-        clearInterval(looking)
-        await file.close()
-      }),
-  }
 }
+
+const LINE_FEED = 10
 
 /** Line by line into one buffer: to join them first costs three times as much. */
 function toBytes(records: readonly SealedRecord[]): Buffer {
@@ -157,25 +169,12 @@ function toBytes(records: readonly SealedRecord[]): Buffer {
   return bytes
 }
 
-const LINE_FEED = 10
-
-const KNOWN = ['path', 'fsync', 'maxBytes', 'daily', 'onRotated', 'clock']
-
-function readOptions(options: FileSinkOptions): FileSinkSettings {
-  requireKnownOptions('fileSink', options, KNOWN)
-  const {
-    path,
-    fsync = 'group',
-    maxBytes = 268_435_456,
-    daily = true,
-    onRotated = () => {},
-    clock = systemClock,
-  } = options
+function readOptions(options: FileSinkOptions): TrailFileOptions {
+  requireKnownOptions('fileSink', options, ['path', 'fsync', 'maxBytes', 'daily', 'onRotated', 'clock'])
+  const { path, fsync = 'group', maxBytes = 268_435_456, daily = true, onRotated = () => {} } = options
   if (typeof path !== 'string' || path === '' || path.endsWith('/')) {
-    throw new Misconfigured(
-      'ERR_OPTION_MISSING',
-      'fileSink needs the path of a file, such as /var/log/app/audit.ndjson',
-    )
+    const message = 'fileSink needs the path of a file, such as /var/log/app/audit.ndjson'
+    throw new Misconfigured('ERR_OPTION_MISSING', message)
   }
   if (typeof daily !== 'boolean' || typeof onRotated !== 'function') {
     throw new Misconfigured('ERR_OPTION_INVALID', 'fileSink.daily must be true or false, onRotated a function')
@@ -186,7 +185,7 @@ function readOptions(options: FileSinkOptions): FileSinkSettings {
     maxBytes: requireNumber('maxBytes', maxBytes, { min: 4096 }),
     daily,
     onRotated,
-    clock,
+    clock: options.clock ?? systemClock,
     writer: randomBytes(8).toString('hex'),
     tell: tellOperator,
   }

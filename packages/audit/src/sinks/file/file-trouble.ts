@@ -1,6 +1,14 @@
 import { dirname } from 'node:path'
 import { Misconfigured } from '@countermark/core'
 
+/** Tells the operator, in a line on standard error, what cannot be told in the trail. */
+export type TellOperator = (message: string) => void
+
+/** Writes the line. Not a process warning: those can be switched off, and come too late while a process ends. */
+export const tellOperator: TellOperator = (message) => {
+  process.stderr.write(`countermark audit: ${message}\n`)
+}
+
 /** What makes a file that cannot be opened writable, by the code of the system. */
 const FIXES: Readonly<Record<string, (path: string) => string>> = {
   ENOENT: (path) =>
@@ -13,7 +21,7 @@ const FIXES: Readonly<Record<string, (path: string) => string>> = {
   ELOOP: (path) => `${path} is a symbolic link that leads nowhere: let it lead to a file`,
 }
 
-/** The same error in words that say what to do, where the operator can do something. */
+/** The same error with what the operator can do, where there is something. */
 export function explainTrouble(error: unknown, path: string): unknown {
   const fix = FIXES[codeOf(error) ?? '']
   return fix === undefined ? error : new Misconfigured('ERR_OPTION_INVALID', `fileSink.path: ${fix(path)}`)

@@ -1,23 +1,18 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import { type Clock, Misconfigured } from '@countermark/core'
-import type { FoundTrail } from '../../record/audit-sink.ts'
-import { createRecentLines } from './cut-file.ts'
+import type { FoundTrail } from '../audit-sink.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
-import { countNames, lookAt } from './file-look.ts'
-import { finishedPath, stampOf, syncFolder } from './file-naming.ts'
-import { codeOf, explainTrouble, messageOf } from './file-trouble.ts'
-import { realPathOf } from './real-path.ts'
+import { countNames, finishedPath, lookAt, realPathOf, stampOf, syncFolder } from './file-place.ts'
+import { codeOf, explainTrouble, messageOf, type TellOperator } from './file-trouble.ts'
+import { RecentLines } from './recent-lines.ts'
 import { repairTail } from './repair-tail.ts'
-import type { TellOperator } from './tell-operator.ts'
-
-/** When lines are on the disk. */
-export type Fsync = 'group' | 'each' | 'never'
 
 /** How a file of lines is kept. */
 export interface TrailFileOptions {
   readonly path: string
-  readonly fsync: Fsync
+  /** When lines are on the disk. */
+  readonly fsync: 'group' | 'each' | 'never'
   readonly maxBytes: number
   readonly daily: boolean
   /** Must not throw. */
@@ -26,16 +21,6 @@ export interface TrailFileOptions {
   /** Names this writer in the lock. */
   readonly writer: string
   readonly tell: TellOperator
-}
-
-/** A file of lines that grows until it is full or the day is over. Not for two calls at once. */
-export interface TrailFile {
-  readonly open: () => Promise<FoundTrail>
-  /** All lines are durable, or none counts: then the file is cut back and opened anew by the next call. */
-  readonly append: (lines: Buffer) => Promise<void>
-  /** Looks whether the file still is where it was, and keeps the lock fresh. */
-  readonly look: () => Promise<void>
-  readonly close: () => Promise<void>
 }
 
 interface OpenFile {
@@ -54,191 +39,204 @@ const MOST_MOVES = 3
 /** How long one stays away from a file that another writer has. */
 const RIVAL_MS = 30_000
 
-/** Prepares a file; nothing is opened yet. */
-export function createTrailFile(options: TrailFileOptions): TrailFile {
-  const { path, fsync, maxBytes, daily, onRotated, clock, writer, tell } = options
-  const recent = createRecentLines(clock)
-  let file: OpenFile | undefined
-  let broken: OpenFile | undefined
-  let lock: { readonly path: string; readonly held: FileLock } | undefined
-  let isStuck = false
-  let rivalUntilMs = Number.NEGATIVE_INFINITY
-  const now = (): string => new Date(clock.wallMs()).toISOString()
+/** A file of lines that grows until it is full or the day is over. Not for two calls at once. */
+export class TrailFile {
+  private readonly options: TrailFileOptions
+  private readonly recent: RecentLines
+  private file: OpenFile | undefined
+  private broken: OpenFile | undefined
+  private lock: { readonly path: string; readonly held: FileLock } | undefined
+  private isStuck = false
+  private rivalUntilMs = Number.NEGATIVE_INFINITY
 
-  async function openFile(): Promise<FoundTrail> {
-    if (file !== undefined) return {}
-    let real = path
+  /** Nothing is opened yet. */
+  constructor(options: TrailFileOptions) {
+    this.options = options
+    this.recent = new RecentLines(options.clock)
+  }
+
+  async open(): Promise<FoundTrail> {
+    if (this.file !== undefined) return {}
+    let real = this.options.path
     try {
-      real = await realPathOf(path)
-      await takeLock(real)
+      real = await realPathOf(real)
+      await this.takeLock(real)
+      return await this.openBehindLock(real)
     } catch (error) {
       throw explainTrouble(error, real)
     }
-    // One call then writes and makes durable: half the system calls of write and fdatasync.
-    const durable = fsync === 'never' ? 0 : constants.O_DSYNC
-    const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | durable
-    const handle = await open(real, flags, 0o600).catch((error: unknown) => {
-      throw explainTrouble(error, real)
-    })
+  }
+
+  /** All lines are durable, or none counts: then the file is cut back and opened anew by the next call. */
+  async append(lines: Buffer): Promise<void> {
+    this.requireNoRival()
+    for (let move = 0; move < MOST_MOVES; move++) {
+      if (this.file?.isRegular) await this.requireUndisturbed(this.file)
+      await this.open()
+      const target = await this.rotateIfDue(this.requireOpen(), lines.length)
+      try {
+        await writeAll(target, lines)
+        if (!target.isRegular) return
+        this.recent.add(lines)
+        // Removed while it was written: the records would be nowhere.
+        if ((await countNames(target.handle)) > 0) return
+      } catch (error) {
+        await this.abandon(target)
+        throw error
+      }
+    }
+    throw new Error(`${this.options.path} is removed again and again`)
+  }
+
+  /** Looks whether the file still is where it was, and keeps the lock fresh. */
+  async look(): Promise<void> {
+    await this.lock?.held.refresh()
+    if (this.file === undefined || !this.file.isRegular) return
+    // Taken for dead, by a writer who could not see this one: the next record asks for the lock again.
+    if (this.lock !== undefined && !(await this.lock.held.isHeld())) await this.leave(this.file)
+    else await this.lookAgain(this.file)
+  }
+
+  async close(): Promise<void> {
+    const { path, tell } = this.options
     try {
-      return await examine(handle, real)
+      if (this.file?.isRegular) await this.lookAgain(this.file)
+    } catch (error) {
+      tell(`${path} could not be looked at when it was closed: ${messageOf(error)}`)
+    } finally {
+      await this.file?.handle.close()
+      this.file = undefined
+      await this.lock?.held.release()
+      this.lock = undefined
+    }
+  }
+
+  /** Before the end of the file is looked at: a half-written line of a process that runs is no rest of one that died. */
+  private async takeLock(real: string): Promise<void> {
+    if (this.lock !== undefined && (this.lock.path !== real || !(await this.lock.held.isHeld()))) {
+      await this.lock.held.release()
+      this.lock = undefined
+    }
+    this.lock ??= { path: real, held: await lockFile(real, this.options.writer) }
+  }
+
+  private async openBehindLock(real: string): Promise<FoundTrail> {
+    // One call then writes and makes durable: half the system calls of write and fdatasync.
+    const durable = this.options.fsync === 'never' ? 0 : constants.O_DSYNC
+    const handle = await open(real, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | durable, 0o600)
+    try {
+      return await this.examine(handle, real)
     } catch (error) {
       await handle.close()
       throw error
     }
   }
 
-  /** Before the end of the file is looked at: a half-written line of a process that runs is no rest of one that died. */
-  async function takeLock(real: string): Promise<void> {
-    if (lock !== undefined && (lock.path !== real || !(await lock.held.isHeld()))) {
-      await lock.held.release()
-      lock = undefined
-    }
-    lock ??= { path: real, held: await lockFile(real, writer) }
-  }
-
-  async function examine(handle: FileHandle, real: string): Promise<FoundTrail> {
+  private async examine(handle: FileHandle, real: string): Promise<FoundTrail> {
+    const { broken } = this
     const before = await handle.stat()
     const isRegular = before.isFile()
     // Our own half-written lines are not worth keeping: they come again, whole.
     if (isRegular && broken?.inode === before.ino && before.size > broken.size) await handle.truncate(broken.size)
-    const found = isRegular ? await repairTail(handle, real, stampOf(now())) : {}
+    const found = isRegular ? await repairTail(handle, real, stampOf(this.now())) : {}
     const { size, dev, ino, mtimeMs } = await handle.stat()
-    const day = (size === 0 ? now() : new Date(mtimeMs).toISOString()).slice(0, 10)
+    const day = (size === 0 ? this.now() : new Date(mtimeMs).toISOString()).slice(0, 10)
     if (isRegular && size === 0) await syncFolder(real)
-    file = { handle, path: real, isRegular, device: dev, inode: ino, day, size: isRegular ? size : 0 }
-    broken = undefined
+    this.file = { handle, path: real, isRegular, device: dev, inode: ino, day, size: isRegular ? size : 0 }
+    this.broken = undefined
     return found
   }
 
+  private async requireUndisturbed(target: OpenFile): Promise<void> {
+    const size = await this.lookAgain(target)
+    if (this.file === target && size > target.size) await this.judgeGrowth(target, size)
+  }
+
   /** Others move, remove and shorten files: what stands at the path now is what counts. Answers with its size. */
-  async function lookAgain(target: OpenFile): Promise<number> {
-    const there = await lookAt(path)
-    if (there === undefined || there.ino !== target.inode || there.dev !== target.device) await leave(target)
+  private async lookAgain(target: OpenFile): Promise<number> {
+    const there = await lookAt(this.options.path)
+    if (there === undefined || there.ino !== target.inode || there.dev !== target.device) await this.leave(target)
     else if (there.size < target.size) {
-      tell(`${target.path} was shortened by another program: let it move the file instead (create, not copytruncate)`)
-      await recent.restore(target, there.size)
+      const fix = 'let it move the file instead (create, not copytruncate)'
+      this.options.tell(`${target.path} was shortened by another program: ${fix}`)
+      await this.recent.restore(target, there.size)
       target.size = (await target.handle.stat()).size
     }
     return Math.max(there?.size ?? 0, target.size)
   }
 
-  async function leave(target: OpenFile): Promise<void> {
-    if ((await countNames(target.handle)) === 0)
-      tell(`${target.path} was removed with the records in it; another file is begun`)
-    file = undefined
-    recent.forget()
+  private async leave(target: OpenFile): Promise<void> {
+    const isGone = (await countNames(target.handle)) === 0
+    if (isGone) this.options.tell(`${target.path} was removed with the records in it; another file is begun`)
+    this.recent.forget()
+    await this.letGo(target)
+  }
+
+  private async letGo(target: OpenFile): Promise<void> {
+    this.file = undefined
     await target.handle.close()
   }
 
   /** A file that is mounted alone has a folder, and with it a lock, in each container: who began first goes on. */
-  async function judgeGrowth(target: OpenFile, size: number): Promise<void> {
-    const other = await recent.otherWriter(target, size)
-    file = undefined
-    await target.handle.close()
+  private async judgeGrowth(target: OpenFile, size: number): Promise<void> {
+    const other = await this.recent.otherWriter(target, size)
+    await this.letGo(target)
     if (other !== 'before') return
-    rivalUntilMs = clock.monotonicMs() + RIVAL_MS
-    requireNoRival()
+    this.rivalUntilMs = this.options.clock.monotonicMs() + RIVAL_MS
+    this.requireNoRival()
   }
 
-  function requireNoRival(): void {
-    if (clock.monotonicMs() >= rivalUntilMs) return
-    throw new Misconfigured(
-      'ERR_OPTION_INVALID',
-      `${path} is written by another process too: each process needs a file of its own; mount folders, not single files`,
-    )
+  private requireNoRival(): void {
+    const { clock, path } = this.options
+    if (clock.monotonicMs() >= this.rivalUntilMs) return
+    const fix = 'each process needs a file of its own; mount folders, not single files'
+    throw new Misconfigured('ERR_OPTION_INVALID', `${path} is written by another process too: ${fix}`)
   }
 
-  async function requireUndisturbed(target: OpenFile): Promise<void> {
-    const size = await lookAgain(target)
-    if (file === target && size > target.size) await judgeGrowth(target, size)
-  }
-
-  async function writeAll(target: OpenFile, bytes: Buffer): Promise<void> {
-    let from = 0
-    while (from < bytes.length) {
-      const { bytesWritten } = await target.handle.write(bytes, from, bytes.length - from, null)
-      from += bytesWritten
-    }
-    if (target.isRegular) target.size += bytes.length
-  }
-
-  /** After an error nobody knows what reached the disk: a later fsync that succeeds would prove nothing. */
-  async function abandon(target: OpenFile): Promise<void> {
-    broken = target
-    file = undefined
+  /** After an error it is unknown what reached the disk: a later fsync that succeeds would prove nothing. */
+  private async abandon(target: OpenFile): Promise<void> {
+    this.broken = target
+    this.file = undefined
     if (target.isRegular) await target.handle.truncate(target.size).catch(() => undefined)
     await target.handle.close().catch(() => undefined)
   }
 
-  async function rotateIfDue(target: OpenFile, bytes: number): Promise<OpenFile> {
-    const isFull = target.size + bytes > maxBytes
-    const isOver = daily && now().slice(0, 10) !== target.day
-    if (!target.isRegular || target.size === 0 || !(isFull || isOver)) return target
-    const finished = finishedPath(target.path, now(), target.inode)
+  private async rotateIfDue(target: OpenFile, bytes: number): Promise<OpenFile> {
+    const { daily, maxBytes, onRotated, tell } = this.options
+    const isDue = target.size + bytes > maxBytes || (daily && this.now().slice(0, 10) !== target.day)
+    if (!target.isRegular || target.size === 0 || !isDue) return target
+    const finished = finishedPath(target.path, this.now(), target.inode)
     try {
       await rename(target.path, finished)
     } catch (error) {
       // A file that is too long is better than no record.
-      if (!isStuck) tell(`${target.path} is full and cannot be moved aside (${codeOf(error)}): it grows on`)
-      isStuck = true
+      if (!this.isStuck) tell(`${target.path} is full and cannot be moved aside (${codeOf(error)}): it grows on`)
+      this.isStuck = true
       return target
     }
-    isStuck = false
-    file = undefined
-    recent.forget()
-    await target.handle.close()
+    this.isStuck = false
+    this.recent.forget()
+    await this.letGo(target)
     onRotated(finished)
-    await openFile()
-    return requireOpen()
+    await this.open()
+    return this.requireOpen()
   }
 
-  function requireOpen(): OpenFile {
-    if (file === undefined) throw new Error('the file is not open')
-    return file
+  private requireOpen(): OpenFile {
+    if (this.file === undefined) throw new Error('the file is not open')
+    return this.file
   }
 
-  async function writeGroup(bytes: Buffer): Promise<void> {
-    requireNoRival()
-    for (let move = 0; move < MOST_MOVES; move++) {
-      if (file?.isRegular) await requireUndisturbed(file)
-      await openFile()
-      const target = await rotateIfDue(requireOpen(), bytes.length)
-      try {
-        await writeAll(target, bytes)
-        if (!target.isRegular) return
-        recent.add(bytes)
-        // Removed while it was written: the records would be nowhere.
-        if ((await countNames(target.handle)) > 0) return
-      } catch (error) {
-        await abandon(target)
-        throw error
-      }
-    }
-    throw new Error(`${path} is removed again and again`)
+  private now(): string {
+    return new Date(this.options.clock.wallMs()).toISOString()
   }
+}
 
-  return {
-    open: openFile,
-    append: writeGroup,
-    look: async () => {
-      await lock?.held.refresh()
-      if (file === undefined || !file.isRegular) return
-      // Taken for dead, by a writer who could not see this one: the next record asks for the lock again.
-      if (lock !== undefined && !(await lock.held.isHeld())) await leave(file)
-      else await lookAgain(file)
-    },
-    close: async () => {
-      try {
-        if (file?.isRegular) await lookAgain(file)
-      } catch (error) {
-        tell(`${path} could not be looked at when it was closed: ${messageOf(error)}`)
-      } finally {
-        await file?.handle.close()
-        file = undefined
-        await lock?.held.release()
-        lock = undefined
-      }
-    },
+async function writeAll(target: OpenFile, bytes: Buffer): Promise<void> {
+  let from = 0
+  while (from < bytes.length) {
+    const { bytesWritten } = await target.handle.write(bytes, from, bytes.length - from, null)
+    from += bytesWritten
   }
+  if (target.isRegular) target.size += bytes.length
 }

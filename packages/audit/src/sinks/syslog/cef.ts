@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import type { PlacedRecord } from '../../record/audit-sink.ts'
+import type { PlacedRecord } from '../../record/chain.ts'
 import { type RecordFields, recordFields } from '../record-fields.ts'
 import { HOSTILE, takeFitting } from './rfc5424.ts'
 

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../../record/audit-record.ts'
-import type { PlacedRecord } from '../../record/audit-sink.ts'
+import type { PlacedRecord } from '../../record/chain.ts'
 import { recordFields } from '../record-fields.ts'
 
 /** Who says it. */

@@ -1,48 +1,50 @@
 import { type RecordInput, unwritable } from '../../record/record-input.ts'
 
-/** What a thread was told to write and has not made durable yet, as JSON texts of many records each. */
-export interface HeldRecords {
-  /** Place in the trail of the first record held, or of the next one that comes. */
-  readonly first: () => number
-  readonly count: () => number
-  /** Keeps records. Answers with their text. */
-  readonly add: (inputs: readonly RecordInput[], atMs: number) => string
-  /** Forgets everything up to this place. */
-  readonly settle: (last: number) => void
-  readonly texts: () => readonly string[]
-}
-
 interface Batch {
   readonly count: number
   readonly text: string
 }
 
-/** Keeps records from the one at this place on. */
-export function createHeldRecords(from: number): HeldRecords {
-  const batches: Batch[] = []
-  let batchesFrom = from
-  let first = from
-  let next = from
-  return {
-    first: () => first,
-    count: () => next - first,
-    add: (inputs, atMs) => {
-      const text = textOf(inputs, atMs)
-      batches.push({ count: inputs.length, text })
-      next += inputs.length
-      return text
-    },
-    settle: (last) => {
-      first = Math.min(Math.max(first, last + 1), next)
-      for (let batch = batches[0]; batch !== undefined && batchesFrom + batch.count <= first; batch = batches[0]) {
-        batchesFrom += batch.count
-        batches.shift()
-      }
-    },
-    texts: () =>
-      batches.map(({ text }, index) =>
-        index === 0 && first > batchesFrom ? without(text, first - batchesFrom) : text,
-      ),
+/** What a thread was told to write and has not made durable yet, as JSON texts of many records each. */
+export class HeldRecords {
+  /** Place in the trail of the first record held, or of the next one that comes. */
+  first: number
+  private next: number
+  private readonly batches: Batch[] = []
+  private batchesFrom: number
+
+  /** `from`: the place of the first record that comes. */
+  constructor(from: number) {
+    this.first = from
+    this.next = from
+    this.batchesFrom = from
+  }
+
+  count(): number {
+    return this.next - this.first
+  }
+
+  /** Keeps records. Answers with their text. */
+  add(inputs: readonly RecordInput[], atMs: number): string {
+    const text = textOf(inputs, atMs)
+    this.batches.push({ count: inputs.length, text })
+    this.next += inputs.length
+    return text
+  }
+
+  /** Forgets everything up to this place. */
+  settle(last: number): void {
+    const { batches } = this
+    this.first = Math.min(Math.max(this.first, last + 1), this.next)
+    for (let head = batches[0]; head !== undefined && this.batchesFrom + head.count <= this.first; head = batches[0]) {
+      this.batchesFrom += head.count
+      batches.shift()
+    }
+  }
+
+  texts(): readonly string[] {
+    const settled = this.first - this.batchesFrom
+    return this.batches.map(({ text }, index) => (index === 0 && settled > 0 ? without(text, settled) : text))
   }
 }
 
@@ -55,7 +57,7 @@ function textOf(inputs: readonly RecordInput[], atMs: number): string {
   }
 }
 
-/** A fact that JSON cannot say is told of in the place of its record. */
+/** Another record takes the place of one with a fact that JSON cannot say. */
 function textOfOne(input: RecordInput, atMs: number): string {
   try {
     return JSON.stringify(input)

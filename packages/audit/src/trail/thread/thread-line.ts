@@ -1,19 +1,6 @@
 import type { Worker } from 'node:worker_threads'
-import type { ChainEnd } from '../../record/audit-sink.ts'
+import type { ChainEnd } from '../../record/chain.ts'
 import { fromPlainError, type ThreadNote, type ThreadOrder } from './thread-messages.ts'
-
-/** The way to one thread and back, for as long as it lives. */
-export interface ThreadLine {
-  /** Once the thread runs. Rejects when it ends before. */
-  readonly hello: Promise<void>
-  /** @throws what the thread throws, or that it ended */
-  readonly call: (type: Exclude<ThreadOrder['type'], 'write'>) => Promise<ChainEnd | undefined>
-  /** Sends records, a JSON list of them. */
-  readonly write: (inputs: string) => void
-  /** Whether the process may not end without it. */
-  readonly hold: (isHeld: boolean) => void
-  readonly terminate: () => Promise<void>
-}
 
 /** What comes from a thread. */
 export interface ThreadLineListener {
@@ -27,67 +14,89 @@ interface Call {
   readonly reject: (error: unknown) => void
 }
 
-/** Listens to a thread. */
-export function createThreadLine(worker: Worker, { told, ended }: ThreadLineListener): ThreadLine {
-  const calls = new Map<number, Call>()
-  let lastCall = 0
-  let failure: Error | undefined
-  let open: Call | undefined
-  const hello = new Promise<void>((resolve, reject) => {
-    open = { resolve: () => resolve(), reject }
-  })
-  hello.then(keep, () => undefined)
+/** The way to one thread and back, for as long as it lives. */
+export class ThreadLine {
+  /** Once the thread runs. Rejects when it ends before. */
+  readonly hello: Promise<ChainEnd | undefined>
+  private readonly worker: Worker
+  private readonly listener: ThreadLineListener
+  private readonly calls = new Map<number, Call>()
+  private greeting: Call | undefined
+  private lastCall = 0
+  private failure: Error | undefined
+  private isWanted = false
+  private isKept = true
 
-  function answer(number: number, settle: (call: Call) => void): void {
-    const call = calls.get(number)
-    calls.delete(number)
-    keep()
-    if (call !== undefined) settle(call)
+  constructor(worker: Worker, listener: ThreadLineListener) {
+    this.worker = worker
+    this.listener = listener
+    this.hello = new Promise((resolve, reject) => {
+      this.greeting = { resolve, reject }
+    })
+    this.hello.then(
+      () => this.keep(),
+      () => undefined,
+    )
+    worker.on('message', (notes: readonly ThreadNote[]) => {
+      for (const note of notes) this.hear(note)
+    })
+    worker.on('error', (error) => {
+      this.failure = error
+    })
+    worker.on('exit', (code) => this.end(this.failure ?? new Error(`it ended with code ${code}`)))
   }
 
-  let isWanted = false
-  let isKept = true
-  function keep(): void {
-    const keeps = isWanted || calls.size > 0
-    if (keeps === isKept) return
-    isKept = keeps
-    if (keeps) worker.ref()
-    else worker.unref()
+  /** @throws what the thread throws, or that it ended */
+  call(type: Exclude<ThreadOrder['type'], 'write'>): Promise<ChainEnd | undefined> {
+    return new Promise((resolve, reject) => {
+      this.lastCall += 1
+      this.calls.set(this.lastCall, { resolve, reject })
+      this.keep()
+      this.worker.postMessage({ type, call: this.lastCall } satisfies ThreadOrder)
+    })
   }
 
-  worker.on('message', (notes: readonly ThreadNote[]) => {
-    for (const note of notes) {
-      if (note.type === 'hello') open?.resolve(undefined)
-      else if (note.type === 'answer') answer(note.call, ({ resolve }) => resolve(note.found))
-      else if (note.type === 'refusal') answer(note.call, ({ reject }) => reject(fromPlainError(note.error)))
-      else told(note)
-    }
-  })
-  worker.on('error', (error) => {
-    failure = error
-  })
-  worker.on('exit', (code) => {
-    const error = failure ?? new Error(`it ended with code ${code}`)
-    open?.reject(error)
-    for (const { reject } of calls.values()) reject(error)
-    calls.clear()
-    ended(error)
-  })
+  /** Sends records, a JSON list of them. */
+  write(inputs: string): void {
+    this.worker.postMessage({ type: 'write', inputs } satisfies ThreadOrder)
+  }
 
-  return {
-    hello,
-    call: (type) =>
-      new Promise((resolve, reject) => {
-        lastCall += 1
-        calls.set(lastCall, { resolve, reject })
-        keep()
-        worker.postMessage({ type, call: lastCall } satisfies ThreadOrder)
-      }),
-    write: (inputs) => worker.postMessage({ type: 'write', inputs } satisfies ThreadOrder),
-    hold: (isHeld) => {
-      isWanted = isHeld
-      keep()
-    },
-    terminate: async () => void (await worker.terminate()),
+  /** Whether the process may not end without it. */
+  hold(isHeld: boolean): void {
+    this.isWanted = isHeld
+    this.keep()
+  }
+
+  async terminate(): Promise<void> {
+    await this.worker.terminate()
+  }
+
+  private hear(note: ThreadNote): void {
+    if (note.type === 'hello') this.greeting?.resolve(undefined)
+    else if (note.type === 'answer') this.settle(note.call, ({ resolve }) => resolve(note.found))
+    else if (note.type === 'refusal') this.settle(note.call, ({ reject }) => reject(fromPlainError(note.error)))
+    else this.listener.told(note)
+  }
+
+  private settle(number: number, answer: (call: Call) => void): void {
+    const call = this.calls.get(number)
+    this.calls.delete(number)
+    this.keep()
+    if (call !== undefined) answer(call)
+  }
+
+  private end(error: Error): void {
+    this.greeting?.reject(error)
+    for (const { reject } of this.calls.values()) reject(error)
+    this.calls.clear()
+    this.listener.ended(error)
+  }
+
+  private keep(): void {
+    const keeps = this.isWanted || this.calls.size > 0
+    if (keeps === this.isKept) return
+    this.isKept = keeps
+    if (keeps) this.worker.ref()
+    else this.worker.unref()
   }
 }

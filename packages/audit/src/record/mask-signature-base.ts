@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto'
+import type { SecretMask } from './secret-mask.ts'
+import { SHOWN_COMPONENTS } from './secret-names.ts'
 
 /** Signed text in which no secret stands. */
 export interface MaskedBase {
@@ -7,43 +9,15 @@ export interface MaskedBase {
   readonly masked: readonly string[]
 }
 
-/** Fields that hold no credential, whoever sends them. The value of any other field is replaced: closed by default. */
-const PLAIN: ReadonlySet<string> = new Set([
-  ...['@authority', '@method', '@scheme', '@signature-params', '@status'],
-  ...['accept', 'agent-id', 'agent-intent', 'agent-instance', 'content-digest', 'content-encoding', 'content-language'],
-  ...['content-length', 'content-type', 'date', 'host', 'mcp-method', 'mcp-name', 'origin', 'repr-digest'],
-  ...['signature-agent', 'traceparent', 'user-agent', 'want-content-digest'],
-  ...['x-http-method', 'x-http-method-override', 'x-method-override'],
-])
-
-/** Components that hold path or query: as plain as their parameters are. */
-const OF_THE_TARGET: ReadonlySet<string> = new Set([
-  ...['@path', '@query', '@query-param', '@request-target', '@target-uri'],
-])
-
-/** Fields in which an agent writes what it likes: plain, unless a credential shows in them. */
-const FREE_TEXT: ReadonlySet<string> = new Set([
-  ...[
-    'agent-id',
-    'agent-intent',
-    'agent-instance',
-    'mcp-method',
-    'mcp-name',
-    'origin',
-    'signature-agent',
-    'user-agent',
-  ],
-])
-
 const CREDENTIALS = /^(bearer|dpop) (.+)$/i
 const NONE: readonly string[] = []
 
 /**
  * Replaces, in a signature base (RFC 9421 section 2.5), each value that may be a credential by `sha-256=:…:`, the digest of
- * its bytes. Behind `Bearer` and `DPoP` only the token is replaced. Whoever has the value can put it back and verify.
+ * its bytes. Behind `Bearer` and `DPoP` only the token is replaced. A holder of the value can put it back and verify.
  * `base` holds one byte in each character.
  */
-export function maskBase(base: string, isSecretQuery: (text: string) => boolean): MaskedBase {
+export function maskSignatureBase(base: string, mask: SecretMask): MaskedBase {
   let masked: string[] | undefined
   let text = ''
   let copied = 0
@@ -52,12 +26,11 @@ export function maskBase(base: string, isSecretQuery: (text: string) => boolean)
     const end = feed < 0 ? base.length : feed
     const nameEnd = base.indexOf('"', from + 1)
     const name = base.slice(from + 1, nameEnd)
-    const isFreeText = FREE_TEXT.has(name)
-    if (isFreeText || !PLAIN.has(name)) {
+    const kind = SHOWN_COMPONENTS.get(name)
+    if (kind !== 'plain') {
       const colon = endOfIdentifier(base, nameEnd + 1)
       const [identifier, value] = [base.slice(from, colon), base.slice(colon + 2, end)]
-      const mayBePlain = isFreeText || OF_THE_TARGET.has(name)
-      if (!mayBePlain || isSecretQuery(name === '@query-param' ? queryOf(identifier, value) : value)) {
+      if (kind === undefined || mask.holdsSecret(name === '@query-param' ? queryOf(identifier, value) : value)) {
         masked = [...(masked ?? []), identifier]
         text += base.slice(copied, colon + 2) + maskValue(value)
         copied = end
@@ -84,8 +57,7 @@ function queryOf(identifier: string, value: string): string {
   return `?${/;name="([^"]*)"/.exec(identifier)?.[1] ?? ''}=${value}`
 }
 
-/** What stands in the place of a credential. */
-export function maskValue(value: string): string {
+function maskValue(value: string): string {
   const [, scheme, token] = CREDENTIALS.exec(value) ?? []
   return scheme === undefined || token === undefined ? digestOf(value) : `${scheme} ${digestOf(token)}`
 }
