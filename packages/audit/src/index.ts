@@ -1,7 +1,7 @@
 export { type EventStream, eventStream } from './events/event-stream.ts'
 export type { EventStreamOptions } from './events/event-stream-options.ts'
-export type { AuditEvent } from './record/record-input.ts'
 export { dataClasses } from './record/data-classes.ts'
+export type { AuditEvent } from './record/record-input.ts'
 export { SECRET_PARAMETERS } from './record/secret-names.ts'
 export { type FileSinkOptions, fileSink } from './sinks/file/file-sink.ts'
 export { type AuditTrail, auditTrail } from './trail/audit-trail.ts'

@@ -1,6 +1,6 @@
 export type { AuditRecord } from './record/audit-record.ts'
-export type { AuditSink, EventSink } from './sinks/audit-sink.ts'
 export type { PlacedRecord, SealedRecord } from './record/chain.ts'
+export type { AuditSink, EventSink } from './sinks/audit-sink.ts'
 export { type HttpSinkOptions, httpSink } from './sinks/http-sink.ts'
 export { lineSink } from './sinks/line-sink.ts'
 export { type RedisStreamSinkOptions, redisStreamSink } from './sinks/redis-stream-sink.ts'

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { aRequest } from '@countermark/testing'
 import { auditTrail, fileSink } from '../src/index.ts'
-import { pseudonymOf } from '../src/record/record-rules.ts'
 import type { SealedMembers } from '../src/record/chain.ts'
+import { pseudonymOf } from '../src/record/record-rules.ts'
 import { eraseSubject, fileStore } from '../src/verify.ts'
 import { aDecision, type WrittenTrail, writeTrail } from './written-trail.ts'
 

@@ -1,8 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { canonicalJson } from '@countermark/core/internal'
-import { isPruned, type PrunedMembers, pruneRecord } from '../src/record/parse-line.ts'
-import { prunedLine } from '../src/record/pruned-line.ts'
 import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/chain.ts'
+import { isPruned, type PrunedMembers, placedLine, pruneRecord } from '../src/record/parse-line.ts'
 
 /** A number below another. */
 export type Random = (below: number) => number

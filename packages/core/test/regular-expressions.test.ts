@@ -45,7 +45,7 @@ const UNREACHED: Readonly<Record<string, string>> = {
 
 /** Made while the server starts: each with who chooses it. */
 const MADE: Readonly<Record<string, string>> = {
-  'audit/src/record/secret-parameters.ts': 'from names of the configuration, side by side, nothing repeated',
+  'audit/src/record/secret-mask.ts': 'from names of the configuration, side by side, nothing repeated',
   'capability/src/scope-aliases.ts': 'from the aliases of the configuration, with one wildcard each',
 }
 

@@ -1,5 +1,5 @@
 import { printable } from '../record/bounded-text.ts'
-import type { Finding } from '../verify/finding.ts'
+import type { Finding } from '../verify/check-record.ts'
 import type { PlacedFinding, TrailReport } from '../verify/verify-trail.ts'
 
 /** What a person reads about a verified trail. */

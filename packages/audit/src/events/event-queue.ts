@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Measurement } from '@countermark/core'
 import { withDeadline } from '@countermark/core/internal'
-import type { EventSink } from '../sinks/audit-sink.ts'
 import type { PlacedRecord } from '../record/chain.ts'
+import type { EventSink } from '../sinks/audit-sink.ts'
 
 /** How a sink is fed with events. */
 export interface EventQueueOptions {

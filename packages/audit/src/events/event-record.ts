@@ -1,6 +1,6 @@
 import type { AuditRecord } from '../record/audit-record.ts'
-import type { PlacedRecord, UnsealedRecord } from '../record/chain.ts'
 import { escapeLine } from '../record/bounded-text.ts'
+import type { PlacedRecord, UnsealedRecord } from '../record/chain.ts'
 import { pseudonymOf } from '../record/record-rules.ts'
 
 /** Values about people that an event may carry. What was signed is never among them. */

@@ -1,8 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireMethods, requireObject, requireWord, systemClock } from '@countermark/core/internal'
+import {
+  RECORD_RULE_OPTIONS,
+  type RecordRuleOptions,
+  type RecordRules,
+  readRecordRules,
+} from '../record/record-rules.ts'
 import type { EventSink } from '../sinks/audit-sink.ts'
-import { RECORD_RULE_OPTIONS, type RecordRuleOptions, type RecordRules, readRecordRules } from '../record/record-rules.ts'
 import { EVENT_VALUES, type EventValues } from './event-record.ts'
 
 /** Options of {@link eventStream}. */

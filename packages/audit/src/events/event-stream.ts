@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Decision, Environment, Observer } from '@countermark/core'
 import { EVENT_METRIC_ROWS, metricsOfSinks } from '../metric-rows.ts'
+import { newChainName, type UnsealedRecord } from '../record/chain.ts'
 import { decisionRecord, outcomeRecord } from '../record/decision-record.ts'
 import { recordedDecision } from '../record/recorded-decision.ts'
-import { type UnsealedRecord, newChainName } from '../record/chain.ts'
 import { createEventQueue } from './event-queue.ts'
 import { placeEvent } from './event-record.ts'
 import { type EventStreamOptions, readEventStreamOptions } from './event-stream-options.ts'
@@ -66,7 +66,7 @@ export function eventStream(options: EventStreamOptions): EventStream {
       report ??= tell
     },
     decided: (decision) => {
-      const id = add((own) => decisionRecord(recordedDecision(decision, rules, undefined), own, rules.secrets))
+      const id = add((own) => decisionRecord(recordedDecision(decision, rules, undefined), own, rules.mask))
       names.set(decision, id)
     },
     finished: (decision, outcome) => {

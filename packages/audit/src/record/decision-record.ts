@@ -1,11 +1,19 @@
 import { hash } from 'node:crypto'
 import type { Decision, Outcome } from '@countermark/core'
-import { AUDIT_SCHEMA_VERSION, type AuditActor, type AuditAgent, type AuditDelegation, type AuditResource, type DecisionRecord, type OutcomeRecord } from './audit-record.ts'
+import {
+  AUDIT_SCHEMA_VERSION,
+  type AuditActor,
+  type AuditAgent,
+  type AuditDelegation,
+  type AuditResource,
+  type DecisionRecord,
+  type OutcomeRecord,
+} from './audit-record.ts'
 import { bounded, boundedOrNone, MAX_TEXT } from './bounded-text.ts'
+import type { UnsealedRecord } from './chain.ts'
 import { commitTo, newSalt } from './commitment.ts'
 import { evidenceOf } from './evidence.ts'
 import type { RecordedDecision, RecordedDelegation } from './recorded-decision.ts'
-import type { UnsealedRecord } from './chain.ts'
 import type { SecretMask } from './secret-mask.ts'
 
 /**
@@ -85,10 +93,7 @@ function shown<Text extends string | undefined>(text: Text, max: number, mask: S
   return text === undefined ? text : bounded(mask.maskText(text), max)
 }
 
-function auditAction(
-  { approval, method, used }: RecordedDecision,
-  mask: SecretMask,
-): DecisionRecord['action'] {
+function auditAction({ approval, method, used }: RecordedDecision, mask: SecretMask): DecisionRecord['action'] {
   return {
     approval: shown(approval && `${approval.issuer} ${approval.ticketId}`, MAX_TEXT.id * 2, mask),
     capabilities: used === undefined ? undefined : boundedList(used),

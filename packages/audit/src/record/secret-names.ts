@@ -2,16 +2,24 @@ const words = (text: string): readonly string[] => text.split(' ')
 
 /** Names that hold credentials wherever they are used. Case and separators make no difference: `accessToken` is `access_token`. */
 export const SECRET_PARAMETERS: readonly string[] = [
-  ...words('access_token api_key assertion auth authorization bearer client_assertion client_secret code code_verifier'),
-  ...words('cookie credential csrf device_code id_token id_token_hint jwt key logout_token oauth_signature oauth_token'),
-  ...words('oauth_verifier otp passcode passwd password pin pwd refresh_token secret sig signature subject_token ticket'),
+  ...words(
+    'access_token api_key assertion auth authorization bearer client_assertion client_secret code code_verifier',
+  ),
+  ...words(
+    'cookie credential csrf device_code id_token id_token_hint jwt key logout_token oauth_signature oauth_token',
+  ),
+  ...words(
+    'oauth_verifier otp passcode passwd password pin pwd refresh_token secret sig signature subject_token ticket',
+  ),
   ...words('token tokens totp user_code'),
   // Sessions, as servers name them.
   ...words('jsessionid phpsessid sessid session session_id session_key sid'),
   // SAML 2.0 bindings, WS-Federation.
   ...words('saml_art saml_request saml_response wresult'),
   // Signed addresses of AWS, Google Cloud, Alibaba and Akamai; those of Azure have `sig`.
-  ...words('x-amz-credential x-amz-security-token x-amz-signature aws_access_key_id google_access_id x-goog-credential'),
+  ...words(
+    'x-amz-credential x-amz-security-token x-amz-signature aws_access_key_id google_access_id x-goog-credential',
+  ),
   ...words('x-goog-signature oss_access_key_id hdnea hdnts'),
 ]
 
@@ -36,7 +44,9 @@ export const SHOWN_COMPONENTS: ReadonlyMap<string, 'plain' | 'freeText' | 'targe
   ...words('@authority @method @scheme @signature-params @status accept content-digest content-encoding').map(asPlain),
   ...words('content-language content-length content-type date host repr-digest traceparent').map(asPlain),
   ...words('want-content-digest x-http-method x-http-method-override x-method-override').map(asPlain),
-  ...words('agent-id agent-intent agent-instance mcp-method mcp-name origin signature-agent user-agent').map(asFreeText),
+  ...words('agent-id agent-intent agent-instance mcp-method mcp-name origin signature-agent user-agent').map(
+    asFreeText,
+  ),
   ...words('@path @query @query-param @request-target @target-uri').map(asTarget),
 ])
 

@@ -3,7 +3,7 @@ import { verifyTrail } from '../verify/verify-trail.ts'
 import { GDPR } from './gdpr.ts'
 import { HIPAA } from './hipaa.ts'
 import { PCI } from './pci.ts'
-import type { Finding, Regulation } from './requirement.ts'
+import type { ClauseAnswer, Regulation } from './requirement.ts'
 import { SOX } from './sox.ts'
 import { createTally, type TrailSummary } from './trail-summary.ts'
 
@@ -13,7 +13,7 @@ export type RegulationName = 'sox' | 'hipaa' | 'gdpr' | 'pci'
 const REGULATIONS: Readonly<Record<RegulationName, Regulation>> = { sox: SOX, hipaa: HIPAA, gdpr: GDPR, pci: PCI }
 
 /** What a trail says to a clause. */
-export interface ClauseReport extends Finding {
+export interface ClauseReport extends ClauseAnswer {
   readonly clause: string
   readonly asks: string
 }

@@ -11,7 +11,7 @@ export interface ReportFacts {
 export type Answer = 'shown' | 'partly' | 'not_shown'
 
 /** What a trail says to a clause, or that it says nothing. */
-export interface Finding {
+export interface ClauseAnswer {
   readonly answer: Answer
   /** What the trail holds, in numbers. */
   readonly shows: string
@@ -23,7 +23,7 @@ export interface Finding {
 export interface Requirement {
   readonly clause: string
   readonly asks: string
-  readonly find: (facts: ReportFacts) => Finding
+  readonly find: (facts: ReportFacts) => ClauseAnswer
 }
 
 /** A regulation, as far as it is about records of access. */
@@ -35,12 +35,12 @@ export interface Regulation {
 }
 
 /** Shown once there is anything to show; otherwise a gap. */
-export function shownIf(count: number, shows: string, gap: string): Finding {
+export function shownIf(count: number, shows: string, gap: string): ClauseAnswer {
   return count > 0 ? { answer: 'shown', shows } : { answer: 'not_shown', shows: 'nothing in this trail', gap }
 }
 
 /** Whether somebody changed the trail, and how much of it is anchored outside. */
-export function integrity({ verified }: ReportFacts): Finding {
+export function integrity({ verified }: ReportFacts): ClauseAnswer {
   const { findingCount, chains } = verified
   const unanchored = chains.filter(({ anchoredTo, last }) => anchoredTo < last).length
   if (findingCount > 0) {
@@ -56,7 +56,7 @@ export function integrity({ verified }: ReportFacts): Finding {
 }
 
 /** Who, what, when, from where, on what, and how it ended. */
-export function accountOfAccess({ summary }: ReportFacts): Finding {
+export function accountOfAccess({ summary }: ReportFacts): ClauseAnswer {
   const { decisions, agents, users, outcomes, withAddress } = summary
   const total = decisions.allow + decisions.deny + decisions.observe
   const shows =
@@ -66,7 +66,7 @@ export function accountOfAccess({ summary }: ReportFacts): Finding {
 }
 
 /** Attempts that failed. */
-export function failedAccess({ summary }: ReportFacts): Finding {
+export function failedAccess({ summary }: ReportFacts): ClauseAnswer {
   const { unauthenticated, unauthorised } = summary
   const shows = `${unauthenticated} refusals for want of a proven identity (401), ${unauthorised} for want of a right (403)`
   const gap = 'attempts that end before the guard, at a proxy or a firewall, stand in their logs'
@@ -74,7 +74,7 @@ export function failedAccess({ summary }: ReportFacts): Finding {
 }
 
 /** Administration and credentials, as far as the application tells the trail. */
-export function administration({ summary }: ReportFacts): Finding {
+export function administration({ summary }: ReportFacts): ClauseAnswer {
   const told = Object.entries(summary.events).filter(([name]) => !OWN_EVENTS.includes(name))
   const shows = told.map(([name, count]) => `${count} ${name}`).join(', ')
   return shownIf(told.length, shows, 'no event of administration was recorded: call trail.event where it happens')
@@ -86,7 +86,7 @@ export const OWN_EVENTS: readonly string[] = [
 ]
 
 /** How long back records reach. */
-export function retention({ summary }: ReportFacts, wantedDays: number): Finding {
+export function retention({ summary }: ReportFacts, wantedDays: number): ClauseAnswer {
   const { from, until, pruned } = summary
   const days = from === undefined || until === undefined ? 0 : (Date.parse(until) - Date.parse(from)) / 86_400_000
   const shows = `records from ${from ?? 'never'} to ${until ?? 'never'} (${Math.floor(days)} days); ${pruned} were pruned`

@@ -1,7 +1,7 @@
 import { requireKnownOptions } from '@countermark/core'
+import type { SealedMembers } from '../record/chain.ts'
 import type { AuditEvent } from '../record/record-input.ts'
 import { pseudonymOf } from '../record/record-rules.ts'
-import type { SealedMembers } from '../record/chain.ts'
 import { createSeqRanges, type SeqRangeCollector, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 

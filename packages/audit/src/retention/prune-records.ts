@@ -1,8 +1,8 @@
 import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireObject, systemClock } from '@countermark/core/internal'
-import type { AuditEvent } from '../record/record-input.ts'
 import type { AuditRecord } from '../record/audit-record.ts'
 import { pruneRecord } from '../record/parse-line.ts'
+import type { AuditEvent } from '../record/record-input.ts'
 import { createSeqRanges, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 

@@ -1,4 +1,4 @@
-import type { Finding } from '../verify/finding.ts'
+import type { Finding } from '../verify/check-record.ts'
 
 /** A trail is changed only while it is as it was written: otherwise a change would cover up another. */
 export class TamperedTrail extends Error {

@@ -1,5 +1,5 @@
-import type { PrunedMembers } from '../record/parse-line.ts'
 import type { SealedMembers } from '../record/chain.ts'
+import type { PrunedMembers } from '../record/parse-line.ts'
 
 /** What becomes of a record: nothing, or another line in the same place. */
 export type ChangeRecord = (sealed: SealedMembers) => SealedMembers | PrunedMembers | undefined

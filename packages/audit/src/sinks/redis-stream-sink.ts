@@ -1,5 +1,12 @@
 import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireBoolean, withDeadline, createSender, type RedisClient, requireOneServer, type SendCommand } from '@countermark/core/internal'
+import {
+  createSender,
+  type RedisClient,
+  requireBoolean,
+  requireOneServer,
+  type SendCommand,
+  withDeadline,
+} from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/chain.ts'
 import { takeBatches } from './batches.ts'
 import { requireDurableRedis } from './durable-redis.ts'

@@ -1,5 +1,5 @@
-import type { FoundTrail, RecordSink } from './audit-sink.ts'
 import type { PlacedRecord } from '../record/chain.ts'
+import type { FoundTrail, RecordSink } from './audit-sink.ts'
 
 /** What a sink of some kind does besides. */
 export interface SerialSinkParts<Placed extends PlacedRecord> {

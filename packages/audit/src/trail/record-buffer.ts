@@ -1,7 +1,7 @@
 import { type Clock, type Measurement, Unavailable } from '@countermark/core'
 import type { ChainEnd } from '../record/chain.ts'
 import { eventInput, type RecordInput, unwritable } from '../record/record-input.ts'
-import { CheckpointWriter, type CheckpointOptions } from './checkpoint-writer.ts'
+import { type CheckpointOptions, CheckpointWriter } from './checkpoint-writer.ts'
 import type { RecordWriter, WriterListener } from './record-writer.ts'
 
 /** How records are taken in. */

@@ -1,7 +1,14 @@
 import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireBoolean, requireMethods, systemClock } from '@countermark/core/internal'
+import {
+  type PseudonymOptions,
+  RECORD_RULE_OPTIONS,
+  type RecordRuleOptions,
+  type RecordRules,
+  readPseudonyms,
+  readRecordRules,
+} from '../record/record-rules.ts'
 import type { AuditSink } from '../sinks/audit-sink.ts'
-import { type PseudonymOptions, readPseudonyms, RECORD_RULE_OPTIONS, type RecordRuleOptions, type RecordRules, readRecordRules } from '../record/record-rules.ts'
 import type { CheckpointOptions } from './checkpoint-writer.ts'
 
 /** Options of {@link auditTrail}. */

@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { ChainEnd } from '../record/chain.ts'
-import { type Checkpoint, checkpointKeyName, checkpointLine, isSignedBy } from '../trail/checkpoint.ts'
 import { readLines } from '../record/trail-files.ts'
+import { type Checkpoint, checkpointKeyName, checkpointLine, isSignedBy } from '../trail/checkpoint.ts'
 
 /** Checkpoints whose signatures hold. */
 export interface Anchors {

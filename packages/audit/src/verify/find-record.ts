@@ -1,12 +1,11 @@
 import { canonicalJson } from '@countermark/core/internal'
-import { isPruned, type PrunedMembers, parsePlaced } from '../record/parse-line.ts'
 import { contentHash, linkHash, type SealedMembers } from '../record/chain.ts'
+import { isPruned, type PrunedMembers, parsePlaced } from '../record/parse-line.ts'
+import { inWrittenOrder, readLines } from '../record/trail-files.ts'
 import type { Checkpoint } from '../trail/checkpoint.ts'
 import type { Anchors } from './anchors.ts'
-import { checkProof, checkRecord } from './check-record.ts'
+import { checkProof, checkRecord, type Finding } from './check-record.ts'
 import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'
-import { inWrittenOrder, readLines } from '../record/trail-files.ts'
-import type { Finding } from './finding.ts'
 
 /** A record with what belongs to it. */
 export interface FoundRecord {

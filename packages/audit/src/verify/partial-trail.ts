@@ -1,7 +1,7 @@
 import type { ChainEnd, SealedMembers } from '../record/chain.ts'
-import { type PrunedMembers, isPruned } from '../record/parse-line.ts'
+import { isPruned, type PrunedMembers } from '../record/parse-line.ts'
 import type { Anchors } from './anchors.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from './check-record.ts'
 
 /** As far as it decides about what is missing. */
 export interface PresentChain {

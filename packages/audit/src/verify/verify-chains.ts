@@ -1,9 +1,8 @@
 import { type ChainEnd, firstPrevious, type SealedMembers } from '../record/chain.ts'
 import { isPruned, type PrunedMembers } from '../record/parse-line.ts'
 import type { Anchors } from './anchors.ts'
-import { checkProof, checkPruned, checkRecord, erasedNames } from './check-record.ts'
+import { checkProof, checkRecord, erasedNames, type Finding } from './check-record.ts'
 import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'
-import type { Finding } from './finding.ts'
 import { createNamedRanges, type UnnamedRange } from './named-ranges.ts'
 import { findBeheaded, findCut, type PresentChain, partialTrail, timeOf, WHOLE_TRAIL } from './partial-trail.ts'
 
@@ -110,7 +109,7 @@ export function createChainVerifier(anchors: Anchors, { partial }: { readonly pa
   function judgePruned(placed: PrunedMembers): Omit<JudgedRecord, 'place'> {
     pruned.add(placed, WHOLE_RECORD)
     prunedRecords += 1
-    return { own: checkPruned(placed), evidence: 'unsigned' }
+    return { own: checkRecord(placed), evidence: 'unsigned' }
   }
 
   return {

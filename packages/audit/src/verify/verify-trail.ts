@@ -1,9 +1,9 @@
-import { isPruned, type PrunedMembers, parsePlaced } from '../record/parse-line.ts'
 import type { SealedMembers } from '../record/chain.ts'
-import type { Anchors } from './anchors.ts'
-import type { EvidenceState } from './evidence-check.ts'
+import { isPruned, type PrunedMembers, parsePlaced } from '../record/parse-line.ts'
 import { inWrittenOrder, readLines } from '../record/trail-files.ts'
-import type { Finding } from './finding.ts'
+import type { Anchors } from './anchors.ts'
+import type { Finding } from './check-record.ts'
+import type { EvidenceState } from './evidence-check.ts'
 import { type ChainReport, createChainVerifier } from './verify-chains.ts'
 
 /** Options of {@link verifyTrail}. */

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { FoundTrail } from '../audit-sink.ts'
 import { MAX_LINE_BYTES, parsePlaced } from '../../record/parse-line.ts'
+import type { FoundTrail } from '../audit-sink.ts'
 
 const LINE_FEED = 10
 /** `{` and `}`: what does not begin and end with them need not be parsed. */

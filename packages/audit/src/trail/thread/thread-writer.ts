@@ -72,7 +72,10 @@ export class ThreadWriter implements RecordWriter {
   }
 
   write(inputs: readonly RecordInput[]): void {
-    if (this.inPlace !== undefined) return this.inPlace.write(inputs)
+    if (this.inPlace !== undefined) {
+      this.inPlace.write(inputs)
+      return
+    }
     const text = this.held.add(inputs, this.options.clock.wallMs())
     if (this.isStarted) this.line?.write(text)
     this.keepAlive()
