@@ -23,8 +23,10 @@ function rowsOf(folder: string): readonly MetricRow[] {
 /** Names that stand in the sources of a package where a measurement is made. */
 function reportedBy(sources: readonly string[]): readonly string[] {
   const makers =
-    /(?:name: |\b(?:count|counter|gauge|createCounters|note)\((?:pending, )?)'([a-z][a-z0-9_]*)'(?=,\s*(?:kind|['{\w]))/g
-  const code = sources.filter((file) => !file.endsWith('/metric-rows.ts')).map(read)
+    /(?:name: |\b(?:count|counter|gauge|measure|createCounters|note)\((?:pending, )?)'([a-z][a-z0-9_]*)'(?=,\s*(?:kind|['{\w]))/g
+  const code = sources
+    .filter((file) => !file.endsWith('/metric-rows.ts'))
+    .map((file) => read(file).replace(/^ *\*.*$/gm, ''))
   const names = code.flatMap((text) => [...text.matchAll(makers)].map(([, name = '']) => name))
   return [...new Set(names)].filter((name) => code.some((text) => isMeasured(text, name)))
 }
@@ -32,7 +34,7 @@ function reportedBy(sources: readonly string[]): readonly string[] {
 /** A name of a measurement has a kind beside it, or is handed to what gives it one. */
 function isMeasured(text: string, name: string): boolean {
   return new RegExp(
-    `name: '${name}',\\s*kind: |(?:count|counter|gauge|createCounters|note)\\((?:pending, )?'${name}'`,
+    `name: '${name}',\\s*kind: |(?:count|counter|gauge|measure|createCounters|note)\\((?:pending, )?'${name}'`,
   ).test(text)
 }
 

@@ -54,7 +54,7 @@ export function nameLabels(rows: readonly MetricRow[], values: Readonly<Record<s
 /** The rows with what one of them is read from. */
 export function readMetrics(
   rows: readonly MetricRow[],
-  readings: Readonly<Record<string, () => number | undefined>>,
+  readings: Readonly<Record<string, (() => number | undefined) | undefined>>,
 ): readonly MetricRow[] {
   return rows.map((row) => {
     const read = readings[row.name]

@@ -2,15 +2,14 @@ import { randomInt } from 'node:crypto'
 import {
   type AgentKey,
   type Environment,
-  type Measurement,
   Misconfigured,
   requireKnownOptions,
   requireNumber,
   type SignatureVerifier,
 } from '@countermark/core'
-import { isSmallOrder, nodeVerifier, readMetrics } from '@countermark/core/internal'
+import { isSmallOrder, nodeVerifier } from '@countermark/core/internal'
 import { createHotKeys } from './hot-keys.ts'
-import { METRIC_ROWS } from './metric-rows.ts'
+import { METRICS } from './metric-rows.ts'
 import { requireKnownAnswers } from './self-test.ts'
 import { createTableEngine, type TableEngine } from './table-engine.ts'
 
@@ -38,7 +37,7 @@ export interface TableDifference {
   readonly node: boolean
 }
 
-const DIFFERENCE: Measurement = { name: 'ed25519_tables_differences_total', kind: 'counter', value: 1 }
+const DIFFERENCE = METRICS.measure('ed25519_tables_differences_total', 1)
 
 /**
  * Verification of Ed25519 with a table for each key that comes often, at about 0.4 of the cost of `node:crypto`. What
@@ -113,13 +112,16 @@ export function createTablesVerifier(options: TablesOptions, engine: TableEngine
     name: 'ed25519-tables',
     verify,
     verifyInThreadPool: nodeVerifier.verifyInThreadPool,
-    metrics: readMetrics(METRIC_ROWS, {
-      ed25519_tables_verifications_total: () => counts.verifications,
-      ed25519_tables_shadow_checks_total: () => counts.shadowChecks,
-      ed25519_tables_differences_total: () => counts.differences,
-      ed25519_tables_given_up: () => Math.min(counts.differences, 1),
-      ed25519_tables_keys: keys.size,
-    }),
+    metrics: METRICS.rowsOf(
+      {},
+      {
+        ed25519_tables_verifications_total: () => counts.verifications,
+        ed25519_tables_shadow_checks_total: () => counts.shadowChecks,
+        ed25519_tables_differences_total: () => counts.differences,
+        ed25519_tables_given_up: () => Math.min(counts.differences, 1),
+        ed25519_tables_keys: keys.size,
+      },
+    ),
     reportTo: (report) => void reports.add(report),
   }
 }

@@ -1,7 +1,7 @@
 import { isMisconfigured, type MetricRow, Misconfigured } from '@countermark/core'
 import type { GuardMetrics } from '@countermark/core/internal'
 import { createMetric, type Metric } from './metric.ts'
-import { METRIC_ROWS, type OwnMetrics, ROWS } from './metric-rows.ts'
+import { METRICS, type OwnLabels } from './metric-rows.ts'
 import { type Register, registerMetric } from './registered-metric.ts'
 import { set } from './series.ts'
 
@@ -90,19 +90,19 @@ function tell(book: MetricBook, counts: Counts, { checks, rows }: GuardMetrics):
 /** How things are is reported when it changes, and perhaps not again for a long time. */
 function keepStates(from: MetricBook, to: MetricBook): void {
   for (const { row, collect } of from.metrics.values()) {
-    if (row.kind !== 'gauge' || row.name in ROWS) continue
+    if (row.kind !== 'gauge' || METRICS.rows.some(({ name }) => name === row.name)) continue
     for (const { labels, value } of collect()) set(to.describe(row).series(labels), value)
   }
 }
 
-/** One metric of this package. */
-export type OwnMetric<Label extends string> = {
-  readonly [Find in 'series' | 'known']: (labels: Readonly<Record<Label, string>>) => ReturnType<Metric[Find]>
+/** One metric of this package: a misspelt name or label does not compile. */
+export type OwnMetric<Labels> = {
+  readonly [Find in 'series' | 'known']: (labels: Readonly<Labels>) => ReturnType<Metric[Find]>
 }
 
 /** The metric of one of this package's rows. */
-export function ownMetric<Name extends keyof OwnMetrics>(book: MetricBook, name: Name): OwnMetric<OwnMetrics[Name]> {
-  return book.describe(widened({ ...ROWS[name], name }))
+export function ownMetric<Name extends keyof OwnLabels>(book: MetricBook, name: Name): OwnMetric<OwnLabels[Name]> {
+  return book.describe(widened(METRICS.row(name)))
 }
 
 /** The metric by which a register's book is found. */
@@ -114,10 +114,10 @@ const BOOK = Symbol.for('countermark.metric-book')
 /** The book that a register has under a prefix, made when there is none: guards, hot reloads and copies share it. */
 function openBook(place: MetricsPlace): MetricBook {
   const book = findBook(place) ?? createBook(place)
-  for (const row of METRIC_ROWS) book.describe(widened(row))
+  for (const row of METRICS.rows) book.describe(widened(row))
   const labels = { version: [VERSION], node: [process.versions.node] }
   // Read at each scrape, so that a reset does not remove it.
-  book.describe({ ...ROWS[MARK], name: MARK, labels, read: isRunning })
+  book.describe({ ...METRICS.row(MARK), labels, read: isRunning })
   return book
 }
 
@@ -163,8 +163,8 @@ function createBook({ register, prefix, maxSeries }: MetricsPlace): MetricBook {
     },
   }
   // All before the first one is registered: what is refused leaves nothing behind.
-  for (const { name } of METRIC_ROWS) requireFree(name)
-  book.describe({ ...ROWS.series_merged_total, name: 'series_merged_total', read: () => merged })
+  for (const { name } of METRICS.rows) requireFree(name)
+  book.describe({ ...METRICS.row('series_merged_total'), read: () => merged })
   return book
 }
 

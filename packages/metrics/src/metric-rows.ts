@@ -1,5 +1,5 @@
 import type { MetricRow } from '@countermark/core'
-import { type LabelValues, REFUSAL_CODES } from '@countermark/core/internal'
+import { defineMetrics, type Metrics, REFUSAL_CODES } from '@countermark/core/internal'
 
 /** Refusals that ask for one more try as part of the protocol. */
 const RETRIES: readonly string[] = ['freshness_unproven', 'dpop_nonce_required']
@@ -38,28 +38,26 @@ const SECONDS = [
   ...[0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
 ] as const
 
-/** The metrics of this package with their labels: a misspelt one of either does not compile. */
-export interface OwnMetrics {
-  decisions_total: 'check' | 'outcome' | 'code' | 'route' | 'agent'
-  authentication_failures_total: 'code'
-  signature_failures_total: 'agent' | 'route'
-  check_duration_seconds: 'check'
-  guard_duration_seconds: 'outcome'
-  requests_total: 'status'
-  requests_aborted_total: never
-  key_expiry_timestamp_seconds: 'agent'
-  delegation_chain_depth: never
-  capability_uses_total: 'agent' | 'capability'
-  capability_first_used_timestamp_seconds: 'agent' | 'capability'
-  series_merged_total: never
-  measurements_unknown_total: never
-  build_info: 'version' | 'node'
+/** The metrics of this package with their labels. */
+export interface OwnLabels {
+  decisions_total: Record<'check' | 'outcome' | 'code' | 'route' | 'agent', string>
+  authentication_failures_total: Record<'code', string>
+  signature_failures_total: Record<'agent' | 'route', string>
+  check_duration_seconds: Record<'check', string>
+  guard_duration_seconds: Record<'outcome', string>
+  requests_total: Record<'status', string>
+  requests_aborted_total: Record<never, string>
+  key_expiry_timestamp_seconds: Record<'agent', string>
+  delegation_chain_depth: Record<never, string>
+  capability_uses_total: Record<'agent' | 'capability', string>
+  capability_first_used_timestamp_seconds: Record<'agent' | 'capability', string>
+  series_merged_total: Record<never, string>
+  measurements_unknown_total: Record<never, string>
+  build_info: Record<'version' | 'node', string>
 }
 
-type Row<Label extends string> = Omit<MetricRow, 'name'> & { readonly labels: Readonly<Record<Label, LabelValues>> }
-
 /** What is counted for every guard, out of its decisions, and what this package says of itself. */
-export const ROWS: { readonly [Name in keyof OwnMetrics]: Row<OwnMetrics[Name]> } = {
+export const METRICS: Metrics<OwnLabels> = defineMetrics<OwnLabels>({
   decisions_total: {
     kind: 'counter',
     help: 'Decisions of guards, by the check that refused or was last, outcome, code, route and agent',
@@ -134,7 +132,7 @@ export const ROWS: { readonly [Name in keyof OwnMetrics]: Row<OwnMetrics[Name]> 
     help: 'The version that is running',
     labels: { version: { atMost: 1 }, node: { atMost: 1 } },
   },
-}
+})
 
-/** The rows with their names, in the order of the documentation. */
-export const METRIC_ROWS: readonly MetricRow[] = Object.entries(ROWS).map(([name, row]) => ({ name, ...row }))
+/** For the tables of the documentation. */
+export const METRIC_ROWS: readonly MetricRow[] = METRICS.rows

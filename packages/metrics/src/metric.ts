@@ -90,9 +90,7 @@ function addReading(readings: Map<Series, Reading>, series: Series, read: () => 
 function readInto(series: Series, reading: Reading, row: MetricRow): void {
   const value = combine(reading, row)
   series.isSet = row.kind !== 'gauge' || value !== undefined
-  if (value === undefined) return
-  // prom-client throws in a scrape for what makes a counter go down.
-  series.value = row.kind === 'gauge' ? value : Math.max(value - reading.from, series.value)
+  if (value !== undefined) series.value = value - reading.from
 }
 
 /** Several that say so: a source that fails must not be hidden by one that works. */

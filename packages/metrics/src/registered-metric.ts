@@ -32,10 +32,14 @@ function registerCounter(own: Configuration, metric: Metric): PromMetric {
     ...own,
     collect() {
       for (const series of metric.collect()) {
+        const { labels, value, shown } = series
         // Only what has changed: the others need no hash of their labels.
-        if (series.value === series.shown) continue
-        this.inc(series.labels, series.value - (series.shown ?? 0))
-        series.shown = series.value
+        if (value === shown) continue
+        const isLess = shown !== undefined && value < shown
+        // A source that counts anew; prom-client throws for what makes a counter go down.
+        if (isLess) this.remove(labels)
+        this.inc(labels, isLess ? value : value - (shown ?? 0))
+        series.shown = value
       }
     },
   })

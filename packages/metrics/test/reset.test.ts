@@ -91,6 +91,18 @@ describe('after register.resetMetrics()', () => {
   })
 })
 
+describe('a counter that is read from a source', () => {
+  it('goes down when the source counts anew', async () => {
+    const { metrics, texts } = watch()
+    let count = 5
+    const row = { name: 'read_total', kind: 'counter', help: 'Read', labels: {}, read: () => count } as const
+    metrics.described({ checks: [], rows: [row] })
+    await texts()
+    count = 2
+    for (const text of await texts()) expect(linesOf(text, 'read_total')).toEqual(['countermark_read_total 2'])
+  })
+})
+
 describe('after register.clear()', () => {
   it('nothing is there until something is decided', async () => {
     const { register, decide, texts } = watch()
