@@ -1,0 +1,2 @@
+export type { CommandOutput } from './command.ts'
+export { runCommand } from './run-command.ts'

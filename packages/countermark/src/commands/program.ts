@@ -1,0 +1,82 @@
+import { Command, CommanderError } from 'commander'
+import { auditCommand } from './audit.ts'
+import { curlCommand } from './curl.ts'
+import { doctorCommand } from './doctor.ts'
+import { explainCommand } from './explain.ts'
+import { initCommand } from './init.ts'
+import { keygenCommand } from './keygen.ts'
+import { scanCommand } from './scan.ts'
+import { signCommand } from './sign.ts'
+import { CommandError, EXIT, paint, type Terminal } from './terminal.ts'
+
+/** What a command is made with: where it runs, and where it leaves its exit code. */
+export interface CommandContext {
+  readonly terminal: Terminal
+  /** Says how the command ended. @default 0 */
+  readonly exit: (code: number) => void
+}
+
+/** Makes one command. */
+export type CreateCommand = (context: CommandContext) => Command
+
+const COMMANDS: readonly CreateCommand[] = [
+  initCommand,
+  keygenCommand,
+  curlCommand,
+  signCommand,
+  explainCommand,
+  doctorCommand,
+  scanCommand,
+  auditCommand,
+]
+
+/**
+ * Runs one command of the command line. Never throws.
+ * @returns the exit code: 0 it is so, 1 it is not or was refused, 2 misused or unreachable
+ */
+export async function runCountermark(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = EXIT.yes
+  const exit = (ended: number): void => {
+    code = ended
+  }
+  try {
+    await createProgram({ terminal, exit }).parseAsync([...args], { from: 'user' })
+    return code
+  } catch (error) {
+    return tell(terminal, error)
+  }
+}
+
+function createProgram(context: CommandContext): Command {
+  const { stdout, stderr } = context.terminal
+  const program = new Command('countermark')
+    .description('Guard an Express or Koa backend against agents, call one as an agent, and find out why it said no.')
+    .enablePositionalOptions()
+    .showHelpAfterError('(add --help for what there is)')
+    .addHelpText('after', '\nExit codes: 0 it is so, 1 it is not or was refused, 2 misused or unreachable.')
+  for (const create of COMMANDS) program.addCommand(create(context))
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .configureOutput({
+        writeOut: (text) => stdout.write(text),
+        writeErr: (text) => stderr.write(text),
+      })
+  }
+  return program
+}
+
+/** The text behind a command's help. */
+export function examples(...lines: readonly string[]): string {
+  return ['', 'Examples:', ...lines.map((line) => `  ${line}`)].join('\n')
+}
+
+function tell(terminal: Terminal, error: unknown): number {
+  // Commander has written what it had to say.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.yes : EXIT.unusable
+  const message = error instanceof Error ? error.message : String(error)
+  terminal.stderr.write(`${paint(terminal, 'bad', 'countermark:')} ${message}\n`)
+  if (error instanceof CommandError && error.hint !== undefined) terminal.stderr.write(`  ${error.hint}\n`)
+  return EXIT.unusable
+}
