@@ -5,7 +5,8 @@ import type { AgentFetchOptions } from '@countermark/client'
 import { importPublicKey } from '@countermark/core'
 import { type Command, Option } from 'commander'
 import { findAgentOf } from './agents-file.ts'
-import { CommandError, type Terminal } from './terminal.ts'
+import { CommandError } from './errors.ts'
+import type { Terminal } from './terminal.ts'
 
 /** Who signs, as the command line says it. */
 export interface IdentityOptions {

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { GeneratedAgentKey } from '@countermark/client'
-import { CommandError } from './terminal.ts'
+import { CommandError, hasCode } from './errors.ts'
 
 /** A key as a registry document has it: docs/protocol/registry-document.md. */
 interface KeyEntry {
@@ -52,7 +52,7 @@ export function readAgents(path: string): AgentsDocument {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { agents: [] }
+    if (hasCode(error, 'ENOENT')) return { agents: [] }
     throw error
   }
   const document = parse(path, text)

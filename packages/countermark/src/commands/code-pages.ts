@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { REFUSAL_CODES } from '@countermark/core'
-import { CommandError } from './terminal.ts'
+import { REFUSAL_CODES } from '@countermark/core/internal'
+import { CommandError } from './errors.ts'
 
 /** Where the page of all codes lies: beside the program when it is installed, among the docs in the repository. */
 const PLACES = ['./refusals.md', '../../../../docs/refusals.md']

@@ -3,11 +3,12 @@ import { resolve } from 'node:path'
 import { createAgentFetch, readRefusal } from '@countermark/client'
 import { Command } from 'commander'
 import { type IdentityOptions, readIdentity, withIdentityOptions } from './agent-identity.ts'
+import { CommandError, reasonOf } from './errors.ts'
 import { type CommandContext, examples } from './program.ts'
-import { type RequestOptions, readRequest, withRequestOptions } from './request-arguments.ts'
+import { type RequestOptions, readRequest, requireUrl, withRequestOptions } from './request-arguments.ts'
 import { writeShellRecipe } from './shell-recipe.ts'
 import { signOnly, toInit } from './signed-request.ts'
-import { CommandError, EXIT, paint, say, type Terminal, withProgress } from './terminal.ts'
+import { EXIT, paint, say, type Terminal, withProgress } from './terminal.ts'
 
 interface CurlOptions extends RequestOptions, IdentityOptions {
   readonly include?: boolean
@@ -38,6 +39,7 @@ export function curlCommand({ terminal, exit }: CommandContext): Command {
     )
   withIdentityOptions(withRequestOptions(command))
   return command.action(async (url: string, options: CurlOptions) => {
+    requireUrl(url)
     if (options.print === true) return say(terminal, await printRecipe(terminal, url, options))
     const response = await withProgress(terminal, `waiting for ${new URL(url).host}`, send(terminal, url, options))
     await show(terminal, response, options)
@@ -65,11 +67,6 @@ async function send(terminal: Terminal, url: string, options: CurlOptions): Prom
   } catch (error) {
     throw new CommandError(`${new URL(url).host} gave no answer: ${reasonOf(error)}`)
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { message, cause } = error instanceof Error ? error : new Error(String(error))
-  return cause instanceof Error && cause.message !== '' ? cause.message : message
 }
 
 async function show(terminal: Terminal, response: Response, options: CurlOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { reasonOf } from './errors.ts'
 import type { Finding } from './findings.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -29,20 +30,24 @@ export async function checkRedis({ folder }: Terminal, url: string): Promise<rea
       await checkSurvival(client),
     ]
   } catch (error) {
-    const found = `Redis gave no answer: ${error instanceof Error ? error.message : String(error)}`
+    const found = `Redis gave no answer: ${reasonOf(error)}`
     return [{ rule: 'redis', state: 'failed', found, fix: 'is it running, and are address, user and password right?' }]
   } finally {
     client.destroy()
   }
 }
 
+/** The client that the application has installed, else one beside this program. */
 function openRedis(folder: string, url: string): Redis | undefined {
-  try {
-    const { createClient } = createRequire(join(folder, 'package.json'))('redis')
-    return createClient({ url, socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS } })
-  } catch {
-    return undefined
+  for (const place of [join(folder, 'package.json'), import.meta.url]) {
+    try {
+      const { createClient } = createRequire(place)('redis')
+      return createClient({ url, socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS } })
+    } catch {
+      // The next place may have it.
+    }
   }
+  return undefined
 }
 
 async function inTime<Result>(work: Promise<Result>): Promise<Result> {
@@ -97,7 +102,7 @@ async function ask(client: Redis, command: string[]): Promise<unknown> {
   try {
     return await inTime(client.sendCommand(command))
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
+    return new Error(reasonOf(error))
   }
 }
 
@@ -126,7 +131,13 @@ export async function checkKeys(kind: 'registry' | 'jwks', url: string): Promise
       { rule, state: 'failed', found: `answers ${response.status} with ${keys.length} keys`, fix: 'is the URL right?' },
     ]
   } catch (error) {
-    const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    return [{ rule, state: 'failed', found: `gave no answer: ${reason}`, fix: 'is it running, and is the URL right?' }]
+    return [
+      {
+        rule,
+        state: 'failed',
+        found: `gave no answer: ${reasonOf(error)}`,
+        fix: 'is it running, and is the URL right?',
+      },
+    ]
   }
 }

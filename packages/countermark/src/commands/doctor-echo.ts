@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { buffer } from 'node:stream/consumers'
+import { CommandError } from './errors.ts'
 import type { Finding } from './findings.ts'
-import { CommandError } from './terminal.ts'
 
 /** Where the service is called, and where it would listen. */
 export interface EchoOptions {

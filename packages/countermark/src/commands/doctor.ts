@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import { checkKeys, checkRedis } from './doctor-dependencies.ts'
 import { checkEcho, type EchoOptions } from './doctor-echo.ts'
+import { CommandError, reasonOf } from './errors.ts'
 import { type Finding, report } from './findings.ts'
 import { type CommandContext, examples } from './program.ts'
-import { CommandError, type Terminal, withProgress } from './terminal.ts'
+import { requireUrl } from './request-arguments.ts'
+import { type Terminal, withProgress } from './terminal.ts'
 
 interface DoctorOptions {
   readonly redis?: string
@@ -35,7 +37,7 @@ export function doctorCommand({ terminal, exit }: CommandContext): Command {
       ),
     )
     .action(async (url: string | undefined, options: DoctorOptions) => {
-      if (url !== undefined && !URL.canParse(url)) throw new CommandError(`${url} is no URL`)
+      if (url !== undefined) requireUrl(url)
       const findings = await withProgress(terminal, 'looking', examine(terminal, url, options))
       exit(report(terminal, findings, options.json))
     })
@@ -105,11 +107,10 @@ async function checkClock(url: string): Promise<Finding> {
     if (Math.abs(seconds) <= MAX_SKEW_SECONDS) return { rule, state: 'ok', found }
     return { rule, state: 'failed', found, fix: 'synchronise both clocks by NTP: signatures live 60 s' }
   } catch (error) {
-    const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
     return {
       rule,
       state: 'failed',
-      found: `the service gave no answer: ${reason}`,
+      found: `the service gave no answer: ${reasonOf(error)}`,
       fix: 'is it running, and is the URL right?',
     }
   }

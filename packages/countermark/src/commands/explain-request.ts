@@ -1,8 +1,8 @@
 import type { KeySource, Refusal, RefusalCode } from '@countermark/core'
+import { CommandError } from './errors.ts'
 import { type Judge, type JudgeInput, startJudge } from './judge-request.ts'
 import { findRewrites, type Rewrite } from './rewrites.ts'
 import { fieldOf, type SavedRequest } from './saved-request.ts'
-import { CommandError } from './terminal.ts'
 
 /** Against what a request is explained. */
 export interface ExplainInput {

@@ -4,11 +4,12 @@ import { isMisconfigured, type KeySource } from '@countermark/core'
 import { fromFile, jwks, registry } from '@countermark/keys'
 import { Command } from 'commander'
 import { isRefusalCode, pageOf } from './code-pages.ts'
+import { CommandError } from './errors.ts'
 import { type Explanation, explainRequest } from './explain-request.ts'
 import { findDecisions } from './find-decisions.ts'
 import { type CommandContext, examples } from './program.ts'
 import { fieldOf, parseSavedRequest } from './saved-request.ts'
-import { CommandError, EXIT, paint, say, sayJson, type Terminal, withProgress } from './terminal.ts'
+import { EXIT, paint, say, sayJson, type Terminal, withProgress } from './terminal.ts'
 
 interface ExplainOptions {
   readonly request?: string

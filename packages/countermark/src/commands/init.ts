@@ -1,18 +1,11 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cancel, intro, outro, select, text } from '@clack/prompts'
 import { Command, Option } from 'commander'
+import { CommandError } from './errors.ts'
+import { type Answers, type Framework, faultOfOrigin } from './init-answers.ts'
 import { writeAgentKey } from './keygen.ts'
 import { type CommandContext, examples } from './program.ts'
-import { CommandError, paint, say, sayJson, type Terminal } from './terminal.ts'
-
-type Framework = 'express' | 'koa'
-
-interface Answers {
-  readonly framework: Framework
-  readonly origin: string
-  readonly agent: string
-}
+import { paint, say, sayJson, type Terminal } from './terminal.ts'
 
 interface InitOptions extends Partial<Answers> {
   readonly yes?: boolean
@@ -39,42 +32,21 @@ export function initCommand({ terminal }: CommandContext): Command {
     )
     .action(async (options: InitOptions) => {
       const isAsking = terminal.isInteractive && options.yes !== true && options.json !== true
-      const answers = isAsking ? await askPerson(terminal, options) : assume(terminal, options)
+      const assumed = assume(terminal, options)
+      const answers = isAsking ? await ask(assumed) : assumed
       const { agent } = answers
       const key = writeAgentKey(terminal, agent, { out: KEY_FILE, agents: AGENTS_FILE, algorithm: 'ed25519' })
       const isIgnored = keepOutOfGit(terminal)
       const lines = linesFor(terminal, answers)
       if (options.json === true) return sayJson(terminal, { ...answers, keyId: key.thumbprint, lines })
-      if (isAsking) outro('done')
       tell(terminal, answers, lines, isIgnored)
     })
 }
 
-async function askPerson(terminal: Terminal, options: InitOptions): Promise<Answers> {
-  intro('countermark')
-  const known = assume(terminal, options)
-  const framework = await answered(
-    select({
-      message: 'What is the application made with?',
-      initialValue: known.framework,
-      options: [
-        { value: 'express' as const, label: 'Express' },
-        { value: 'koa' as const, label: 'Koa' },
-      ],
-    }),
-  )
-  const origin = await answered(
-    text({ message: 'Where do agents call it?', initialValue: known.origin, validate: faultOfOrigin }),
-  )
-  const agent = await answered(text({ message: 'What is the first agent called?', initialValue: known.agent }))
-  return { framework, origin, agent }
-}
-
-async function answered<Value>(question: Promise<Value>): Promise<Exclude<Value, symbol>> {
-  const answer = await question
-  if (typeof answer !== 'symbol') return answer as Exclude<Value, symbol>
-  cancel('nothing was written')
-  throw new CommandError('init was ended')
+/** The questions are loaded only where there is a person to answer them. */
+async function ask(assumed: Answers): Promise<Answers> {
+  const { askPerson } = await import('./init-questions.ts')
+  return askPerson(assumed)
 }
 
 function assume(terminal: Terminal, options: InitOptions): Answers {
@@ -82,12 +54,6 @@ function assume(terminal: Terminal, options: InitOptions): Answers {
   const fault = faultOfOrigin(origin)
   if (fault !== undefined) throw new CommandError(`--origin: ${fault}`)
   return { framework, origin, agent }
-}
-
-function faultOfOrigin(origin: string | undefined): string | undefined {
-  const url = origin !== undefined && URL.canParse(origin) ? new URL(origin) : undefined
-  if (url !== undefined && url.origin === origin && url.protocol.startsWith('http')) return undefined
-  return 'an origin is scheme, host and port, such as http://localhost:3000'
 }
 
 function findFramework(terminal: Terminal): Framework {

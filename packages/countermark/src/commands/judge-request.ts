@@ -1,13 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import {
-  type Clock,
-  createGuardFactory,
-  type Guard,
-  type KeySource,
-  type Refusal,
-  systemClock,
-} from '@countermark/core'
+import type { Clock, KeySource, Refusal } from '@countermark/core'
+import { createGuardFactory, type Guard, systemClock } from '@countermark/core/internal'
 import { createNodeGuard } from '@countermark/core/node'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'

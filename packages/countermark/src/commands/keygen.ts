@@ -3,8 +3,9 @@ import { resolve } from 'node:path'
 import { type AgentKeyAlgorithm, type GeneratedAgentKey, generateAgentKey } from '@countermark/client'
 import { Command, Option } from 'commander'
 import { addAgentKey, agentEntry } from './agents-file.ts'
+import { CommandError, hasCode } from './errors.ts'
 import { type CommandContext, examples } from './program.ts'
-import { CommandError, paint, say, sayJson, type Terminal } from './terminal.ts'
+import { paint, say, sayJson, type Terminal } from './terminal.ts'
 
 interface KeygenOptions {
   readonly out: string
@@ -53,7 +54,7 @@ export function writeAgentKey(terminal: Terminal, agent: string, places: KeyPlac
   try {
     writeFileSync(resolve(terminal.folder, places.out), key.privateKey, { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (!hasCode(error, 'EEXIST')) throw error
     throw new CommandError(`${places.out} exists already`, 'a key is never written over: choose another file by --out')
   }
   if (places.agents !== undefined) addAgentKey(resolve(terminal.folder, places.agents), agent, key)

@@ -2,12 +2,13 @@ import { Command, CommanderError } from 'commander'
 import { auditCommand } from './audit.ts'
 import { curlCommand } from './curl.ts'
 import { doctorCommand } from './doctor.ts'
+import { CommandError, reasonOf } from './errors.ts'
 import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
-import { CommandError, EXIT, paint, type Terminal } from './terminal.ts'
+import { EXIT, paint, type Terminal } from './terminal.ts'
 
 /** What a command is made with: where it runs, and where it leaves its exit code. */
 export interface CommandContext {
@@ -75,8 +76,9 @@ export function examples(...lines: readonly string[]): string {
 function tell(terminal: Terminal, error: unknown): number {
   // Commander has written what it had to say.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.yes : EXIT.unusable
-  const message = error instanceof Error ? error.message : String(error)
-  terminal.stderr.write(`${paint(terminal, 'bad', 'countermark:')} ${message}\n`)
+  terminal.stderr.write(
+    `${paint(terminal, 'bad', 'countermark:')} ${error instanceof CommandError ? error.message : reasonOf(error)}\n`,
+  )
   if (error instanceof CommandError && error.hint !== undefined) terminal.stderr.write(`  ${error.hint}\n`)
   return EXIT.unusable
 }

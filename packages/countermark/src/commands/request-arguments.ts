@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { CommandError, type Terminal } from './terminal.ts'
+import { CommandError } from './errors.ts'
+import type { Terminal } from './terminal.ts'
 
 /** A request as the command line describes it, in curl's own words. */
 export interface RequestOptions {
@@ -58,7 +59,7 @@ function append(value: string, before: string[]): string[] {
 export function readRequest(terminal: Terminal, url: string, options: RequestOptions): DescribedRequest {
   const { header = [], head = false } = options
   const data = isDataList(options.data) ? options.data : []
-  if (!URL.canParse(url)) throw new CommandError(`${url} is no URL`, 'write it whole: http://localhost:3000/orders')
+  requireUrl(url)
   const body = data.length === 0 ? undefined : readData(terminal, data)
   const given = header.map(readHeader)
   return {
@@ -67,6 +68,15 @@ export function readRequest(terminal: Terminal, url: string, options: RequestOpt
     headers: [...given, ...fieldsFor(data, given)],
     body,
   }
+}
+
+/**
+ * Refuses what is no URL.
+ * @throws CommandError
+ */
+export function requireUrl(url: string): void {
+  if (URL.canParse(url)) return
+  throw new CommandError(`${url} is no URL`, 'write it whole: http://localhost:3000/orders')
 }
 
 function isDataList(data: unknown): data is readonly Data[] {

@@ -149,6 +149,9 @@ function otherContents(request: SavedRequest): readonly Rewrite[] {
   const { body } = request
   const text = body.toString('utf8')
   const candidates: readonly (readonly [content: Buffer | undefined, done: string])[] = [
+    [Buffer.from(text.replace(/\r?\n$/, '')), 'a line end was added behind the content'],
+    [Buffer.concat([body, Buffer.from('\n')]), 'a line end behind the content was taken off'],
+    [Buffer.from(text.replaceAll('\r\n', '\n')), 'line ends became CRLF'],
     [
       rewritten(text, (value) => JSON.stringify(value)),
       'the JSON was written anew: the agent signed it without spaces',
@@ -157,9 +160,6 @@ function otherContents(request: SavedRequest): readonly Rewrite[] {
       rewritten(text, (value) => JSON.stringify(value, undefined, 2)),
       'the JSON was written anew: the agent signed it with line ends',
     ],
-    [Buffer.from(text.replace(/\r?\n$/, '')), 'a line end was added behind the content'],
-    [Buffer.concat([body, Buffer.from('\n')]), 'a line end behind the content was taken off'],
-    [Buffer.from(text.replaceAll('\r\n', '\n')), 'line ends became CRLF'],
     [unzipped(body), 'the content was compressed on its way'],
     [Buffer.alloc(0), 'content was added'],
   ]

@@ -1,4 +1,4 @@
-import { CommandError } from './terminal.ts'
+import { CommandError } from './errors.ts'
 
 /** A request as it was saved or pasted: what arrived, byte by byte. */
 export interface SavedRequest {

@@ -1,8 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Command } from 'commander'
+import { CommandError, reasonOf } from './errors.ts'
 import { type Finding, report } from './findings.ts'
 import { type CommandContext, examples } from './program.ts'
-import { CommandError, withProgress } from './terminal.ts'
+import { requireUrl } from './request-arguments.ts'
+import { withProgress } from './terminal.ts'
 
 /** `countermark scan`: what a service tells agents, and whether it holds what it should, seen from outside. */
 export function scanCommand({ terminal, exit }: CommandContext): Command {
@@ -16,7 +18,7 @@ export function scanCommand({ terminal, exit }: CommandContext): Command {
       examples('countermark scan https://api.example.com/orders', 'countermark scan http://localhost:3000/'),
     )
     .action(async (url: string, options: { readonly json?: boolean }) => {
-      if (!URL.canParse(url)) throw new CommandError(`${url} is no URL`, 'write it whole: http://localhost:3000/orders')
+      requireUrl(url)
       const findings = await withProgress(terminal, `scanning ${new URL(url).origin}`, scan(new URL(url)))
       exit(report(terminal, findings, options.json))
     })
@@ -65,8 +67,7 @@ async function ask(url: URL, headers: Readonly<Record<string, string>> = {}): Pr
   try {
     return await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandError(`${url.host} gave no answer: ${cause}`, 'is it running, and is the port right?')
+    throw new CommandError(`${url.host} gave no answer: ${reasonOf(error)}`, 'is it running, and is the port right?')
   }
 }
 

@@ -1,6 +1,6 @@
+import { CommandError } from './errors.ts'
 import type { DescribedRequest } from './request-arguments.ts'
 import type { SignedHeaders } from './signed-request.ts'
-import { CommandError } from './terminal.ts'
 
 /** What a shell has to know to sign the request by itself. */
 export interface RecipeInput {

@@ -17,17 +17,6 @@ export interface Terminal {
 /** Exit codes: it is so; it is not so, or was refused; the command was misused, or something did not answer. */
 export const EXIT = { yes: 0, no: 1, unusable: 2 } as const
 
-/** What stops a command: one sentence, and what to do. Becomes exit code 2. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError'
-  readonly hint: string | undefined
-
-  constructor(message: string, hint?: string) {
-    super(message)
-    this.hint = hint
-  }
-}
-
 /** The terminal of this process. */
 export function terminalOf(process: NodeJS.Process): Terminal {
   const { stdin, stdout, stderr, env } = process

@@ -1,0 +1,56 @@
+import { staticKeys } from '@countermark/keys'
+import { memoryReplayStore } from '@countermark/replay'
+import { type StartedServer, startServer } from '@countermark/testing'
+import express from 'express'
+import { countermark } from '../../src/express.ts'
+import { useCommandFolder } from './run-in-folder.ts'
+
+describe('countermark scan', () => {
+  const folder = useCommandFolder()
+  let server: StartedServer
+  let app: express.Express
+
+  beforeEach(async () => {
+    app = express()
+    server = await startServer(app)
+  })
+  afterEach(() => server.close())
+
+  async function scan() {
+    const { code, out } = await folder.run(['scan', `${server.origin}/orders`, '--json'])
+    const findings: { rule: string; state: string; fix?: string }[] = JSON.parse(out).findings
+    return { code, states: Object.fromEntries(findings.map(({ rule, state }) => [rule, state])), findings }
+  }
+
+  it('finds nothing to mend in a guarded service', async () => {
+    app.use(
+      countermark({ authorities: [server.origin], keys: staticKeys([]), replay: memoryReplayStore({ startedAt: 0 }) }),
+    )
+    const { code, findings } = await scan()
+    expect(findings.filter(({ state }) => state !== 'ok')).toEqual([])
+    expect(findings).toHaveLength(11)
+    expect(code).toBe(0)
+  })
+
+  it('finds that a route is not guarded', async () => {
+    app.get('/orders', (_req, res) => void res.json([]))
+    const { code, states, findings } = await scan()
+    expect(states).toMatchObject({ 'unsigned-refused': 'failed', 'forged-refused': 'failed', metadata: 'failed' })
+    expect(findings.filter(({ state, fix }) => state === 'failed' && fix === undefined)).toEqual([])
+    expect(code).toBe(1)
+  })
+
+  it('finds a resource that clients do not take for this service', async () => {
+    app.get(
+      '/.well-known/oauth-protected-resource',
+      (_req, res) => void res.json({ resource: 'https://elsewhere.example' }),
+    )
+    expect((await scan()).states).toMatchObject({ metadata: 'ok', 'metadata-resource': 'failed' })
+  })
+
+  it('writes a table for people', async () => {
+    const { out } = await folder.run(['scan', `${server.origin}/orders`])
+    expect(out).toMatch(/^ok +transport +http, on this machine$/m)
+    expect(out).toMatch(/^\d+ rules: \d+ failed/m)
+  })
+})
