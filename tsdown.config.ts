@@ -26,7 +26,14 @@ function builds({ name, folder, manifest, sources }: WorkspacePackage): readonly
   }
   return [
     // A `require` of what is loaded on first use stays one, so that the user's bundler finds it.
-    { ...shared, format: 'esm', deps: { onlyBundle: [] }, outputOptions: { polyfillRequire: false } },
+    {
+      ...shared,
+      format: 'esm',
+      deps: { onlyBundle: [] },
+      outputOptions: { polyfillRequire: false },
+      // The command line explains codes by the page of the docs.
+      copy: name === 'countermark' ? ['../../docs/refusals.md'] : [],
+    },
     {
       ...shared,
       format: 'cjs',

@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/express': 3,
   '@countermark/koa': 3,
   '@countermark/client': 4,
-  countermark: 4,
+  countermark: 5,
 }
 
 /** Where time and environment enter as defaults; everywhere else they are arguments. */

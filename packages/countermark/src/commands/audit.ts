@@ -1,6 +1,6 @@
 import { runCommand } from '@countermark/audit/command'
 import { Command } from 'commander'
-import { type CommandContext, examples } from './program.ts'
+import { type CommandContext, examples } from './command-context.ts'
 
 /** `countermark audit`: verify, show, report, erase and prune, as `countermark-audit` does. */
 export function auditCommand({ terminal, exit }: CommandContext): Command {

@@ -107,13 +107,17 @@ async function ask(client: Redis, command: string[]): Promise<unknown> {
 }
 
 /** Whether a source of keys answers, in time, with keys. */
-export async function checkKeys(kind: 'registry' | 'jwks', url: string): Promise<readonly Finding[]> {
+export async function checkKeys(
+  { clock }: Terminal,
+  kind: 'registry' | 'jwks',
+  url: string,
+): Promise<readonly Finding[]> {
   const rule = kind
   try {
-    const before = performance.now()
+    const before = clock.monotonicMs()
     const target = kind === 'registry' ? `${url}?keyid=countermark-doctor` : url
     const response = await fetch(target, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
-    const ms = Math.round(performance.now() - before)
+    const ms = Math.round(clock.monotonicMs() - before)
     const type = response.headers.get('content-type') ?? 'no content type'
     if (!type.includes('json')) {
       const found = `${response.status} with ${type}: a proxy or a wrong URL may have answered`

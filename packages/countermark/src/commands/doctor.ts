@@ -1,9 +1,9 @@
 import { Command } from 'commander'
+import { type CommandContext, examples } from './command-context.ts'
 import { checkKeys, checkRedis } from './doctor-dependencies.ts'
 import { checkEcho, type EchoOptions } from './doctor-echo.ts'
 import { CommandError, reasonOf } from './errors.ts'
 import { type Finding, report } from './findings.ts'
-import { type CommandContext, examples } from './program.ts'
 import { requireUrl } from './request-arguments.ts'
 import { type Terminal, withProgress } from './terminal.ts'
 
@@ -53,11 +53,11 @@ async function examine(
   if (echo !== undefined && echoing === undefined) throw new CommandError('--echo needs the URL that agents call')
   const parts = await Promise.all([
     checkNode(terminal),
-    echoing === undefined && url !== undefined ? [await checkClock(url)] : [],
+    echoing === undefined && url !== undefined ? [await checkClock(terminal, url)] : [],
     echoing === undefined ? [] : checkEcho(echoing),
     redis === undefined ? [] : checkRedis(terminal, redis),
-    registry === undefined ? [] : checkKeys('registry', registry),
-    jwks === undefined ? [] : checkKeys('jwks', jwks),
+    registry === undefined ? [] : checkKeys(terminal, 'registry', registry),
+    jwks === undefined ? [] : checkKeys(terminal, 'jwks', jwks),
   ])
   return parts.flat()
 }
@@ -94,12 +94,12 @@ function checkNode({ variables }: Terminal): readonly Finding[] {
 const MAX_SKEW_SECONDS = 5
 const TIMEOUT_MS = 10_000
 
-async function checkClock(url: string): Promise<Finding> {
+async function checkClock({ clock }: Terminal, url: string): Promise<Finding> {
   const rule = 'clock'
   try {
-    const before = Date.now()
+    const before = clock.wallMs()
     const response = await fetch(url, { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
-    const middle = (before + Date.now()) / 2
+    const middle = (before + clock.wallMs()) / 2
     const date = Date.parse(response.headers.get('date') ?? '')
     if (Number.isNaN(date)) return { rule, state: 'warning', found: 'the service sends no Date' }
     const seconds = Math.round((date - middle) / 1000)

@@ -10,6 +10,8 @@ export interface ExplainInput {
   readonly origin: string | undefined
   /** Unix milliseconds. @default when the request says that it was signed */
   readonly atMs: number | undefined
+  /** The time of this machine. Unix milliseconds. */
+  readonly nowMs: number
 }
 
 /** Why a request passes or does not. */
@@ -45,7 +47,7 @@ export async function explainRequest(request: SavedRequest, input: ExplainInput)
   const signedMs = findSigningTime(request)
   const judge = await startJudge()
   try {
-    const judging = { keys: input.keys, origin, nowMs: input.atMs ?? signedMs ?? Date.now() }
+    const judging = { keys: input.keys, origin, nowMs: input.atMs ?? signedMs ?? input.nowMs }
     const judgement = await judge.judge(request, judging)
     const refusal = 'refusal' in judgement ? judgement.refusal : undefined
     const code = refusal !== undefined && CHANGED.has(refusal.code) ? refusal.code : undefined
@@ -54,7 +56,7 @@ export async function explainRequest(request: SavedRequest, input: ExplainInput)
     return {
       agent: 'agent' in judgement ? judgement.agent : undefined,
       refusal: refusal && { code: refusal.code, message: refusal.message, diagnosis: refusal.diagnosis },
-      age: describeAge(signedMs, input.atMs ?? Date.now()),
+      age: describeAge(signedMs, input.atMs ?? input.nowMs),
       lines: expectedLines(refusal),
       changes: found.taken.map(({ done, fix }) => ({ done, fix })),
       left: found.left,

@@ -4,10 +4,10 @@ import { isMisconfigured, type KeySource } from '@countermark/core'
 import { fromFile, jwks, registry } from '@countermark/keys'
 import { Command } from 'commander'
 import { isRefusalCode, pageOf } from './code-pages.ts'
+import { type CommandContext, examples } from './command-context.ts'
 import { CommandError } from './errors.ts'
 import { type Explanation, explainRequest } from './explain-request.ts'
 import { findDecisions } from './find-decisions.ts'
-import { type CommandContext, examples } from './program.ts'
 import { fieldOf, parseSavedRequest } from './saved-request.ts'
 import { EXIT, paint, say, sayJson, type Terminal, withProgress } from './terminal.ts'
 
@@ -79,7 +79,12 @@ async function explainSaved(terminal: Terminal, options: ExplainOptions): Promis
   const request = parseSavedRequest(await readSaved(terminal, options.request ?? '-'))
   const keys = openKeys(terminal, options, fieldOf(request, 'agent-id'))
   try {
-    const judged = explainRequest(request, { keys, origin: options.origin, atMs: readTime(options.at) })
+    const judged = explainRequest(request, {
+      keys,
+      origin: options.origin,
+      atMs: readTime(options.at),
+      nowMs: terminal.clock.wallMs(),
+    })
     const explanation = await withProgress(terminal, 'trying what may have changed on the way', judged)
     if (options.json === true) sayJson(terminal, explanation)
     else tell(terminal, explanation)

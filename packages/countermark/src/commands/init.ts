@@ -1,10 +1,10 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
+import { type CommandContext, examples } from './command-context.ts'
 import { CommandError } from './errors.ts'
 import { type Answers, type Framework, faultOfOrigin } from './init-answers.ts'
 import { writeAgentKey } from './keygen.ts'
-import { type CommandContext, examples } from './program.ts'
 import { paint, say, sayJson, type Terminal } from './terminal.ts'
 
 interface InitOptions extends Partial<Answers> {

@@ -3,8 +3,8 @@ import { resolve } from 'node:path'
 import { type AgentKeyAlgorithm, type GeneratedAgentKey, generateAgentKey } from '@countermark/client'
 import { Command, Option } from 'commander'
 import { addAgentKey, agentEntry } from './agents-file.ts'
+import { type CommandContext, examples } from './command-context.ts'
 import { CommandError, hasCode } from './errors.ts'
-import { type CommandContext, examples } from './program.ts'
 import { paint, say, sayJson, type Terminal } from './terminal.ts'
 
 interface KeygenOptions {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { auditCommand } from './audit.ts'
+import type { CommandContext, CreateCommand } from './command-context.ts'
 import { curlCommand } from './curl.ts'
 import { doctorCommand } from './doctor.ts'
 import { CommandError, reasonOf } from './errors.ts'
@@ -9,16 +10,6 @@ import { keygenCommand } from './keygen.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
 import { EXIT, paint, type Terminal } from './terminal.ts'
-
-/** What a command is made with: where it runs, and where it leaves its exit code. */
-export interface CommandContext {
-  readonly terminal: Terminal
-  /** Says how the command ended. @default 0 */
-  readonly exit: (code: number) => void
-}
-
-/** Makes one command. */
-export type CreateCommand = (context: CommandContext) => Command
 
 const COMMANDS: readonly CreateCommand[] = [
   initCommand,
@@ -66,11 +57,6 @@ function createProgram(context: CommandContext): Command {
       })
   }
   return program
-}
-
-/** The text behind a command's help. */
-export function examples(...lines: readonly string[]): string {
-  return ['', 'Examples:', ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
 function tell(terminal: Terminal, error: unknown): number {

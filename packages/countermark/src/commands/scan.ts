@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { Clock } from '@countermark/core'
 import { Command } from 'commander'
+import { type CommandContext, examples } from './command-context.ts'
 import { CommandError, reasonOf } from './errors.ts'
 import { type Finding, report } from './findings.ts'
-import { type CommandContext, examples } from './program.ts'
 import { requireUrl } from './request-arguments.ts'
 import { withProgress } from './terminal.ts'
 
@@ -19,7 +20,11 @@ export function scanCommand({ terminal, exit }: CommandContext): Command {
     )
     .action(async (url: string, options: { readonly json?: boolean }) => {
       requireUrl(url)
-      const findings = await withProgress(terminal, `scanning ${new URL(url).origin}`, scan(new URL(url)))
+      const findings = await withProgress(
+        terminal,
+        `scanning ${new URL(url).origin}`,
+        scan(new URL(url), terminal.clock),
+      )
       exit(report(terminal, findings, options.json))
     })
 }
@@ -28,8 +33,8 @@ const TIMEOUT_MS = 10_000
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
 /** A stranger's signature: every part is there, and none is right. */
-function forge(): Readonly<Record<string, string>> {
-  const created = Math.floor(Date.now() / 1000)
+function forge(nowMs: number): Readonly<Record<string, string>> {
+  const created = Math.floor(nowMs / 1000)
   const parameters = `created=${created};expires=${created + 60};nonce="${randomUUID()}";keyid="countermark-scan";tag="agent-auth"`
   return {
     'Signature-Input': `sig1=("@method" "@authority" "@path");${parameters}`,
@@ -37,14 +42,14 @@ function forge(): Readonly<Record<string, string>> {
   }
 }
 
-async function scan(url: URL): Promise<readonly Finding[]> {
+async function scan(url: URL, { wallMs }: Clock): Promise<readonly Finding[]> {
   const unsigned = await ask(url)
-  const forged = await ask(url, forge())
+  const forged = await ask(url, forge(wallMs()))
   const document = await ask(new URL(WELL_KNOWN, url))
   const metadata = await readJson(document)
   return [
     transport(url),
-    clock(unsigned),
+    clock(unsigned, wallMs()),
     refusesStrangers('unsigned-refused', 'a request without credentials', unsigned),
     refusesStrangers('forged-refused', 'a request with a forged signature', forged),
     codeInBody(await readJson(unsigned)),
@@ -97,12 +102,12 @@ function transport({ protocol, hostname }: URL): Finding {
 
 const MAX_SKEW_SECONDS = 5
 
-function clock(response: Response): Finding {
+function clock(response: Response, nowMs: number): Finding {
   const rule = 'clock'
   const date = Date.parse(response.headers.get('date') ?? '')
   if (Number.isNaN(date))
     return { rule, state: 'warning', found: 'answers carry no Date: clients cannot correct their clocks' }
-  const seconds = Math.round((date - Date.now()) / 1000)
+  const seconds = Math.round((date - nowMs) / 1000)
   const found = `the clock of the service is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} this machine`
   if (Math.abs(seconds) <= MAX_SKEW_SECONDS) return { rule, state: 'ok', found }
   return { rule, state: 'warning', found, fix: 'synchronise both clocks by NTP' }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type IdentityOptions, readIdentity, withIdentityOptions } from './agent-identity.ts'
-import { type CommandContext, examples } from './program.ts'
+import { type CommandContext, examples } from './command-context.ts'
 import { type RequestOptions, readRequest, withRequestOptions } from './request-arguments.ts'
 import { signOnly } from './signed-request.ts'
 import { say, sayJson } from './terminal.ts'

@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { stripVTControlCharacters, styleText } from 'node:util'
+import type { Clock } from '@countermark/core'
+import { systemClock } from '@countermark/core/internal'
 
 /** Where a command runs and where it writes. */
 export interface Terminal {
@@ -12,6 +14,7 @@ export interface Terminal {
   readonly hasColors: boolean
   readonly folder: string
   readonly variables: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
 }
 
 /** Exit codes: it is so; it is not so, or was refused; the command was misused, or something did not answer. */
@@ -30,6 +33,7 @@ export function terminalOf(process: NodeJS.Process): Terminal {
     hasColors: isTerminal && wantsColors,
     folder: process.cwd(),
     variables: env,
+    clock: systemClock,
   }
 }
 

@@ -16,7 +16,8 @@ interface Failed {
 }
 
 function run(command: string, args: readonly string[]): Promise<Failed> {
-  const variables = { ...process.env, NO_COLOR: '', TERM: 'xterm' }
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...inherited } = process.env
+  const variables = { ...inherited, TERM: 'xterm' }
   return promisify(execFile)(command, [...args], { cwd: ROOT, env: variables }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: Failed) => error,

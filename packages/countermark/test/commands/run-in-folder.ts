@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { systemClock } from '@countermark/core/internal'
 import { createTempFolder, type TempFolder } from '@countermark/testing'
 import { runCountermark } from '../../src/commands/program.ts'
 import type { Terminal } from '../../src/commands/terminal.ts'
@@ -50,6 +51,7 @@ async function runIn(folder: string, args: readonly string[], input: string): Pr
     hasColors: false,
     folder,
     variables: {},
+    clock: systemClock,
   }
   const code = await runCountermark(args, terminal)
   stdout.end()
