@@ -1,5 +1,4 @@
-import type { RawResponse, RequestToSign, TestAgent } from '@countermark/testing'
-import { rawRequest, sendRaw } from '@countermark/testing'
+import { type RawResponse, type RequestToSign, rawRequest, sendRaw, type TestAgent } from '@countermark/testing'
 import type { BackendProcess } from './processes.ts'
 import type { World } from './world.ts'
 

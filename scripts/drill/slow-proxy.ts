@@ -1,5 +1,4 @@
-import type { AddressInfo } from 'node:net'
-import { createConnection, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 
 /** A way to a port of this machine that takes its time. */
 export interface SlowProxy {

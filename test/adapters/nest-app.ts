@@ -2,8 +2,18 @@ import 'reflect-metadata'
 import type { RequestListener } from 'node:http'
 import { createGuard } from '@countermark/express'
 import { keySourceOf } from '@countermark/testing'
-import type { MiddlewareConsumer, NestApplicationOptions, NestModule } from '@nestjs/common'
-import { Body, Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common'
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  Inject,
+  type MiddlewareConsumer,
+  type NestApplicationOptions,
+  type NestModule,
+  Post,
+  Req,
+} from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import type { NestExpressApplication } from '@nestjs/platform-express'
 import type { Request, RequestHandler } from 'express'

@@ -1,5 +1,5 @@
+import { type IpNetwork, tryParseNetwork } from '@countermark/core/internal'
 import { coversSegments } from './covers-scope.ts'
-import { findNetwork, type IpNetwork } from './ip-network.ts'
 import { findScope, isRestriction, type Scope } from './scope.ts'
 import type { RenameScope } from './scope-aliases.ts'
 import type { WantedScope } from './scope-template.ts'
@@ -68,5 +68,5 @@ function compileCover(scopes: readonly Scope[]): (wanted: ComparedScope) => bool
 
 /** The only restriction there is: `restrict:ip:` with an address or a network. */
 function findRestriction(text: string): IpNetwork | undefined {
-  return IP_RESTRICTION.test(text) ? findNetwork(text.slice('restrict:ip:'.length)) : undefined
+  return IP_RESTRICTION.test(text) ? tryParseNetwork(text.slice('restrict:ip:'.length)) : undefined
 }

@@ -1,9 +1,9 @@
 import { type AgentFact, type AgentRecord, type DelegationFact, Refusal } from '@countermark/core'
+import type { IpNetwork } from '@countermark/core/internal'
 import type { Asking, LimitedScope } from './asking.ts'
 import type { CapabilityRules } from './capability-rules.ts'
 import { type ConstraintGroup, gatherGroups } from './constraints/constraint-groups.ts'
 import type { GrantedScopes } from './granted-scopes.ts'
-import type { IpNetwork } from './ip-network.ts'
 import type { WantedScope } from './scope-template.ts'
 
 /** Who asks, as earlier checks found out. */

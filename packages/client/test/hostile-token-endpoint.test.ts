@@ -7,8 +7,7 @@ import {
   refreshToken,
   tokenExchange,
 } from '../src/index.ts'
-import type { Answer } from './recording-server.ts'
-import { startRecordingServer } from './recording-server.ts'
+import { type Answer, startRecordingServer } from './recording-server.ts'
 import { json, startTokenServer, type TokenServer } from './token-server.ts'
 
 const { privateKey: key } = generateAgentKey()

@@ -1,5 +1,4 @@
-import type { Answer, ReceivedRequest, RecordingServer } from './recording-server.ts'
-import { startRecordingServer } from './recording-server.ts'
+import { type Answer, type ReceivedRequest, type RecordingServer, startRecordingServer } from './recording-server.ts'
 
 /** A token endpoint that writes down what it is asked, and gives `t1`, `t2`, … unless told otherwise. */
 export interface TokenServer {

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import type { SignatureAlgorithm } from './algorithms.ts'
 import type { Environment } from './environment.ts'
+import { isThenable } from './internal/then.ts'
 import type { MetricRow } from './metric-row.ts'
-import { isThenable } from './thenable.ts'
 
 /** The ways a credential may be presented. A key for `simple-v0` is good for nothing else. */
 export type Scheme = 'httpsig' | 'simple-v1' | 'simple-v0' | 'challenge' | 'action' | 'dpop' | 'mtls' | 'bearer'

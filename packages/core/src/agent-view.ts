@@ -1,7 +1,7 @@
-import { inheritNothing } from './bare-object.ts'
 import type { AgentView, Facts } from './facts.ts'
+import { inheritNothing } from './internal/bare-object.ts'
+import { requireObject } from './internal/options.ts'
 import { Misconfigured } from './misconfigured.ts'
-import { requireObject } from './option-checks.ts'
 
 const COVERS_NOTHING = (): boolean => false
 

@@ -1,7 +1,7 @@
 import type { AgentRequest } from './agent-request.ts'
-import type { JsonValue } from './canonical-json.ts'
 import type { Clock } from './clock.ts'
 import type { Environment } from './environment.ts'
+import type { JsonValue } from './internal/canonical-json.ts'
 import type { MetricRow } from './metric-row.ts'
 import { Misconfigured } from './misconfigured.ts'
 import { isFrameworkCall, mountedWrongly } from './misuse.ts'

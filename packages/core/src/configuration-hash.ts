@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson, type JsonValue } from './canonical-json.ts'
 import type { CheckDescription } from './check.ts'
 import type { GuardSettings } from './guard-options.ts'
+import { canonicalJson, type JsonValue } from './internal/canonical-json.ts'
 import type { RouteSettings } from './route-options.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { requireMethods } from './option-checks.ts'
+import { requireMethods } from './internal/options.ts'
 import { nodeVerifier, type SignatureVerifier } from './signature-verifier.ts'
 
 const TABLES = '@countermark/ed25519-tables'

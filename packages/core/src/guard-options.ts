@@ -1,15 +1,11 @@
 import { readViewMembers, type ViewMember, type ViewMembers } from './agent-view.ts'
 import { type Authorities, type FindOrigin, originFinder, serviceNamer } from './authority.ts'
-import { bareCopy } from './bare-object.ts'
 import type { GuardDescription } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { hasDotSegment } from './dot-segments.ts'
 import { LEVELS, type Level } from './facts.ts'
 import { findVerifier } from './find-verifier.ts'
-import { Misconfigured } from './misconfigured.ts'
-import type { ReadMessage } from './node/kept-body.ts'
-import type { Decision, Observer, Recorder } from './observer.ts'
-import { type OpenRequests, type OpenSettings, readOpenRequests } from './open-requests.ts'
+import { bareCopy } from './internal/bare-object.ts'
 import {
   requireBoolean,
   requireKnownOptions,
@@ -17,7 +13,11 @@ import {
   requireNumber,
   requireStrings,
   requireWord,
-} from './option-checks.ts'
+} from './internal/options.ts'
+import { Misconfigured } from './misconfigured.ts'
+import type { ReadMessage } from './node/kept-body.ts'
+import type { Decision, Observer, Recorder } from './observer.ts'
+import { type OpenRequests, type OpenSettings, readOpenRequests } from './open-requests.ts'
 import type { RefusalRow } from './refusal-codes.ts'
 import { requireForeignRows } from './refusal-rows.ts'
 import type { ErrorDetail, ReplyOptions, StatusMode } from './reply.ts'

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKeyInput, KeyObject } from 'node:crypto'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from './algorithms.ts'
-import { decodeBase64, decodeBase64url } from './base64.ts'
+import { decodeBase64, decodeBase64url } from './internal/base64.ts'
 import { readPublicPem } from './pem.ts'
 import type { PublicJwk } from './public-jwk.ts'
 import { isRefusal, Refusal } from './refusal.ts'

@@ -1,7 +1,7 @@
-import { bareCopy } from './bare-object.ts'
 import { hasDotSegment } from './dot-segments.ts'
+import { bareCopy } from './internal/bare-object.ts'
+import { requireBoolean, requireKnownOptions, requireStrings } from './internal/options.ts'
 import { Misconfigured } from './misconfigured.ts'
-import { requireBoolean, requireKnownOptions, requireStrings } from './option-checks.ts'
 
 /** What passes without an agent, by name. Everything else is guarded. */
 export interface OpenRequests {

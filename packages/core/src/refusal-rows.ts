@@ -1,5 +1,5 @@
+import { requireNumber, requireObject, requireWord } from './internal/options.ts'
 import { Misconfigured } from './misconfigured.ts'
-import { requireNumber, requireObject, requireWord } from './option-checks.ts'
 import { REFUSAL_CODES, type RefusalRow } from './refusal-codes.ts'
 
 /** Rows of packages outside this repository, by code. */

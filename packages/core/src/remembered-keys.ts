@@ -1,6 +1,6 @@
+import { createRecent } from './internal/recent.ts'
 import { type ImportedKey, type ImportOptions, importPublicKey } from './key-import.ts'
 import { type KeyMaterial, nameKeyMaterial } from './key-material.ts'
-import { createRecent } from './recent.ts'
 
 /** Checks and imports a public key, as `importPublicKey` does. @throws Refusal `key_invalid` */
 export type ImportPublicKey = (material: KeyMaterial, options?: ImportOptions) => ImportedKey

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { AgentRequest } from './agent-request.ts'
-import { bareCopy } from './bare-object.ts'
 import type { CheckDescription } from './check.ts'
 import type { AgentView, Facts } from './facts.ts'
+import { bareCopy } from './internal/bare-object.ts'
 
 /** What the guards of one factory know of one request. Kept beside the request, where no other code can assign it. */
 export interface RequestState {

@@ -1,5 +1,5 @@
 import type { AgentRequest } from './agent-request.ts'
-import type { JsonValue } from './canonical-json.ts'
+import type { JsonValue } from './internal/canonical-json.ts'
 import { Misconfigured } from './misconfigured.ts'
 
 /** Members of the document that says what a service accepts (RFC 9728 section 2). */

@@ -1,7 +1,7 @@
-import { bareCopy } from './bare-object.ts'
 import { LEVELS, type Level } from './facts.ts'
 import type { GuardOptions } from './guard-options.ts'
-import { requireBoolean, requireKnownOptions, requireWord } from './option-checks.ts'
+import { bareCopy } from './internal/bare-object.ts'
+import { requireBoolean, requireKnownOptions, requireWord } from './internal/options.ts'
 
 /** What one guard may do differently from its factory. */
 export interface RouteOptions {

@@ -1,12 +1,12 @@
 import { reachesLevel } from './facts.ts'
 import type { OrderedCheck } from './guard-order.ts'
 import type { Run } from './guard-run.ts'
+import { isThenable } from './internal/then.ts'
 import { findUncoveredOverride } from './method-override.ts'
 import { isRefusal, Refusal } from './refusal.ts'
 import { rowOf } from './refusal-rows.ts'
 import { isSafeMethod } from './safe-method.ts'
 import { settle } from './settle.ts'
-import { isThenable } from './thenable.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Runs the checks of a guard in order, without a promise for as long as none of them needs one. */

@@ -1,11 +1,11 @@
 import { createAgentView } from './agent-view.ts'
 import { createDecision, createFinish, notify } from './decision.ts'
 import type { Run } from './guard-run.ts'
+import { isThenable } from './internal/then.ts'
 import type { Decision } from './observer.ts'
 import { isUnavailable, type Refusal, Unavailable } from './refusal.ts'
 import { statusOf } from './reply.ts'
 import { isSafeMethod } from './safe-method.ts'
-import { isThenable } from './thenable.ts'
 import type { Finish, Verdict } from './verdict.ts'
 import { writeReply } from './write-reply.ts'
 

@@ -1,6 +1,6 @@
-import { addressPrefix } from './address-prefix.ts'
-import { bareCopy } from './bare-object.ts'
-import { requireKnownOptions, requireNumber } from './option-checks.ts'
+import { bareCopy } from './internal/bare-object.ts'
+import { addressPrefix } from './internal/ip.ts'
+import { requireKnownOptions, requireNumber } from './internal/options.ts'
 
 /** How many requests that prove nothing one network may send. */
 export interface SourceLimit {

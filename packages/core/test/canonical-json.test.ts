@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { canonicalJson } from '../src/canonical-json.ts'
+import { canonicalJson } from '../src/internal/canonical-json.ts'
 
 describe('canonicalJson', () => {
   it('writes the example of RFC 8785 section 3.2.2', () => {

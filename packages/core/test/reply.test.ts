@@ -1,6 +1,5 @@
 import { type GuardOptions, Refusal, type RefusalCode, type RefusalRow, Unavailable } from '../src/index.ts'
-import type { Verdict } from '../src/internal.ts'
-import { REFUSAL_CODES, type StatusMode } from '../src/internal.ts'
+import { REFUSAL_CODES, type StatusMode, type Verdict } from '../src/internal.ts'
 import { aGuard, aRequest, atOnce, describedAs, fieldOf, problemOf, refuseWith } from './guarding.ts'
 
 /** What each code looks like on the wire: standard, wba, seed, Signature-Error's word, and when trying again helps. */

@@ -1,3 +1,4 @@
+export type { JsonObject } from '@countermark/core/internal'
 export type { DpopOptions } from './binding/dpop.ts'
 export type { CertificateSource } from './binding/mtls.ts'
 export { permitsActor } from './chain/actor-chain.ts'
@@ -24,7 +25,6 @@ export {
   type Revocations,
   type RevocationsOptions,
 } from './revocation/revocations.ts'
-export type { JsonObject } from './strict-json.ts'
 export type { JoseAlgorithm } from './token/jws-key.ts'
 export type { DelegationFacts } from './token/verified-token.ts'
 export { verifyDelegation } from './verify-delegation.ts'

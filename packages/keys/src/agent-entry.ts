@@ -1,6 +1,6 @@
 import type { AgentRecord } from '@countermark/core'
-import { isAgentId } from '@countermark/core/internal'
-import { isJsonObject, isOptionalText, type JsonObject, ownMember } from './own-member.ts'
+import { isAgentId, isJsonObject, type JsonObject } from '@countermark/core/internal'
+import { isOptionalText, ownMember } from './own-member.ts'
 
 const MAX_CAPABILITIES = 256
 /** As JSON. Parsed, small members take many times their length, and the cache holds thousands of agents. */

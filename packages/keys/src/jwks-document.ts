@@ -1,8 +1,9 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
+import { isJsonObject } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
 import { type KeyImportRules, type RefusedEntry, toAgentKey } from './key-description.ts'
 import { type KeyDocument, toKeyDocument } from './key-document.ts'
-import { isJsonObject, ownMember, readTime } from './own-member.ts'
+import { ownMember, readTime } from './own-member.ts'
 
 /** How a JWK Set is read. */
 export interface JwksRules extends KeyImportRules {

@@ -1,7 +1,13 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
-import { isSignatureAlgorithm, type KeyMaterial, type Scheme } from '@countermark/core/internal'
+import {
+  isJsonObject,
+  isSignatureAlgorithm,
+  type JsonObject,
+  type KeyMaterial,
+  type Scheme,
+} from '@countermark/core/internal'
 import { type KeyImportRules, type RefusedEntry, toAgentKey } from './key-description.ts'
-import { isJsonObject, type JsonObject, ownMember, readTime } from './own-member.ts'
+import { ownMember, readTime } from './own-member.ts'
 
 const SCHEMES: readonly Scheme[] = ['httpsig', 'simple-v1', 'simple-v0', 'challenge', 'action', 'dpop', 'mtls']
 

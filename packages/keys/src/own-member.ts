@@ -1,10 +1,4 @@
-/** An object out of JSON. */
-export type JsonObject = Readonly<Record<string, unknown>>
-
-/** Whether a value out of JSON is an object. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
+import type { JsonObject } from '@countermark/core/internal'
 
 /** A member that the document itself holds, never one of a prototype; `null` counts as absent. */
 export function ownMember(object: JsonObject, name: string): unknown {

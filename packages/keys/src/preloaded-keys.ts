@@ -1,10 +1,10 @@
 import type { AgentKey, Environment, KeyQuery } from '@countermark/core'
-import { isThenable, type KeyCaller } from '@countermark/core/internal'
+import { isJsonObject, isThenable, type KeyCaller } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
 import { toFetchedKeys } from './fetched-keys.ts'
 import { type KeyDocument, toKeyDocument } from './key-document.ts'
 import { createKeySet, type KeySet, NO_KEYS } from './key-set.ts'
-import { isJsonObject, ownMember } from './own-member.ts'
+import { ownMember } from './own-member.ts'
 import { BY_AGENT, type RegistryKind } from './registry-kind.ts'
 import type { RemoteKeys, Seed } from './remote-keys.ts'
 

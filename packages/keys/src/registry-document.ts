@@ -1,10 +1,11 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
+import { isJsonObject, type JsonObject } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
 import { parseAgentEntry, suspendedAgent } from './agent-entry.ts'
 import type { KeyImportRules, RefusedEntry } from './key-description.ts'
 import { type KeyDocument, toKeyDocument } from './key-document.ts'
 import { parseKeyEntry } from './key-entry.ts'
-import { isJsonObject, type JsonObject, ownMember } from './own-member.ts'
+import { ownMember } from './own-member.ts'
 
 /** How a registry document is read. */
 export interface RegistryDocumentRules extends KeyImportRules {

@@ -1,9 +1,16 @@
 import { type AgentKey, type AgentRecord, type KeySource, Misconfigured, requireKnownOptions } from '@countermark/core'
-import { isAgentId, isKeyId, type KeyMaterial, type Scheme, type SignatureAlgorithm } from '@countermark/core/internal'
+import {
+  isAgentId,
+  isJsonObject,
+  isKeyId,
+  type KeyMaterial,
+  type Scheme,
+  type SignatureAlgorithm,
+} from '@countermark/core/internal'
 import { createAgentKey } from './key-description.ts'
 import { toKeyDocument } from './key-document.ts'
 import { createKeySet } from './key-set.ts'
-import { isJsonObject, isOptionalTime, ownMember } from './own-member.ts'
+import { isOptionalTime, ownMember } from './own-member.ts'
 
 /** A key written into the program or its configuration. */
 export interface StaticKey {

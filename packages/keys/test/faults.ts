@@ -1,5 +1,4 @@
-import type { Answer } from './key-server.ts'
-import { json, text } from './key-server.ts'
+import { type Answer, json, text } from './key-server.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 

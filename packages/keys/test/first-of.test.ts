@@ -1,5 +1,4 @@
-import type { AgentKey, KeySource } from '@countermark/core'
-import { Unavailable } from '@countermark/core'
+import { type AgentKey, type KeySource, Unavailable } from '@countermark/core'
 import { createTestEnvironment } from '@countermark/testing'
 import { firstOf, staticKeys } from '../src/index.ts'
 import { createKeySet } from '../src/key-set.ts'

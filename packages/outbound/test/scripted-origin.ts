@@ -1,5 +1,13 @@
-import type { CacheContext, CacheEvent, Loaded, LoadRequest, RefreshCache, RefreshCacheOptions } from '../src/index.ts'
-import { createRefreshCache, OutboundError } from '../src/index.ts'
+import {
+  type CacheContext,
+  type CacheEvent,
+  createRefreshCache,
+  type Loaded,
+  type LoadRequest,
+  OutboundError,
+  type RefreshCache,
+  type RefreshCacheOptions,
+} from '../src/index.ts'
 import { createFakeClock, type FakeClock } from './fake-clock.ts'
 
 export interface Answer {

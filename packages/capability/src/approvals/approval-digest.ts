@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson } from '@countermark/core/internal'
+import { BODY_JSON, canonicalJson, parseStrictJson } from '@countermark/core/internal'
 import { hasOnlyExactNumbers } from '../arguments/exact-numbers.ts'
 import { isJsonType } from '../arguments/json-type.ts'
-import { parseStrictJson } from '../arguments/strict-json.ts'
 
 /** A request as it is approved: who sends what, for whom. */
 export interface ApprovalRequest {
@@ -47,7 +46,7 @@ function contentOf({ body, contentType, contentEncoding }: ApprovalRequest): Rea
 /** The canonical text of a JSON body; `undefined` when it is none that has one. */
 function canonicalText(body: Uint8Array): string | undefined {
   try {
-    const value = parseStrictJson(body)
+    const value = parseStrictJson(body, BODY_JSON)
     return hasOnlyExactNumbers(Buffer.from(body).toString('utf8')) ? canonicalJson(value) : undefined
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined

@@ -1,7 +1,6 @@
 import { type KeyObject, sign } from 'node:crypto'
 import { Misconfigured } from '@countermark/core'
-import { decodeBase64url, isAgentId, isKeyId } from '@countermark/core/internal'
-import { parseStrictJson } from '../arguments/strict-json.ts'
+import { decodeBase64url, isAgentId, isKeyId, parseStrictJson } from '@countermark/core/internal'
 
 /** A ticket: one human's consent to one request. */
 export interface ApprovalTicket {

@@ -1,8 +1,7 @@
 import { type AgentRequest, Misconfigured, type ProofFact } from '@countermark/core'
-import { requireObject } from '@countermark/core/internal'
+import { BODY_JSON, parseStrictJson, requireObject } from '@countermark/core/internal'
 import { type Argument, type ArgumentInput, type ArgumentSource, fixedText } from './argument-source.ts'
 import { isJsonType } from './json-type.ts'
-import { parseStrictJson } from './strict-json.ts'
 
 /**
  * What a route says of its values, by name: where each stands, or what it always is. A fixed text may take parameters of
@@ -71,7 +70,7 @@ function parseBody({ request, body }: RequestContent): { readonly root: unknown 
   if (body === undefined || !isJsonType(headers.only('content-type'))) return undefined
   if (headers.has('content-encoding') && headers.only('content-encoding') !== 'identity') return undefined
   try {
-    return { root: parseStrictJson(body) }
+    return { root: parseStrictJson(body, BODY_JSON) }
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

@@ -1,4 +1,4 @@
-import { findNetwork, type IpNetwork } from '../ip-network.ts'
+import { type IpNetwork, tryParseNetwork } from '@countermark/core/internal'
 import type { ReadLimit } from './constraint-check.ts'
 import { findTexts } from './lists.ts'
 
@@ -19,7 +19,7 @@ export const addressOutside: ReadLimit = (limit) => {
 }
 
 function findNetworks(limit: unknown): readonly IpNetwork[] | undefined {
-  const networks = findTexts(limit)?.map(findNetwork)
+  const networks = findTexts(limit)?.map(tryParseNetwork)
   return networks?.every((network) => network !== undefined) === true ? networks : undefined
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import { isThenable } from '../internal/then.ts'
 import { Refusal, Unavailable } from '../refusal.ts'
-import { isThenable } from '../thenable.ts'
 import { type Diversion, divert, undivert } from './diverted-content.ts'
 import type { HeldBack, HeldBodies } from './held-bodies.ts'
 import { hasEnded, isStream, nameHost } from './host-message.ts'

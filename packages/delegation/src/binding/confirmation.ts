@@ -6,9 +6,14 @@ import {
   type ProofFact,
   Refusal,
 } from '@countermark/core'
-import type { ImportedKey, ImportPublicKey } from '@countermark/core/internal'
+import {
+  type ImportedKey,
+  type ImportPublicKey,
+  isJsonObject,
+  type JsonObject,
+  ownMember,
+} from '@countermark/core/internal'
 import { after } from '../after.ts'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
 import type { PresentedToken } from '../token/presented-token.ts'
 import type { VerifiedToken } from '../token/verified-token.ts'
 import type { Dpop } from './dpop.ts'

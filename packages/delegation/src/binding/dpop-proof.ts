@@ -1,7 +1,6 @@
 import { type AgentRequest, type Environment, importPublicKey, isRefusal, Refusal } from '@countermark/core'
-import { thumbprintOf } from '@countermark/core/internal'
+import { isJsonObject, ownMember, thumbprintOf } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
-import { isJsonObject, ownMember } from '../strict-json.ts'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from '../token/jws.ts'
 import {
   createJwsKey,

@@ -1,7 +1,6 @@
 import { hash, X509Certificate } from 'node:crypto'
 import { type AgentRequest, Misconfigured, requireKnownOptions } from '@countermark/core'
-import { decodeBase64 } from '@countermark/core/internal'
-import { compileIpNetworks } from '../ip-networks.ts'
+import { decodeBase64, tryParseNetworks } from '@countermark/core/internal'
 
 /**
  * Where the client's certificate is seen: on the TLS connection, or in a field that a proxy writes after it ended TLS:
@@ -50,7 +49,7 @@ function fromConnection(): FindCertificateHash {
 function fromField(source: Exclude<CertificateSource, 'connection'>): FindCertificateHash {
   requireKnownOptions('clientCertificate', source, ['trustedProxies', 'field'])
   const { trustedProxies, field = 'client-cert' } = source
-  const proxies = Array.isArray(trustedProxies) ? compileIpNetworks(trustedProxies) : undefined
+  const proxies = Array.isArray(trustedProxies) ? tryParseNetworks(trustedProxies) : undefined
   if (proxies === undefined || trustedProxies.length === 0) {
     throw new Misconfigured(
       'ERR_OPTION_INVALID',

@@ -1,6 +1,5 @@
 import { Refusal } from '@countermark/core'
-import type { Actor } from '@countermark/core/internal'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
+import { type Actor, isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
 
 /** Who acts, and through whose hands it went before; outermost first. */
 export interface ActorChain {

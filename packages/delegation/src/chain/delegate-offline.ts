@@ -8,10 +8,16 @@ import {
   requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
-import { type PublicJwk, systemClock, thumbprintOf } from '@countermark/core/internal'
+import {
+  isJsonObject,
+  type JsonObject,
+  ownMember,
+  type PublicJwk,
+  systemClock,
+  thumbprintOf,
+} from '@countermark/core/internal'
 import { readKeyBinding } from '../binding/confirmation.ts'
 import { requireNames, requireTexts } from '../option-lists.ts'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
 import { isTime } from '../token/claims.ts'
 import { parseCompactJws } from '../token/jws.ts'
 import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'

@@ -1,7 +1,6 @@
 import { Refusal } from '@countermark/core'
+import { type IpNetworks, isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
 import { type KeyBinding, readKeyBinding } from '../binding/confirmation.ts'
-import type { IpNetworks } from '../ip-networks.ts'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
 import {
   isTime,
   readAuthorizationDetails,

@@ -1,6 +1,6 @@
 import { isMisconfigured, Misconfigured } from '@countermark/core'
+import { isJsonObject, ownMember } from '@countermark/core/internal'
 import { createFetcher, type Fetcher, type FetcherOptions, isOutboundError, OutboundError } from '@countermark/outbound'
-import { isJsonObject, ownMember } from '../strict-json.ts'
 
 /**
  * Makes the fetcher for one thing that an issuer publishes, and refuses a URL that could never be fetched while the

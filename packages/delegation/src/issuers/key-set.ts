@@ -1,7 +1,13 @@
 import { importPublicKey, isRefusal } from '@countermark/core'
-import { type ImportedKey, type ImportPublicKey, isKeyId } from '@countermark/core/internal'
+import {
+  type ImportedKey,
+  type ImportPublicKey,
+  isJsonObject,
+  isKeyId,
+  type JsonObject,
+  ownMember,
+} from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
 import { fitsKey, type JoseAlgorithm, toJoseAlgorithm } from '../token/jws-key.ts'
 
 /** A key that an issuer publishes, fit for use. */

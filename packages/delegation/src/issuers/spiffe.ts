@@ -1,5 +1,5 @@
 import { Refusal } from '@countermark/core'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
+import { isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
 
 /** Names a workload (SPIFFE-ID section 2). */
 export interface SpiffeId {

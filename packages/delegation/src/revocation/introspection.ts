@@ -7,7 +7,7 @@ import {
   requireNumber,
   Unavailable,
 } from '@countermark/core'
-import { isThenable } from '@countermark/core/internal'
+import { isJsonObject, isThenable, ownMember } from '@countermark/core/internal'
 import {
   type CacheContext,
   createRefreshCache,
@@ -17,7 +17,6 @@ import {
 } from '@countermark/outbound'
 import { configured, createIssuerFetcher } from '../issuers/documents.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
-import { isJsonObject, ownMember } from '../strict-json.ts'
 
 /** Asks the issuer whether a token still counts (RFC 7662). */
 export interface IntrospectionOptions {

@@ -1,7 +1,15 @@
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
 import { type Environment, isRefusal, Refusal, Unavailable } from '@countermark/core'
-import { addressPrefix, decodeBase64url, isThenable, type KeyCaller } from '@countermark/core/internal'
+import {
+  addressPrefix,
+  decodeBase64url,
+  isJsonObject,
+  isThenable,
+  type JsonObject,
+  type KeyCaller,
+  ownMember,
+} from '@countermark/core/internal'
 import {
   createFetcher,
   createRefreshCache,
@@ -16,7 +24,6 @@ import {
 import { configured } from '../issuers/documents.ts'
 import type { IssuerKeys } from '../issuers/issuer-keys.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
 import { isTime } from '../token/claims.ts'
 import { parseCompactJws } from '../token/jws.ts'
 import { type JoseAlgorithm, toJoseAlgorithm, verifyIssuerSignature } from '../token/jws-key.ts'

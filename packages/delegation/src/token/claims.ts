@@ -1,10 +1,15 @@
 import { Refusal } from '@countermark/core'
-import type { ImportPublicKey } from '@countermark/core/internal'
+import {
+  type ImportPublicKey,
+  type IpNetworks,
+  isJsonObject,
+  type JsonObject,
+  ownMember,
+  tryParseNetworks,
+} from '@countermark/core/internal'
 import { type KeyBinding, readKeyBinding } from '../binding/confirmation.ts'
 import { type ActorChain, readActorChain } from '../chain/actor-chain.ts'
-import { compileIpNetworks, type IpNetworks } from '../ip-networks.ts'
 import type { IssuerSettings } from '../issuers/issuer-options.ts'
-import { isJsonObject, type JsonObject, ownMember } from '../strict-json.ts'
 
 /** What the claims of a token say, in our words. */
 export interface TokenClaims extends ActorChain, TokenTimes {
@@ -191,7 +196,7 @@ export function requireWithin(times: TokenTimes, nowMs: number, skewSeconds: num
  */
 export function readNetworks(claims: JsonObject): IpNetworks | undefined {
   if (!Object.hasOwn(claims, 'restrictip')) return undefined
-  const networks = compileIpNetworks([ownMember(claims, 'restrictip')].flat())
+  const networks = tryParseNetworks([ownMember(claims, 'restrictip')].flat())
   if (networks !== undefined) return networks
   throw new Refusal('token_invalid', 'the token has a restrictip that names no address and no network')
 }

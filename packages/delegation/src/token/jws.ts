@@ -1,7 +1,14 @@
 import { isAscii } from 'node:buffer'
 import { Refusal, type RefusalCode } from '@countermark/core'
-import { decodeBase64url, isKeyId } from '@countermark/core/internal'
-import { AmbiguousJson, isJsonObject, type JsonObject, ownMember, parseStrictJson } from '../strict-json.ts'
+import {
+  AmbiguousJson,
+  decodeBase64url,
+  isJsonObject,
+  isKeyId,
+  type JsonObject,
+  ownMember,
+  parseStrictJson,
+} from '@countermark/core/internal'
 
 /** The header of a JWS (RFC 7515 section 4), read. */
 export interface JwsHeader {

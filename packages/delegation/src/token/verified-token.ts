@@ -1,7 +1,6 @@
 import type { AgentFact, DelegationFact } from '@countermark/core'
-import type { Actor } from '@countermark/core/internal'
+import type { Actor, IpNetworks } from '@countermark/core/internal'
 import type { KeyBinding } from '../binding/confirmation.ts'
-import type { IpNetworks } from '../ip-networks.ts'
 import type { IssuerSettings } from '../issuers/issuer-options.ts'
 import type { IssuerKey, IssuerKeyQuery } from '../issuers/key-set.ts'
 import type { Revocable } from '../revocation/revocations.ts'

@@ -1,5 +1,12 @@
 import { type Environment, Refusal, Unavailable } from '@countermark/core'
-import { createRecent, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
+import {
+  createRecent,
+  isThenable,
+  type JsonObject,
+  type KeyCaller,
+  ownMember,
+  rememberKeys,
+} from '@countermark/core/internal'
 import type { KeyBinding } from '../binding/confirmation.ts'
 import type { ActorChain } from '../chain/actor-chain.ts'
 import { type LinkRules, SEPARATOR, verifyLinks } from '../chain/verify-links.ts'
@@ -9,7 +16,6 @@ import { parseSpiffeId } from '../issuers/spiffe.ts'
 import { revocationKey } from '../revocation/revocation-event.ts'
 import type { Revocable } from '../revocation/revocations.ts'
 import { readStatusReference, type StatusReference } from '../revocation/status-list.ts'
-import { type JsonObject, ownMember } from '../strict-json.ts'
 import { type ClaimRules, readNetworks, readTokenClaims, type TokenClaims } from './claims.ts'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './jws.ts'
 import { type JoseAlgorithm, toJoseAlgorithm, verifyIssuerSignature } from './jws-key.ts'

@@ -1,7 +1,6 @@
-import { decodeBase64url } from '@countermark/core/internal'
+import { decodeBase64url, isJsonObject, type JsonObject, parseStrictJson } from '@countermark/core/internal'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
 import { permitsActor, readActorChain } from '../../src/chain/actor-chain.ts'
-import { isJsonObject, type JsonObject, parseStrictJson } from '../../src/strict-json.ts'
 
 const RULES = { actor: 'optional', actorClaims: [] } as const
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { AmbiguousJson, parseStrictJson } from '../src/strict-json.ts'
+import { AmbiguousJson, BODY_JSON, parseStrictJson } from '../../src/internal/json.ts'
 
 describe('strict JSON', () => {
   it('reads whatever JSON.parse reads alike', () => {
@@ -59,3 +59,51 @@ describe('strict JSON', () => {
     expect(Object.isFrozen(value.a[0])).toBe(true)
   })
 })
+
+function bytes(text: string): Uint8Array {
+  return Buffer.from(text)
+}
+
+describe('JSON of a body', () => {
+  it('is what JSON.parse reads, for any value and any layout', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.constantFrom(undefined, 1, '\t'), (json, space) => {
+        fc.pre(!json.includes('__proto__'))
+        const text = JSON.stringify(JSON.parse(json), null, space)
+        expect(parseStrictJson(bytes(text), BODY_JSON)).toEqual(JSON.parse(json))
+      }),
+    )
+  })
+
+  it('has no member twice, wherever it stands and however it is spelled', () => {
+    const name = fc.string({ unit: 'binary', minLength: 0, maxLength: 4 })
+    const wrap = fc.constantFrom('#', '[#]', '{"x":#}', '[{"y":[1,#]}]', '{"x:":":","z":#}')
+    fc.assert(
+      fc.property(name, wrap, fc.boolean(), (member, around, isEscaped) => {
+        const spelled = isEscaped ? escapeAll(member) : JSON.stringify(member)
+        const twice = around.replace('#', () => `{"q":1,${JSON.stringify(member)}:1,${spelled}:2}`)
+        const once = around.replace('#', () => `{"${member.length}:":1,${spelled}:2}`)
+        expect(() => parseStrictJson(bytes(twice), BODY_JSON)).toThrow(SyntaxError)
+        expect(parseStrictJson(bytes(once), BODY_JSON)).toEqual(JSON.parse(once))
+      }),
+    )
+  })
+
+  it.each([
+    ['', ''],
+    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['a byte order mark', '\u{FEFF}{}'],
+    ['a comma too many', '{"a":1,}'],
+    ['a comment', '{}//'],
+    ['a single quote', "{'a':1}"],
+    ['__proto__ twice', '{"__proto__":1,"__proto__":2}'],
+    ['nested too deep', `${'['.repeat(70)}${']'.repeat(70)}`],
+  ])('is not %s', (_name, text) => {
+    expect(() => parseStrictJson(Buffer.from(text), BODY_JSON)).toThrow(SyntaxError)
+  })
+})
+
+function escapeAll(text: string): string {
+  const units = Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
+  return `"${units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')}"`
+}

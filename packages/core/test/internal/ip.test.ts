@@ -1,7 +1,7 @@
-import { findNetwork } from '../src/ip-network.ts'
+import { addressPrefix, tryParseNetwork } from '../../src/internal/ip.ts'
 
 function contains(network: string, address: string): boolean | undefined {
-  const found = findNetwork(network)
+  const found = tryParseNetwork(network)
   return found?.contains(address)
 }
 
@@ -61,6 +61,22 @@ describe('a network', () => {
     'example.com',
     '*',
   ])('cannot be %j', (text) => {
-    expect(findNetwork(text)).toBeUndefined()
+    expect(tryParseNetwork(text)).toBeUndefined()
+  })
+})
+
+describe('the network that an address is counted by', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.0/24'],
+    ['192.0.2.255', '192.0.2.0/24'],
+    ['::ffff:192.0.2.7', '192.0.2.0/24'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:DB8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:0db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1:2:3:4', 'fe80:0:0:0::/64'],
+    [undefined, 'unknown'],
+  ])('of %s is %s', (address, prefix) => {
+    expect(addressPrefix(address)).toBe(prefix)
   })
 })
