@@ -18,6 +18,7 @@ export { decodeBase64, decodeBase64url } from './internal/base64.ts'
 export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './internal/breaker.ts'
 export { canonicalJson, type JsonValue } from './internal/canonical-json.ts'
 export { withDeadline } from './internal/deadline.ts'
+export { defineMetrics, type LabelsByName, type Metrics, type RowsByName } from './internal/define-metrics.ts'
 export {
   addressPrefix,
   canonicalAddress,
@@ -35,7 +36,24 @@ export {
   parseStrictJson,
   type StrictJsonRules,
 } from './internal/json.ts'
-export { stateSettings } from './internal/option-table.ts'
+export {
+  callback,
+  custom,
+  flag,
+  methods,
+  nested,
+  number,
+  type OptionReader,
+  type OptionRows,
+  type OptionTable,
+  optionTable,
+  type SettingsOf,
+  stateSettings,
+  strings,
+  text,
+  unstated,
+  word,
+} from './internal/option-table.ts'
 export { requireBoolean, requireMethods, requireObject, requireStrings, requireWord } from './internal/options.ts'
 export { createRecent, type Recent, type RecentLimits } from './internal/recent.ts'
 export {
@@ -59,7 +77,6 @@ export { isThenable, then } from './internal/then.ts'
 export type { ImportedKey, ImportOptions } from './key-import.ts'
 export type { KeyMaterial } from './key-material.ts'
 export { type KeyUse, requireUsableKey } from './key-use.ts'
-export { defineMetrics, type LabelsByName, type Metrics, type RowsByName } from './internal/define-metrics.ts'
 export { degradedRow, type GuardMetrics, type LabelValues, nameLabels, readMetrics } from './metric-row.ts'
 export type { MisconfiguredCode } from './misconfigured.ts'
 export { isFrameworkCall, mountedWrongly } from './misuse.ts'
