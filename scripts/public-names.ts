@@ -32,13 +32,27 @@ console.log(`${all.size} public names`)
 
 function exportedNames(file: string): readonly string[] {
   const { statements } = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2023)
-  return statements.flatMap((statement) =>
-    ts.isExportDeclaration(statement) &&
-    statement.exportClause !== undefined &&
-    ts.isNamedExports(statement.exportClause)
-      ? statement.exportClause.elements.map((element) => element.name.text)
-      : [],
-  )
+  return statements.flatMap((statement) => {
+    if (ts.isExportDeclaration(statement)) {
+      const { exportClause } = statement
+      const isNamed = exportClause !== undefined && ts.isNamedExports(exportClause)
+      return isNamed ? exportClause.elements.map(({ name }) => name.text) : []
+    }
+    return isExported(statement) ? declaredNames(statement) : []
+  })
+}
+
+function isExported(statement: ts.Statement): boolean {
+  const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined
+  return modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true
+}
+
+function declaredNames(statement: ts.Statement): readonly string[] {
+  if (ts.isVariableStatement(statement)) {
+    return statement.declarationList.declarations.map(({ name }) => name.getText())
+  }
+  const name = ts.getNameOfDeclaration(statement as ts.DeclarationStatement)
+  return name === undefined ? [] : [name.text]
 }
 
 function filesIn(path: string): readonly string[] {

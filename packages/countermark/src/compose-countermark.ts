@@ -1,20 +1,35 @@
 import {
   type ArgumentSources,
   type CapabilityRules,
+  can,
   capabilityRules,
   coversScope,
+  type KnownValues,
   requireCapability,
   type WantedScopes,
 } from '@countermark/capability'
-import { type Check, type GuardOptions, Misconfigured } from '@countermark/core'
+import { type AgentView, type Check, type GuardOptions, Misconfigured } from '@countermark/core'
 import { type ComposeGuard, type GuardFactory, originFinder, type RouteOptions } from '@countermark/core/internal'
 import { type DelegationFacts, verifyDelegation } from '@countermark/delegation'
 import { preventReplay } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'
-import { createAgentCan } from './agent-can.ts'
 import type { CountermarkOptions } from './countermark-options.ts'
-import { createMetadataDocument, type MetadataDocument, readMetadataOptions } from './metadata-document.ts'
-import { readResource } from './resource.ts'
+import {
+  createMetadataDocument,
+  type MetadataDocument,
+  readMetadataOptions,
+  readResource,
+} from './metadata-document.ts'
+
+/** Asks inside a handler whether the agent may do something: see `can` of @countermark/capability. */
+type AgentCan = (wanted: string, values?: KnownValues) => boolean
+
+declare module '@countermark/core' {
+  interface AgentView {
+    /** Whether the agent may do something, with these values; takes nothing from budgets. Added by `countermark`. */
+    readonly can: AgentCan
+  }
+}
 
 /** Guards one route by what the agent was granted: see `requireCapability` of @countermark/capability. */
 export type RequireScopes<Handler> = (wanted: WantedScopes, values?: ArgumentSources) => Handler
@@ -62,7 +77,8 @@ export function composeCountermark<Handler extends object>(
   const document = createMetadataDocument(published, readMetadataOptions(metadata ?? {}), findOrigin)
   const resourceMetadata = published.place
   const rules = createRules({ ...options, resourceMetadata })
-  const guard = createGuard({ ...guarding, view: { can: createAgentCan(rules) }, onCompose: document.describe })
+  const view = { can: canWith(rules) }
+  const guard = createGuard({ ...guarding, view, onCompose: document.describe })
   const signed = verifySignature({ ...signatures, keys })
   const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
   const delegated = createDelegation({ ...options, resourceMetadata })
@@ -120,6 +136,11 @@ function createDelegation(options: DecidedOptions): Check<object, DelegationFact
     // One grammar of scopes for what is handed on and for what routes ask.
     ...(offline === undefined ? {} : { offline: { coversScope, ...offline } }),
   })
+}
+
+/** `req.agent.can`, which knows the rules of this service. */
+function canWith(rules: CapabilityRules): (agent: AgentView) => AgentCan {
+  return (agent) => (wanted, values) => can(agent, wanted, values, rules)
 }
 
 function requireWith<Handler>(compose: ComposeGuard<Handler>, rules: CapabilityRules): RequireScopes<Handler> {

@@ -6,18 +6,10 @@ import { type CountermarkOptions, requireCountermarkOptions } from './countermar
 import type { MetadataDocument } from './metadata-document.ts'
 
 export { createHttpsServer, createServer } from '@countermark/express'
-export type { AgentCan } from './agent-can.ts'
-export type { AgentGuards, Countermark, RequireScopes } from './compose-countermark.ts'
-export type {
-  CapabilityOptions,
-  CountermarkOptions,
-  DelegationOptions,
-  MetadataOptions,
-  SignatureOptions,
-} from './countermark-options.ts'
+export type { Countermark } from './compose-countermark.ts'
+export type { CapabilityOptions, CountermarkOptions } from './countermark-options.ts'
 
-/** Options of {@link countermark} for Express. */
-export interface ExpressCountermarkOptions extends CountermarkOptions {
+interface ExpressOptions extends CountermarkOptions {
   /** `problem` answers refusals with problem+json; `next` hands them to the application's error handler. @default 'problem' */
   readonly respond?: ExpressRespond
 }
@@ -30,7 +22,7 @@ export interface ExpressCountermarkOptions extends CountermarkOptions {
  * app.post('/refunds', agents.require('refunds:create', { amount: body('/amount'), currency: body('/currency') }), handler)
  * @throws Misconfigured
  */
-export function countermark(options: ExpressCountermarkOptions): Countermark<RequestHandler> {
+export function countermark(options: ExpressOptions): Countermark<RequestHandler> {
   requireCountermarkOptions(options, ['respond'])
   const { respond = 'problem', ...shared } = options
   return composeCountermark<RequestHandler>(shared, {

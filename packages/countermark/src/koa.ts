@@ -5,18 +5,10 @@ import { type Countermark, calledOtherwise, composeCountermark } from './compose
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
 import type { MetadataDocument } from './metadata-document.ts'
 
-export type { AgentCan } from './agent-can.ts'
-export type { AgentGuards, Countermark, RequireScopes } from './compose-countermark.ts'
-export type {
-  CapabilityOptions,
-  CountermarkOptions,
-  DelegationOptions,
-  MetadataOptions,
-  SignatureOptions,
-} from './countermark-options.ts'
+export type { Countermark } from './compose-countermark.ts'
+export type { CapabilityOptions, CountermarkOptions } from './countermark-options.ts'
 
-/** Options of {@link countermark} for Koa. */
-export interface KoaCountermarkOptions extends CountermarkOptions {
+interface KoaOptions extends CountermarkOptions {
   /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware. @default 'problem' */
   readonly respond?: KoaRespond
 }
@@ -29,7 +21,7 @@ export interface KoaCountermarkOptions extends CountermarkOptions {
  * router.post('/refunds', agents.require('refunds:create', { amount: body('/amount'), currency: body('/currency') }), handler)
  * @throws Misconfigured
  */
-export function countermark(options: KoaCountermarkOptions): Countermark<Middleware> {
+export function countermark(options: KoaOptions): Countermark<Middleware> {
   requireCountermarkOptions(options, ['respond'])
   const { respond = 'problem', ...shared } = options
   return composeCountermark<Middleware>(shared, {

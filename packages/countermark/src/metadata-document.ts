@@ -10,7 +10,18 @@ import {
   requireStrings,
 } from '@countermark/core/internal'
 import type { MetadataOptions } from './countermark-options.ts'
-import type { Resource } from './resource.ts'
+
+const WELL_KNOWN = '/.well-known/oauth-protected-resource'
+
+/** Who this service is to issuers of tokens, and where it says so. */
+export interface Resource {
+  /** The identifier; `undefined`: the origin that is called. */
+  readonly identifier: string | undefined
+  /** The path of the document on our own origins. */
+  readonly path: string
+  /** The document's URL, or its path where every origin has its own. */
+  readonly place: string
+}
 
 /** The document as it is sent. */
 export interface MetadataAnswer {
@@ -23,12 +34,12 @@ export interface MetadataAnswer {
 export interface MetadataDocument {
   /** Adds what the checks of a guard accept. */
   readonly describe: (guard: GuardDescription) => void
-  /** The answer to a request for the document, or to a browser's question in front of one; `undefined` for every other. */
+  /** The answer to a request for the document, or to its CORS preflight; `undefined` for every other. */
   readonly find: (message: IncomingMessage, target: string) => MetadataAnswer | undefined
 }
 
 /**
- * Prepares the document of a service. It is open to everybody, browsers of other origins included: it says nothing that a
+ * Prepares the document of a service. It is open to all, browsers of other origins included: it says nothing that a
  * refusal does not say as well.
  * @throws {@link Misconfigured}
  */
@@ -89,7 +100,7 @@ const PREFLIGHT: MetadataAnswer = {
   headers: {
     'Access-Control-Allow-Origin': '*',
     'Access-Control-Allow-Methods': 'GET, HEAD',
-    // All but Authorization: who asks for an open document has no use for it.
+    // All but Authorization: an open document has no use for it.
     'Access-Control-Allow-Headers': '*',
     'Access-Control-Max-Age': String(MAX_AGE_SECONDS),
   },
@@ -117,6 +128,33 @@ function readPage(name: string, member: string, url: string | undefined): Resour
   if (url === undefined) return {}
   if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) return { [member]: url }
   throw invalid(`metadata.${name} must be the URL of a page`)
+}
+
+/**
+ * Reads the option `resource`; the document's path is the well-known one with that of the resource behind (RFC 9728
+ * section 3.1).
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
+export function readResource(identifier: string | undefined, findOrigin: FindOrigin | undefined): Resource {
+  if (identifier === undefined) return { identifier, path: WELL_KNOWN, place: WELL_KNOWN }
+  const url = parse(identifier)
+  const origin = findOrigin?.(url.host)
+  if (findOrigin !== undefined && `${origin?.scheme}:` !== url.protocol) {
+    throw invalid('resource must stand on one of authorities: no other host can publish its metadata')
+  }
+  const path = url.pathname === '/' ? WELL_KNOWN : WELL_KNOWN + url.pathname
+  return { identifier, path, place: url.origin + path }
+}
+
+function parse(identifier: string): URL {
+  const isWritable =
+    typeof identifier === 'string' && /^https?:\/\/[\x21\x24-\x3e\x40-\x5b\x5d-\x7e]+$/.test(identifier)
+  const url = isWritable && URL.canParse(identifier) ? new URL(identifier) : undefined
+  // Clients compare it as text (RFC 9728 section 3.3): one spelling only.
+  if (url !== undefined && (url.href === identifier || url.href === `${identifier}/`)) return url
+  throw invalid(
+    'resource must be a URL as clients write it, without query and fragment, such as https://api.example.com/v1',
+  )
 }
 
 function invalid(message: string): Misconfigured {

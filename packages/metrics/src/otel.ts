@@ -2,7 +2,7 @@ import { type Decision, Misconfigured, type Observer, requireKnownOptions } from
 import { type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api'
 
 /** Options of {@link tracing}. */
-export interface TracingOptions {
+interface TracingOptions {
   /** Makes the spans. @default the global tracer named `@countermark/metrics` */
   readonly tracer?: Tracer
 }
@@ -23,7 +23,7 @@ export function tracing(options: TracingOptions = {}): Observer {
   }
   return {
     decided: (decision) => {
-      // Without a trace of the request there is nobody to look at spans.
+      // Without a trace of the request, spans would lead nowhere.
       if (trace.getActiveSpan()?.isRecording() === true) writeSpans(tracer, decision)
     },
   }
