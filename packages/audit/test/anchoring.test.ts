@@ -202,7 +202,7 @@ describe('erasing', () => {
     expect((await run('erase', '--subject', subject, ...trail.trusted, trail.path)).out).toContain('not anchored')
     expect(await run('verify', ...trail.trusted, trail.path)).toMatchObject({
       code: 1,
-      out: expect.stringContaining('the event that says so is not anchored'),
+      out: expect.stringContaining('the event that names this is not anchored'),
     })
     const next = auditTrail({ sinks: [fileSink({ path: trail.path, daily: false })], checkpoints: trail.checkpoints() })
     await next.ready()
@@ -221,7 +221,7 @@ describe('erasing', () => {
     await writeFile(path, `${[start, lineOf({ ...sealed, private: left }), ...others].join('\n')}\n`)
     const report = await verifyTrail([path], { anchors: await readAnchors([checkpointPath], [publicKey]) })
     expect(report.findings.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^values of record 2 of chain .* were taken away, and no event says so$/),
+      expect.stringMatching(/^values of record 2 of chain .* were taken away, and no event names this$/),
     ])
   })
 

@@ -20,6 +20,13 @@ function lineWith(record: object, values: object = {}): string {
   return lineOf({ chain: CHAIN, seq: 1, previous, hash, record, private: values } as SealedMembers)
 }
 
+/** Hashes cannot be computed of what canonical JSON does not take, so these are invented. */
+function deepEvent(depth: number): string {
+  const details = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
+  const record = `{"at":"x","commitments":{},"details":${details},"event":"e","id":"x","type":"event","v":1}`
+  return `{"chain":"${CHAIN}","hash":"x","previous":"x","private":{},"record":${record},"seq":1}`
+}
+
 const BASE = { v: 1, id: 'x', at: '2026-01-01T00:00:00.000Z', commitments: {} }
 const DECISION = {
   ...{ ...BASE, type: 'decision', requestId: 'req_x', decision: 'allow', check: 'c', configuration: 'c' },
@@ -40,6 +47,9 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ['commitments that are numbers', lineWith({ ...DECISION, commitments: { user: 7 } })],
   ['an outcome without a status', lineWith({ v: 1, id: 'x', at: 'x', type: 'outcome', of: 'y', requestId: 'z' })],
   ['another version', lineWith({ ...DECISION, v: 2 })],
+  ['a further member beside those of a line', lineWith(DECISION).replace(/\}$/, ',"zz":1}')],
+
+  ['an event nested deeper than canonical JSON', deepEvent(40)],
   ['null', 'null'],
   ['a list', '[]'],
   ['nothing', ''],

@@ -62,7 +62,7 @@ describe('erasure', () => {
     await eraseSubject(fileStore([trail.path]), { subject: 'user_17', record: async () => undefined })
     const { findings } = await verify(trail)
     expect(findings.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^values of records 2 to 4 of chain .* were taken away, and no event says so$/),
+      expect.stringMatching(/^values of records 2 to 4 of chain .* were taken away, and no event names this$/),
     ])
   })
 
@@ -144,7 +144,7 @@ describe('pruning', () => {
     })
     const { findings } = await verify(trail)
     expect(findings).toEqual([
-      expect.objectContaining({ kind: 'missing', message: expect.stringContaining('no event says so') }),
+      expect.objectContaining({ kind: 'missing', message: expect.stringContaining('no event names this') }),
     ])
   })
 

@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { printable } from '../record/bounded-text.ts'
-import { evidenceBundle } from '../verify/evidence-bundle.ts'
-import { findRecord } from '../verify/find-record.ts'
+import { evidenceBundle, findRecord } from '../verify/find-record.ts'
 import { type Command, EXIT } from './command.ts'
 import { commandAnchors } from './command-anchors.ts'
 import { recordText } from './show-text.ts'

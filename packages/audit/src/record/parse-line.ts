@@ -27,8 +27,9 @@ export function isPruned(placed: PlacedMembers): placed is PrunedMembers {
 }
 
 /** Takes everything but its place from a record. */
-export function pruneRecord({ chain, seq, previous, hash, record }: SealedMembers): PrunedMembers {
-  return { chain, seq, previous, hash, content: contentHash(canonicalJson(record)) }
+export function pruneRecord(sealed: SealedMembers): PrunedMembers {
+  const { chain, seq, previous, hash } = sealed
+  return { chain, seq, previous, hash, content: contentOf(sealed) }
 }
 
 /** The line of a record or of its place. */
@@ -45,10 +46,15 @@ export function commitmentsOf(record: AuditRecord): Readonly<Record<string, stri
   return record.type === 'outcome' ? {} : record.commitments
 }
 
+/** The content hash of a record, kept when it was pruned. */
+export function contentOf(placed: PlacedMembers): string {
+  return isPruned(placed) ? placed.content : contentHash(canonicalJson(placed.record))
+}
+
 /** The hash that a record must have in its place. */
 export function hashInPlace(placed: PlacedMembers): string {
-  const content = isPruned(placed) ? placed.content : contentHash(canonicalJson(placed.record))
-  return linkHash({ chain: placed.chain, seq: placed.seq, previous: placed.previous, content })
+  const { chain, seq, previous } = placed
+  return linkHash({ chain, seq, previous, content: contentOf(placed) })
 }
 
 /**

@@ -2,7 +2,7 @@ import { requireKnownOptions } from '@countermark/core'
 import type { SealedMembers } from '../record/chain.ts'
 import type { AuditEvent } from '../record/record-input.ts'
 import { pseudonymOf } from '../record/record-rules.ts'
-import { createSeqRanges, type SeqRangeCollector, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
+import { SeqRangeCollector, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 
 /** Whom to forget. */
@@ -23,7 +23,7 @@ export interface Erasure {
 
 /**
  * Removes the values about a person from every record of what was done for them, and from chains of actors that name them.
- * What is hashed stays, with commitments from which nobody gets a value back once its salt is gone: every chain verifies as
+ * What is hashed stays, with commitments from which no value can be got back once its salt is gone: every chain verifies as
  * before. The trail is verified first. That it was done is recorded, without saying for whom.
  * @example
  * await eraseSubject(fileStore(files), { subject: 'user_17', record: trail.event })
@@ -34,7 +34,7 @@ export async function eraseSubject(store: TrailStore, options: EraseOptions): Pr
   if (typeof subject !== 'string' || subject === '') throw new TypeError('erasure needs the subject to forget')
   const names = [subject, ...(pseudonymKey === undefined ? [] : [pseudonymOf('user', subject, pseudonymKey)])]
   await store.verify?.()
-  const [all, whole, actorsOnly] = [createSeqRanges(), createSeqRanges(), createSeqRanges()]
+  const [all, whole, actorsOnly] = [new SeqRangeCollector(), new SeqRangeCollector(), new SeqRangeCollector()]
   await store.change((sealed) => {
     const left = valuesLeft(sealed, names)
     if (left === sealed.private) return undefined
@@ -44,10 +44,10 @@ export async function eraseSubject(store: TrailStore, options: EraseOptions): Pr
     else actorsOnly.add(chain, seq)
     return { ...sealed, private: left }
   })
-  const erasure = { records: all.count(), ranges: all.ranges() }
-  if (whole.count() > 0 || all.count() === 0) await tell(record, whole, {})
+  const erasure = { records: all.count, ranges: all.ranges() }
+  if (whole.count > 0 || all.count === 0) await tell(record, whole, {})
   // Nothing but what was erased may be gone: the event names it.
-  if (actorsOnly.count() > 0) await tell(record, actorsOnly, { values: ['actors'] })
+  if (actorsOnly.count > 0) await tell(record, actorsOnly, { values: ['actors'] })
   return erasure
 }
 
@@ -57,7 +57,7 @@ async function tell(
   more: { readonly values?: readonly string[] },
 ): Promise<void> {
   for (const ranges of splitRanges(erased.ranges())) {
-    await record({ event: 'records_erased', details: { records: erased.count(), ranges, ...more } })
+    await record({ event: 'records_erased', details: { records: erased.count, ranges, ...more } })
   }
 }
 

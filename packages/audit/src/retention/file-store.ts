@@ -4,8 +4,7 @@ import { MAX_LINE_BYTES, parseLine, placedLine } from '../record/parse-line.ts'
 import { type FileLine, inWrittenOrder, readLines } from '../record/trail-files.ts'
 import { type Anchors, readAnchors } from '../verify/anchors.ts'
 import { verifyTrail } from '../verify/verify-trail.ts'
-import { TamperedTrail } from './tampered-trail.ts'
-import type { ChangeRecord, TrailStore } from './trail-store.ts'
+import { type ChangeRecord, TamperedTrail, type TrailStore } from './trail-store.ts'
 
 /** How files are verified before they are changed. */
 export interface FileStoreOptions {

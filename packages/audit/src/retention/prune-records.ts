@@ -3,7 +3,7 @@ import { requireObject, systemClock } from '@countermark/core/internal'
 import type { AuditRecord } from '../record/audit-record.ts'
 import { pruneRecord } from '../record/parse-line.ts'
 import type { AuditEvent } from '../record/record-input.ts'
-import { createSeqRanges, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
+import { SeqRangeCollector, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
 import type { TrailStore } from './trail-store.ts'
 
 /** How long records are kept. */
@@ -40,7 +40,7 @@ export async function pruneRecords(store: TrailStore, options: PruneOptions): Pr
   requireKnownOptions('pruneRecords', options, ['keepDays', 'record', 'clock'])
   const { keepDays, record, clock = systemClock } = options
   const isOver = createIsOver(keepDays, clock.wallMs())
-  const pruned = createSeqRanges()
+  const pruned = new SeqRangeCollector()
   const decisions = new Set<string>()
   await store.verify?.()
   await store.change((sealed) => {
@@ -48,7 +48,7 @@ export async function pruneRecords(store: TrailStore, options: PruneOptions): Pr
     pruned.add(sealed.chain, sealed.seq)
     return pruneRecord(sealed)
   })
-  const pruning = { records: pruned.count(), ranges: pruned.ranges() }
+  const pruning = { records: pruned.count, ranges: pruned.ranges() }
   for (const ranges of pruning.records > 0 ? splitRanges(pruning.ranges) : []) {
     await record({ event: 'records_pruned', details: { records: pruning.records, ranges, keepDays } })
   }

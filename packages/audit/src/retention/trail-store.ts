@@ -1,8 +1,9 @@
 import type { SealedMembers } from '../record/chain.ts'
-import type { PrunedMembers } from '../record/parse-line.ts'
+import type { PlacedMembers } from '../record/parse-line.ts'
+import type { Finding } from '../verify/check-record.ts'
 
 /** What becomes of a record: nothing, or another line in the same place. */
-export type ChangeRecord = (sealed: SealedMembers) => SealedMembers | PrunedMembers | undefined
+export type ChangeRecord = (sealed: SealedMembers) => PlacedMembers | undefined
 
 /** A trail at rest whose lines can be changed where they stand. Places and hashes stay. */
 export interface TrailStore {
@@ -10,4 +11,16 @@ export interface TrailStore {
   readonly verify?: () => Promise<void>
   /** Shows every whole record once, in the order of its chain. All changes are durable when it resolves. */
   readonly change: (change: ChangeRecord) => Promise<void>
+}
+
+/** A trail is changed only while it is as it was written: otherwise a change would cover up another. */
+export class TamperedTrail extends Error {
+  override readonly name = 'TamperedTrail'
+  /** The first findings of its verification. */
+  readonly findings: readonly Finding[]
+
+  constructor(findings: readonly Finding[]) {
+    super('the trail is not as it was written, so nothing in it was changed: run verify')
+    this.findings = findings
+  }
 }

@@ -3,10 +3,15 @@ import { withDeadline } from '@countermark/core/internal'
 import type { Kysely, Transaction } from 'kysely'
 import type { SealedRecord } from '../record/chain.ts'
 import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'
-import { toAuditRow } from './audit-row.ts'
-import { type AuditTables, migrateAuditTables } from './audit-tables.ts'
-import { requireDatabase } from './database.ts'
-import { findSqlEnd, listSqlChains, readSqlChain } from './read-chain.ts'
+import {
+  type AuditTables,
+  findSqlEnd,
+  listSqlChains,
+  migrateAuditTables,
+  readSqlChain,
+  requireDatabase,
+  toAuditRow,
+} from './audit-table.ts'
 
 /** Options of {@link sqlSink}. */
 export interface SqlSinkOptions<Database> {

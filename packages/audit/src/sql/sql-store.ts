@@ -1,15 +1,11 @@
 import { requireKnownOptions } from '@countermark/core'
 import type { Kysely } from 'kysely'
-import { lineOf } from '../record/chain.ts'
 import { isPruned, parseLine, parsePlaced, placedLine } from '../record/parse-line.ts'
-import { TamperedTrail } from '../retention/tampered-trail.ts'
-import type { ChangeRecord, TrailStore } from '../retention/trail-store.ts'
+import { type ChangeRecord, TamperedTrail, type TrailStore } from '../retention/trail-store.ts'
 import { type Anchors, readAnchors } from '../verify/anchors.ts'
+import { ChainVerifier } from '../verify/chain-verifier.ts'
 import type { Finding } from '../verify/check-record.ts'
-import { createChainVerifier, type JudgedRecord } from '../verify/verify-chains.ts'
-import type { AuditTables } from './audit-tables.ts'
-import { requireDatabase } from './database.ts'
-import { listSqlChains, readSqlChain, readSqlPage } from './read-chain.ts'
+import { type AuditTables, listSqlChains, readSqlChain, readSqlPage, requireDatabase } from './audit-table.ts'
 
 /** Options of {@link sqlStore}. */
 export interface SqlStoreOptions<Database> {
@@ -38,23 +34,23 @@ export function sqlStore<Database>(options: SqlStoreOptions<Database>): TrailSto
 }
 
 async function verifyRows(db: Kysely<AuditTables>, anchors: Anchors): Promise<void> {
-  const verifier = createChainVerifier(anchors, { partial: false })
-  const findings: Finding[] = anchors.problems.map((message) => ({ kind: 'checkpoint', message }))
+  const verifier = new ChainVerifier(anchors, { partial: false })
+  refuseTampered(anchors.problems.map((message) => ({ kind: 'checkpoint', message })))
   for (const chain of await listSqlChains(db)) {
-    for await (const line of readSqlChain(db, chain)) {
-      const placed = parsePlaced(Buffer.from(line))
-      if (placed === undefined)
-        findings.push({ kind: 'malformed', message: `chain ${chain} holds a line that is no record` })
-      else findings.push(...findingsOf(verifier.add(placed)))
-      if (findings.length > 0) throw new TamperedTrail(findings)
-    }
+    for await (const line of readSqlChain(db, chain)) refuseTampered(checkLine(line, chain, verifier))
   }
-  findings.push(...verifier.finish())
-  if (findings.length > 0) throw new TamperedTrail(findings)
+  refuseTampered(verifier.finish())
 }
 
-function findingsOf({ own, place }: JudgedRecord): readonly Finding[] {
+function checkLine(line: string, chain: string, verifier: ChainVerifier): readonly Finding[] {
+  const placed = parsePlaced(Buffer.from(line))
+  if (placed === undefined) return [{ kind: 'malformed', message: `chain ${chain} holds a line that is no record` }]
+  const { own, place } = verifier.add(placed)
   return [...own, ...place]
+}
+
+function refuseTampered(findings: readonly Finding[]): void {
+  if (findings.length > 0) throw new TamperedTrail(findings)
 }
 
 async function changeChain(db: Kysely<AuditTables>, chain: string, change: ChangeRecord): Promise<void> {
@@ -81,10 +77,11 @@ function changePage(
   })
 }
 
-function changedColumns(line: string, change: ChangeRecord) {
-  const sealed = parseLine(Buffer.from(line))
+function changedColumns(text: string, change: ChangeRecord) {
+  const sealed = parseLine(Buffer.from(text))
   const changed = sealed && change(sealed)
   if (changed === undefined) return undefined
-  if (!isPruned(changed)) return { line: lineOf(changed), subject: changed.private['user']?.value ?? null }
-  return { line: placedLine(changed), subject: null, agent: null, request_id: null }
+  const line = placedLine(changed)
+  if (!isPruned(changed)) return { line, subject: changed.private['user']?.value ?? null }
+  return { line, subject: null, agent: null, request_id: null }
 }

@@ -16,64 +16,69 @@ export interface Anchors {
   readonly problems: readonly string[]
 }
 
-const MOST_PROBLEMS = 100
+const MAX_PROBLEMS = 100
+const MAX_CHECKPOINT_BYTES = 4096
 
 /** Reads checkpoints from files and keeps those that a trusted key signed. @throws what the file system throws */
 export async function readAnchors(paths: readonly string[], keys: readonly KeyObject[]): Promise<Anchors> {
-  const trusted = new Map(keys.map((key) => [checkpointKeyName(key), key]))
-  const byChain = new Map<string, Map<number, Checkpoint>>()
-  const problems: string[] = []
-  let count = 0
-  let rejected = 0
-
-  function readOne(bytes: Buffer, place: string): void {
-    const checkpoint = parseCheckpoint(bytes)
-    const key = checkpoint && trusted.get(checkpoint.key)
-    if (checkpoint === undefined || key === undefined || !isSignedBy(checkpoint, key)) {
-      rejected += 1
-      const hint = checkpoint === undefined ? '; a line that a crash left half written may be deleted' : ''
-      problems.push(`${place} is no checkpoint that a trusted key signed${hint}`)
-      return
-    }
-    const { chain, seq, hash } = checkpoint
-    const known = byChain.get(chain) ?? new Map<number, Checkpoint>()
-    if ((known.get(seq)?.hash ?? hash) !== hash) {
-      problems.push(`${place} contradicts another checkpoint about record ${seq} of chain ${chain}`)
-    }
-    byChain.set(chain, known.set(seq, checkpoint))
-    count += 1
-  }
-
-  for (const path of new Set(paths)) {
-    const before = count + rejected
-    for await (const { bytes, number } of readLines(path)) {
-      if (bytes.length > 0) readOne(bytes, `${path}:${number}`)
-    }
-    if (count + rejected === before) problems.push(`${path} holds no checkpoint`)
-  }
+  const found = new FoundCheckpoints(keys)
+  for (const path of new Set(paths)) await found.readFile(path)
+  const { byChain, count, problems, rejected } = found
   return {
     find: (chain, seq) => byChain.get(chain)?.get(seq),
-    ends: () => [...byChain.values()].map(furthest),
+    ends: () => [...byChain.values()].flatMap(furthest),
     count,
     rejected,
-    problems: problems.slice(0, MOST_PROBLEMS),
+    problems: problems.slice(0, MAX_PROBLEMS),
   }
 }
 
-/** Reads a public Ed25519 key, in PEM or as a JWK. @throws TypeError */
-export async function readCheckpointKey(path: string): Promise<KeyObject> {
-  const text = await readFile(path, 'utf8')
-  const key = text.trimStart().startsWith('{')
-    ? createPublicKey({ key: JSON.parse(text), format: 'jwk' })
-    : createPublicKey(text)
-  if (key.asymmetricKeyType === 'ed25519') return key
-  throw new TypeError(`${path} holds no Ed25519 key`)
+class FoundCheckpoints {
+  readonly byChain = new Map<string, Map<number, Checkpoint>>()
+  readonly problems: string[] = []
+  count = 0
+  rejected = 0
+  private readonly trusted: ReadonlyMap<string, KeyObject>
+
+  constructor(keys: readonly KeyObject[]) {
+    this.trusted = new Map(keys.map((key) => [checkpointKeyName(key), key]))
+  }
+
+  async readFile(path: string): Promise<void> {
+    const before = this.count + this.rejected
+    for await (const { bytes, number } of readLines(path)) {
+      if (bytes.length > 0) this.readLine(bytes, `${path}:${number}`)
+    }
+    if (this.count + this.rejected === before) this.problems.push(`${path} holds no checkpoint`)
+  }
+
+  private readLine(bytes: Buffer, place: string): void {
+    const checkpoint = parseCheckpoint(bytes)
+    const key = checkpoint && this.trusted.get(checkpoint.key)
+    if (checkpoint !== undefined && key !== undefined && isSignedBy(checkpoint, key)) {
+      this.keep(checkpoint, place)
+      return
+    }
+    this.rejected += 1
+    const hint = checkpoint === undefined ? '; a line that a crash left half written may be deleted' : ''
+    this.problems.push(`${place} is no checkpoint that a trusted key signed${hint}`)
+  }
+
+  private keep(checkpoint: Checkpoint, place: string): void {
+    const { chain, seq, hash } = checkpoint
+    const known = this.byChain.get(chain) ?? new Map<number, Checkpoint>()
+    if ((known.get(seq)?.hash ?? hash) !== hash) {
+      this.problems.push(`${place} contradicts another checkpoint about record ${seq} of chain ${chain}`)
+    }
+    this.byChain.set(chain, known.set(seq, checkpoint))
+    this.count += 1
+  }
 }
 
-function furthest(chain: ReadonlyMap<number, Checkpoint>): ChainEnd {
-  const [first, ...others] = chain.values()
-  if (first === undefined) throw new TypeError('a chain is listed with its first checkpoint')
-  return others.reduce((end, checkpoint) => (checkpoint.seq > end.seq ? checkpoint : end), first)
+function furthest(chain: ReadonlyMap<number, Checkpoint>): readonly ChainEnd[] {
+  const seq = [...chain.keys()].reduce((last, next) => Math.max(last, next), 0)
+  const end = chain.get(seq)
+  return end === undefined ? [] : [end]
 }
 
 function parseCheckpoint(bytes: Buffer): Checkpoint | undefined {
@@ -88,19 +93,20 @@ function parseCheckpoint(bytes: Buffer): Checkpoint | undefined {
   }
 }
 
-const MAX_CHECKPOINT_BYTES = 4096
-
 function isCheckpoint(value: unknown): value is Checkpoint {
   if (typeof value !== 'object' || value === null) return false
   const { v, type, seq, ...texts }: Readonly<Record<string, unknown>> = { ...value }
   const names = ['at', 'chain', 'hash', 'key', 'signature']
-  return (
-    v === 1 &&
-    type === 'checkpoint' &&
-    typeof seq === 'number' &&
-    Number.isSafeInteger(seq) &&
-    seq > 0 &&
-    Object.keys(texts).sort().join() === names.join() &&
-    names.every((name) => typeof texts[name] === 'string')
-  )
+  if (v !== 1 || type !== 'checkpoint' || typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return false
+  return Object.keys(texts).sort().join() === names.join() && names.every((name) => typeof texts[name] === 'string')
+}
+
+/** Reads a public Ed25519 key, in PEM or as a JWK. @throws TypeError */
+export async function readCheckpointKey(path: string): Promise<KeyObject> {
+  const text = await readFile(path, 'utf8')
+  const key = text.trimStart().startsWith('{')
+    ? createPublicKey({ key: JSON.parse(text), format: 'jwk' })
+    : createPublicKey(text)
+  if (key.asymmetricKeyType === 'ed25519') return key
+  throw new TypeError(`${path} holds no Ed25519 key`)
 }

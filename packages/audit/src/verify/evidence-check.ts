@@ -1,10 +1,9 @@
-import type { KeyObject } from 'node:crypto'
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
 import { importPublicKey } from '@countermark/core'
 import { createRecent, decodeBase64url, type PublicJwk } from '@countermark/core/internal'
 import type { DecisionRecord } from '../record/audit-record.ts'
 import { bounded, MAX_TEXT } from '../record/bounded-text.ts'
 import type { SealedMembers } from '../record/chain.ts'
-import { verifiesBy } from './evidence-algorithms.ts'
 
 /**
  * What evidence is worth. `verified`: the signature verifies. `incomplete`: it can be verified with a credential or content
@@ -13,15 +12,55 @@ import { verifiesBy } from './evidence-algorithms.ts'
  */
 export type EvidenceState = 'verified' | 'incomplete' | 'erased' | 'unsigned' | 'false'
 
-/** Judges the evidence of one record. */
-export type CheckEvidence = (sealed: SealedMembers) => EvidenceState
+interface AlgorithmRow {
+  /** `kty`, and `crv` where there is one. */
+  readonly keyType: string
+  readonly digest: string | null
+  readonly withKey?: Omit<VerifyKeyObjectInput, 'key'>
+}
+
+const pss = (digest: string, saltLength: number): AlgorithmRow => {
+  return { keyType: 'RSA', digest, withKey: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength } }
+}
+const pkcs1 = (digest: string): AlgorithmRow => {
+  return { keyType: 'RSA', digest, withKey: { padding: constants.RSA_PKCS1_PADDING } }
+}
+const ecdsa = (curve: string, digest: string): AlgorithmRow => {
+  return { keyType: `EC ${curve}`, digest, withKey: { dsaEncoding: 'ieee-p1363' } }
+}
+const EDDSA: AlgorithmRow = { keyType: 'OKP Ed25519', digest: null }
+
+/** By the names of RFC 9421 section 6.2.2, and by those of JOSE (RFC 7518, 8037, 9864), as a record may have them. */
+const ALGORITHMS: ReadonlyMap<string | undefined, AlgorithmRow> = new Map([
+  ['ed25519', EDDSA],
+  ['EdDSA', EDDSA],
+  ['Ed25519', EDDSA],
+  ['ecdsa-p256-sha256', ecdsa('P-256', 'sha256')],
+  ['ES256', ecdsa('P-256', 'sha256')],
+  ['ecdsa-p384-sha384', ecdsa('P-384', 'sha384')],
+  ['ES384', ecdsa('P-384', 'sha384')],
+  ['rsa-pss-sha512', pss('sha512', 64)],
+  ['PS256', pss('sha256', 32)],
+  ['PS384', pss('sha384', 48)],
+  ['PS512', pss('sha512', 64)],
+  ['rsa-v1_5-sha256', pkcs1('sha256')],
+  ['RS256', pkcs1('sha256')],
+  ['RS384', pkcs1('sha384')],
+  ['RS512', pkcs1('sha512')],
+])
 
 const SIGNED_GRADES: ReadonlySet<string> = new Set(['signature', 'signature+token', 'signature+content', 'possession'])
-const KEYS = { maxEntries: 1000, maxCharacters: 2_000_000 }
 
-/** Prepares the judgement; each key is read once. */
-export function createEvidenceCheck(): CheckEvidence {
-  const keys = createRecent<OpenedKey>(KEYS)
+interface OpenedKey {
+  readonly publicKey: KeyObject
+  /** `kty`, and `crv` where there is one. */
+  readonly keyType: string
+  readonly thumbprint: string
+}
+
+/** Prepares the check of evidence, one record at a time; each key is read once. */
+export function createEvidenceCheck(): (sealed: SealedMembers) => EvidenceState {
+  const keys = createRecent<OpenedKey>({ maxEntries: 1000, maxCharacters: 2_000_000 })
   const open = (jwk: PublicJwk): OpenedKey => {
     const name = JSON.stringify(jwk)
     const known = keys.find(name)
@@ -36,7 +75,7 @@ export function createEvidenceCheck(): CheckEvidence {
     const { signed } = values
     if (signed === undefined) return 'erased'
     try {
-      return judge(record, signed.value, open)
+      return checkSigned(record, signed.value, open)
     } catch {
       // A key or a proof that cannot be read proves nothing.
       return 'false'
@@ -44,18 +83,12 @@ export function createEvidenceCheck(): CheckEvidence {
   }
 }
 
-interface OpenedKey {
-  readonly publicKey: KeyObject
-  readonly keyType: string
-  readonly thumbprint: string
-}
-
 function openKey(jwk: PublicJwk): OpenedKey {
   const { publicKey, thumbprint } = importPublicKey({ ...jwk }, { allowTestKeys: true })
   return { publicKey, thumbprint, keyType: jwk.kty === 'RSA' ? 'RSA' : `${jwk.kty} ${jwk.crv}` }
 }
 
-function judge(record: DecisionRecord, text: string, open: (jwk: PublicJwk) => OpenedKey): EvidenceState {
+function checkSigned(record: DecisionRecord, text: string, open: (jwk: PublicJwk) => OpenedKey): EvidenceState {
   const { agent, evidence } = record
   const feed = text.indexOf('\n')
   const signature = decodeBase64url(text.slice(0, Math.max(feed, 0)))
@@ -67,9 +100,10 @@ function judge(record: DecisionRecord, text: string, open: (jwk: PublicJwk) => O
   if (evidence.grade === 'signature+token' || evidence.grade === 'signature+content') {
     return evidence.masked === undefined || evidence.masked.length === 0 ? 'false' : 'incomplete'
   }
-  if (evidence.masked !== undefined) return 'false'
+  const row = ALGORITHMS.get(evidence.algorithm)
+  if (evidence.masked !== undefined || row === undefined || row.keyType !== key.keyType) return 'false'
   const data = Buffer.from(signed, 'latin1')
-  return verifiesBy({ ...key, algorithm: evidence.algorithm, data, signature }) ? 'verified' : 'false'
+  return verify(row.digest, data, { key: key.publicKey, ...row.withKey }, signature) ? 'verified' : 'false'
 }
 
 /** Whether method and host of what was signed are those that the record tells, as far as they were signed. */
@@ -83,6 +117,8 @@ interface SignedRequest {
   readonly method?: string | undefined
   readonly authority?: string | undefined
 }
+
+const SIMPLE_V1 = 'AGENT-AUTH-V1\n'
 
 function signedRequest(grade: string, signed: string): SignedRequest {
   if (grade === 'possession') return claimedRequest(signed)
@@ -99,8 +135,6 @@ function claimedRequest(signed: string): SignedRequest {
   const { htm }: Readonly<Record<string, unknown>> = { ...JSON.parse(Buffer.from(payload, 'base64url').toString()) }
   return { method: typeof htm === 'string' ? htm : '' }
 }
-
-const SIMPLE_V1 = 'AGENT-AUTH-V1\n'
 
 function lineOf(base: string, start: string): string | undefined {
   const at = base.startsWith(start) ? 0 : base.indexOf(`\n${start}`) + 1

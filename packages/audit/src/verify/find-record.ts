@@ -1,10 +1,9 @@
-import { canonicalJson } from '@countermark/core/internal'
-import { contentHash, linkHash, type SealedMembers } from '../record/chain.ts'
-import { isPruned, type PrunedMembers, parsePlaced } from '../record/parse-line.ts'
+import { linkHash, type SealedMembers } from '../record/chain.ts'
+import { contentOf, isPruned, type PlacedMembers, parsePlaced } from '../record/parse-line.ts'
 import { inWrittenOrder, readLines } from '../record/trail-files.ts'
 import type { Checkpoint } from '../trail/checkpoint.ts'
 import type { Anchors } from './anchors.ts'
-import { checkProof, checkRecord, type Finding } from './check-record.ts'
+import { altered, checkProof, checkRecord, type Finding } from './check-record.ts'
 import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'
 
 /** A record with what belongs to it. */
@@ -21,7 +20,21 @@ export interface FoundRecord {
   readonly findings: readonly Finding[]
 }
 
-const MAX_LINKS = 100_000
+/** Everything a third party needs to check one record: docs/protocol/audit-record.md tells how. */
+export interface EvidenceBundle {
+  readonly v: 1
+  readonly type: 'evidence'
+  readonly sealed: SealedMembers
+  readonly outcome: SealedMembers | null
+  /** Content hashes of the records behind it, up to the checkpoint; of those records they tell nothing. */
+  readonly links: readonly string[]
+  readonly checkpoint: Checkpoint | null
+}
+
+/** Puts the bundle of a record together. */
+export function evidenceBundle({ sealed, outcome, links, checkpoint }: FoundRecord): EvidenceBundle {
+  return { v: 1, type: 'evidence', sealed, outcome: outcome ?? null, links, checkpoint: checkpoint ?? null }
+}
 
 /** Looks for a record by its id, or for the last decision of a request by its request id. @throws what the file system throws */
 export async function findRecord(
@@ -29,62 +42,66 @@ export async function findRecord(
   id: string,
   anchors: Anchors,
 ): Promise<FoundRecord | undefined> {
-  let sealed: SealedMembers | undefined
-  let outcome: SealedMembers | undefined
   let path: AnchoredPath | undefined
   for (const { path: file } of await inWrittenOrder(paths)) {
     for await (const { bytes } of readLines(file)) {
       const next = parsePlaced(bytes)
       if (next === undefined) continue
-      if (!isPruned(next) && isAskedFor(next, id)) {
-        sealed = next
-        outcome = undefined
-        path = createPath(next, anchors)
-      } else {
-        path?.add(next)
-        if (sealed !== undefined && !isPruned(next) && isOutcomeOf(next, sealed)) outcome = next
-      }
+      if (!isPruned(next) && isAskedFor(next, id)) path = new AnchoredPath(next, anchors)
+      else path?.add(next)
     }
   }
-  if (sealed === undefined || path === undefined) return undefined
-  const evidence = createEvidenceCheck()(sealed)
-  const found = path.found()
-  const own = [...checkRecord(sealed), ...checkProof(sealed, evidence)]
-  return { sealed, outcome, evidence, ...found, findings: [...own, ...found.findings] }
+  return path?.found()
 }
 
-/** The way from a record to its checkpoint. */
-interface AnchoredPath {
-  readonly add: (next: SealedMembers | PrunedMembers) => void
-  readonly found: () => Pick<FoundRecord, 'links' | 'checkpoint' | 'findings'>
-}
+const MAX_LINKS = 100_000
 
-function createPath({ chain, seq, hash: own }: SealedMembers, anchors: Anchors): AnchoredPath {
-  const links: string[] = []
-  let [last, lastHash] = [seq, own]
-  let checkpoint = anchors.find(chain, seq)
-  return {
-    add: (next) => {
-      if (next.chain !== chain || checkpoint !== undefined || links.length === MAX_LINKS) return
-      const content = isPruned(next) ? next.content : contentHash(canonicalJson(next.record))
-      links.push(content)
-      lastHash = linkHash({ chain, seq: last + 1, previous: lastHash, content })
-      last += 1
-      checkpoint = anchors.find(chain, next.seq)
-    },
-    found: () => {
-      if (checkpoint === undefined) return { links: [], checkpoint, findings: [] }
-      if (checkpoint.seq === last && checkpoint.hash === lastHash) return { links, checkpoint, findings: [] }
-      const message = `record ${seq} of chain ${chain} does not lead to the checkpoint of ${checkpoint.at}`
-      return { links: [], checkpoint: undefined, findings: [{ kind: 'altered', message }] }
-    },
+/** The way from a record to its checkpoint, with its outcome when that comes by. */
+class AnchoredPath {
+  private readonly sealed: SealedMembers
+  private readonly anchors: Anchors
+  private readonly links: string[] = []
+  private outcome: SealedMembers | undefined
+  private last: number
+  private lastHash: string
+  private checkpoint: Checkpoint | undefined
+
+  constructor(sealed: SealedMembers, anchors: Anchors) {
+    this.sealed = sealed
+    this.anchors = anchors
+    this.last = sealed.seq
+    this.lastHash = sealed.hash
+    this.checkpoint = anchors.find(sealed.chain, sealed.seq)
+  }
+
+  add(next: PlacedMembers): void {
+    const { chain } = this.sealed
+    if (!isPruned(next) && isOutcomeOf(next, this.sealed)) this.outcome = next
+    if (next.chain !== chain || this.checkpoint !== undefined || this.links.length === MAX_LINKS) return
+    const content = contentOf(next)
+    this.links.push(content)
+    this.lastHash = linkHash({ chain, seq: this.last + 1, previous: this.lastHash, content })
+    this.last += 1
+    this.checkpoint = this.anchors.find(chain, next.seq)
+  }
+
+  found(): FoundRecord {
+    const { sealed, outcome, checkpoint } = this
+    const evidence = createEvidenceCheck()(sealed)
+    const findings = [...checkRecord(sealed), ...checkProof(sealed, evidence)]
+    const isReached = checkpoint?.seq === this.last && checkpoint.hash === this.lastHash
+    if (isReached) return { sealed, outcome, evidence, findings, links: this.links, checkpoint }
+    if (checkpoint !== undefined) {
+      findings.push(altered(sealed, `does not lead to the checkpoint of ${checkpoint.at}`))
+    }
+    return { sealed, outcome, evidence, findings, links: [], checkpoint: undefined }
   }
 }
 
 function isOutcomeOf(sealed: SealedMembers, { record: decision }: SealedMembers): boolean {
   const { record } = sealed
-  if (decision.type !== 'decision') return false
-  if (record.type !== 'outcome' || record.of !== decision.id || record.requestId !== decision.requestId) return false
+  if (decision.type !== 'decision' || record.type !== 'outcome') return false
+  if (record.of !== decision.id || record.requestId !== decision.requestId) return false
   return checkRecord(sealed).length === 0
 }
 

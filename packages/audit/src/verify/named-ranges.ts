@@ -1,15 +1,12 @@
 import type { SealedMembers } from '../record/chain.ts'
-import { createSeqRanges, mergeRanges, readSeqRanges, type SeqRange, type SeqRanges, uncovered } from './seq-ranges.ts'
-
-/** Places from which something was taken away, and which of these no event of the trail names that counts. */
-export interface NamedRanges {
-  /** Something is gone at a place: its whole record, or values by name. */
-  readonly add: (place: Place, names: readonly string[]) => void
-  /** Looks whether a record is an event that names places. */
-  readonly addRecord: (sealed: SealedMembers) => void
-  /** Where something was taken away, and no event that counts says so. */
-  readonly unnamed: (anchoredTo: (chain: string) => number) => readonly UnnamedRange[]
-}
+import {
+  mergeRanges,
+  readSeqRanges,
+  type SeqRange,
+  SeqRangeCollector,
+  type SeqRanges,
+  uncovered,
+} from './seq-ranges.ts'
 
 /** Where a record stands. */
 export interface Place {
@@ -33,52 +30,69 @@ interface Naming extends Place {
 }
 
 /**
- * Starts with none. `event` is the word of the events that name places in `details.ranges`. What is anchored may only be
- * taken away by an event that is anchored too: any other can be written by whoever took it.
+ * Places from which something was taken away, and events of the trail that name places in `details.ranges`. What is anchored
+ * may only be taken away by an event that is anchored too: any other can be written by the thief.
  */
-export function createNamedRanges(event: string): NamedRanges {
-  const found = new Map<string, ReturnType<typeof createSeqRanges>>()
-  const namings: Naming[] = []
+export class NamedRanges {
+  private readonly event: string
+  private readonly found = new Map<string, SeqRangeCollector>()
+  private readonly namings: Naming[] = []
 
-  /** All that names values of this name, as ranges of one chain. */
-  function coverOf(name: string, chain: string, counts: (naming: Naming) => boolean): readonly SeqRange[] {
-    const named = namings.filter((naming) => counts(naming) && (naming.values?.includes(name) ?? true))
-    return mergeRanges(named.flatMap(({ ranges }) => (Object.hasOwn(ranges, chain) ? (ranges[chain] ?? []) : [])))
+  /** `event`: the word of the events that name places. */
+  constructor(event: string) {
+    this.event = event
   }
 
-  return {
-    add: ({ chain, seq }, names) => {
-      for (const name of names) {
-        const places = found.get(name) ?? createSeqRanges()
-        found.set(name, places)
-        places.add(chain, seq)
-      }
-    },
-    addRecord: ({ chain, seq, record }) => {
-      if (record.type !== 'event' || record.event !== event) return
-      const { ranges, values } = record.details
-      namings.push({ chain, seq, ranges: readSeqRanges(ranges), values: Array.isArray(values) ? values : undefined })
-    },
-    unnamed: (anchoredTo) => {
-      const missing = new Map<string, UnnamedRange>()
-      const isAnchored = ({ chain, seq }: Place): boolean => seq <= anchoredTo(chain)
-      for (const [name, places] of found) {
-        for (const [chain, ranges] of Object.entries(places.ranges())) {
-          const end = anchoredTo(chain)
-          const byAny = coverOf(name, chain, () => true)
-          const byAnchored = coverOf(name, chain, isAnchored)
-          const gone = [
-            ...uncovered(cut(ranges, 1, end), byAnchored),
-            ...uncovered(cut(ranges, end + 1, Number.MAX_SAFE_INTEGER), byAny),
-          ]
-          for (const [from, to] of gone) {
-            const isNamed = uncovered([[from, to]], byAny).length === 0
-            missing.set(`${chain}\n${from}\n${to}`, { chain, from, to, isNamed })
-          }
+  /** Something is gone at a place: its whole record, or values by name. */
+  add({ chain, seq }: Place, names: readonly string[]): void {
+    for (const name of names) {
+      const places = this.found.get(name) ?? new SeqRangeCollector()
+      this.found.set(name, places)
+      places.add(chain, seq)
+    }
+  }
+
+  /** Looks whether a record is an event that names places. */
+  addRecord({ chain, seq, record }: SealedMembers): void {
+    if (record.type !== 'event' || record.event !== this.event) return
+    const { ranges, values } = record.details
+    const names = Array.isArray(values) ? values : undefined
+    this.namings.push({ chain, seq, ranges: readSeqRanges(ranges), values: names })
+  }
+
+  /** Where something was taken away, and no event that counts names it. */
+  unnamed(anchoredTo: (chain: string) => number): readonly UnnamedRange[] {
+    const missing = new Map<string, UnnamedRange>()
+    for (const [name, places] of this.found) {
+      for (const [chain, ranges] of Object.entries(places.ranges())) {
+        for (const range of this.unnamedOf(name, chain, ranges, anchoredTo)) {
+          missing.set(`${chain}\n${range.from}\n${range.to}`, range)
         }
       }
-      return [...missing.values()]
-    },
+    }
+    return [...missing.values()]
+  }
+
+  private unnamedOf(
+    name: string,
+    chain: string,
+    ranges: readonly SeqRange[],
+    anchoredTo: (chain: string) => number,
+  ): readonly UnnamedRange[] {
+    const end = anchoredTo(chain)
+    const byAny = this.coverOf(name, chain, () => true)
+    const byAnchored = this.coverOf(name, chain, (naming) => naming.seq <= anchoredTo(naming.chain))
+    const gone = [
+      ...uncovered(cut(ranges, 1, end), byAnchored),
+      ...uncovered(cut(ranges, end + 1, Number.MAX_SAFE_INTEGER), byAny),
+    ]
+    return gone.map(([from, to]) => ({ chain, from, to, isNamed: uncovered([[from, to]], byAny).length === 0 }))
+  }
+
+  /** All that names values of this name, as ranges of one chain. */
+  private coverOf(name: string, chain: string, counts: (naming: Naming) => boolean): readonly SeqRange[] {
+    const named = this.namings.filter((naming) => counts(naming) && (naming.values?.includes(name) ?? true))
+    return mergeRanges(named.flatMap(({ ranges }) => (Object.hasOwn(ranges, chain) ? (ranges[chain] ?? []) : [])))
   }
 }
 

@@ -1,5 +1,5 @@
-import type { ChainEnd, SealedMembers } from '../record/chain.ts'
-import { isPruned, type PrunedMembers } from '../record/parse-line.ts'
+import type { ChainEnd } from '../record/chain.ts'
+import { isPruned, type PlacedMembers } from '../record/parse-line.ts'
 import type { Anchors } from './anchors.ts'
 import type { Finding } from './check-record.ts'
 
@@ -50,7 +50,7 @@ function startOf(chain: string): number {
 }
 
 /** When a record was written, if it tells. Milliseconds. */
-export function timeOf(placed: SealedMembers | PrunedMembers): number | undefined {
+export function timeOf(placed: PlacedMembers): number | undefined {
   const atMs = isPruned(placed) ? Number.NaN : Date.parse(placed.record.at)
   return Number.isNaN(atMs) ? undefined : atMs
 }

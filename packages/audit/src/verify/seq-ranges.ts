@@ -1,35 +1,31 @@
 /** Places one behind the other, the last one included. */
 export type SeqRange = readonly [from: number, to: number]
 
+const MAX_RANGES = 10_000
+
 /** Places in chains, as ranges: what an event names in a few words however many records it is about. */
 export type SeqRanges = Readonly<Record<string, readonly SeqRange[]>>
 
 /** Collects places that come in order. */
-export interface SeqRangeCollector {
-  readonly add: (chain: string, seq: number) => void
-  readonly count: () => number
-  readonly ranges: () => SeqRanges
-}
+export class SeqRangeCollector {
+  count = 0
+  private readonly chains = new Map<string, [from: number, to: number][]>()
 
-/** Starts with none. */
-export function createSeqRanges(): SeqRangeCollector {
-  const chains = new Map<string, [from: number, to: number][]>()
-  let count = 0
-  return {
-    add: (chain, seq) => {
-      count += 1
-      const ranges = chains.get(chain) ?? []
-      chains.set(chain, ranges)
-      const last = ranges.at(-1)
-      if (last !== undefined && seq === last[1] + 1) last[1] = seq
-      else ranges.push([seq, seq])
-    },
-    count: () => count,
-    ranges: () => Object.fromEntries(chains),
+  add(chain: string, seq: number): void {
+    this.count += 1
+    const ranges = this.chains.get(chain) ?? []
+    this.chains.set(chain, ranges)
+    const last = ranges.at(-1)
+    if (last !== undefined && seq === last[1] + 1) last[1] = seq
+    else ranges.push([seq, seq])
+  }
+
+  ranges(): SeqRanges {
+    return Object.fromEntries(this.chains)
   }
 }
 
-/** Reads ranges out of an event; whatever is none is left out. */
+/** Reads ranges out of an event; what is no range is left out. */
 export function readSeqRanges(value: unknown): SeqRanges {
   if (typeof value !== 'object' || value === null) return {}
   const chains = Object.entries(value).map(([chain, ranges]): [string, [number, number][]] => {
@@ -90,5 +86,3 @@ export function splitRanges(ranges: SeqRanges, most: number = MAX_RANGES): reado
     return Object.fromEntries(part)
   })
 }
-
-const MAX_RANGES = 10_000

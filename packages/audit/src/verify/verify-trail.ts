@@ -1,10 +1,10 @@
 import type { SealedMembers } from '../record/chain.ts'
-import { isPruned, type PrunedMembers, parsePlaced } from '../record/parse-line.ts'
-import { inWrittenOrder, readLines } from '../record/trail-files.ts'
+import { isPruned, type PlacedMembers, parsePlaced } from '../record/parse-line.ts'
+import { type FileLine, inWrittenOrder, readLines } from '../record/trail-files.ts'
 import type { Anchors } from './anchors.ts'
+import { type ChainReport, ChainVerifier } from './chain-verifier.ts'
 import type { Finding } from './check-record.ts'
 import type { EvidenceState } from './evidence-check.ts'
-import { type ChainReport, createChainVerifier } from './verify-chains.ts'
 
 /** Options of {@link verifyTrail}. */
 export interface VerifyTrailOptions {
@@ -15,9 +15,9 @@ export interface VerifyTrailOptions {
   readonly requireAnchored?: boolean
   /** A trail without a record is no finding. @default false */
   readonly allowEmpty?: boolean
-  /** Told each record with which nothing is wrong by itself, its evidence included. @default nobody is told */
+  /** Told each record with which nothing is wrong by itself, its evidence included. @default not told */
   readonly onRecord?: (sealed: SealedMembers, evidence: EvidenceState) => void
-  /** Told now and then how far it is. @default nobody is told */
+  /** Told now and then how far it is. @default not told */
   readonly onProgress?: (readBytes: number, totalBytes: number) => void
 }
 
@@ -47,71 +47,81 @@ export interface TrailReport {
 
 const MAX_FINDINGS = 100
 const PROGRESS_BYTES = 1 << 22
+const EMPTY: Finding = { kind: 'empty', message: 'there is no record in these files' }
+const MALFORMED: Finding = { kind: 'malformed', message: 'this line is not a record as a trail writes it' }
 
 /**
  * Verifies files of one trail in bounded memory, whatever the order they are given in.
  * @throws what the file system throws
  */
 export async function verifyTrail(paths: readonly string[], options: VerifyTrailOptions): Promise<TrailReport> {
-  const { anchors, partial = false, onProgress = () => {}, onRecord = () => {} } = options
+  const { onProgress = () => {} } = options
   const files = await inWrittenOrder(paths)
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
-  const verifier = createChainVerifier(anchors, { partial })
-  const findings: PlacedFinding[] = []
-  const evidence = { verified: 0, incomplete: 0 }
-  let findingCount = 0
-  let records = 0
+  const verification = new TrailVerification(options)
   let readBytes = 0
   let toldBytes = 0
-  let halfWritten = 0
-
-  const note = (found: readonly Finding[], file: string | undefined, line: number | undefined): void => {
-    findingCount += found.length
-    for (const finding of found) if (findings.length < MAX_FINDINGS) findings.push({ ...finding, file, line })
-  }
-
-  function add(placed: SealedMembers | PrunedMembers): readonly Finding[] {
-    const { own, place, evidence: state } = verifier.add(placed)
-    records += 1
-    if (own.length === 0 && !isPruned(placed)) {
-      if (state === 'verified' || state === 'incomplete') evidence[state] += 1
-      onRecord(placed, state)
-    }
-    return [...own, ...place]
-  }
-
-  /** What is nested deeper than a trail writes it may be read and yet not be written. */
-  function judge(placed: SealedMembers | PrunedMembers): readonly Finding[] {
-    try {
-      return add(placed)
-    } catch (error) {
-      if (error instanceof RangeError) return [MALFORMED]
-      throw error
-    }
-  }
-
   for (const { path, size } of files) {
-    for await (const { bytes, number, end, isWhole } of readLines(path)) {
-      if (!isWhole && path === files.at(-1)?.path) halfWritten = bytes.length
-      else {
-        const placed = isWhole ? parsePlaced(bytes) : undefined
-        note(placed === undefined ? [MALFORMED] : judge(placed), path, number)
-      }
-      if (readBytes + end - toldBytes < PROGRESS_BYTES) continue
-      toldBytes = readBytes + end
+    for await (const line of readLines(path)) {
+      verification.addLine(line, path, path === files.at(-1)?.path)
+      if (readBytes + line.end - toldBytes < PROGRESS_BYTES) continue
+      toldBytes = readBytes + line.end
       onProgress(toldBytes, totalBytes)
     }
     readBytes += size
   }
-  const found = verifier.finish()
-  const chains = verifier.chains()
-  note([...found, ...findWanting({ records, chains }, options)], undefined, undefined)
   onProgress(totalBytes, totalBytes)
-  return {
-    ...{ records, chains, findings, findingCount, halfWritten, evidence },
-    erased: verifier.erased(),
-    pruned: verifier.pruned(),
-    checkpoints: { trusted: anchors.count, rejected: anchors.rejected },
+  return verification.finish()
+}
+
+class TrailVerification {
+  private readonly options: VerifyTrailOptions
+  private readonly verifier: ChainVerifier
+  private readonly findings: PlacedFinding[] = []
+  private readonly evidence = { verified: 0, incomplete: 0 }
+  private findingCount = 0
+  private records = 0
+  private halfWritten = 0
+
+  constructor(options: VerifyTrailOptions) {
+    this.options = options
+    this.verifier = new ChainVerifier(options.anchors, { partial: options.partial ?? false })
+  }
+
+  addLine({ bytes, isWhole, number }: FileLine, path: string, isLastFile: boolean): void {
+    if (!isWhole && isLastFile) {
+      this.halfWritten = bytes.length
+      return
+    }
+    const placed = isWhole ? parsePlaced(bytes) : undefined
+    this.note(placed === undefined ? [MALFORMED] : this.add(placed), path, number)
+  }
+
+  finish(): TrailReport {
+    const { anchors } = this.options
+    const { erasedValues: erased, prunedRecords: pruned } = this.verifier
+    const missing = this.verifier.finish()
+    const chains = this.verifier.chains()
+    this.note([...missing, ...findWanting({ records: this.records, chains }, this.options)])
+    const { evidence, findingCount, findings, halfWritten, records } = this
+    const checkpoints = { trusted: anchors.count, rejected: anchors.rejected }
+    return { records, chains, findings, findingCount, erased, pruned, halfWritten, checkpoints, evidence }
+  }
+
+  private add(placed: PlacedMembers): readonly Finding[] {
+    const { own, place, evidence } = this.verifier.add(placed)
+    this.records += 1
+    if (own.length === 0 && !isPruned(placed)) {
+      if (evidence === 'verified' || evidence === 'incomplete') this.evidence[evidence] += 1
+      this.options.onRecord?.(placed, evidence)
+    }
+    return [...own, ...place]
+  }
+
+  private note(found: readonly Finding[], file?: string, line?: number): void {
+    this.findingCount += found.length
+    const room = MAX_FINDINGS - this.findings.length
+    for (const finding of found.slice(0, room)) this.findings.push({ ...finding, file, line })
   }
 }
 
@@ -130,6 +140,3 @@ function findWanting(
     ...(records > 0 || allowEmpty ? [] : [EMPTY]),
   ]
 }
-
-const EMPTY: Finding = { kind: 'empty', message: 'there is no record in these files' }
-const MALFORMED: Finding = { kind: 'malformed', message: 'this line is no record as a trail writes it' }
