@@ -1,7 +1,6 @@
 import type { AgentRequest, HeaderField, Refusal, RefusalCode } from '@countermark/core'
 import { type ChallengeContext, metadataUrl, type ResourceMetadata } from '@countermark/core/internal'
 import type { Dpop } from './binding/dpop.ts'
-import type { VerifyDelegationOptions } from './delegation-options.ts'
 
 /** What a refused caller is told besides the code. */
 export interface ChallengeRules {
@@ -114,19 +113,26 @@ function challenge(scheme: string, { authority }: AgentRequest, parameters: Para
   return ['WWW-Authenticate', `${scheme} ${written.join(', ')}`]
 }
 
-type Described = Pick<VerifyDelegationOptions, 'issuers' | 'token' | 'tokenFrom' | 'clientCertificate'>
+/** What the document says of tokens. */
+export interface AcceptedTokens {
+  readonly issuers: readonly string[]
+  readonly inAuthorization: boolean
+  readonly takesCertificates: boolean
+  readonly dpop: Dpop | undefined
+}
 
 /** Which tokens are taken, as members of the service's RFC 9728 document. */
-export function describeTokens(
-  { issuers, token, tokenFrom, clientCertificate }: Described,
-  dpop: Dpop | undefined,
-): ResourceMetadata {
+export function describeTokens({
+  issuers,
+  inAuthorization,
+  takesCertificates,
+  dpop,
+}: AcceptedTokens): ResourceMetadata {
   return {
     // RFC 9728 section 2: issuer identifiers as RFC 8414 has them; others have no metadata to be found.
-    authorization_servers: issuers.map(({ issuer }) => issuer).filter((issuer) => /^https?:\/\//.test(issuer)),
-    bearer_methods_supported: token !== undefined || tokenFrom === 'agent-delegation' ? [] : ['header'],
-    // By default a certificate counts where there is one; whether the server asks for one is not known here.
-    ...(clientCertificate === undefined ? {} : { tls_client_certificate_bound_access_tokens: true }),
+    authorization_servers: issuers.filter((issuer) => /^https?:\/\//.test(issuer)),
+    bearer_methods_supported: inAuthorization ? ['header'] : [],
+    ...(takesCertificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
     ...(dpop === undefined ? {} : describeDpop(dpop)),
   }
 }

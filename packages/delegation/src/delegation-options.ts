@@ -3,13 +3,13 @@ import { type ResourceMetadata, requireBoolean, requireMetadataPlace, requireWor
 import type { AcceptanceRules } from './accept-token.ts'
 import { createDpop, type Dpop, type DpopOptions } from './binding/dpop.ts'
 import { type CertificateSource, createCertificateHashes } from './binding/mtls.ts'
-import type { LinkRules } from './chain/verify-links.ts'
+import type { LinkRules } from './chain/link.ts'
 import { type ChallengeRules, describeTokens } from './challenge.ts'
 import { type IssuerOptions, type IssuerSettings, readIssuerOptions } from './issuers/issuer-options.ts'
 import { requireNames } from './option-lists.ts'
 import type { Revocations } from './revocation/revocations.ts'
 import type { FindToken, TokenField } from './token/presented-token.ts'
-import { createKeyWaits, type TokenRules } from './token/verify-token.ts'
+import type { TokenRules } from './token/verify-token.ts'
 
 /** How links are taken that agents sign themselves: docs/protocol/offline-delegation.md. */
 export interface OfflineDelegationOptions {
@@ -68,9 +68,6 @@ export interface DelegationSettings {
   readonly rememberedTokens: number
 }
 
-/** Out of the 256 tokens that are verified at a time. */
-const MAX_WAITING_FOR_ISSUER = 192
-
 const KNOWN = [
   ...['issuers', 'audience', 'tokenFrom', 'token', 'requirePoP', 'httpSignatureForJkt', 'dpop', 'clientCertificate'],
   ...['agents', 'unknownAgents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds'],
@@ -99,14 +96,20 @@ export function readDelegationOptions(options: VerifyDelegationOptions): Delegat
   const links = readOffline(options.offline, { audiences, maxDepth, agents, allowTestKeys })
   return {
     tokenFrom: readPlace(options),
-    tokens: { issuers, audiences, exclusive, maxDepth, links, keyWaits: createKeyWaits(MAX_WAITING_FOR_ISSUER) },
+    tokens: { issuers, audiences, exclusive, maxDepth, links },
     acceptance: readAcceptance(options, dpop, agents),
     challenge: {
       dpop,
       isElsewhere: options.token !== undefined,
       resourceMetadata: requireMetadataPlace('resourceMetadata', resourceMetadata),
     },
-    metadata: describeTokens(options, dpop),
+    metadata: describeTokens({
+      issuers: options.issuers.map(({ issuer }) => issuer),
+      inAuthorization: options.token === undefined && options.tokenFrom !== 'agent-delegation',
+      // By default a certificate counts where there is one; whether the server asks for one is not known here.
+      takesCertificates: options.clientCertificate !== undefined,
+      dpop,
+    }),
     rememberedTokens: requireNumber('rememberedTokens', rememberedTokens, { min: 0, max: 1_000_000 }),
   }
 }

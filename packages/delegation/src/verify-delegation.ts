@@ -1,8 +1,14 @@
 import { type Check, defineCheck, type Facts, type MetricRow, Misconfigured } from '@countermark/core'
-import { type GuardDescription, isThenable, readMetrics, stateSettings } from '@countermark/core/internal'
-import { type AcceptanceRules, acceptToken } from './accept-token.ts'
+import { type GuardDescription, readMetrics, stateSettings } from '@countermark/core/internal'
+import { acceptToken } from './accept-token.ts'
+import { after } from './after.ts'
 import { tokenChallengeKind, writeTokenChallenge } from './challenge.ts'
-import { readDelegationOptions, STATED_OPTIONS, type VerifyDelegationOptions } from './delegation-options.ts'
+import {
+  type DelegationSettings,
+  readDelegationOptions,
+  STATED_OPTIONS,
+  type VerifyDelegationOptions,
+} from './delegation-options.ts'
 import { type IssuerSettings, stateIssuer } from './issuers/issuer-options.ts'
 import { REVOCATION_SERVICE_ROW, TOKEN_METRIC_ROWS } from './metric-rows.ts'
 import { loadJose } from './token/jws-key.ts'
@@ -12,7 +18,7 @@ import type { DelegationFacts } from './token/verified-token.ts'
 import { createTokenVerifier } from './token/verify-token.ts'
 
 /**
- * Checks for whom the agent acts: the token, who issued it, to whom, for how long, and that whoever sends it may. Behind
+ * Checks for whom the agent acts: the token, who issued it, to whom, for how long, and that its sender may use it. Behind
  * `verifySignature` the token must name the agent that signed; alone it establishes the agent, by no more than the token
  * proves. Answers at once when the token is remembered.
  * @example
@@ -20,10 +26,11 @@ import { createTokenVerifier } from './token/verify-token.ts'
  * @throws {@link Misconfigured}
  */
 export function verifyDelegation(options: VerifyDelegationOptions): Check<object, DelegationFacts> {
-  const { tokenFrom, tokens, acceptance, challenge, metadata, rememberedTokens } = readDelegationOptions(options)
+  const settings = readDelegationOptions(options)
+  const { acceptance, challenge, metadata } = settings
   void loadJose()
-  const readToken = createTokenReader(tokenFrom)
-  const remembered = createRememberedTokens(createTokenVerifier(tokens), rememberedTokens)
+  const readToken = createTokenReader(settings.tokenFrom)
+  const remembered = createRememberedTokens(createTokenVerifier(settings.tokens), settings.rememberedTokens)
   return defineCheck<object, DelegationFacts>(
     {
       name: 'verifyDelegation',
@@ -31,7 +38,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       adds: ['agent', 'delegation'],
       settings: { ...stateSettings(options, STATED_OPTIONS), issuers: options.issuers.map(stateIssuer) },
       metadata,
-      metrics: tokenMetrics({ issuers: [...new Set(tokens.issuers.values())], remembered, acceptance }),
+      metrics: tokenMetrics(settings, remembered),
       challenge: (context) => writeTokenChallenge(context, challenge),
       challengeKind: (refusal, request) => tokenChallengeKind(refusal, request, challenge),
       inspect: (guard) => {
@@ -46,40 +53,31 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       const { agent, proof }: Partial<Facts> = facts
       const presented = readToken(request)
       requireCovered(presented, request, proof)
-      const call = { request, presented, proof, agent }
-      const token = remembered.find(presented, environment, request)
-      if (!isThenable(token)) return acceptToken(token, call, acceptance, environment)
-      return token.then((verified) => acceptToken(verified, call, acceptance, environment))
+      const call = { request, presented, proof, agent, environment }
+      return after(remembered.find(presented, call), (token) => acceptToken(token, call, acceptance))
     },
   )
 }
 
-/** Behind us a signature would vouch for an agent that the token does not name. */
+/** Behind this check a signature would vouch for an agent that the token does not name. */
 function requireSignatureFirst({ checks }: GuardDescription): void {
   const [own, signing] = ['delegation', 'proof'].map((fact) => checks.findIndex(({ adds }) => adds.includes(fact)))
   if (own === undefined || signing === undefined || signing < own) return
   throw new Misconfigured('ERR_CHECK_ORDER', 'verifyDelegation must stand behind the check that verifies signatures')
 }
 
-/** What the metrics of one check of tokens are read from. */
-export interface MeasuredTokens {
-  readonly issuers: readonly IssuerSettings[]
-  readonly remembered: RememberedTokens
-  readonly acceptance: AcceptanceRules
-}
-
 /** What a check of tokens reports, with its issuers, its list of revocations and its source of agents. */
-export function tokenMetrics({ issuers, remembered, acceptance }: MeasuredTokens): readonly MetricRow[] {
-  const { revocations, agents } = acceptance
-  const isUntold = ({ statusLists, introspection }: IssuerSettings): boolean =>
+function tokenMetrics({ tokens, acceptance }: DelegationSettings, remembered: RememberedTokens): readonly MetricRow[] {
+  const issuers = [...new Set(tokens.issuers.values())]
+  const cannotTell = ({ statusLists, introspection }: IssuerSettings): boolean =>
     statusLists?.isFailing() === true || introspection?.isFailing() === true
   return [
     ...readMetrics(TOKEN_METRIC_ROWS, {
       remembered_tokens: remembered.size,
       degraded: () => (issuers.some(({ keys }) => keys.isFailing()) ? 1 : 0),
     }),
-    { ...REVOCATION_SERVICE_ROW, read: () => (issuers.some(isUntold) ? 1 : 0) },
-    ...(revocations?.metrics ?? []),
-    ...(agents?.metrics ?? []),
+    { ...REVOCATION_SERVICE_ROW, read: () => (issuers.some(cannotTell) ? 1 : 0) },
+    ...(acceptance.revocations?.metrics ?? []),
+    ...(acceptance.agents?.metrics ?? []),
   ]
 }

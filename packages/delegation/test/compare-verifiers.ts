@@ -4,7 +4,7 @@ import { createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compactVerify, EmbeddedJWK, errors } from 'jose'
 import { seededRandom } from '../../audit/test/seeded-random.ts'
 import { createDpopProofs } from '../src/binding/dpop-proof.ts'
-import { type IssuerKey, readIssuerKeys } from '../src/issuers/key-set.ts'
+import { type IssuerKey, parseKeySet } from '../src/issuers/key-set.ts'
 import { openCompactJws } from '../src/token/jws.ts'
 import { createJwsKey, toJoseAlgorithm, verifyIssuerSignature, verifyJwsSignature } from '../src/token/jws-key.ts'
 import { createDpopProver } from './dpop-prover.ts'
@@ -65,7 +65,7 @@ export async function compareVerifiers(seed: number, cases: number): Promise<Com
 
 async function tokensOf(algorithm: (typeof ALGORITHMS)[number]): Promise<Subject> {
   const issuer = await createTestIssuer(algorithm)
-  const set = readIssuerKeys(issuer.jwks, { algorithms: [...ALGORITHMS], allowTestKeys: false })
+  const set = parseKeySet(issuer.jwks, { algorithms: [...ALGORITHMS], allowTestKeys: false })
   const key = set.find({ keyId: issuer.keyId, algorithm }) as IssuerKey
   const jwsKey = createJwsKey(algorithm, key)
   return {

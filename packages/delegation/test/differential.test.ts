@@ -1,7 +1,7 @@
 import { nodeVerifier } from '@countermark/core/internal'
 import fc from 'fast-check'
 import { compactVerify, errors } from 'jose'
-import { readIssuerKeys } from '../src/issuers/key-set.ts'
+import { parseKeySet } from '../src/issuers/key-set.ts'
 import { openCompactJws } from '../src/token/jws.ts'
 import { createJwsKey, toJoseAlgorithm, verifyJwsSignature } from '../src/token/jws-key.ts'
 import { createTestIssuer, type TestIssuer } from './token-issuer.ts'
@@ -47,7 +47,7 @@ describe('the strict verifier and jose', () => {
 function verifyOurs(issuer: TestIssuer, token: string): boolean {
   const jws = openCompactJws(token, RULES)
   const algorithm = toJoseAlgorithm(jws.algorithm)
-  const set = readIssuerKeys(issuer.jwks, { algorithms: [...ALGORITHMS], allowTestKeys: false })
+  const set = parseKeySet(issuer.jwks, { algorithms: [...ALGORITHMS], allowTestKeys: false })
   const key = algorithm === undefined ? undefined : set.find({ keyId: jws.keyId, algorithm })
   return key !== undefined && verifyJwsSignature(createJwsKey(key.joseAlgorithm, key), jws, { verifier: nodeVerifier })
 }

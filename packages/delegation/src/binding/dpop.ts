@@ -13,7 +13,6 @@ import {
   type ClaimRefusals,
   claimOnce,
   decodeBase64url,
-  isThenable,
   refusalOf,
   requireWord,
 } from '@countermark/core/internal'
@@ -44,8 +43,8 @@ export interface DpopOptions {
 export interface Dpop {
   /** For challenges: every algorithm by each of its names. */
   readonly algorithmNames: string
-  /** Checks the proof of a request, uses it up, and answers with the thumbprint of its key. */
-  readonly prove: (input: DpopInput, environment: Environment) => string | Promise<string>
+  /** Verifies the proof of a request, claims it, and answers with the thumbprint of its key. */
+  readonly verify: (input: DpopInput, environment: Environment) => string | Promise<string>
   /** The value of `DPoP-Nonce`. */
   readonly issueNonce: (environment: Environment) => string | undefined
 }
@@ -76,13 +75,13 @@ export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
   const proofs = createDpopProofs({ algorithms, allowTestKeys })
   return {
     algorithmNames: algorithms.flatMap(spellingsOf).join(' '),
-    prove: ({ request, tokenHash, thumbprint }, environment) => {
+    verify: ({ request, tokenHash, thumbprint }, environment) => {
       const text = request.headers.only('dpop')
       if (text === undefined) {
         throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
       }
       const proof = proofs.verify(text, { request, thumbprint, tokenHash }, environment)
-      return after(useUp(settings, proof, environment, request.raw), () => proof.thumbprint)
+      return after(claimProof(settings, proof, environment, request.raw), () => proof.thumbprint)
     },
     issueNonce: (environment) => {
       const inner = settings.store.issueNonce(environment)
@@ -91,14 +90,14 @@ export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
   }
 }
 
-/** Claimed only now: a proof that does not hold must not be able to use up somebody's `jti`. */
-function useUp(settings: Settings, proof: DpopProof, environment: Environment, raw: object): void | Promise<void> {
+/** Claimed only now: a proof that does not hold must not claim another caller's `jti`. */
+function claimProof(settings: Settings, proof: DpopProof, environment: Environment, raw: object): void | Promise<void> {
   const { created, acceptUntil, nonce } = timeOf(settings, proof, environment.clock.wallMs())
-  // RFC 9449 section 11.1; by key, so that nobody can burn what belongs to another one.
+  // RFC 9449 section 11.1; by key, so that a caller cannot claim what belongs to another one.
   const id = hash('sha256', `dpop ${proof.thumbprint} ${proof.id}`, 'buffer')
   const claim = { id, thumbprint: proof.thumbprint, created, acceptUntil, nonce }
   const answer = claimOnce(settings.store, claim, environment, raw)
-  return isThenable(answer) ? answer.then(requireClaimed) : requireClaimed(answer)
+  return after(answer, requireClaimed)
 }
 
 interface ProofTime {

@@ -25,7 +25,7 @@ const OWN_PROFILES = ['ai_agent', 'service']
  * Reads who acts for whom (RFC 8693 section 4.1).
  * @throws {@link Refusal} `chain_invalid`
  */
-export function readActorChain(claims: JsonObject, subject: string, rules: ActorRules, maxDepth: number): ActorChain {
+export function parseActorChain(claims: JsonObject, subject: string, rules: ActorRules, maxDepth: number): ActorChain {
   const actors = Object.hasOwn(claims, 'act') ? readActs(claims, maxDepth) : [readMapped(claims, subject, rules)]
   const [actor, ...priorActors] = actors
   if (actor === undefined) throw invalid('names no actor')

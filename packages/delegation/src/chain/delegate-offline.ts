@@ -16,12 +16,11 @@ import {
   systemClock,
   thumbprintOf,
 } from '@countermark/core/internal'
-import { readKeyBinding } from '../binding/confirmation.ts'
+import { parseConfirmation } from '../binding/confirmation.ts'
 import { requireNames, requireTexts } from '../option-lists.ts'
-import { isTime } from '../token/claims.ts'
-import { parseCompactJws } from '../token/jws.ts'
+import { isTime, parseCompactJws } from '../token/jws.ts'
 import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
-import { LINK_TYPE, SEPARATOR } from './verify-links.ts'
+import { LINK_TYPE, SEPARATOR } from './link.ts'
 
 /** Signs elsewhere, such as in a KMS or an HSM. */
 export interface LinkSigner {
@@ -62,7 +61,7 @@ const KNOWN = [
 ]
 
 /**
- * Hands part of a token on to another agent, without asking anybody: signs a link and puts it behind the token. The result
+ * Hands part of a token on to another agent, without a request to the issuer: signs a link and puts it behind the token. The result
  * goes where the token would go, and only the receiver can use it.
  * @example
  * const token = await delegateOffline({ token, key, to: { agentId: 'agt_worker', key: workerJwk }, scopes: ['orders:read'] })
@@ -82,21 +81,21 @@ export async function delegateOffline(options: DelegateOfflineOptions): Promise<
   return handedOn
 }
 
-/** What the last piece says. Not verified: whoever receives the result verifies everything. */
-interface LastPiece {
+/** What the token, or the last link, says. Not verified: the services that receive the result verify everything. */
+interface LastGrant {
   readonly thumbprint: string
   readonly agentId: string
   readonly expiresAt: number
 }
 
-function readLast(token: string): LastPiece {
+function readLast(token: string): LastGrant {
   const last = token.split(SEPARATOR).at(-1) ?? ''
   const { claims, type } = parseCompactJws(last, {
     maxLength: MAX_TOKEN_LENGTH,
     code: 'token_malformed',
     noun: 'token',
   })
-  const binding = readKeyBinding(claims, true)
+  const binding = parseConfirmation(claims, true)
   if (!('thumbprint' in binding)) throw invalid('token must be bound to a key by jwk, kid or jkt')
   const act = ownMember(claims, 'act')
   const holder = type === LINK_TYPE || !isJsonObject(act) ? claims : act
@@ -105,7 +104,7 @@ function readLast(token: string): LastPiece {
   return { thumbprint: binding.thumbprint, agentId, expiresAt }
 }
 
-function createClaims(options: DelegateOfflineOptions, before: LastPiece): JsonObject {
+function createClaims(options: DelegateOfflineOptions, before: LastGrant): JsonObject {
   const { token, to, scopes, audience, authorizationDetails, maxDepth = 0, clock = systemClock } = options
   const lifetimeSeconds = requireNumber('lifetimeSeconds', options.lifetimeSeconds ?? 300, { min: 1, max: 86_400 })
   const now = Math.floor(clock.wallMs() / 1000)

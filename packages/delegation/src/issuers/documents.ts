@@ -1,4 +1,4 @@
-import { isMisconfigured, Misconfigured } from '@countermark/core'
+import { isMisconfigured, Misconfigured, Unavailable } from '@countermark/core'
 import { isJsonObject, ownMember } from '@countermark/core/internal'
 import { createFetcher, type Fetcher, type FetcherOptions, isOutboundError, OutboundError } from '@countermark/outbound'
 
@@ -76,4 +76,14 @@ async function fetchMember(
   const found = ownMember(value, member)
   if (typeof found === 'string') return found
   throw new OutboundError('malformed', `the metadata has no ${member}`)
+}
+
+const LONGEST_RETRY_SECONDS = 60
+const DEPENDENCIES = { key_source_unavailable: 'issuer', revocation_unavailable: 'revocation' } as const
+
+/** An issuer that cannot tell. The caller may come again when the issuer says so, within a minute. */
+export function unavailable(code: keyof typeof DEPENDENCIES, message: string, cause: unknown): Unavailable {
+  const asked = isOutboundError(cause) ? (cause.retryAfterSeconds ?? 1) : 1
+  const retryAfterSeconds = Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(asked)))
+  return new Unavailable(code, DEPENDENCIES[code], message, { cause, retryAfterSeconds })
 }

@@ -1,4 +1,4 @@
-import { type Environment, isRefusal, Misconfigured, Unavailable } from '@countermark/core'
+import { type Environment, Misconfigured } from '@countermark/core'
 import { addressPrefix, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
 import {
   createRefreshCache,
@@ -10,14 +10,14 @@ import {
   type RefreshTimes,
 } from '@countermark/outbound'
 import { LRUCache } from 'lru-cache'
-import { configured, createIssuerFetcher, fetchMetadataUrl, metadataUrlsOf } from './documents.ts'
+import { configured, createIssuerFetcher, fetchMetadataUrl, metadataUrlsOf, unavailable } from './documents.ts'
 import {
   type IssuerKey,
   type IssuerKeyQuery,
   type IssuerKeyRules,
   type IssuerKeySet,
   MAX_KEYS,
-  readIssuerKeys,
+  parseKeySet,
 } from './key-set.ts'
 import { createIssuerMeasurements, type IssuerMeasurements } from './measurements.ts'
 import { openSpiffeBundle } from './spiffe.ts'
@@ -70,7 +70,7 @@ export function createIssuerKeys(input: IssuerKeysInput): IssuerKeys {
 function writtenKeys(input: IssuerKeysInput, jwks: unknown): IssuerKeys {
   const set = configured('issuers', () => {
     try {
-      return readIssuerKeys(jwks, input)
+      return parseKeySet(jwks, input)
     } catch (error) {
       throw isOutboundError(error) ? new TypeError(error.message) : error
     }
@@ -99,7 +99,7 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
       if (key === undefined) absences.remember(query, environment)
       return key
     } catch (error) {
-      throw toUnavailable(error)
+      throw unavailable('key_source_unavailable', "the issuer's keys cannot be fetched", error)
     }
   }
   return {
@@ -151,7 +151,7 @@ function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): R
       sourceOf: addressPrefix,
       load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
         const { value, freshForSeconds } = await fetchSet(signal)
-        const set = readIssuerKeys(value, rules)
+        const set = parseKeySet(value, rules)
         // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would. A bundle
         // without keys, though, says that all of them are revoked (SPIFFE Trust Domain and Bundle, section 4.1.3).
         if (set.size === 0 && !(isBundle && set.refused === 0))
@@ -192,14 +192,4 @@ function createBundleFetcher(url: string, options: FetcherOptions): FetchSet {
     const { jwks, refreshAfterSeconds } = openSpiffeBundle(value)
     return { value: jwks, freshForSeconds: refreshAfterSeconds ?? freshForSeconds }
   }
-}
-
-const LONGEST_RETRY_SECONDS = 60
-
-function toUnavailable(cause: unknown): unknown {
-  if (isRefusal(cause)) return cause
-  const asked = isOutboundError(cause) ? (cause.retryAfterSeconds ?? 1) : 1
-  const retryAfterSeconds = Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(asked)))
-  const details = { cause, retryAfterSeconds, credential: 'token' as const }
-  return new Unavailable('key_source_unavailable', 'issuer', "the issuer's keys cannot be fetched", details)
 }

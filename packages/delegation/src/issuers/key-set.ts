@@ -53,7 +53,7 @@ export const MAX_KEYS = 50
  * along.
  * @throws OutboundError `malformed`, `too_large`
  */
-export function readIssuerKeys(value: unknown, rules: IssuerKeyRules): IssuerKeySet {
+export function parseKeySet(value: unknown, rules: IssuerKeyRules): IssuerKeySet {
   const entries = isJsonObject(value) ? ownMember(value, 'keys') : undefined
   if (!Array.isArray(entries)) throw new OutboundError('malformed', 'expected { "keys": [ … ] }')
   if (entries.length > MAX_KEYS) throw new OutboundError('too_large', `the set holds over ${MAX_KEYS} keys`)

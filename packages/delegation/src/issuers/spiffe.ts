@@ -24,6 +24,25 @@ export function parseSpiffeId(text: string): SpiffeId {
   return { trustDomain, path: text.slice(SCHEME.length + trustDomain.length) }
 }
 
+/** Whom a token speaks of. */
+interface Named {
+  readonly subject: string
+  readonly actor: { readonly id: string }
+  readonly priorActors: readonly { readonly id: string }[]
+}
+
+/**
+ * Refuses a trust domain that names the workloads of another one, as subjects or as actors.
+ * @throws {@link Refusal} `token_invalid`
+ */
+export function requireOwnWorkloads(trustDomain: string | undefined, { subject, actor, priorActors }: Named): void {
+  if (trustDomain === undefined) return
+  const ids = [subject, ...[actor, ...priorActors].map(({ id }) => id)].map(parseSpiffeId)
+  // Without a path an id names the domain itself (SPIFFE-ID section 2.2).
+  if (ids.every((id) => id.trustDomain === trustDomain && id.path !== '')) return
+  throw new Refusal('token_invalid', 'the token must name workloads of its own trust domain')
+}
+
 /** The trust domain of an issuer that is one, such as `spiffe://example.org`; `undefined` for every other issuer. */
 export function trustDomainOf(issuer: string): string | undefined {
   const name = issuer.startsWith(SCHEME) ? issuer.slice(SCHEME.length) : ''

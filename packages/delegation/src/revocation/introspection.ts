@@ -1,12 +1,5 @@
 import { hash } from 'node:crypto'
-import {
-  type Environment,
-  Misconfigured,
-  Refusal,
-  requireKnownOptions,
-  requireNumber,
-  Unavailable,
-} from '@countermark/core'
+import { type Environment, Misconfigured, Refusal, requireKnownOptions, requireNumber } from '@countermark/core'
 import { isJsonObject, isThenable, ownMember } from '@countermark/core/internal'
 import {
   type CacheContext,
@@ -15,7 +8,7 @@ import {
   type FetcherOptions,
   OutboundError,
 } from '@countermark/outbound'
-import { configured, createIssuerFetcher } from '../issuers/documents.ts'
+import { configured, createIssuerFetcher, unavailable } from '../issuers/documents.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
 
 /** Asks the issuer whether a token still counts (RFC 7662). */
@@ -85,7 +78,7 @@ export function createIntrospection(
       const answer = cache.read(hash('sha256', token, 'base64'), question)
       if (!isThenable(answer)) return requireActive(answer)
       return answer.then(requireActive, (cause: unknown) => {
-        throw new Unavailable('revocation_unavailable', 'revocation', 'the issuer cannot be asked', { cause })
+        throw unavailable('revocation_unavailable', 'the issuer cannot be asked', cause)
       })
     },
     isFailing,

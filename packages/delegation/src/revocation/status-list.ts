@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
-import { type Environment, isRefusal, Refusal, Unavailable } from '@countermark/core'
+import { type Environment, Refusal } from '@countermark/core'
 import {
   addressPrefix,
   decodeBase64url,
@@ -15,17 +15,15 @@ import {
   createRefreshCache,
   type Fetcher,
   type FetcherOptions,
-  isOutboundError,
   type Loaded,
   type LoadRequest,
   OutboundError,
   type RefreshTimes,
 } from '@countermark/outbound'
-import { configured } from '../issuers/documents.ts'
+import { configured, unavailable } from '../issuers/documents.ts'
 import type { IssuerKeys } from '../issuers/issuer-keys.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
-import { isTime } from '../token/claims.ts'
-import { parseCompactJws } from '../token/jws.ts'
+import { isTime, parseCompactJws } from '../token/jws.ts'
 import { type JoseAlgorithm, toJoseAlgorithm, verifyIssuerSignature } from '../token/jws-key.ts'
 
 /** The statuses of many tokens. */
@@ -104,7 +102,7 @@ export interface StatusListsInput {
  * Reads where a token's status stands; `undefined` when the token does not say.
  * @throws {@link Refusal} `token_invalid` for a status that is not understood
  */
-export function readStatusReference(claims: JsonObject): StatusReference | undefined {
+export function parseStatusReference(claims: JsonObject): StatusReference | undefined {
   if (!Object.hasOwn(claims, 'status')) return undefined
   const status = ownMember(claims, 'status')
   const list = isJsonObject(status) ? ownMember(status, 'status_list') : undefined
@@ -139,8 +137,8 @@ export function createStatusLists(input: StatusListsInput): StatusLists {
       if (!isThenable(list)) return requireValid(list, index, environment)
       return list.then(
         (read) => requireValid(read, index, environment),
-        (error: unknown) => {
-          throw toUnavailable(error)
+        (cause: unknown) => {
+          throw unavailable('revocation_unavailable', 'the status list cannot be read', cause)
         },
       )
     },
@@ -149,10 +147,10 @@ export function createStatusLists(input: StatusListsInput): StatusLists {
   }
 }
 
-/** A value that is not known is not valid: whoever writes one means something by it. */
+/** A status that is not known here is not valid: it has a meaning for its issuer. */
 function requireValid(list: FetchedStatusList | undefined, index: number, { clock }: Environment): void {
   if (list === undefined || !(clock.wallMs() / 1000 < (list.expiresAt ?? Number.POSITIVE_INFINITY))) {
-    throw toUnavailable(new OutboundError('malformed', 'the status list has ended'))
+    throw unavailable('revocation_unavailable', 'the status list has ended', undefined)
   }
   if (list.at(index) === 0) return
   throw new Refusal('token_revoked', 'the status list says that the token does not count')
@@ -165,7 +163,7 @@ async function fetchList(
 ): Promise<Loaded<FetchedStatusList>> {
   const { key: uri, context, signal } = request
   const { text, freshForSeconds } = await fetcher.fetchText(uri, signal)
-  const { list, ttl } = await readStatusListToken(text, { ...input, uri }, context)
+  const { list, ttl } = await verifyStatusListToken(text, { ...input, uri }, context)
   const leftSeconds = (list.expiresAt ?? Number.POSITIVE_INFINITY) - context.clock.wallMs() / 1000
   // Section 8.1 of the draft: what the token says outranks the cache headers.
   const fresh = Math.min(ttl ?? freshForSeconds ?? Number.POSITIVE_INFINITY, leftSeconds)
@@ -179,7 +177,7 @@ const RULES = { maxLength: MAX_TOKEN_BYTES, code: 'token_malformed', noun: 'stat
  * its time.
  * @throws OutboundError `malformed` @throws Refusal
  */
-export async function readStatusListToken(
+export async function verifyStatusListToken(
   text: string,
   input: Pick<StatusListsInput, 'issuer' | 'keys' | 'algorithms'> & { readonly uri: string },
   environment: Environment,
@@ -192,11 +190,11 @@ export async function readStatusListToken(
   const key = await input.keys.find({ keyId: jws.keyId, algorithm }, environment)
   if (key === undefined) throw new OutboundError('malformed', 'the status list is signed with an unknown key')
   await verifyIssuerSignature(text.trim(), key, 'token_invalid')
-  const { ttl, expiresAt } = readListClaims(jws.claims, input, environment.clock.wallMs() / 1000)
+  const { ttl, expiresAt } = parseListClaims(jws.claims, input, environment.clock.wallMs() / 1000)
   return { list: { ...(await openStatusList(ownMember(jws.claims, 'status_list'))), expiresAt }, ttl }
 }
 
-function readListClaims(
+function parseListClaims(
   claims: JsonObject,
   expected: { readonly issuer: string; readonly uri: string },
   now: number,
@@ -216,11 +214,4 @@ function readListClaims(
 
 function isOptionalTime(value: unknown): value is number | undefined {
   return value === undefined || (isTime(value) && value >= 0)
-}
-
-function toUnavailable(cause: unknown): unknown {
-  if (isRefusal(cause) && cause.code === 'token_revoked') return cause
-  const retryAfterSeconds = isOutboundError(cause) ? Math.min(60, Math.max(1, cause.retryAfterSeconds ?? 1)) : 1
-  const details = { cause, retryAfterSeconds }
-  return new Unavailable('revocation_unavailable', 'revocation', 'the status list cannot be read', details)
 }

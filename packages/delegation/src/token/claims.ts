@@ -7,9 +7,10 @@ import {
   ownMember,
   tryParseNetworks,
 } from '@countermark/core/internal'
-import { type KeyBinding, readKeyBinding } from '../binding/confirmation.ts'
-import { type ActorChain, readActorChain } from '../chain/actor-chain.ts'
+import { type Confirmation, parseConfirmation } from '../binding/confirmation.ts'
+import { type ActorChain, parseActorChain } from '../chain/actor-chain.ts'
 import type { IssuerSettings } from '../issuers/issuer-options.ts'
+import { isTime } from './jws.ts'
 
 /** What the claims of a token say, in our words. */
 export interface TokenClaims extends ActorChain, TokenTimes {
@@ -19,7 +20,7 @@ export interface TokenClaims extends ActorChain, TokenTimes {
   readonly scopes: readonly string[]
   /** `undefined` when the token carries none (RFC 9396 section 9.1). */
   readonly authorizationDetails: readonly JsonObject[] | undefined
-  readonly binding: KeyBinding
+  readonly binding: Confirmation
   /** What tokens of one chain of exchanges share. */
   readonly transaction: string | undefined
 }
@@ -43,26 +44,23 @@ const MAX_TEXT = 256
  * each request, not here.
  * @throws {@link Refusal} `token_invalid`, `token_expired`, `token_audience`, `chain_invalid`, `token_binding_mismatch`
  */
-export function readTokenClaims(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): TokenClaims {
+export function parseTokenClaims(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): TokenClaims {
   requireKind(claims, issuer)
   const subject = requireText(claims, 'sub')
-  const { issuedAt, expiresAt, notBefore } = readTimes(claims, issuer)
-  const audiences = readAudiences(claims, issuer, rules)
-  const tokenId = readText(claims, issuer.tokenIdClaim)
-  const { actor, priorActors } = readActorChain(claims, subject, issuer, rules.maxDepth)
+  const times = parseLife(claims, issuer)
+  const audiences = parseAudiences(claims, issuer, rules)
+  const tokenId = parseText(claims, issuer.tokenIdClaim)
+  const chain = parseActorChain(claims, subject, issuer, rules.maxDepth)
   return Object.freeze({
     subject,
     tokenId,
-    issuedAt,
-    expiresAt,
-    notBefore,
+    ...times,
     audiences,
-    actor,
-    priorActors,
-    scopes: readScopes(claims, issuer.scopeClaims),
-    authorizationDetails: readAuthorizationDetails(claims),
-    binding: readKeyBinding(claims, issuer.allowTestKeys, rules.importKey),
-    transaction: readText(claims, 'txn'),
+    ...chain,
+    scopes: parseScopes(claims, issuer.scopeClaims),
+    authorizationDetails: parseAuthorizationDetails(claims),
+    binding: parseConfirmation(claims, issuer.allowTestKeys, rules.importKey),
+    transaction: parseText(claims, 'txn'),
   })
 }
 
@@ -83,29 +81,18 @@ function requireKind(claims: JsonObject, { requiredClaims, expectedClaims, idTok
   }
 }
 
-/**
- * A JWT-SVID need not say when it was issued (JWT-SVID section 3). The earliest time that its end allows is taken: it is held
- * to its longest life and to revocations as if it were that old.
- */
-function earliestIssue(expiresAt: unknown, { trustDomain, maxLifetimeSeconds }: IssuerSettings): number | undefined {
-  return trustDomain !== undefined && isTime(expiresAt) ? expiresAt - maxLifetimeSeconds : undefined
-}
-
-function readTimes(claims: JsonObject, issuer: IssuerSettings): TokenTimes {
-  const { maxLifetimeSeconds } = issuer
+function parseLife(claims: JsonObject, { trustDomain, maxLifetimeSeconds }: IssuerSettings): TokenTimes {
   const expiresAt = ownMember(claims, 'exp')
-  const issuedAt = ownMember(claims, 'iat') ?? earliestIssue(expiresAt, issuer)
-  const notBefore = ownMember(claims, 'nbf')
-  if (!isTime(issuedAt) || !isTime(expiresAt)) throw invalid('must have the times iat and exp')
-  if (!(notBefore === undefined || isTime(notBefore))) throw invalid('has an nbf that is no time')
-  if (!(expiresAt - issuedAt <= maxLifetimeSeconds)) {
-    throw new Refusal('token_expired', `the token must end within ${maxLifetimeSeconds} s after it was issued`)
-  }
-  return { issuedAt, expiresAt, notBefore }
+  // A JWT-SVID need not say when it was issued (JWT-SVID section 3): it is held to its longest life and to revocations as if it
+  // were as old as its end allows.
+  const earliest = trustDomain !== undefined && isTime(expiresAt) ? expiresAt - maxLifetimeSeconds : undefined
+  const times = parseTimes(claims, invalid, earliest)
+  if (times.expiresAt - times.issuedAt <= maxLifetimeSeconds) return times
+  throw new Refusal('token_expired', `the token must end within ${maxLifetimeSeconds} s after it was issued`)
 }
 
 /** RFC 7519 section 4.1.3, and nothing but strings: a list may not hide us between things that compare oddly. */
-function readAudiences(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): readonly string[] {
+function parseAudiences(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): readonly string[] {
   if (!Object.hasOwn(claims, 'aud') && issuer.missingAudience === 'accept') return NOBODY
   const stated = ownMember(claims, 'aud')
   const audiences: readonly unknown[] = Array.isArray(stated) ? stated : [stated]
@@ -122,19 +109,23 @@ function readAudiences(claims: JsonObject, issuer: IssuerSettings, rules: ClaimR
 const NOBODY: readonly string[] = Object.freeze([])
 
 /** RFC 8693 section 4.2: words apart by one space; some issuers write a list. What is neither grants nothing. */
-function readScopes(claims: JsonObject, scopeClaims: readonly string[]): readonly string[] {
+function parseScopes(claims: JsonObject, scopeClaims: readonly string[]): readonly string[] {
   const name = scopeClaims.find((claim) => Object.hasOwn(claims, claim))
   const stated = name === undefined ? undefined : ownMember(claims, name)
   const words: readonly unknown[] = typeof stated === 'string' ? stated.split(' ') : Array.isArray(stated) ? stated : []
-  const scopes = words.every((word) => typeof word === 'string') ? words.filter((word) => word !== '') : []
-  return Object.freeze([...new Set(scopes)])
+  return words.every((word) => typeof word === 'string') ? scopesOf(words) : scopesOf([])
+}
+
+/** Each once, in the order of their first mention. */
+export function scopesOf(words: readonly string[]): readonly string[] {
+  return Object.freeze([...new Set(words.filter((word) => word !== ''))])
 }
 
 /**
  * `authorization_details` (RFC 9396 section 9.1).
  * @throws {@link Refusal} `token_invalid`
  */
-export function readAuthorizationDetails(claims: JsonObject): readonly JsonObject[] | undefined {
+export function parseAuthorizationDetails(claims: JsonObject): readonly JsonObject[] | undefined {
   if (!Object.hasOwn(claims, 'authorization_details')) return undefined
   const details = ownMember(claims, 'authorization_details')
   const isDetail = (detail: unknown): detail is JsonObject => isJsonObject(detail) && isText(ownMember(detail, 'type'))
@@ -142,8 +133,8 @@ export function readAuthorizationDetails(claims: JsonObject): readonly JsonObjec
   throw invalid('has authorization_details that are no list of objects with a type')
 }
 
-/** A claim that is a string of bearable length, or absent. @throws {@link Refusal} `token_invalid` */
-export function readText(claims: JsonObject, name: string): string | undefined {
+/** A claim that is a text, or absent. @throws {@link Refusal} `token_invalid` */
+export function parseText(claims: JsonObject, name: string): string | undefined {
   const value = ownMember(claims, name)
   if (value === undefined || isText(value)) return value
   throw invalid(`must hold ${name} as a string`)
@@ -151,12 +142,13 @@ export function readText(claims: JsonObject, name: string): string | undefined {
 
 /** A claim that must be there. @throws {@link Refusal} `token_invalid` */
 export function requireText(claims: JsonObject, name: string): string {
-  const value = readText(claims, name)
+  const value = parseText(claims, name)
   if (value !== undefined) return value
   throw invalid(`must have the claim ${name}`)
 }
 
-function isText(value: unknown): value is string {
+/** Whether a claim is a string that is neither empty nor too long to keep. */
+export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT
 }
 
@@ -171,9 +163,12 @@ export interface TokenTimes {
   readonly expiresAt: number
 }
 
-/** Whether a claim is a point in time: what is beyond the integers of a double is no honest one. */
-export function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(Math.floor(value))
+/** `iat`, `exp` and `nbf`. @throws what `fail` makes */
+export function parseTimes(claims: JsonObject, fail: (why: string) => Refusal, earliest?: number): TokenTimes {
+  const [issuedAt = earliest, expiresAt, notBefore] = ['iat', 'exp', 'nbf'].map((name) => ownMember(claims, name))
+  if (!isTime(issuedAt) || !isTime(expiresAt)) throw fail('must have the times iat and exp')
+  if (!(notBefore === undefined || isTime(notBefore))) throw fail('has an nbf that is no time')
+  return { issuedAt, expiresAt, notBefore }
 }
 
 /**
@@ -194,11 +189,11 @@ export function requireWithin(times: TokenTimes, nowMs: number, skewSeconds: num
  * Reads `restrictip` of plain agent tokens: an address, a network, or a list of them. `undefined`: from anywhere.
  * @throws {@link Refusal} `token_invalid`
  */
-export function readNetworks(claims: JsonObject): IpNetworks | undefined {
+export function parseNetworks(claims: JsonObject): IpNetworks | undefined {
   if (!Object.hasOwn(claims, 'restrictip')) return undefined
   const networks = tryParseNetworks([ownMember(claims, 'restrictip')].flat())
   if (networks !== undefined) return networks
-  throw new Refusal('token_invalid', 'the token has a restrictip that names no address and no network')
+  throw invalid('has a restrictip that names no address and no network')
 }
 
 /** The networks that lie in both. */

@@ -1,7 +1,6 @@
 import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
 import { type AgentKey, type Environment, Refusal, type RefusalCode } from '@countermark/core'
 import type { ImportedKey, SignatureAlgorithm } from '@countermark/core/internal'
-import type { IssuerKey } from '../issuers/key-set.ts'
 
 /** Algorithms of JOSE that are verified here (RFC 7518, RFC 8037). RFC 9864 calls `EdDSA` with this curve `Ed25519`: one algorithm. */
 export type JoseAlgorithm = 'EdDSA' | 'ES256' | 'ES384' | 'PS256' | 'PS384' | 'PS512' | 'RS256' | 'RS384' | 'RS512'
@@ -96,7 +95,11 @@ const NOBODY = {
  * Checks the signature of a compact JWS with an issuer's key, off the main thread.
  * @throws {@link Refusal} with the given code
  */
-export async function verifyIssuerSignature(text: string, key: IssuerKey, code: RefusalCode): Promise<void> {
+export async function verifyIssuerSignature(
+  text: string,
+  key: { readonly publicKey: KeyObject; readonly joseAlgorithm: JoseAlgorithm },
+  code: RefusalCode,
+): Promise<void> {
   const [{ compactVerify }, { JOSEError }] = await loadJose()
   try {
     await compactVerify(text, key.publicKey, { algorithms: [...spellingsOf(key.joseAlgorithm)] })

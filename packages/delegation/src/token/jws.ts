@@ -131,3 +131,8 @@ function readHeader(headerText: string, { allowedKeyMember }: CompactJwsRules, f
 export function normaliseType(type: string): string {
   return type.toLowerCase().replace(/^application\//, '')
 }
+
+/** Whether a claim is a NumericDate (RFC 7519 section 2): what is beyond the integers of a double is no honest one. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(Math.floor(value))
+}

@@ -1,21 +1,26 @@
 import { hash } from 'node:crypto'
 import { type AgentRequest, type ProofFact, Refusal } from '@countermark/core'
-import { createRecent, isSafeMethod } from '@countermark/core/internal'
+import { createRecent } from '@countermark/core/internal'
 
 /** Which field a token may stand in. `either`: Authorization, or Agent-Delegation where Authorization is taken. */
 export type TokenField = 'authorization' | 'agent-delegation'
+
+/** Looks for the token of a request in a place of the application's own. */
+export type FindToken = (request: AgentRequest) => string | undefined
 
 /** A token as it was sent. */
 export interface PresentedToken {
   readonly text: string
   /** SHA-256 of the text, base64url: its name in memories, and what a DPoP proof states as `ath`. */
   readonly hash: string
-  readonly scheme: 'bearer' | 'dpop'
+  readonly scheme: Scheme
   /** `other`: wherever the application looks for it. */
   readonly field: TokenField | 'other'
   /** Fields that hold the token, or `@query`: a signature must cover one of them. Empty where it is not sent as it is. */
   readonly places: readonly string[]
 }
+
+type Scheme = 'bearer' | 'dpop'
 
 /** Longest token accepted, chain included. */
 export const MAX_TOKEN_LENGTH = 8192
@@ -28,9 +33,6 @@ const IN_QUERY = /[?&]access_token=/
 /** Takes the one token out of a request. @throws Refusal `credentials_missing`, `token_malformed`, `request_malformed` */
 export type ReadPresentedToken = (request: AgentRequest) => PresentedToken
 
-/** A caller sends the same field again and again. Texts of tokens are worth something to a thief, so few are kept. */
-const REMEMBERED = { maxEntries: 256, maxCharacters: 256 * 2048 }
-
 /** Makes a reader of tokens for one verifier, which remembers the fields that it read last. */
 export function createTokenReader(from: TokenField | 'either' | FindToken): ReadPresentedToken {
   const findToken = typeof from === 'function' ? createOtherReader(from) : createFieldReader(from)
@@ -41,13 +43,13 @@ export function createTokenReader(from: TokenField | 'either' | FindToken): Read
     }
     // RFC 6750 section 2: not by more than one method.
     if (request.query !== undefined && IN_QUERY.test(request.query) && !token.places.includes('@query')) {
-      throw malformedRequest('a token must not stand in the query')
+      throw malformed('a token must not stand in the query')
     }
     return token
   }
 }
 
-/** Somebody else's token must not ride on a signature that says nothing about it. @throws Refusal `coverage_insufficient` */
+/** A signature that says nothing about the token may be another caller's. @throws Refusal `coverage_insufficient` */
 export function requireCovered(
   { field, places }: PresentedToken,
   { headers }: AgentRequest,
@@ -55,58 +57,70 @@ export function requireCovered(
 ): void {
   if (proof === undefined) return
   if (places.some(proof.covers) && (!headers.has('dpop') || proof.covers('dpop'))) return
-  const wanted = field === 'other' ? 'what the token stands in' : field
+  const wanted = field === 'other' ? 'the field that holds the token' : field
   throw new Refusal('coverage_insufficient', `the signature must cover ${wanted}, and dpop when it is sent`)
 }
 
 type FindPresented = (request: AgentRequest) => PresentedToken | undefined
 
+function createFieldReader(from: TokenField | 'either'): FindPresented {
+  const readAuthorization = remembering(parseAuthorization)
+  const readDelegation = bySchemes('agent-delegation')
+  return ({ headers }) => {
+    const authorization = from === 'agent-delegation' ? undefined : headers.only('authorization')
+    const delegation = from === 'authorization' ? undefined : headers.only('agent-delegation')
+    const isTaken = authorization !== undefined && OURS.test(authorization)
+    if (delegation === undefined) return isTaken ? readAuthorization(authorization) : undefined
+    if (isTaken) throw malformed('a request carries one token, not two')
+    return readDelegation[headers.has('dpop') ? 'dpop' : 'bearer'](delegation)
+  }
+}
+
 function createOtherReader(find: FindToken): FindPresented {
+  const read = bySchemes('other')
   return (request) => {
     const text: unknown = find(request)
     if (text === undefined || text === '') return undefined
     if (typeof text !== 'string') {
       throw new Refusal('config_error', 'verifyDelegation({ token }) must return a string or undefined, and no promise')
     }
-    requireLength(text)
-    const places = placesOf(text, request)
-    if (places === undefined) throw malformedRequest('the field that holds the token must occur once')
-    const scheme = request.headers.has('dpop') ? 'dpop' : 'bearer'
-    return { text, hash: hash('sha256', text, 'base64url'), scheme, field: 'other', places }
+    const token = read[request.headers.has('dpop') ? 'dpop' : 'bearer'](text)
+    return { ...token, places: placesOf(text, request) }
   }
 }
 
-function createFieldReader(from: TokenField | 'either'): FindPresented {
-  const authorizations = createRecent<PresentedToken>(REMEMBERED)
-  const delegations = {
-    bearer: createRecent<PresentedToken>(REMEMBERED),
-    dpop: createRecent<PresentedToken>(REMEMBERED),
+/**
+ * Where the text of a token stands: names of fields, and `@query`. Each field occurs once: which of two lines counts, readers
+ * decide differently.
+ */
+function placesOf(text: string, { headers, query }: AgentRequest): readonly string[] {
+  const places = query?.includes(text) === true ? ['@query'] : []
+  for (const name of headers.names()) {
+    const lines = headers.lines(name)
+    if (!lines.some((line) => line.includes(text))) continue
+    if (lines.length > 1) throw malformed('the field that holds the token must occur once')
+    places.push(name)
   }
+  return places
+}
 
-  function readAuthorization(authorization: string): PresentedToken {
-    const known = authorizations.find(authorization)
+type ReadField = (text: string) => PresentedToken
+
+/** A proof beside a token says that the token is bound by DPoP. */
+function bySchemes(field: PresentedToken['field']): Readonly<Record<Scheme, ReadField>> {
+  const reader = (scheme: Scheme): ReadField => remembering((text) => toPresentedToken(text, scheme, field))
+  return { bearer: reader('bearer'), dpop: reader('dpop') }
+}
+
+/** A caller sends the same field again and again. Texts of tokens are worth something to a thief, so few are kept. */
+function remembering(read: ReadField): ReadField {
+  const recent = createRecent<PresentedToken>({ maxEntries: 256, maxCharacters: 256 * 2048 })
+  return (text) => {
+    const known = recent.find(text)
     if (known !== undefined) return known
-    const token = parseAuthorization(authorization)
-    authorizations.keep(authorization, token)
+    const token = read(text)
+    recent.keep(text, token)
     return token
-  }
-
-  function readDelegation(text: string, scheme: PresentedToken['scheme']): PresentedToken {
-    const known = delegations[scheme].find(text)
-    if (known !== undefined) return known
-    const token = toPresentedToken(text, scheme, 'agent-delegation')
-    delegations[scheme].keep(text, token)
-    return token
-  }
-
-  return ({ headers }) => {
-    const authorization = from === 'agent-delegation' ? undefined : headers.only('authorization')
-    const delegation = from === 'authorization' ? undefined : headers.only('agent-delegation')
-    const isTaken = authorization !== undefined && OURS.test(authorization)
-    if (delegation === undefined) return isTaken ? readAuthorization(authorization) : undefined
-    if (isTaken) throw malformedRequest('a request carries one token, not two')
-    requireLength(delegation)
-    return readDelegation(delegation, headers.has('dpop') ? 'dpop' : 'bearer')
   }
 }
 
@@ -114,54 +128,15 @@ function parseAuthorization(authorization: string): PresentedToken {
   const match = AUTHORIZATION.exec(authorization)
   if (match === null) throw new Refusal('token_malformed', 'expected "Bearer <token>" or "DPoP <token>"')
   const [, scheme = '', text = ''] = match
-  requireLength(text)
   return toPresentedToken(text, scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer', 'authorization')
 }
 
-function toPresentedToken(text: string, scheme: PresentedToken['scheme'], field: TokenField): PresentedToken {
+function toPresentedToken(text: string, scheme: Scheme, field: PresentedToken['field']): PresentedToken {
+  if (text.length > MAX_TOKEN_LENGTH) throw malformed(`a token must have at most ${MAX_TOKEN_LENGTH} characters`)
   return Object.freeze({ text, hash: hash('sha256', text, 'base64url'), scheme, field, places: [field] })
 }
 
-function requireLength(text: string): void {
-  if (text.length <= MAX_TOKEN_LENGTH) return
-  throw malformedRequest(`a token must have at most ${MAX_TOKEN_LENGTH} characters`)
-}
-
 /** RFC 6750 section 3.1: `invalid_request`. */
-function malformedRequest(message: string): Refusal {
+function malformed(message: string): Refusal {
   return new Refusal('request_malformed', message, { credential: 'token' })
-}
-
-/** Looks for the token of a request in a place of the application's own. */
-export type FindToken = (request: AgentRequest) => string | undefined
-
-/**
- * Where the text of a token stands: names of fields, and `@query`. `undefined` when one of the fields occurs more than once:
- * which line counts, readers decide differently.
- */
-export function placesOf(text: string, { headers, query }: AgentRequest): readonly string[] | undefined {
-  const places = query?.includes(text) === true ? ['@query'] : []
-  for (const name of headers.names()) {
-    const lines = headers.lines(name)
-    if (!lines.some((line) => line.includes(text))) continue
-    if (lines.length > 1) return undefined
-    places.push(name)
-  }
-  return places
-}
-
-/**
- * Refuses a change that a page of another origin may have caused: browsers send cookies, certificates and passwords by
- * themselves, signatures and DPoP proofs they do not.
- * @throws {@link Refusal} `scheme_not_allowed`
- */
-export function requireOwnRequest(
-  { field, places }: PresentedToken,
-  method: string,
-  possession: 'signature' | 'dpop' | 'mtls' | 'none',
-): void {
-  if (field !== 'other' || isSafeMethod(method) || possession === 'signature' || possession === 'dpop') return
-  if (places.some((place) => place !== 'cookie')) return
-  const message = 'a token that browsers send by themselves changes nothing: sign the request, or send a DPoP proof'
-  throw new Refusal('scheme_not_allowed', message, { credential: 'token' })
 }

@@ -1,27 +1,22 @@
 import { type Environment, Unavailable } from '@countermark/core'
-import { isThenable, type KeyCaller } from '@countermark/core/internal'
+import { isThenable } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
+import type { AgentLookup } from '../chain/known-agents.ts'
 import type { IssuerKey } from '../issuers/key-set.ts'
 import { createCounters } from '../issuers/measurements.ts'
 import { MAX_TOKEN_LENGTH, type PresentedToken } from './presented-token.ts'
 import type { VerifiedToken } from './verified-token.ts'
+import type { VerifyToken } from './verify-token.ts'
 
 /** Tokens that verified, for one verifier. */
 export interface RememberedTokens {
   /** The token that was presented: at once when it is remembered, and its issuer still has the key it is signed with. */
-  readonly find: (
-    presented: PresentedToken,
-    environment: Environment,
-    caller?: KeyCaller,
-  ) => VerifiedToken | Promise<VerifiedToken>
+  readonly find: (presented: PresentedToken, lookup: AgentLookup) => VerifiedToken | Promise<VerifiedToken>
   readonly size: () => number
 }
 
-/** Verifies from nothing. */
-export type VerifyAnew = (text: string, environment: Environment, caller?: KeyCaller) => Promise<VerifiedToken>
-
 const MAX_UNDER_WAY = 256
-/** What a token may weigh on average before fewer are remembered: whoever may hand on makes as many as it likes. */
+/** What a token may weigh on average before fewer are remembered: an agent that may hand on makes as many as it likes. */
 const CHARACTERS_EACH = 2048
 
 /**
@@ -29,32 +24,24 @@ const CHARACTERS_EACH = 2048
  * nothing to another. Tokens are kept under a hash of their text, of which there is one spelling only: others do not parse.
  * Callers of one token share one verification, and refusals are not remembered.
  */
-export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number): RememberedTokens {
+export function createRememberedTokens(verifyToken: VerifyToken, maxTokens: number): RememberedTokens {
   const memory = maxTokens === 0 ? undefined : createMemory(maxTokens)
   const underWay = new Map<string, Promise<VerifiedToken>>()
-  const counters = createCounters('delegation_tokens_total', 'result', [
-    'remembered',
-    'verified',
-    'refused',
-    'overloaded',
-  ])
+  const counters = createCounters('delegation_tokens_total', 'result', RESULTS)
 
-  function start(
-    { hash, text }: PresentedToken,
-    environment: Environment,
-    caller: KeyCaller | undefined,
-  ): Promise<VerifiedToken> {
+  function start({ hash, text }: PresentedToken, lookup: AgentLookup): Promise<VerifiedToken> {
+    const { report } = lookup.environment
     const known = underWay.get(hash)
     if (known !== undefined) return known
     if (underWay.size >= MAX_UNDER_WAY) {
-      environment.report(counters.overloaded)
+      report(counters.overloaded)
       throw new Unavailable('overloaded', 'tokens', 'too many tokens are being verified')
     }
-    const verification = verifyAnew(text, environment, caller)
+    const verification = verifyToken(text, lookup)
     underWay.set(hash, verification)
     const land = (result: 'verified' | 'refused'): void => {
       underWay.delete(hash)
-      environment.report(counters[result])
+      report(counters[result])
     }
     verification.then(
       (token) => {
@@ -67,27 +54,27 @@ export function createRememberedTokens(verifyAnew: VerifyAnew, maxTokens: number
   }
 
   /** A key that its issuer no longer publishes takes the tokens along that it signed. */
-  function recall(token: VerifiedToken, current: IssuerKey | undefined, environment: Environment): boolean {
-    if (current?.thumbprint !== token.key.thumbprint) return false
-    environment.report(counters.remembered)
+  function isCurrent({ key }: VerifiedToken, current: IssuerKey | undefined, { report }: Environment): boolean {
+    if (current?.thumbprint !== key.thumbprint) return false
+    report(counters.remembered)
     return true
   }
 
   return {
     size: () => memory?.size ?? 0,
-    find: (presented, environment, caller) => {
+    find: (presented, lookup) => {
+      const { environment, request } = lookup
       const token = memory?.get(presented.hash)
-      if (token === undefined) return start(presented, environment, caller)
-      const current = token.issuer.keys.find(token.keyQuery, environment, caller)
-      if (isThenable(current)) {
-        return current.then((found) =>
-          recall(token, found, environment) ? token : start(presented, environment, caller),
-        )
-      }
-      return recall(token, current, environment) ? token : start(presented, environment, caller)
+      if (token === undefined) return start(presented, lookup)
+      const recall = (current: IssuerKey | undefined): VerifiedToken | Promise<VerifiedToken> =>
+        isCurrent(token, current, environment) ? token : start(presented, lookup)
+      const current = token.issuer.keys.find(token.keyQuery, environment, request)
+      return isThenable(current) ? current.then(recall) : recall(current)
     },
   }
 }
+
+const RESULTS = ['remembered', 'verified', 'refused', 'overloaded'] as const
 
 function createMemory(maxTokens: number): LRUCache<string, VerifiedToken> {
   // At least one token of any length.

@@ -1,6 +1,6 @@
 import type { AgentFact, DelegationFact } from '@countermark/core'
 import type { Actor, IpNetworks } from '@countermark/core/internal'
-import type { KeyBinding } from '../binding/confirmation.ts'
+import type { Confirmation } from '../binding/confirmation.ts'
 import type { IssuerSettings } from '../issuers/issuer-options.ts'
 import type { IssuerKey, IssuerKeyQuery } from '../issuers/key-set.ts'
 import type { Revocable } from '../revocation/revocations.ts'
@@ -18,12 +18,12 @@ export interface VerifiedToken {
   readonly delegation: DelegationFact
   /** Of every link: all of them must be in their time. */
   readonly times: readonly TokenTimes[]
-  /** How whoever presents the token proves possession. */
-  readonly binding: KeyBinding
+  /** How the caller proves possession. */
+  readonly binding: Confirmation
   /** Our name of the agent that acts; `undefined` when the issuer's names are not ours. */
   readonly agentId: string | undefined
   /** Who must be known, the acting agent first. */
-  readonly hops: readonly Hop[]
+  readonly actors: readonly ChainActor[]
   /** Whether an agent, and not the issuer, says who acts with which key. */
   readonly isHandedOn: boolean
   readonly revocables: readonly Revocable[]
@@ -33,7 +33,7 @@ export interface VerifiedToken {
 }
 
 /** An actor and what we call it. */
-export interface Hop {
+export interface ChainActor {
   readonly actor: Actor
   readonly agentId: string | undefined
   /** The key it acts with, where the token or a link says so. */

@@ -1,41 +1,31 @@
-import { type Environment, Refusal, Unavailable } from '@countermark/core'
-import {
-  createRecent,
-  isThenable,
-  type JsonObject,
-  type KeyCaller,
-  ownMember,
-  rememberKeys,
-} from '@countermark/core/internal'
-import type { KeyBinding } from '../binding/confirmation.ts'
-import type { ActorChain } from '../chain/actor-chain.ts'
-import { type LinkRules, SEPARATOR, verifyLinks } from '../chain/verify-links.ts'
+import { Refusal, Unavailable } from '@countermark/core'
+import { createRecent, isThenable, type JsonObject, ownMember, rememberKeys } from '@countermark/core/internal'
+import type { AgentLookup } from '../chain/known-agents.ts'
+import { type LinkRules, SEPARATOR } from '../chain/link.ts'
+import { verifyLinks } from '../chain/verify-links.ts'
 import type { IssuerSettings } from '../issuers/issuer-options.ts'
 import type { IssuerKey } from '../issuers/key-set.ts'
-import { parseSpiffeId } from '../issuers/spiffe.ts'
+import { requireOwnWorkloads } from '../issuers/spiffe.ts'
 import { revocationKey } from '../revocation/revocation-event.ts'
 import type { Revocable } from '../revocation/revocations.ts'
-import { readStatusReference, type StatusReference } from '../revocation/status-list.ts'
-import { type ClaimRules, readNetworks, readTokenClaims, type TokenClaims } from './claims.ts'
+import { parseStatusReference, type StatusReference } from '../revocation/status-list.ts'
+import { type ClaimRules, parseNetworks, parseTokenClaims, type TokenClaims } from './claims.ts'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './jws.ts'
 import { type JoseAlgorithm, toJoseAlgorithm, verifyIssuerSignature } from './jws-key.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
-import type { VerifyAnew } from './remembered-tokens.ts'
-import type { Hop, VerifiedToken } from './verified-token.ts'
+import type { ChainActor, VerifiedToken } from './verified-token.ts'
 
-/** What tokens are judged by. */
-export interface TokenRules {
+/** What tokens are verified by. */
+export interface TokenRules extends Omit<ClaimRules, 'importKey'> {
   readonly issuers: ReadonlyMap<string, IssuerSettings>
-  readonly audiences: readonly string[]
-  /** Whether a token may name nobody else. */
-  readonly exclusive: boolean
-  readonly maxDepth: number
   /** `undefined`: links that agents signed themselves are not taken. */
   readonly links: LinkRules | undefined
-  readonly keyWaits: KeyWaits
 }
 
-const RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' } as const
+/** Verifies from nothing. */
+export type VerifyToken = (text: string, lookup: AgentLookup) => Promise<VerifiedToken>
+
+const JWS_RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' } as const
 /** Tokens of one issuer have the same few headers. */
 const HEADERS = { maxEntries: 64, maxCharacters: 64 * 512 }
 /** Agents whose tokens hold a key, at a time. */
@@ -47,11 +37,12 @@ const MAX_BOUND_KEYS = 1_000
  * and keys, and those only of tokens that verified: others bring as many as they like.
  * @throws {@link Refusal} `token_malformed`, `token_invalid`, `token_audience`, `chain_invalid` and those of the claims
  */
-export function createTokenVerifier(rules: TokenRules): VerifyAnew {
+export function createTokenVerifier(rules: TokenRules): VerifyToken {
   const headers = createRecent<JwsHeader>(HEADERS)
-  const reading = { ...RULES, findHeader: headers.find }
+  const reading = { ...JWS_RULES, findHeader: headers.find }
   const claimRules: ClaimRules = { ...rules, importKey: rememberKeys(MAX_BOUND_KEYS) }
-  return async (text, environment, caller) => {
+  const waitForKeys = createKeyWaits()
+  return async (text, lookup) => {
     const [tokenText = '', ...links] = text.split(SEPARATOR)
     if (links.length > 0 && rules.links === undefined) {
       throw new Refusal('token_malformed', 'the token must not be handed on by agents themselves')
@@ -59,14 +50,40 @@ export function createTokenVerifier(rules: TokenRules): VerifyAnew {
     const jws = parseCompactJws(tokenText, reading)
     const issuer = findIssuer(jws, rules)
     const keyQuery = { keyId: jws.keyId, algorithm: requireHeader(jws, issuer) }
-    const key = await findKey(issuer, keyQuery, rules.keyWaits, environment, caller)
+    const found = issuer.keys.find(keyQuery, lookup.environment, lookup.request)
+    const key = isThenable(found) ? await waitForKeys(issuer, found) : found
+    if (key === undefined) throw invalid('must be signed with a key that its issuer publishes')
     await verifyIssuerSignature(tokenText, key, 'token_invalid')
     if (headers.find(jws.headerText) === undefined) headers.keep(jws.headerText, headerOf(jws))
-    const claims = readTokenClaims(jws.claims, issuer, claimRules)
-    requireOwnWorkloads(issuer, claims)
+    const claims = parseTokenClaims(jws.claims, issuer, claimRules)
+    requireOwnWorkloads(issuer.trustDomain, claims)
     const token = toVerifiedToken({ claims, jws, issuer, key, keyQuery })
     if (rules.links === undefined || links.length === 0) return token
-    return verifyLinks({ token, tokenText, links, rules: rules.links, caller }, environment)
+    return verifyLinks({ token, tokenText, links }, rules.links, lookup)
+  }
+}
+
+/** Out of the 256 tokens that are verified at a time. */
+const MAX_WAITING_FOR_ISSUER = 192
+
+/**
+ * Bounds how many tokens wait for one issuer: a token that nobody signed makes us wait as long as a good one, and an issuer
+ * that is silent must not take the places of tokens whose keys are known.
+ */
+function createKeyWaits(): <Value>(issuer: IssuerSettings, pending: Promise<Value>) => Promise<Value> {
+  const waiting = new WeakMap<IssuerSettings, number>()
+  return async (issuer, pending) => {
+    const others = waiting.get(issuer) ?? 0
+    if (others >= MAX_WAITING_FOR_ISSUER) {
+      pending.catch(() => undefined)
+      throw new Unavailable('overloaded', 'issuer', 'too many tokens wait for the keys of their issuer')
+    }
+    waiting.set(issuer, others + 1)
+    try {
+      return await pending
+    } finally {
+      waiting.set(issuer, (waiting.get(issuer) ?? 1) - 1)
+    }
   }
 }
 
@@ -85,15 +102,6 @@ function findTrustDomain(claims: JsonObject, issuers: TokenRules['issuers']): Is
   return domain === undefined ? undefined : issuers.get(domain)
 }
 
-/** No trust domain names the workloads of another, neither as subjects nor as those who act for them. */
-function requireOwnWorkloads({ trustDomain }: IssuerSettings, { subject, actor, priorActors }: TokenClaims): void {
-  if (trustDomain === undefined) return
-  const ids = [subject, ...[actor, ...priorActors].map(({ id }) => id)].map(parseSpiffeId)
-  // Without a path an id names the domain itself (SPIFFE-ID section 2.2).
-  if (ids.every((id) => id.trustDomain === trustDomain && id.path !== '')) return
-  throw invalid('must name workloads of its own trust domain, and nobody else')
-}
-
 function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithms }: IssuerSettings): JoseAlgorithm {
   // `none` stands for a header without a type, not for a type of that name.
   if (type === 'none' || !types.has(type ?? 'none'))
@@ -101,19 +109,6 @@ function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithm
   const algorithm = toJoseAlgorithm(name)
   if (algorithm !== undefined && algorithms.includes(algorithm)) return algorithm
   throw invalid('must be signed with an algorithm that is accepted from this issuer')
-}
-
-async function findKey(
-  { issuer, keys }: IssuerSettings,
-  query: VerifiedToken['keyQuery'],
-  keyWaits: KeyWaits,
-  environment: Environment,
-  caller: KeyCaller | undefined,
-): Promise<IssuerKey> {
-  const found = keys.find(query, environment, caller)
-  const key = isThenable(found) ? await keyWaits.wait(issuer, found) : found
-  if (key === undefined) throw invalid('must be signed with a key that its issuer publishes')
-  return key
 }
 
 interface Parts {
@@ -125,23 +120,16 @@ interface Parts {
 }
 
 function toVerifiedToken({ claims, jws, issuer, key, keyQuery }: Parts): VerifiedToken {
-  const { subject, tokenId, actor, priorActors, scopes, audiences, issuedAt, expiresAt, notBefore, binding } = claims
-  const hops = toHops(claims, binding, issuer)
+  const { issuedAt, expiresAt, notBefore, binding, authorizationDetails, transaction: _transaction, ...said } = claims
+  const actors = toChainActors(claims, issuer)
   return {
     issuer,
     key,
     keyQuery,
     delegation: Object.freeze({
       issuer: issuer.issuer,
-      subject,
-      tokenId,
-      actor,
-      priorActors,
-      scopes,
-      authorizationDetails: Object.freeze(
-        claims.authorizationDetails === undefined ? [] : [claims.authorizationDetails],
-      ),
-      audiences,
+      ...said,
+      authorizationDetails: Object.freeze(authorizationDetails === undefined ? [] : [authorizationDetails]),
       issuedAt,
       expiresAt,
       binding: binding.kind,
@@ -149,12 +137,12 @@ function toVerifiedToken({ claims, jws, issuer, key, keyQuery }: Parts): Verifie
     }),
     times: [{ issuedAt, expiresAt, notBefore }],
     binding,
-    agentId: hops[0]?.agentId,
-    hops,
+    agentId: actors[0]?.agentId,
+    actors,
     isHandedOn: false,
-    revocables: [new TokenNames(claims, hops, issuer.issuer)],
-    status: readStatus(jws.claims, issuer),
-    networks: readNetworks(jws.claims),
+    revocables: [new TokenNames(claims, actors, issuer.issuer)],
+    status: findStatus(jws.claims, issuer),
+    networks: parseNetworks(jws.claims),
   }
 }
 
@@ -163,35 +151,35 @@ function bareCopy(claims: JsonObject): JsonObject {
   return Object.freeze(Object.assign(Object.create(null), claims))
 }
 
-function toHops({ actor, priorActors }: ActorChain, binding: KeyBinding, issuer: IssuerSettings): readonly Hop[] {
+function toChainActors({ actor, priorActors, binding }: TokenClaims, issuer: IssuerSettings): readonly ChainActor[] {
   const thumbprint = 'thumbprint' in binding ? binding.thumbprint : undefined
-  return [actor, ...priorActors].map((hop, index) => {
-    return { actor: hop, agentId: issuer.agentIdOf(hop), thumbprint: index === 0 ? thumbprint : undefined }
+  return [actor, ...priorActors].map((each, index) => {
+    return { actor: each, agentId: issuer.agentIdOf(each), thumbprint: index === 0 ? thumbprint : undefined }
   })
 }
 
-/** By what a token can be revoked, written out for those who listen to revocations and not for others. */
+/** By what a token can be revoked: written out where revocations are asked, and not before. */
 class TokenNames implements Revocable {
   readonly issuedAt: number
   readonly #claims: TokenClaims
-  readonly #hops: readonly Hop[]
+  readonly #actors: readonly ChainActor[]
   readonly #issuer: string
   #keys: readonly string[] | undefined = undefined
 
-  constructor(claims: TokenClaims, hops: readonly Hop[], issuer: string) {
+  constructor(claims: TokenClaims, actors: readonly ChainActor[], issuer: string) {
     this.issuedAt = claims.issuedAt
     this.#claims = claims
-    this.#hops = hops
+    this.#actors = actors
     this.#issuer = issuer
   }
 
   get keys(): readonly string[] {
-    this.#keys ??= revocationKeysOf(this.#claims, this.#hops, this.#issuer)
+    this.#keys ??= revocationKeysOf(this.#claims, this.#actors, this.#issuer)
     return this.#keys
   }
 }
 
-function revocationKeysOf(claims: TokenClaims, hops: readonly Hop[], issuer: string): readonly string[] {
+function revocationKeysOf(claims: TokenClaims, actors: readonly ChainActor[], issuer: string): readonly string[] {
   const { subject, tokenId, issuedAt, transaction, binding } = claims
   return [
     revocationKey({ type: 'user', issuer, subject }),
@@ -199,48 +187,17 @@ function revocationKeysOf(claims: TokenClaims, hops: readonly Hop[], issuer: str
     ...(tokenId === undefined ? [] : [revocationKey({ type: 'token', issuer, tokenId })]),
     ...(transaction === undefined ? [] : [revocationKey({ type: 'chain', issuer, transaction })]),
     ...('thumbprint' in binding ? [revocationKey({ type: 'key', thumbprint: binding.thumbprint })] : []),
-    ...hops.map(({ actor, agentId }) => revocationKey({ type: 'agent', agentId: agentId ?? actor.id })),
+    ...actors.map(({ actor, agentId }) => revocationKey({ type: 'agent', agentId: agentId ?? actor.id })),
   ]
 }
 
-function readStatus(claims: JsonObject, { statusList }: IssuerSettings): StatusReference | undefined {
+function findStatus(claims: JsonObject, { statusList }: IssuerSettings): StatusReference | undefined {
   if (statusList === 'ignored') return undefined
-  const reference = readStatusReference(claims)
-  if (reference === undefined && statusList === 'required') throw invalid('must say where its status stands')
+  const reference = parseStatusReference(claims)
+  if (reference === undefined && statusList === 'required') throw invalid('must say where its status is')
   return reference
 }
 
 function invalid(why: string): Refusal {
   return new Refusal('token_invalid', `the token ${why}`)
-}
-
-/** Tokens that wait for the keys of their issuer. */
-export interface KeyWaits {
-  /** @throws Unavailable `overloaded` when too many wait for this issuer */
-  readonly wait: <Value>(issuer: string, pending: Promise<Value>) => Promise<Value>
-}
-
-/**
- * Bounds how many tokens wait for one issuer: a token that nobody signed makes us wait as long as a good one, and an issuer
- * that is silent must not take the places of tokens whose keys are known.
- */
-export function createKeyWaits(max: number): KeyWaits {
-  const waiting = new Map<string, number>()
-  return {
-    wait: async (issuer, pending) => {
-      const others = waiting.get(issuer) ?? 0
-      if (others >= max) {
-        pending.catch(() => undefined)
-        throw new Unavailable('overloaded', 'issuer', 'too many tokens wait for the keys of their issuer')
-      }
-      waiting.set(issuer, others + 1)
-      try {
-        return await pending
-      } finally {
-        const left = (waiting.get(issuer) ?? 1) - 1
-        if (left === 0) waiting.delete(issuer)
-        else waiting.set(issuer, left)
-      }
-    },
-  }
 }

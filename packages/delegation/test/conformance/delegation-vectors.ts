@@ -1,6 +1,6 @@
 import { decodeBase64url, isJsonObject, type JsonObject, parseStrictJson } from '@countermark/core/internal'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { permitsActor, readActorChain } from '../../src/chain/actor-chain.ts'
+import { parseActorChain, permitsActor } from '../../src/chain/actor-chain.ts'
 
 const RULES = { actor: 'optional', actorClaims: [] } as const
 
@@ -14,7 +14,7 @@ export const judgeActors: JudgeVector = ({ input, expected }): Verdict => {
   }
   const claims: JsonObject = input.payload ?? payloadOf(input.jwt)
   const subject = String(claims['sub'])
-  const { actor, priorActors } = readActorChain(claims, subject, RULES, 4)
+  const { actor, priorActors } = parseActorChain(claims, subject, RULES, 4)
   const acting = Object.hasOwn(claims, 'act') ? [actor, ...priorActors].map(({ id }) => id) : []
   const wanted = expected.actors ?? [expected.current_actor, ...expected.prior_actors]
   return compare([expected.subject ?? expected.payload.sub, wanted], [subject, acting])

@@ -14,7 +14,7 @@ export const judgeDpop: JudgeVector = async ({ input, expected }): Promise<Verdi
   const tokenHash = input.access_token === undefined ? undefined : hash('sha256', input.access_token, 'base64url')
   const presented = { request: toRequest(input), tokenHash, thumbprint: undefined }
   try {
-    const thumbprint = await dpop.prove(presented, createTestEnvironment({ clock }))
+    const thumbprint = await dpop.verify(presented, createTestEnvironment({ clock }))
     return compare([expected.valid, expected.jkt ?? thumbprint], [true, thumbprint])
   } catch (error) {
     if (!isRefusal(error)) throw error

@@ -1,7 +1,7 @@
 import { isRefusal } from '@countermark/core'
 import { nodeVerifier, thumbprintOf } from '@countermark/core/internal'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { type IssuerKey, readIssuerKeys } from '../../src/issuers/key-set.ts'
+import { type IssuerKey, parseKeySet } from '../../src/issuers/key-set.ts'
 import { openCompactJws } from '../../src/token/jws.ts'
 import {
   createJwsKey,
@@ -55,7 +55,7 @@ async function withKey(
   try {
     const { algorithm: name, keyId } = openCompactJws(text, RULES)
     const algorithm = toJoseAlgorithm(name)
-    const set = readIssuerKeys({ keys }, { algorithms: ALGORITHMS, allowTestKeys: true })
+    const set = parseKeySet({ keys }, { algorithms: ALGORITHMS, allowTestKeys: true })
     const key = algorithm === undefined ? undefined : set.find({ keyId, algorithm })
     return key === undefined ? false : await verify(key)
   } catch (error) {

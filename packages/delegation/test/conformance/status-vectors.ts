@@ -2,18 +2,18 @@ import { isRefusal } from '@countermark/core'
 import { isOutboundError } from '@countermark/outbound'
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { readIssuerKeys } from '../../src/issuers/key-set.ts'
-import { openStatusList, readStatusListToken } from '../../src/revocation/status-list.ts'
+import { parseKeySet } from '../../src/issuers/key-set.ts'
+import { openStatusList, verifyStatusListToken } from '../../src/revocation/status-list.ts'
 
 /** Lists and signed lists of draft-ietf-oauth-status-list. */
 export const judgeStatus: JudgeVector = async ({ input, expected }): Promise<Verdict> => {
   if (input.status_list !== undefined) return judgeList(input.status_list, expected)
   const environment = createTestEnvironment({ clock: createFakeClock(input.clock * 1000) })
-  const set = readIssuerKeys({ keys: [input.jwk] }, { algorithms: ['ES256'], allowTestKeys: true })
+  const set = parseKeySet({ keys: [input.jwk] }, { algorithms: ['ES256'], allowTestKeys: true })
   const keys = { find: set.find, isFailing: () => false, close: () => undefined }
   const expectation = { issuer: 'https://example.com', keys, algorithms: ['ES256'], uri: input.uri } as const
   try {
-    const { list } = await readStatusListToken(input.jwt, expectation, environment)
+    const { list } = await verifyStatusListToken(input.jwt, expectation, environment)
     return compare([undefined, expected.status], [expected.refuse, list.at(input.index)])
   } catch (error) {
     if (!isOutboundError(error) && !isRefusal(error)) throw error
