@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { auditCommand } from './audit.ts'
+import { canICommand } from './can-i.ts'
 import type { CommandContext, CreateCommand } from './command-context.ts'
 import { curlCommand } from './curl.ts'
 import { doctorCommand } from './doctor.ts'
@@ -7,6 +8,7 @@ import { CommandError, reasonOf } from './errors.ts'
 import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
+import { routesCommand } from './routes.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
 import { EXIT, paint, type Terminal } from './terminal.ts'
@@ -17,8 +19,10 @@ const COMMANDS: readonly CreateCommand[] = [
   curlCommand,
   signCommand,
   explainCommand,
+  canICommand,
   doctorCommand,
   scanCommand,
+  routesCommand,
   auditCommand,
 ]
 
