@@ -1,6 +1,7 @@
 import type { Check } from './check.ts'
 import type { Environment } from './environment.ts'
 import type { Guard, GuardComposer } from './guard.ts'
+import { summariesOf, summarise } from './guard-summary.ts'
 import { isFrameworkCall, mountedWrongly } from './misuse.ts'
 import type { RouteOptions } from './route-options.ts'
 
@@ -58,7 +59,8 @@ export function createGuardFactory<Handler>(
       if (isFrameworkCall(checks[0])) {
         throw mountedWrongly('guard', 'app.use(guard(verifySignature({ keys }), preventReplay({ store })))')
       }
-      return wrap(compose(options, checks as readonly Check[]))
+      const guard = compose(options, checks as readonly Check[])
+      return summarise(wrap(guard), summariesOf(guard))
     }
   }
   return Object.assign(composeWith({}), { with: composeWith, environment: compose.environment })

@@ -7,6 +7,7 @@ import { describeMetrics, introduceReports } from './guard-metrics.ts'
 import type { GuardSettings } from './guard-options.ts'
 import { orderChecks } from './guard-order.ts'
 import type { GuardContext, Run } from './guard-run.ts'
+import { summarise } from './guard-summary.ts'
 import { bareCopy } from './internal/bare-object.ts'
 import { isThenable } from './internal/then.ts'
 import { findUncoveredOverride } from './method-override.ts'
@@ -49,7 +50,8 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
     describeMetrics(context)
     settings.onCompose?.({ checks: order.descriptions })
     const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
-    return (request) => {
+    const { mode, optional } = route
+    const guard: Guard = (request) => {
       try {
         const verdict = runGuard(startRun(request, context, states))
         return isThenable(verdict) ? verdict.then(undefined, lastResort) : verdict
@@ -57,6 +59,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
         return lastResort(error)
       }
     }
+    return summarise(guard, [{ checks: order.descriptions.map(({ name }) => name), mode, optional }])
   }
   return Object.assign(compose, { environment })
 }

@@ -9,7 +9,14 @@ import {
   type WantedScopes,
 } from '@countermark/capability'
 import { type AgentView, type Check, type GuardOptions, Misconfigured } from '@countermark/core'
-import { type ComposeGuard, type GuardFactory, originFinder, type RouteOptions } from '@countermark/core/internal'
+import {
+  type ComposeGuard,
+  type GuardFactory,
+  originFinder,
+  type RouteOptions,
+  summariesOf,
+  summarise,
+} from '@countermark/core/internal'
 import { type DelegationFacts, verifyDelegation } from '@countermark/delegation'
 import { preventReplay } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'
@@ -84,14 +91,15 @@ export function composeCountermark<Handler extends object>(
   const delegated = createDelegation({ ...options, resourceMetadata })
 
   const serve = publish(document)
+  const serving = (guarded: Handler): Handler => summarise(inOrder(serve, guarded), summariesOf(guarded))
   const guardsOf = (compose: ComposeGuard<Handler>): AgentGuards<Handler> => {
     const identify = delegated === undefined ? compose(signed, fresh) : compose(signed, fresh, delegated)
-    return Object.assign(inOrder(serve, identify), { require: requireWith(compose, rules) })
+    return Object.assign(serving(identify), { require: requireWith(compose, rules) })
   }
   return Object.assign(guardsOf(guard), {
     with: (routeOptions: RouteOptions) => guardsOf(guard.with(routeOptions)),
     withoutSignature: () => {
-      if (delegated !== undefined) return inOrder(serve, guard(delegated))
+      if (delegated !== undefined) return serving(guard(delegated))
       throw new Misconfigured(
         'ERR_OPTION_MISSING',
         'withoutSignature needs the option delegation: nothing else says who calls',

@@ -93,7 +93,8 @@ function toPort(port: number): UnderlyingFetch {
     const [answer]: IncomingMessage[] = (await once(sending, 'response')) as IncomingMessage[]
     const received = new Headers()
     for (const [name, value] of Object.entries(answer?.headers ?? {})) received.set(name, [value].flat().join(', '))
-    return new Response(answer === undefined ? null : new Uint8Array(await buffer(answer)), {
+    const bytes = answer === undefined ? Buffer.alloc(0) : await buffer(answer)
+    return new Response(bytes.length === 0 ? null : new Uint8Array(bytes), {
       status: answer?.statusCode ?? 500,
       headers: received,
     })

@@ -1,5 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http'
-import { type FoundGuard, type FoundRoute, guardsOf, REACHED, withoutHandlers } from './found-route.ts'
+import { type GuardSummary, summariesOf } from '@countermark/core/internal'
+import { type FoundRoute, REACHED, withoutHandlers } from './found-route.ts'
 
 /** What is read of a layer of a router: Express 4 has `regexp`, Express 5 `rawPath`. */
 interface Layer {
@@ -34,7 +35,7 @@ function stackOf(app: ExpressApp): readonly Layer[] {
 /** Where a guard counts from here on. */
 interface Mounted {
   readonly path: string
-  readonly guards: readonly FoundGuard[]
+  readonly guards: readonly GuardSummary[]
 }
 
 function walk(stack: readonly Layer[], prefix: string, outer: readonly Mounted[]): readonly FoundRoute[] {
@@ -45,7 +46,7 @@ function walk(stack: readonly Layer[], prefix: string, outer: readonly Mounted[]
     if (layer.route !== undefined) found.push(...routesOf(layer.route, prefix, mounted))
     else if (isRouter(layer.handle)) found.push(...walk(layer.handle.stack, path, mounted))
     else if (isSubApp(layer.handle)) found.push({ method: '*', path: `${path}/*`, guards: guardsFor(path, mounted) })
-    else mounted.push({ path, guards: guardsOf(layer.handle) })
+    else mounted.push({ path, guards: summariesOf(layer.handle) })
   }
   return found
 }
@@ -60,12 +61,16 @@ function routesOf(
   return paths.flatMap((path) =>
     methods.map((method) => {
       const own = route.stack.filter((layer) => (layer.method?.toUpperCase() ?? method) === method)
-      return { method, path, guards: [...guardsFor(path, mounted), ...own.flatMap(({ handle }) => guardsOf(handle))] }
+      return {
+        method,
+        path,
+        guards: [...guardsFor(path, mounted), ...own.flatMap(({ handle }) => summariesOf(handle))],
+      }
     }),
   )
 }
 
-function guardsFor(path: string, mounted: readonly Mounted[]): readonly FoundGuard[] {
+function guardsFor(path: string, mounted: readonly Mounted[]): readonly GuardSummary[] {
   return mounted
     .filter((each) => path === each.path || path.startsWith(`${each.path}/`) || each.path === '')
     .flatMap(({ guards }) => guards)

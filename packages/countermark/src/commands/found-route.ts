@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import { type GuardSummary, summariesOf } from '@countermark/core/internal'
 
 /** A route of an application. */
 export interface FoundRoute {
@@ -7,7 +8,7 @@ export interface FoundRoute {
   /** As the framework has it, mounts in front. */
   readonly path: string
   /** What guards it, in order; none when it is open to all. */
-  readonly guards: readonly FoundGuard[]
+  readonly guards: readonly GuardSummary[]
 }
 
 /** An application, and how it answers. */
@@ -17,26 +18,10 @@ export interface FoundApp {
   readonly rehearse: () => RequestListener
 }
 
-/** What a guard says of itself: see `GUARD` in @countermark/core/internal. */
-export interface FoundGuard {
-  readonly checks: readonly string[]
-  readonly mode: 'enforce' | 'observe'
-  readonly optional: boolean
-}
-
-const GUARD = Symbol.for('countermark.guard')
-
-/** What a handler says of itself, when it is a guard of ours; several where one handler holds several. */
-export function guardsOf(handler: unknown): readonly FoundGuard[] {
-  if (typeof handler !== 'function') return []
-  const described: unknown = Reflect.get(handler, GUARD)
-  return Array.isArray(described) ? described : []
-}
-
 /** What a rehearsed route answers with instead of its handler. */
 export const REACHED = { name: 'Countermark-Rehearsal', value: 'reached' } as const
 
 /** The handlers of a route without all that is no guard; `reached` answers where the handler stood. */
 export function withoutHandlers<Handler>(handlers: readonly Handler[], reached: Handler): readonly Handler[] {
-  return [...handlers.filter((handler) => guardsOf(handler).length > 0), reached]
+  return [...handlers.filter((handler) => summariesOf(handler).length > 0), reached]
 }

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http'
-import { type FoundGuard, type FoundRoute, guardsOf, REACHED, withoutHandlers } from './found-route.ts'
+import { type GuardSummary, summariesOf } from '@countermark/core/internal'
+import { type FoundRoute, REACHED, withoutHandlers } from './found-route.ts'
 
 /** A Koa application, as far as it is looked at. */
 export interface KoaApp {
@@ -9,7 +10,9 @@ export interface KoaApp {
 
 /** A layer of @koa/router. */
 interface RouterLayer {
+  /** None for middleware of the router. */
   readonly methods: readonly string[]
+  readonly match: (path: string) => boolean
   readonly path: unknown
   stack: readonly unknown[]
 }
@@ -24,13 +27,12 @@ export function isKoa(value: unknown): value is KoaApp {
  */
 export function koaRoutes(app: KoaApp): readonly FoundRoute[] {
   const found: FoundRoute[] = []
-  const mounted: FoundGuard[] = []
+  const mounted: GuardSummary[] = []
   for (const middleware of app.middleware) {
-    mounted.push(...guardsOf(middleware))
+    mounted.push(...summariesOf(middleware))
     for (const layer of layersOf(middleware)) {
-      const guards = [...mounted, ...layer.stack.flatMap(guardsOf)]
+      const guards = [...mounted, ...layer.stack.flatMap(summariesOf)]
       const path = String(layer.path)
-      // A layer without methods is middleware of the router: its guards count for the routes behind it, which list it again.
       for (const method of layer.methods.filter((each) => each !== 'HEAD')) found.push({ method, path, guards })
     }
   }
@@ -45,15 +47,16 @@ function stackOf(middleware: unknown): readonly RouterLayer[] {
   return router.stack
 }
 
+/** The routes of a router, with the middleware of the router in front that counts for them. */
 function layersOf(middleware: unknown): readonly RouterLayer[] {
-  const shared: { readonly path: string; readonly stack: readonly unknown[] }[] = []
+  const shared: RouterLayer[] = []
   return stackOf(middleware).flatMap((layer) => {
     if (layer.methods.length === 0) {
-      shared.push({ path: String(layer.path).replace(/\(?\.\*\)?$|\/$/, ''), stack: layer.stack })
+      shared.push(layer)
       return []
     }
-    const before = shared.filter(({ path }) => String(layer.path).startsWith(path)).flatMap(({ stack }) => stack)
-    return [{ ...layer, methods: layer.methods, path: layer.path, stack: [...before, ...layer.stack] }]
+    const before = shared.filter((each) => each.match(String(layer.path))).flatMap(({ stack }) => stack)
+    return [{ ...layer, match: layer.match, stack: [...before, ...layer.stack] }]
   })
 }
 
@@ -63,7 +66,7 @@ export function rehearseKoa(app: KoaApp): RequestListener {
   for (const layer of layers) layer.stack = withoutHandlers(layer.stack, answerReached)
   if (layers.length === 0) {
     // Without a router, what stands behind the last guard is the handler.
-    const last = app.middleware.findLastIndex((middleware) => guardsOf(middleware).length > 0)
+    const last = app.middleware.findLastIndex((middleware) => summariesOf(middleware).length > 0)
     app.middleware.splice(last + 1, app.middleware.length, answerReached)
   }
   return app.callback()

@@ -1,7 +1,8 @@
+import type { GuardSummary } from '@countermark/core/internal'
 import { Command } from 'commander'
 import { loadApp } from './app-module.ts'
 import { type CommandContext, examples } from './command-context.ts'
-import type { FoundGuard, FoundRoute } from './found-route.ts'
+import type { FoundRoute } from './found-route.ts'
 import { EXIT, layOut, paint, say, sayJson, type Terminal } from './terminal.ts'
 
 interface RoutesOptions {
@@ -50,7 +51,7 @@ function tell(terminal: Terminal, routes: readonly FoundRoute[], unguarded: read
   say(terminal, '', `${routes.length} routes, ${unguarded.length} without a guard`)
 }
 
-function describe({ checks, mode, optional }: FoundGuard): string {
+function describe({ checks, mode, optional }: GuardSummary): string {
   const notes = [mode === 'observe' ? 'observes' : '', optional ? 'optional' : ''].filter((note) => note !== '')
   return checks.join(' + ') + (notes.length === 0 ? '' : ` (${notes.join(', ')})`)
 }

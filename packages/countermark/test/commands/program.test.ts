@@ -1,6 +1,6 @@
 import { useCommandFolder } from './run-in-folder.ts'
 
-const COMMANDS = ['init', 'keygen', 'curl', 'sign', 'explain', 'doctor', 'scan', 'audit']
+const COMMANDS = ['init', 'keygen', 'curl', 'sign', 'explain', 'can-i', 'doctor', 'scan', 'routes', 'audit']
 
 describe('the command line', () => {
   const folder = useCommandFolder()

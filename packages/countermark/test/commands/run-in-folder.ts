@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -22,12 +23,12 @@ export interface CommandFolder {
   readonly write: (file: string, content: string | Buffer) => void
 }
 
-/** A new folder for each test. */
-export function useCommandFolder(): CommandFolder {
+/** A new folder for each test; one in which packages are found lies inside this one. */
+export function useCommandFolder({ beside }: { readonly beside?: string } = {}): CommandFolder {
   let folder: TempFolder | undefined
   const pathOf = (file = ''): string => join(folder?.path ?? '', file)
   beforeEach(async () => {
-    folder = await createTempFolder()
+    folder = beside === undefined ? await createTempFolder() : createFolderIn(beside)
   })
   afterEach(() => folder?.remove())
   return {
@@ -57,4 +58,9 @@ async function runIn(folder: string, args: readonly string[], input: string): Pr
   stdout.end()
   stderr.end()
   return { code, out: await text(stdout), err: await text(stderr) }
+}
+
+function createFolderIn(parent: string): TempFolder {
+  const path = mkdtempSync(join(parent, '.run-'))
+  return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
