@@ -41,8 +41,8 @@ const EVERY_REQUEST = [
   'packages/core/src/run-checks.ts',
   'packages/core/src/guard-run.ts',
   'packages/core/src/node/node-request.ts',
-  'packages/signature/src/judge-candidate.ts',
-  'packages/signature/src/presented-signature.ts',
+  'packages/signature/src/verify-with-keys.ts',
+  'packages/signature/src/http/fields.ts',
   'packages/replay/src/claim-id.ts',
 ]
 

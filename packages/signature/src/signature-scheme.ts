@@ -1,11 +1,20 @@
-import type { AgentRequest, Environment, HeaderField, KeyQuery, Level, ProofFact, Refusal } from '@countermark/core'
-import type {
-  ChallengeContext,
-  JsonValue,
-  ResourceMetadata,
-  Scheme,
-  SignatureAlgorithm,
+import type { AgentFact, AgentRequest, Environment, HeaderField, Level, ProofFact, Refusal } from '@countermark/core'
+import {
+  type ChallengeContext,
+  type JsonValue,
+  mergeResourceMetadata,
+  type ResourceMetadata,
+  rowOf,
+  type Scheme,
+  type SignatureAlgorithm,
 } from '@countermark/core/internal'
+import type { SignedBytes } from './verify-with-keys.ts'
+
+/** What a valid signature establishes: who calls, and what was signed. */
+export interface SignatureFacts {
+  readonly agent: AgentFact
+  readonly proof: ProofFact
+}
 
 /** One accepted way to sign a request. */
 export interface SignatureScheme {
@@ -29,7 +38,7 @@ export interface SignatureScheme {
 }
 
 /** A signature that is well formed, in time and covers enough; whether it holds is not known yet. */
-export interface Candidate {
+export interface Candidate extends SignedBytes {
   readonly scheme: Scheme
   /** What the signature proves when it holds: `identified` for a bare Web Bot Auth signature, else `signed`. */
   readonly level: Level
@@ -38,31 +47,19 @@ export interface Candidate {
    * cannot be presented alone later, on a request for which it covers enough.
    */
   readonly shortfall?: Refusal | undefined
-  /** The keys to look for: the agent when the request names one, the key id when the signature does. */
-  readonly query: KeyQuery
-  /** The algorithm as the message states it. */
-  readonly algorithm: SignatureAlgorithm | undefined
-  /** The algorithms this form may be used with. */
-  readonly algorithms: readonly SignatureAlgorithm[]
-  /** Unix seconds. */
-  readonly created: number
   /** Unix seconds: the last moment at which this signature is accepted. */
   readonly acceptUntil: number
   readonly nonce: string | undefined
-  /** Signature label and tag, for RFC 9421 only. */
+  /** Label, tag and all parameters of the signature, for RFC 9421 only. */
   readonly label: string | undefined
   readonly tag: string | undefined
-  /** All parameters, for RFC 9421 only. */
   readonly parameters?: ProofFact['parameters']
-  readonly signature: Uint8Array
-  /** The signed bytes; a promise only when they depend on a body that has not come yet. */
-  readonly base: () => Uint8Array | Promise<Uint8Array>
   /**
    * The bytes whose SHA-256 becomes `proof.baseHash`, where the signed bytes alone are too little to tell two proofs
    * apart.
    * @default the signed bytes
    */
-  readonly replayIdentity?: (base: Uint8Array) => Uint8Array
+  readonly replayIdentity?: ((base: Uint8Array) => Uint8Array) | undefined
   /**
    * Checks what the signature vouches for but does not contain, such as the body against its digest. Called after the
    * signature held.
@@ -71,4 +68,40 @@ export interface Candidate {
   readonly checkContent: () => void | Promise<void>
   /** Whether the signature covers a component, such as `content-type` or `@query`. */
   readonly covers: (component: string) => boolean
+}
+
+/** What all forms accept, in the words of the profile (section 16.2). */
+export function describeForms(
+  accept: readonly SignatureScheme[],
+  algorithms: readonly SignatureAlgorithm[] | undefined,
+): ResourceMetadata {
+  const forms = accept.map(({ name, metadata = {} }) => ({ schemes: [name], ...metadata }))
+  const merged = mergeResourceMetadata([{ profile: '1' }, ...forms])
+  return algorithms === undefined ? merged : { ...merged, signature_algorithms: algorithms }
+}
+
+/** The challenges of all forms, each field once. */
+export function challengesOf(accept: readonly SignatureScheme[], context: ChallengeContext): readonly HeaderField[] {
+  if (!isAboutSignatures(context.refusal)) return []
+  const seen = new Set<string>()
+  return accept
+    .flatMap((scheme) => scheme.challenge(context))
+    .filter(([name, value]) => seen.size !== seen.add(`${name.toLowerCase()}: ${value}`).size)
+}
+
+/** Whether a signature made otherwise could help: a token, or a proof of possession, is nothing that signing mends. */
+function isAboutSignatures({ code, credential }: Refusal): boolean {
+  if (credential !== undefined) return credential === 'signature'
+  return code === 'credentials_missing' || rowOf(code)?.signatureError !== undefined
+}
+
+/** What the challenges depend on; `undefined` when one of the forms cannot tell. */
+export function challengeKindOf(accept: readonly SignatureScheme[], request: AgentRequest): string | undefined {
+  let kind = ''
+  for (const scheme of accept) {
+    const own = scheme.challengeKind?.(request)
+    if (own === undefined) return undefined
+    kind += `${own},`
+  }
+  return kind
 }

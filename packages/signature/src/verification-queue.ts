@@ -3,13 +3,12 @@ import {
   type AgentKey,
   type Environment,
   type Measurement,
+  type MetricRow,
   requireKnownOptions,
   requireNumber,
   Unavailable,
 } from '@countermark/core'
-import type { KeyCaller } from '@countermark/core/internal'
-import { createProvenSources } from './proven-sources.ts'
-import { createWaitingLine } from './waiting-line.ts'
+import { addressPrefix, createRecent, type KeyCaller } from '@countermark/core/internal'
 
 /** How verification is spread under load. */
 export interface VerificationQueueOptions {
@@ -44,6 +43,35 @@ export interface VerificationQueue {
    */
   readonly verify: (verification: Verification, environment: Environment) => boolean | Promise<boolean>
 }
+
+/** What verification of signatures reports. */
+export const VERIFICATION_METRICS: readonly MetricRow[] = [
+  {
+    name: 'verifications_total',
+    kind: 'counter',
+    help: 'Signatures verified at once on the event loop or in the thread pool',
+    labels: { mode: ['sync', 'pool'] },
+  },
+  {
+    name: 'verifications_shed_total',
+    kind: 'counter',
+    help: 'Requests refused because too many signatures were waiting to be verified',
+    labels: {},
+  },
+  {
+    name: 'verifications_waiting',
+    kind: 'gauge',
+    help: 'Signatures that wait for the thread pool',
+    labels: {},
+    initial: 0,
+  },
+  {
+    name: 'deprecated_scheme_requests_total',
+    kind: 'counter',
+    help: 'Requests signed in a form that is to go away',
+    labels: { scheme: ['simple-v0'] },
+  },
+]
 
 const AT_ONCE = counter('verifications_total', { mode: 'sync' })
 const IN_POOL = counter('verifications_total', { mode: 'pool' })
@@ -126,4 +154,81 @@ function reportWaiting(environment: Environment, value: number): void {
 
 function counter(name: string, labels: Readonly<Record<string, string>>): Measurement {
   return { name, kind: 'counter', value: 1, labels }
+}
+
+/** Somebody who waits. */
+interface Waiting {
+  readonly start: () => void
+  readonly refuse: () => void
+}
+
+/** A line in which the proven stand in front of the others. */
+interface WaitingLine {
+  /** Whether there is a place, if need be that of an unproven one. */
+  readonly hasPlace: (isProven: boolean) => boolean
+  /** Lines up. Where no place is free, the last unproven one is refused. */
+  readonly enter: (waiting: Waiting, isProven: boolean) => void
+  /** Starts the next one. */
+  readonly startNext: () => void
+  readonly length: () => number
+}
+
+/** One start in so many goes to the unproven, so that each of them is answered some day. */
+const SHARE_OF_OTHERS = 8
+
+/** Creates a line with so many places. */
+function createWaitingLine(places: number): WaitingLine {
+  const proven: Waiting[] = []
+  const others: Waiting[] = []
+  let started = 0
+  const length = (): number => proven.length + others.length
+  return {
+    length,
+    hasPlace: (isProven) => length() < places || (isProven && others.length > 0),
+    enter: (waiting, isProven) => {
+      if (length() >= places) others.pop()?.refuse()
+      const own = isProven ? proven : others
+      own.push(waiting)
+    },
+    startNext: () => {
+      const isTurnOfOthers = ++started % SHARE_OF_OTHERS === 0
+      const next = (isTurnOfOthers ? others.shift() : undefined) ?? proven.shift() ?? others.shift()
+      next?.start()
+    },
+  }
+}
+
+/** Which keys proved themselves lately, and from where. */
+interface ProvenSources {
+  /** Whether anything is known of the key: a look-up, cheap enough for every request. */
+  readonly knows: (thumbprint: string) => boolean
+  /** Takes note of a signature that held. */
+  readonly keep: (thumbprint: string, caller: KeyCaller | undefined) => void
+  /** Whether the key proved itself lately from the network of this caller. */
+  readonly has: (thumbprint: string, caller: KeyCaller | undefined) => boolean
+}
+
+/** Strangers cannot fill it: what does not verify is not kept. */
+const LIMITS = { maxEntries: 20_000, maxCharacters: 2_000_000 } as const
+/** Instances of one agent may call from several networks. */
+const MAX_NETWORKS = 4
+
+/** Remembers the last networks of each of the keys that were used last. */
+function createProvenSources(): ProvenSources {
+  const sources = createRecent<string[]>(LIMITS)
+  return {
+    knows: (thumbprint) => sources.find(thumbprint) !== undefined,
+    keep: (thumbprint, caller) => {
+      const network = addressPrefix(caller?.remoteAddress)
+      const networks = sources.find(thumbprint)
+      if (networks === undefined) {
+        sources.keep(thumbprint, [network])
+        return
+      }
+      if (networks.includes(network)) return
+      if (networks.length >= MAX_NETWORKS) networks.shift()
+      networks.push(network)
+    },
+    has: (thumbprint, caller) => sources.find(thumbprint)?.includes(addressPrefix(caller?.remoteAddress)) ?? false,
+  }
 }

@@ -1,51 +1,27 @@
+import { hash } from 'node:crypto'
 import {
+  type AgentKey,
   type AgentRequest,
   type Check,
   defineCheck,
-  type HeaderField,
   isRefusal,
   isUnavailable,
-  type KeySource,
   Misconfigured,
   type ProofFact,
   Refusal,
-  requireKnownOptions,
 } from '@countermark/core'
+import { type GuardDescription, isThenable, type SignatureAlgorithm, stateSettings } from '@countermark/core/internal'
+import { readSignatureOptions, type VerifySignatureOptions } from './signature-options.ts'
 import {
-  type GuardDescription,
-  isThenable,
-  type JsonValue,
-  mergeResourceMetadata,
-  type ResourceMetadata,
-  rowOf,
-  type SignatureAlgorithm,
-  stateSettings,
-} from '@countermark/core/internal'
-import { HTTP_SIGNATURES_OPTIONS, requireAlgorithms } from './http-signature-settings.ts'
-import { httpSignatures } from './http-signatures.ts'
-import { type Case, judgeCandidate } from './judge-candidate.ts'
-import { METRIC_ROWS } from './metric-rows.ts'
-import type { SignatureFacts } from './signature-facts.ts'
-import type { SignatureScheme } from './signature-scheme.ts'
-import { followRevocations, requireUnrevoked, type SignerRevocations } from './signer-revocations.ts'
-import { simpleHeaders } from './simple-headers.ts'
-import { createVerificationQueue, type VerificationQueue } from './verification-queue.ts'
-
-/** Options of {@link verifySignature}. */
-export interface VerifySignatureOptions {
-  /** Where public keys come from. */
-  readonly keys: KeySource
-  /** The forms to accept. @default [httpSignatures(), simpleHeaders({ version: 1 })] */
-  readonly accept?: readonly SignatureScheme[]
-  /** Narrows what the forms allow. @default what each form allows */
-  readonly algorithms?: readonly SignatureAlgorithm[]
-  /** Revoked agents and keys are refused at once, and key sources forget them. @default what the key sources say */
-  readonly revocations?: SignerRevocations
-  /** Says that replays are caught somewhere else; without it the guard must also hold a check that catches them. */
-  readonly replay?: 'elsewhere'
-  /** Spreads verification under load; guards may share one. @default createVerificationQueue() */
-  readonly queue?: VerificationQueue
-}
+  type Candidate,
+  challengeKindOf,
+  challengesOf,
+  describeForms,
+  type SignatureFacts,
+  type SignatureScheme,
+} from './signature-scheme.ts'
+import { VERIFICATION_METRICS } from './verification-queue.ts'
+import { verifyWithKeys } from './verify-with-keys.ts'
 
 /**
  * Checks who signed the request. Answers at once when the key is cached and the body is absent or here.
@@ -53,20 +29,19 @@ export interface VerifySignatureOptions {
  * @throws Misconfigured
  */
 export function verifySignature(options: VerifySignatureOptions): Check<object, SignatureFacts> {
-  const { keys, accept, algorithms, replay, queue, revocations } = validOptions(options)
-  const judge = { keys, algorithms, queue }
+  const { keys, accept, algorithms, replay, queue, revocations } = readSignatureOptions(options)
   return defineCheck(
     {
       name: 'verifySignature',
       needs: [],
       adds: ['agent', 'proof'],
-      settings: stateSignatureSettings(accept, options),
-      metrics: [...METRIC_ROWS, ...(keys.metrics ?? [])],
+      settings: {
+        ...stateSettings(options, ['keys', 'algorithms', 'revocations', 'replay']),
+        accept: accept.map(({ name, settings = {} }) => ({ name, settings })),
+      },
+      metrics: [...VERIFICATION_METRICS, ...(keys.metrics ?? [])],
       metadata: { agent_auth: describeForms(accept, algorithms) },
-      challenge: (context) =>
-        isAboutSignatures(context.refusal)
-          ? withoutRepetition(accept.flatMap((scheme) => scheme.challenge(context)))
-          : [],
+      challenge: (context) => challengesOf(accept, context),
       challengeKind: (_refusal, request) => challengeKindOf(accept, request),
       inspect: (guard) => {
         requireReplayCheck(guard, replay)
@@ -74,43 +49,25 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       },
     },
     (request, _facts, environment) => {
-      const candidates = selectScheme(accept, request).readCandidates(request, environment)
-      const facts = judgeFrom(
-        candidates.map((candidate) => ({ candidate, request, environment, judge })),
-        undefined,
-      )
-      if (revocations === undefined) return facts
-      const settle = (known: SignatureFacts): SignatureFacts => {
-        const { agent, proof } = known
-        const { thumbprint, created } = proof
-        requireUnrevoked({ agentId: agent.id, thumbprint, created }, revocations, request.method)
-        return known
-      }
-      return isThenable(facts) ? facts.then(settle) : settle(facts)
+      const candidates = selectForm(accept, request).readCandidates(request, environment)
+      const verify = (candidate: Candidate): SignatureFacts | Promise<SignatureFacts> =>
+        verifyWithKeys({
+          signed: candidate,
+          keys,
+          environment,
+          algorithms,
+          revocations,
+          queue,
+          request,
+          accept: (key, base) => acceptCandidate(candidate, key, base),
+        })
+      return verifyFrom(candidates, 0, verify, undefined)
     },
   )
 }
 
-function challengeKindOf(accept: readonly SignatureScheme[], request: AgentRequest): string | undefined {
-  let kind = ''
-  for (const scheme of accept) {
-    const own = scheme.challengeKind?.(request)
-    if (own === undefined) return undefined
-    kind += `${own},`
-  }
-  return kind
-}
-
-function stateSignatureSettings(
-  accept: readonly SignatureScheme[],
-  options: VerifySignatureOptions,
-): Readonly<Record<string, JsonValue>> {
-  const forms = accept.map(({ name, settings = {} }) => ({ name, settings }))
-  return { ...stateSettings(options, ['keys', 'algorithms', 'revocations', 'replay']), accept: forms }
-}
-
 /** The form is chosen by what is present, never by what would succeed: no falling back to a weaker one. */
-function selectScheme(accept: readonly SignatureScheme[], request: AgentRequest): SignatureScheme {
+function selectForm(accept: readonly SignatureScheme[], request: AgentRequest): SignatureScheme {
   const isHttpsig = request.headers.has('signature-input')
   for (const scheme of accept) {
     if ((!isHttpsig || scheme.name === 'httpsig') && scheme.isPresented(request)) return scheme
@@ -121,21 +78,29 @@ function selectScheme(accept: readonly SignatureScheme[], request: AgentRequest)
   throw new Refusal('credentials_missing', 'the request is not signed')
 }
 
+type Verify = (candidate: Candidate) => SignatureFacts | Promise<SignatureFacts>
+
 /**
  * The first candidate that holds decides, and those behind it are used up with it; when none holds, the first one's refusal
  * is what the caller learns.
  */
-function judgeFrom(cases: readonly Case[], first: unknown): SignatureFacts | Promise<SignatureFacts> {
-  const [next, ...others] = cases
-  if (next === undefined || next.candidate.shortfall !== undefined) throw first
-  if (others.length === 0 && first === undefined) return judgeCandidate(next)
-  const settle = (facts: SignatureFacts): Promise<SignatureFacts> => withFurtherProofs(facts, others)
+function verifyFrom(
+  candidates: readonly Candidate[],
+  index: number,
+  verify: Verify,
+  first: unknown,
+): SignatureFacts | Promise<SignatureFacts> {
+  const next = candidates[index]
+  if (next === undefined || next.shortfall !== undefined) throw first
+  if (candidates.length === 1) return verify(next)
+  const settle = (facts: SignatureFacts): Promise<SignatureFacts> =>
+    withFurtherProofs(facts, candidates.slice(index + 1), verify)
   const goOn = (error: unknown): SignatureFacts | Promise<SignatureFacts> => {
     if (!isRefusal(error)) throw error
-    return judgeFrom(others, first ?? error)
+    return verifyFrom(candidates, index + 1, verify, first ?? error)
   }
   try {
-    const outcome = judgeCandidate(next)
+    const outcome = verify(next)
     return isThenable(outcome) ? outcome.then(settle, goOn) : settle(outcome)
   } catch (error) {
     return goOn(error)
@@ -143,11 +108,15 @@ function judgeFrom(cases: readonly Case[], first: unknown): SignatureFacts | Pro
 }
 
 /** Whoever copied the request could take the deciding signature away and present another one alone. */
-async function withFurtherProofs(facts: SignatureFacts, others: readonly Case[]): Promise<SignatureFacts> {
+async function withFurtherProofs(
+  facts: SignatureFacts,
+  others: readonly Candidate[],
+  verify: Verify,
+): Promise<SignatureFacts> {
   const further: ProofFact[] = []
   for (const other of others) {
     try {
-      const { proof } = await judgeCandidate(other)
+      const { proof } = await verify(other)
       further.push(proof)
     } catch (error) {
       // What does not hold is worth nothing alone either; where nobody can tell now, it may be later.
@@ -157,84 +126,82 @@ async function withFurtherProofs(facts: SignatureFacts, others: readonly Case[])
   return further.length === 0 ? facts : { ...facts, proof: Object.assign(facts.proof, { further }) }
 }
 
+function acceptCandidate(
+  candidate: Candidate,
+  key: AgentKey,
+  base: Uint8Array,
+): SignatureFacts | Promise<SignatureFacts> {
+  const pending = candidate.checkContent()
+  return isThenable(pending) ? pending.then(() => toFacts(candidate, key, base)) : toFacts(candidate, key, base)
+}
+
+function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): SignatureFacts {
+  const { level, scheme } = candidate
+  const { agent } = key
+  return { agent: { id: agent.id, level, scheme, record: agent }, proof: new Proof(candidate, key, base) }
+}
+
+/** A class, because the hash of the base is worked out only when it is read: where there is a nonce, it seldom is. */
+class Proof implements ProofFact {
+  readonly scheme: ProofFact['scheme']
+  readonly keyId: string
+  readonly thumbprint: string
+  readonly algorithm: SignatureAlgorithm
+  readonly created: number
+  readonly acceptUntil: number
+  readonly nonce: string | undefined
+  readonly label: string | undefined
+  readonly tag: string | undefined
+  readonly parameters: ProofFact['parameters']
+  readonly signed: ProofFact['signed']
+  readonly keyNotAfter: number | undefined
+  readonly publicKey: ProofFact['publicKey']
+  readonly covers: ProofFact['covers']
+  readonly further: readonly ProofFact[] | undefined
+  // A member of the object itself, so that copies have it; one getter for all, so that all proofs look alike to the engine.
+  declare readonly baseHash: string
+  readonly #candidate: Candidate
+  #baseHash: string | undefined
+
+  constructor(candidate: Candidate, key: AgentKey, base: Uint8Array) {
+    this.scheme = candidate.scheme
+    this.keyId = key.keyId
+    this.thumbprint = key.thumbprint
+    this.algorithm = key.algorithm
+    this.created = candidate.created
+    this.acceptUntil = candidate.acceptUntil
+    this.nonce = candidate.nonce
+    this.label = candidate.label
+    this.tag = candidate.tag
+    this.parameters = candidate.parameters
+    this.signed = { base, signature: candidate.signature }
+    this.keyNotAfter = key.notAfter
+    this.publicKey = key.publicKey
+    this.covers = candidate.covers
+    this.further = undefined
+    this.#candidate = candidate
+    this.#baseHash = undefined
+    Object.defineProperty(this, 'baseHash', BASE_HASH)
+  }
+
+  static baseHashOf(proof: Proof): string {
+    const { base } = proof.signed
+    proof.#baseHash ??= hash('sha256', proof.#candidate.replayIdentity?.(base) ?? base, 'base64')
+    return proof.#baseHash
+  }
+}
+
+const BASE_HASH: PropertyDescriptor & ThisType<Proof> = {
+  enumerable: true,
+  get(): string {
+    return Proof.baseHashOf(this)
+  },
+}
+
 function requireReplayCheck({ checks }: GuardDescription, replay: 'elsewhere' | undefined): void {
   if (replay === 'elsewhere' || checks.some(({ adds }) => adds.includes('freshness'))) return
   throw new Misconfigured(
     'ERR_REPLAY_MISSING',
     "verifySignature alone accepts a captured request again; add preventReplay({ store }) or say replay: 'elsewhere'",
   )
-}
-
-/** Whether a signature made otherwise could help: a token, or a proof of possession, is nothing that signing mends. */
-function isAboutSignatures({ code, credential }: Refusal): boolean {
-  if (credential !== undefined) return credential === 'signature'
-  return code === 'credentials_missing' || rowOf(code)?.signatureError !== undefined
-}
-
-/** What all forms accept, in the words of the profile (section 16.2). */
-function describeForms(
-  accept: readonly SignatureScheme[],
-  algorithms: readonly SignatureAlgorithm[] | undefined,
-): ResourceMetadata {
-  const forms = accept.map(({ name, metadata = {} }) => ({ schemes: [name], ...metadata }))
-  const merged = mergeResourceMetadata([{ profile: '1' }, ...forms])
-  return algorithms === undefined ? merged : { ...merged, signature_algorithms: algorithms }
-}
-
-function withoutRepetition(fields: readonly HeaderField[]): readonly HeaderField[] {
-  const seen = new Set<string>()
-  return fields.filter(([name, value]) => seen.size !== seen.add(`${name.toLowerCase()}: ${value}`).size)
-}
-
-interface Settings {
-  readonly keys: KeySource
-  readonly accept: readonly SignatureScheme[]
-  readonly algorithms: readonly SignatureAlgorithm[] | undefined
-  readonly replay: 'elsewhere' | undefined
-  readonly queue: VerificationQueue
-  readonly revocations: SignerRevocations | undefined
-}
-
-const OPTIONS = ['keys', 'accept', 'algorithms', 'revocations', 'replay', 'queue']
-
-function validOptions(options: VerifySignatureOptions): Settings {
-  refuseOptionsOfForms(options)
-  requireKnownOptions('verifySignature', options, OPTIONS)
-  const {
-    keys,
-    accept = [httpSignatures(), simpleHeaders({ version: 1 })],
-    algorithms,
-    replay,
-    queue,
-    revocations,
-  } = options
-  if (typeof keys?.findKeys !== 'function') {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'keys must be a source of keys, such as staticKeys([…])')
-  }
-  followRevocations(revocations, keys)
-  if (accept.length === undefined || accept.length === 0) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'accept must list at least one form, such as httpSignatures()')
-  }
-  if (replay !== undefined && replay !== 'elsewhere') {
-    throw new Misconfigured('ERR_OPTION_INVALID', "replay can only be 'elsewhere'")
-  }
-  return {
-    keys,
-    accept,
-    algorithms: algorithms === undefined ? undefined : requireAlgorithms(algorithms),
-    replay,
-    revocations,
-    queue: queue ?? createVerificationQueue(),
-  }
-}
-
-/** What a form decides, written where the check is made: the names are right, so the remedy is known. */
-function refuseOptionsOfForms(options: VerifySignatureOptions): void {
-  if (typeof options !== 'object' || options === null) return
-  const stray = Object.keys(options).find(
-    (name) => !OPTIONS.includes(name) && HTTP_SIGNATURES_OPTIONS.some((option) => option === name),
-  )
-  if (stray === undefined) return
-  const fix = `write accept: [httpSignatures({ ${stray} })]`
-  throw new Misconfigured('ERR_OPTION_UNKNOWN', `verifySignature has no option ${stray}; ${fix}`)
 }

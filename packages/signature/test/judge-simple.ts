@@ -1,7 +1,6 @@
 import { type AgentKey, type AgentRequest, type Environment, isRefusal, type KeySource } from '@countermark/core'
 import { agentKeyOf, createFakeClock, createTestAgent, createTestEnvironment, keySourceOf } from '@countermark/testing'
-import type { SignatureFacts } from '../src/signature-facts.ts'
-import type { SignatureScheme } from '../src/signature-scheme.ts'
+import type { SignatureFacts, SignatureScheme } from '../src/signature-scheme.ts'
 import { verifySignature } from '../src/verify-signature.ts'
 
 /** Judges requests by one form of signature. */

@@ -18,7 +18,7 @@ import {
   type TestAgent,
 } from '@countermark/testing'
 import { httpSignatures, type SignatureFacts, type VerifySignatureOptions, verifySignature } from '../src/index.ts'
-import { simpleHeaders } from '../src/simple-headers.ts'
+import { simpleHeaders } from '../src/simple/simple-headers.ts'
 import { judge, received, signedBy } from './run-check.ts'
 
 const POST = {

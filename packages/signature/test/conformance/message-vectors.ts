@@ -1,14 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isRefusal } from '@countermark/core'
-import { compileComponentList } from '../../src/component-list.ts'
-import {
-  createSignatureBase,
-  type FieldType,
-  parseSignatureInput,
-  type VerifyMessageOptions,
-  verifyMessage,
-} from '../../src/index.ts'
+import type { FieldType } from '../../src/http/component-values.ts'
+import { compileComponentList } from '../../src/http/components.ts'
+import { createSignatureBase, parseSignatureInput, type VerifyMessageOptions, verifyMessage } from '../../src/index.ts'
 import { attempt, compare, type JudgeVector, toAgentKey, toSignable, type Vector, type Verdict } from './vector.ts'
 
 const FIELD_TYPES: Readonly<Record<string, FieldType>> = { dict: 'dictionary', list: 'list', item: 'item' }
@@ -23,7 +18,10 @@ function fieldType(name: unknown): FieldType {
 export const judgeComponent: JudgeVector = ({ input, expected }) => {
   const types = new Map(Object.entries(input.sf_types ?? {}).map(([name, type]) => [name, fieldType(type)]))
   const outcome = attempt(() =>
-    compileComponentList(`(${input.component})`, types).writeLines(toSignable(input.message)).trimEnd(),
+    compileComponentList(`(${input.component})`, types)
+      .writeBase(toSignable(input.message), '')
+      .replace(/"@signature-params": $/, '')
+      .trimEnd(),
   )
   if (expected.error === true) {
     return 'error' in outcome && isRefusal(outcome.error) ? 'pass' : { fail: 'a refusal was expected' }

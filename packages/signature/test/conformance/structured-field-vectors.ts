@@ -13,7 +13,7 @@ import {
   serializeList,
   Token,
 } from 'structured-headers'
-import { readStructuredText, writeDictionary } from '../../src/structured-text.ts'
+import { readStructuredText, writeDictionary } from '../../src/http/structured-text.ts'
 import { attempt, compare, type JudgeVector, type Vector, type Verdict } from './vector.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentKey } from '@countermark/core'
-import { simpleHeaders } from '../../src/simple-headers.ts'
+import { simpleHeaders } from '../../src/simple/simple-headers.ts'
 import { judgeAttack, strictHttpPolicy } from './attack-vectors.ts'
 import { judgeRegistration, judgeSignatureBytes, judgeSpeccheck, notOffered } from './crypto-vectors.ts'
 import { judgeDigest } from './digest-vectors.ts'

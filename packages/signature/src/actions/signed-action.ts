@@ -1,0 +1,104 @@
+import { Refusal } from '@countermark/core'
+import { decodeBase64, isThenable, type JsonValue } from '@countermark/core/internal'
+import { type SigningKey, signBytes } from '../signing-key.ts'
+import { type ActionLimits, type ActionStatement, buildActionBase, parseStatement } from './statement.ts'
+
+/** A signed action as it travels through a queue, a pipe or a file: plain JSON. */
+export interface SignedAction {
+  readonly version: 1
+  readonly action: string
+  readonly parameters: JsonValue
+  readonly audience: string
+  readonly agent_id: string
+  readonly key_id: string
+  readonly created: number
+  readonly expires: number
+  readonly nonce: string
+  readonly limits: ActionLimits
+  /** Base64. */
+  readonly signature: string
+}
+
+const MEMBERS: readonly (keyof SignedAction)[] = [
+  'version',
+  'action',
+  'parameters',
+  'audience',
+  'agent_id',
+  'key_id',
+  'created',
+  'expires',
+  'nonce',
+  'limits',
+  'signature',
+]
+
+/** Writes a statement with its signature. */
+export function toSignedAction(statement: ActionStatement, signature: Uint8Array): SignedAction {
+  const { agentId, keyId, ...members } = statement
+  return {
+    version: 1,
+    ...members,
+    agent_id: agentId,
+    key_id: keyId,
+    signature: Buffer.from(signature).toString('base64'),
+  }
+}
+
+/**
+ * Reads what somebody sent: exactly the members above, each well formed.
+ * @throws {@link Refusal} `request_malformed`, `signature_malformed`, `scheme_not_allowed`, `body_too_large`
+ */
+export function parseSignedAction(sent: unknown): {
+  readonly statement: ActionStatement
+  readonly signature: Uint8Array
+} {
+  const members = membersOf(sent)
+  if (members.get('version') !== 1) throw new Refusal('scheme_not_allowed', 'version must be 1')
+  const statement = parseStatement({
+    action: members.get('action'),
+    parameters: members.get('parameters'),
+    audience: members.get('audience'),
+    agentId: members.get('agent_id'),
+    keyId: members.get('key_id'),
+    created: members.get('created'),
+    expires: members.get('expires'),
+    nonce: members.get('nonce'),
+    limits: members.get('limits'),
+  })
+  const text = members.get('signature')
+  const signature = typeof text === 'string' ? decodeBase64(text) : undefined
+  if (signature !== undefined && signature.length > 0) return { statement, signature }
+  throw new Refusal('signature_malformed', 'signature must be padded base64')
+}
+
+function membersOf(sent: unknown): ReadonlyMap<string, unknown> {
+  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) {
+    throw new Refusal('request_malformed', 'a signed action is a JSON object')
+  }
+  const members = new Map<string, unknown>(Object.entries(sent))
+  if (members.size === MEMBERS.length && MEMBERS.every((name) => members.has(name))) return members
+  throw new Refusal('request_malformed', `a signed action has the members ${MEMBERS.join(', ')}`)
+}
+
+/** An action to sign. */
+export interface ActionToSign extends Omit<ActionStatement, 'limits'> {
+  readonly key: SigningKey
+  /** @default none */
+  readonly limits?: ActionLimits
+}
+
+/**
+ * Signs work that is not an HTTP request. At once when the key is at hand.
+ * @example
+ * const order = await signAction({ action: 'refunds:create', parameters: { order: '12345' }, audience: 'billing',
+ *   limits: { amount: { value: 4200, currency: 'USD' } }, agentId, keyId, key, created, expires: created + 60, nonce })
+ * @throws {@link Refusal} `request_malformed` for what no receiver would accept
+ */
+export function signAction(action: ActionToSign): SignedAction | Promise<SignedAction> {
+  const statement = parseStatement({ ...action, limits: action.limits ?? {} })
+  const signature = signBytes(action.key, buildActionBase(statement))
+  return isThenable(signature)
+    ? signature.then((bytes) => toSignedAction(statement, bytes))
+    : toSignedAction(statement, signature)
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import {
+  type AgentRecord,
+  type Environment,
+  type KeySource,
+  Misconfigured,
+  Refusal,
+  type ReplayStore,
+  requireKnownOptions,
+  requireNumber,
+} from '@countermark/core'
+import { acceptUntil, DEFAULT_ALGORITHMS, isThenable, type SignatureAlgorithm } from '@countermark/core/internal'
+import { requireAlgorithms } from '../http/settings.ts'
+import { claimMessage } from '../outside-http.ts'
+import { createClockFollower, followRevocations, type SignerRevocations } from '../revocations.ts'
+import { verifyWithKeys } from '../verify-with-keys.ts'
+import { parseSignedAction } from './signed-action.ts'
+import { type ActionStatement, buildActionBase, checkLimits } from './statement.ts'
+
+/** Which actions are accepted. */
+export interface ActionVerifierOptions {
+  /** Where public keys come from. */
+  readonly keys: KeySource
+  /** Remembers used actions. All that execute for this audience share one. */
+  readonly store: ReplayStore
+  /** Revoked agents and keys are refused at once, and key sources forget them. @default what the key sources say */
+  readonly revocations?: SignerRevocations
+  /** Who we are: an action for another audience is refused. */
+  readonly audience: string
+  /** Limits without which nothing is executed, such as `amount`. The caller of `verifyAction` enforces them. @default [] */
+  readonly requiredLimits?: readonly string[]
+  /** Further limits that are enforced when they are there; any other is refused. @default [] */
+  readonly optionalLimits?: readonly string[]
+  /** @default DEFAULT_ALGORITHMS of core */
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  /** Oldest acceptable action: the longest that it may wait in a queue. Seconds. @default 300 */
+  readonly toleranceSeconds?: number
+  /** How far ahead of our clock an action may be dated. Seconds. @default 30 */
+  readonly futureSkewSeconds?: number
+}
+
+/** An action that its agent ordered, once, and in time. */
+export interface VerifiedAction extends ActionStatement {
+  readonly agent: AgentRecord
+  /** JWK thumbprint of the signing key (RFC 7638). */
+  readonly thumbprint: string
+  readonly algorithm: SignatureAlgorithm
+  /** Unix seconds: the last moment at which this action is accepted. */
+  readonly acceptUntil: number
+  /** The signed bytes and the signature: evidence for the audit trail. */
+  readonly signed: { readonly base: Uint8Array; readonly signature: Uint8Array }
+}
+
+/** Judges one action. */
+export type ActionVerifier = (action: unknown, environment: Environment) => VerifiedAction | Promise<VerifiedAction>
+
+interface Settings extends Required<Omit<ActionVerifierOptions, 'revocations'>> {
+  readonly revocations: SignerRevocations | undefined
+}
+
+/**
+ * Creates the counterpart of `signAction`: each signed action is accepted once, in its window, from an active key.
+ * Answers at once when keys and store do. What it throws is a {@link Refusal}; the action must then not be executed.
+ * @throws {@link Misconfigured}
+ */
+export function verifyAction(options: ActionVerifierOptions): ActionVerifier {
+  const settings = readOptions(options)
+  const { keys, algorithms, revocations } = settings
+  const followClock = createClockFollower(settings.store, revocations)
+  return function verifySignedAction(action, environment) {
+    followClock(environment)
+    const { statement, signature } = parseSignedAction(action)
+    const end = requireAcceptable(statement, settings, environment)
+    const { agentId, keyId, created } = statement
+    const query = { agentId, keyId, isAgentCovered: true }
+    const base = (): Uint8Array => buildActionBase(statement)
+    return verifyWithKeys<VerifiedAction>({
+      signed: { scheme: 'action', query, algorithm: undefined, algorithms, created, signature, base },
+      keys,
+      environment,
+      revocations,
+      accept: ({ agent, thumbprint, algorithm }, bytes) => {
+        const signed = { base: bytes, signature }
+        const verified = { ...statement, agent, thumbprint, algorithm, acceptUntil: end, signed }
+        const claim = claimAction(verified, settings.store, environment)
+        return isThenable(claim) ? claim.then(() => verified) : verified
+      },
+    })
+  }
+}
+
+/** The last moment at which the action is accepted, Unix seconds. @throws Refusal */
+function requireAcceptable(statement: ActionStatement, settings: Settings, environment: Environment): number {
+  if (statement.audience !== settings.audience) {
+    throw new Refusal('authority_mismatch', 'the action is meant for another audience')
+  }
+  const end = acceptUntil(statement, settings, environment.clock.wallMs())
+  checkLimits(statement.limits, { required: settings.requiredLimits, optional: settings.optionalLimits })
+  return end
+}
+
+function claimAction(action: VerifiedAction, store: ReplayStore, environment: Environment): void | Promise<void> {
+  const { thumbprint, created, acceptUntil: end, nonce } = action
+  const id = createHash('sha256').update(`action\n${thumbprint}\n${nonce}`).digest()
+  return claimMessage({ id, thumbprint, created, acceptUntil: end, nonce }, store, environment)
+}
+
+const OPTIONS: readonly (keyof ActionVerifierOptions)[] = [
+  ...(['keys', 'store', 'revocations', 'audience', 'requiredLimits', 'optionalLimits', 'algorithms'] as const),
+  ...(['toleranceSeconds', 'futureSkewSeconds'] as const),
+]
+
+function readOptions(options: ActionVerifierOptions): Settings {
+  requireKnownOptions('verifyAction', options, OPTIONS)
+  const { keys, store, audience, revocations, requiredLimits = [], optionalLimits = [] } = options
+  const { algorithms = DEFAULT_ALGORITHMS, toleranceSeconds = 300, futureSkewSeconds = 30 } = options
+  if (keys === undefined || store === undefined || typeof audience !== 'string' || audience === '') {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'verifyAction needs keys, store and audience')
+  }
+  followRevocations(revocations, keys)
+  requireAlgorithms(algorithms)
+  requireNumber('toleranceSeconds', toleranceSeconds, { min: 1 })
+  requireNumber('futureSkewSeconds', futureSkewSeconds, { min: 0 })
+  const limits = { requiredLimits, optionalLimits, toleranceSeconds, futureSkewSeconds }
+  return { keys, store, audience, revocations, algorithms, ...limits }
+}

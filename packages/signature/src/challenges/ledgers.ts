@@ -1,0 +1,164 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { type AgentKey, type Environment, Refusal, type ReplayStore, Unavailable } from '@countermark/core'
+import { decodeBase64url } from '@countermark/core/internal'
+import { claimMessage } from '../outside-http.ts'
+import { isChallengeMessage, purposeOf } from './answer.ts'
+
+/** For whom a challenge is and what for. */
+export interface ChallengeRequest {
+  /** A lower-case word such as `approve-request`, which the signer reads. */
+  readonly purpose: string
+  /** The only agent that may answer. @default any */
+  readonly agentId?: string
+}
+
+/** Knows which messages were handed out and which of them were answered. */
+export interface ChallengeLedger {
+  /** A message never handed out before. @throws Unavailable `overloaded` */
+  readonly issue: (request: ChallengeRequest, environment: Environment) => string
+  /**
+   * When a message was handed out to this agent, in Unix seconds.
+   * @throws Refusal `freshness_unproven`, `signature_expired`
+   */
+  readonly check: (message: string, agentId: string, environment: Environment) => number
+  /** Takes a message once. Called after the signature held. @throws Refusal `replay_detected` */
+  readonly claim: (message: string, key: AgentKey, environment: Environment) => void | Promise<void>
+}
+
+/** How several processes recognise each other's challenges. */
+interface SealedChallengesOptions {
+  readonly ttlSeconds: number
+  readonly store: ReplayStore
+  readonly secret: Uint8Array
+}
+
+/** What a message says of itself: `purpose:expires.random.seal`. */
+interface Sealed {
+  readonly purpose: string
+  /** Unix seconds. */
+  readonly expires: string
+  readonly random: string
+}
+
+const SUFFIX = /^([0-9]{10})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{22})z$/
+
+/** Hands out messages that carry their end and a seal: nothing is kept until one is answered. */
+export function createSealedChallenges(options: SealedChallengesOptions): ChallengeLedger {
+  const { ttlSeconds, store, secret } = options
+  return {
+    issue: ({ purpose, agentId }: ChallengeRequest, { clock }: Environment) => {
+      const expires = String(Math.floor(clock.wallMs() / 1000) + ttlSeconds)
+      const random = randomBytes(16).toString('base64url')
+      const seal = sealOf({ purpose, expires, random }, agentId, secret).toString('base64url')
+      // The letter at the end keeps ten digits from standing there, whatever the seal is.
+      return `${purpose}:${expires}.${random}.${seal}z`
+    },
+    check: (message, agentId, { clock }) => {
+      const { expires } = openSealed(message, agentId, secret)
+      if (!(clock.wallMs() / 1000 <= Number(expires))) throw new Refusal('signature_expired', 'the challenge ended')
+      return Number(expires) - ttlSeconds
+    },
+    // By message, not by key: a challenge for any agent is answered once, by one.
+    claim: (message, { agent, thumbprint }, environment) => {
+      const acceptUntil = Number(openSealed(message, agent.id, secret).expires)
+      const id = createHash('sha256').update(`challenge\n${message}`).digest()
+      const created = acceptUntil - ttlSeconds
+      return claimMessage({ id, thumbprint, created, acceptUntil, nonce: undefined }, store, environment)
+    },
+  }
+}
+
+function openSealed(message: string, agentId: string, secret: Uint8Array): Sealed {
+  const purpose = purposeOf(message)
+  const [, expires, random, text] = SUFFIX.exec(message.slice(purpose.length + 1)) ?? []
+  const seal = text === undefined ? undefined : decodeBase64url(text)
+  if (expires !== undefined && random !== undefined && seal !== undefined) {
+    const sealed = { purpose, expires, random }
+    const isSealedFor = (agent: string | undefined): boolean => timingSafeEqual(seal, sealOf(sealed, agent, secret))
+    if (isSealedFor(agentId) || isSealedFor(undefined)) return sealed
+  }
+  throw new Refusal('freshness_unproven', 'this message was not handed out to this agent')
+}
+
+/** No agent id is empty, so a challenge for anybody cannot be taken for one of an agent's own. */
+function sealOf({ purpose, expires, random }: Sealed, agentId: string | undefined, secret: Uint8Array): Buffer {
+  const text = `countermark-challenge-v1\n${purpose}\n${expires}\n${random}\n${agentId ?? ''}`
+  return createHmac('sha256', secret).update(text).digest().subarray(0, 16)
+}
+
+/** How challenges are kept in this process. */
+interface PendingChallengesOptions {
+  readonly ttlSeconds: number
+  readonly maxPending: number
+  readonly createSuffix: () => string
+}
+
+interface Pending {
+  readonly agentId: string | undefined
+  /** Unix seconds. */
+  readonly created: number
+  /** Monotonic milliseconds. */
+  readonly endMs: number
+  used: boolean
+}
+
+/** 128 random bits with a letter behind them, so that no message ends in digits alone. */
+export function randomSuffix(): string {
+  return `${randomBytes(16).toString('base64url')}z`
+}
+
+/** Keeps challenges in memory, used ones too until they end. Bounded: when full, nothing is handed out. */
+export function createPendingChallenges(options: PendingChallengesOptions): ChallengeLedger {
+  const { ttlSeconds, maxPending, createSuffix } = options
+  const pending = new Map<string, Pending>()
+
+  /** All live equally long: the oldest end first. */
+  const forgetEnded = (nowMs: number): void => {
+    for (const [message, { endMs }] of pending) {
+      if (nowMs <= endMs) return
+      pending.delete(message)
+    }
+  }
+  const issue = ({ purpose, agentId }: ChallengeRequest, { clock }: Environment): string => {
+    const nowMs = clock.monotonicMs()
+    forgetEnded(nowMs)
+    if (pending.size >= maxPending) {
+      throw new Unavailable('overloaded', 'challenges', 'too many challenges wait for their answers')
+    }
+    const message = `${purpose}:${createSuffix()}`
+    if (!isChallengeMessage(message) || pending.has(message)) {
+      throw new Refusal(
+        'config_error',
+        'unsafeCreateSuffix must return 1 to 128 letters, digits or . _ - and never repeat',
+      )
+    }
+    pending.set(message, {
+      agentId,
+      created: Math.floor(clock.wallMs() / 1000),
+      endMs: nowMs + ttlSeconds * 1000,
+      used: false,
+    })
+    return message
+  }
+  const requireUnused = (message: string): Pending => {
+    const entry = pending.get(message)
+    if (entry === undefined) throw new Refusal('freshness_unproven', 'this message was not handed out, or long ago')
+    if (entry.used) throw new Refusal('replay_detected', 'this message was answered before')
+    return entry
+  }
+
+  return {
+    issue,
+    check: (message, agentId, { clock }) => {
+      const entry = requireUnused(message)
+      if (!(clock.monotonicMs() <= entry.endMs)) throw new Refusal('signature_expired', 'the challenge ended')
+      if (entry.agentId !== undefined && entry.agentId !== agentId) {
+        throw new Refusal('freshness_unproven', 'this message was handed out to another agent')
+      }
+      return entry.created
+    },
+    claim: (message) => {
+      requireUnused(message).used = true
+    },
+  }
+}

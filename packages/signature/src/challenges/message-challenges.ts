@@ -1,0 +1,173 @@
+import {
+  type AgentRecord,
+  type Environment,
+  type KeySource,
+  Misconfigured,
+  type ReplayStore,
+  requireKnownOptions,
+  requireNumber,
+} from '@countermark/core'
+import { DEFAULT_ALGORITHMS, isAgentId, isThenable, type SignatureAlgorithm } from '@countermark/core/internal'
+import { requireAlgorithms } from '../http/settings.ts'
+import { createClockFollower, followRevocations, type SignerRevocations } from '../revocations.ts'
+import { verifyWithKeys } from '../verify-with-keys.ts'
+import { isPurpose, parseAnswer, purposeOf } from './answer.ts'
+import {
+  type ChallengeLedger,
+  type ChallengeRequest,
+  createPendingChallenges,
+  createSealedChallenges,
+  randomSuffix,
+} from './ledgers.ts'
+
+/** What both ways of keeping challenges let you choose. */
+interface MessageChallengesBasics {
+  /** Where public keys come from. */
+  readonly keys: KeySource
+  /** How long an agent may take to answer: whole seconds, up to a day. */
+  readonly ttlSeconds: number
+  /** @default DEFAULT_ALGORITHMS of core */
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  /** Revoked agents and keys are refused at once, and key sources forget them. @default what the key sources say */
+  readonly revocations?: SignerRevocations
+}
+
+/** Challenges that this process hands out and takes back. */
+export interface LocalChallengesOptions extends MessageChallengesBasics {
+  /** Challenges kept at a time, answered ones included until they end; beyond that none is handed out. @default 10_000 */
+  readonly maxPending?: number
+  /**
+   * Makes what stands behind the colon, such as `174325`, instead of 128 random bits. A suffix that ever repeats makes an
+   * old answer valid again.
+   */
+  readonly unsafeCreateSuffix?: () => string
+}
+
+/** Challenges that any process with the same secret and store takes back. */
+export interface SharedChallengesOptions extends MessageChallengesBasics {
+  /** Accepts each message once. */
+  readonly store: ReplayStore
+  /** At least 32 random bytes, the same in every process. */
+  readonly secret: Uint8Array
+}
+
+/** How challenges are kept: in this process, or by several together. */
+export type MessageChallengesOptions = LocalChallengesOptions | SharedChallengesOptions
+
+/** A challenge to hand out. */
+export interface MessageChallenge {
+  /** The text to sign. */
+  readonly message: string
+  /** Unix seconds. */
+  readonly expires: number
+}
+
+/** An agent that answered, once and in time. */
+export interface AnsweredChallenge {
+  readonly agent: AgentRecord
+  readonly keyId: string
+  /** JWK thumbprint of the signing key (RFC 7638). */
+  readonly thumbprint: string
+  readonly purpose: string
+  readonly message: string
+}
+
+/** Hands out messages and judges the signatures over them. */
+export interface MessageChallenges {
+  /** @throws Unavailable `overloaded` when too many wait for an answer */
+  readonly issue: (request: ChallengeRequest, environment: Environment) => MessageChallenge
+  /** At once when keys and store answer at once. @throws Refusal */
+  readonly verify: (answer: unknown, environment: Environment) => AnsweredChallenge | Promise<AnsweredChallenge>
+}
+
+/**
+ * Creates the literal challenge: the agent answers `{ agent_id, message, signature }` with a text that was handed out.
+ * @example
+ * const challenges = createMessageChallenges({ keys, ttlSeconds: 120 })
+ * const { message } = challenges.issue({ purpose: 'approve-request', agentId: 'agt_7f2k9x' }, environment)
+ * @throws {@link Misconfigured}
+ */
+export function createMessageChallenges(options: MessageChallengesOptions): MessageChallenges {
+  const { keys, ttlSeconds, algorithms, revocations, store, ledger } = readOptions(options)
+  const followClock = createClockFollower(store, revocations)
+  return {
+    issue: (request, environment) => {
+      checkRequest(request)
+      const expires = Math.floor(environment.clock.wallMs() / 1000) + ttlSeconds
+      return { message: ledger.issue(request, environment), expires }
+    },
+    verify: (answer, environment) => {
+      followClock(environment)
+      const { agentId, message, signature } = parseAnswer(answer)
+      const created = ledger.check(message, agentId, environment)
+      const base = (): Uint8Array => Buffer.from(message, 'latin1')
+      return verifyWithKeys<AnsweredChallenge>({
+        signed: { scheme: 'challenge', query: { agentId }, algorithm: undefined, algorithms, created, signature, base },
+        keys,
+        environment,
+        revocations,
+        accept: (key) => {
+          const { agent, keyId, thumbprint } = key
+          const answered = { agent, keyId, thumbprint, purpose: purposeOf(message), message }
+          const claim = ledger.claim(message, key, environment)
+          return isThenable(claim) ? claim.then(() => answered) : answered
+        },
+      })
+    },
+  }
+}
+
+interface Settings extends Required<Omit<MessageChallengesBasics, 'revocations'>> {
+  readonly revocations: SignerRevocations | undefined
+  readonly store: ReplayStore | undefined
+  readonly ledger: ChallengeLedger
+}
+
+const OPTIONS = [
+  'keys',
+  'ttlSeconds',
+  'algorithms',
+  'revocations',
+  'maxPending',
+  'unsafeCreateSuffix',
+  'store',
+  'secret',
+]
+
+function readOptions(options: MessageChallengesOptions): Settings {
+  requireKnownOptions('createMessageChallenges', options, OPTIONS)
+  const { keys, ttlSeconds, algorithms = DEFAULT_ALGORITHMS, revocations } = options
+  if (keys === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'createMessageChallenges needs keys')
+  requireNumber('ttlSeconds', ttlSeconds, { min: 1, max: 86_400 })
+  if (!Number.isInteger(ttlSeconds)) throw new Misconfigured('ERR_OPTION_INVALID', 'ttlSeconds must be a whole number')
+  requireAlgorithms(algorithms)
+  followRevocations(revocations, keys)
+  const settings = { keys, ttlSeconds, algorithms, revocations }
+  if (!isShared(options)) {
+    const { maxPending = 10_000, unsafeCreateSuffix = randomSuffix } = options
+    requireNumber('maxPending', maxPending, { min: 1 })
+    const ledger = createPendingChallenges({ ttlSeconds, maxPending, createSuffix: unsafeCreateSuffix })
+    return { ...settings, store: undefined, ledger }
+  }
+  const { store, secret } = options
+  if (store === undefined || !ArrayBuffer.isView(secret) || secret.byteLength < 32) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'store and secret, of at least 32 bytes, are given together')
+  }
+  if ('maxPending' in options || 'unsafeCreateSuffix' in options) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'maxPending and unsafeCreateSuffix do not go with a store')
+  }
+  return { ...settings, store, ledger: createSealedChallenges({ ttlSeconds, store, secret }) }
+}
+
+function isShared(options: MessageChallengesOptions): options is SharedChallengesOptions {
+  return 'store' in options || 'secret' in options
+}
+
+function checkRequest({ purpose, agentId }: ChallengeRequest): void {
+  if (!isPurpose(purpose)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'purpose must be a lower-case word such as approve-request')
+  }
+  if (agentId !== undefined && !isAgentId(agentId)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 letters, digits or . _ : @ / -')
+  }
+}

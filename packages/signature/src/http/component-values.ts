@@ -1,0 +1,234 @@
+import { Refusal } from '@countermark/core'
+import type { HeaderFields } from '@countermark/core/internal'
+import type { SignableMessage, SignableRequest } from './message.ts'
+import { malformed } from './parse.ts'
+import { parseQuery, readQueryParameter } from './query-parameters.ts'
+import { readStructuredText, writeDictionary, writeMember } from './structured-text.ts'
+
+/** How the value of a field is made (RFC 9421 sections 2.1 to 2.1.4). */
+interface FieldParameters {
+  /** `;sf` */
+  readonly strict: boolean
+  /** `;key="…"` */
+  readonly member: string | undefined
+  /** `;bs` */
+  readonly wrapped: boolean
+  /** `;tr` */
+  readonly trailer: boolean
+}
+
+/** The types of Structured Fields, for `;sf`: without the type a field cannot be written canonically. */
+export type FieldType = 'dictionary' | 'list' | 'item'
+
+const FIELD_TYPES: ReadonlyMap<string, FieldType> = new Map([
+  ['accept-signature', 'dictionary'],
+  ['cache-status', 'list'],
+  ['client-cert', 'item'],
+  ['client-cert-chain', 'list'],
+  ['content-digest', 'dictionary'],
+  ['priority', 'dictionary'],
+  ['proxy-status', 'list'],
+  ['repr-digest', 'dictionary'],
+  ['signature', 'dictionary'],
+  ['signature-agent', 'dictionary'],
+  ['signature-input', 'dictionary'],
+  ['want-content-digest', 'dictionary'],
+  ['want-repr-digest', 'dictionary'],
+])
+
+/** The reader of a field's value. `fieldTypes` adds to the types known here. */
+export function fieldComponent(
+  name: string,
+  parameters: FieldParameters,
+  fieldTypes: ReadonlyMap<string, FieldType>,
+): ReadComponent {
+  const write = writerOf(name, parameters, fieldTypes)
+  return (message, parse) => {
+    const fields = parameters.trailer ? message.trailers : message.headers
+    return write(linesOf(fields, name), parse)
+  }
+}
+
+type Write = (lines: readonly string[], parse: ParseOnce) => string
+
+function writerOf(
+  name: string,
+  { strict, member, wrapped }: FieldParameters,
+  types: ReadonlyMap<string, FieldType>,
+): Write {
+  if (wrapped) return wrapLines
+  if (member !== undefined) return (lines, parse) => writeOne(parse.dictionary(combine(lines)), member)
+  if (strict) return strictWriter(types.get(name) ?? FIELD_TYPES.get(name))
+  return name === 'cookie' ? combineCookies : combine
+}
+
+function strictWriter(type: FieldType | undefined): Write {
+  return (lines, parse) => {
+    if (type === undefined) throw malformed('a field marked sf has no known type')
+    const text = combine(lines)
+    return type === 'dictionary' ? writeDictionary(parse.dictionary(text)) : readStructuredText(text)[type]()
+  }
+}
+
+function writeOne(members: ReadonlyMap<string, string>, member: string): string {
+  const value = members.get(member)
+  if (value === undefined) throw new Refusal('signature_invalid', 'a covered dictionary member is missing')
+  return writeMember(value)
+}
+
+function wrapLines(lines: readonly string[]): string {
+  return lines.map((line) => `:${Buffer.from(unfold(line), 'latin1').toString('base64')}:`).join(', ')
+}
+
+function combine(lines: readonly string[]): string {
+  return lines.length === 1 ? unfold(lines[0] as string) : lines.map(unfold).join(', ')
+}
+
+/**
+ * RFC 9113 section 8.2.3: lines of a Cookie are parts of one value, joined as handlers read them. Joined by commas, one value
+ * with a comma could be cut in two that mean something else.
+ */
+function combineCookies(lines: readonly string[]): string {
+  return lines.length === 1 ? unfold(lines[0] as string) : lines.map(unfold).join('; ')
+}
+
+function linesOf(fields: HeaderFields | undefined, name: string): readonly string[] {
+  const lines = fields?.lines(name)
+  if (lines === undefined || lines.length === 0) {
+    throw new Refusal('signature_invalid', `the covered field ${name} is missing`)
+  }
+  return lines
+}
+
+/** Removes optional white space around a value and obsolete line folding within (RFC 9421 section 2.1). */
+function unfold(line: string): string {
+  if (!line.includes('\n')) return trim(line)
+  return trim(line.split('\n').map(continued).join(' '))
+}
+
+function continued(part: string, index: number): string {
+  const isFolded = index === 0 || part.startsWith(' ') || part.startsWith('\t')
+  if (!isFolded) throw malformed('a field value contains a line break')
+  return trim(part.endsWith('\r') ? part.slice(0, -1) : part)
+}
+
+/** `String.prototype.trim` would also remove U+00A0 and its kin, which are content. */
+function trim(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isWhiteSpace(text.charCodeAt(start))) start++
+  while (end > start && isWhiteSpace(text.charCodeAt(end - 1))) end--
+  return start === 0 && end === text.length ? text : text.slice(start, end)
+}
+
+function isWhiteSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}
+
+/** Reads one component's value from a message. @throws Refusal `signature_malformed`, `signature_invalid` */
+export type ReadComponent = (message: SignableMessage, parse: ParseOnce) => string
+
+const DEFAULT_PORT: Readonly<Record<SignableRequest['scheme'], string>> = { http: ':80', https: ':443' }
+
+/** RFC 9421 sections 2.2.1 to 2.2.7. `@query-param` and `@status` have rules of their own. */
+const REQUEST_COMPONENTS: ReadonlyMap<string, (request: SignableRequest) => string> = new Map([
+  ['@method', (request) => request.method],
+  ['@target-uri', targetUri],
+  ['@authority', authority],
+  ['@scheme', (request) => request.scheme],
+  ['@request-target', (request) => request.target],
+  ['@path', path],
+  ['@query', query],
+])
+
+/**
+ * The reader of a derived component, or `undefined` when there is none of that name (RFC 9421 section 2.2). A name that
+ * starts with `@` is never looked up as a field (section 7.5.1).
+ */
+export function derivedComponent(name: string, parameterName: string | undefined): ReadComponent | undefined {
+  if (name === '@status') return readStatus
+  if (name === '@query-param') return queryParameter(parameterName)
+  const read = REQUEST_COMPONENTS.get(name)
+  return read === undefined ? undefined : (message) => read(requireRequest(message))
+}
+
+/** The request that a component without `;req` describes. */
+function requireRequest(message: SignableMessage): SignableRequest {
+  if ('status' in message) throw malformed('a component describes a request, but the message is a response')
+  return message
+}
+
+function queryParameter(name: string | undefined): ReadComponent | undefined {
+  if (name === undefined) return undefined
+  return (message, parse) => readQueryParameter(parse.query(query(requireRequest(message))), name)
+}
+
+function readStatus(message: SignableMessage): string {
+  if (!('status' in message)) throw malformed('@status describes a response, but the message is a request')
+  return String(message.status)
+}
+
+function authority({ authority: host, scheme }: SignableRequest): string {
+  const lower = host.toLowerCase()
+  const port = DEFAULT_PORT[scheme]
+  return lower.endsWith(port) ? lower.slice(0, -port.length) : lower
+}
+
+function targetUri(request: SignableRequest): string {
+  // RFC 9112 section 3.3: the target URI of `OPTIONS *` has neither path nor query.
+  const target = request.target === '*' ? '' : originForm(request)
+  return `${request.scheme}://${authority(request)}${target}`
+}
+
+function path(request: SignableRequest): string {
+  const target = originForm(request)
+  const end = target.indexOf('?')
+  return end === -1 ? target : target.slice(0, end)
+}
+
+function query(request: SignableRequest): string {
+  const target = originForm(request)
+  const start = target.indexOf('?')
+  return start === -1 ? '?' : target.slice(start)
+}
+
+/** An absolute-form target names a host of its own, which must never be believed. */
+function originForm({ target }: SignableRequest): string {
+  if (target.charCodeAt(0) === SLASH) return target
+  if (target === '' || target.charCodeAt(0) === QUESTION_MARK) return `/${target}`
+  throw malformed('path, query and target URI need a request-target in origin-form')
+}
+
+const SLASH = 0x2f
+const QUESTION_MARK = 0x3f
+
+/**
+ * What is parsed while one signature base is written. Thirty components may each read one member of the same field: a
+ * stranger must not make us parse it thirty times.
+ */
+interface ParseOnce {
+  /** @throws Refusal `signature_malformed` */
+  readonly dictionary: (text: string) => ReadonlyMap<string, string>
+  /** @throws Refusal `signature_malformed` */
+  readonly query: (text: string) => ReadonlyMap<string, string | undefined>
+}
+
+/** Creates the memory for one signature base. */
+export function createParseOnce(): ParseOnce {
+  return {
+    dictionary: remember((text) => readStructuredText(text).dictionary()),
+    query: remember(parseQuery),
+  }
+}
+
+function remember<Parsed>(parse: (text: string) => Parsed): (text: string) => Parsed {
+  let known: Map<string, Parsed> | undefined
+  return (text) => {
+    const before = known?.get(text)
+    if (before !== undefined) return before
+    const parsed = parse(text)
+    known ??= new Map()
+    known.set(text, parsed)
+    return parsed
+  }
+}
