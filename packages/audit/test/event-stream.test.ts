@@ -185,7 +185,7 @@ describe('lineSink', () => {
     const output = new PassThrough()
     const sink = lineSink({ output })
     output.destroy(new Error('gone'))
-    await expect(sink.append([{ ...({} as PlacedRecord), line: '{}' }])).rejects.toThrow()
+    await expect(sink.append([{ ...({} as PlacedRecord), line: '{}' }])).rejects.toThrow('stream was destroyed')
     expect(() => lineSink({} as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_MISSING' }))
   })
 })

@@ -125,7 +125,7 @@ describe('httpSink', () => {
     expect(passing.received).toHaveLength(3)
     for (const status of [400, 401, 413, 302]) {
       const lasting = await start([status])
-      await expect(lasting.sink.append(records)).rejects.toThrow()
+      await expect(lasting.sink.append(records)).rejects.toThrow(`answered ${status}`)
       expect(lasting.received.length).toBeLessThanOrEqual(status === 302 ? 3 : 1)
     }
   })

@@ -123,7 +123,7 @@ describe('syslogSink over TLS', () => {
     const { key, cert } = createSelfSigned()
     const receiver = await receiveStream({ key, cert })
     const sink = syslogSink({ host: 'localhost', port: receiver.port })
-    await expect(sink.append(sealedRecords({ chain: 'c', count: 1 }))).rejects.toThrow()
+    await expect(sink.append(sealedRecords({ chain: 'c', count: 1 }))).rejects.toThrow('self-signed certificate')
     expect(receiver.messages).toEqual([])
     await sink.close()
     await receiver.stop()

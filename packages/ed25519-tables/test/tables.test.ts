@@ -61,10 +61,11 @@ describe('tables', () => {
     const verifier = warmed(key)
     const bytes = Buffer.alloc(65_537, 'countermark')
     const lengths = [...Array.from({ length: 4097 }, (_, length) => length), 65_535, 65_536]
-    for (const length of lengths) {
+    const refused = lengths.filter((length) => {
       const data = bytes.subarray(0, length)
-      expect({ length, holds: verifier.verify(key, data, signed(data)) }).toEqual({ length, holds: true })
-    }
+      return !verifier.verify(key, data, signed(data))
+    })
+    expect(refused).toEqual([])
     expect(readCount(verifier)).toBe(lengths.length)
   })
 

@@ -205,15 +205,20 @@ describe('a registry document', () => {
     const agents = fc.array(fc.oneof(fc.jsonValue(), fc.record({ id: fc.string(), keys: fc.array(fc.jsonValue()) })))
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), fc.record({ agents })), (value) => {
-        try {
-          expect(parse(value).keys).toEqual([])
-        } catch (error) {
-          expect(error).toMatchObject({ name: 'OutboundError' })
-        }
+        expect(outcomeOf(() => parse(value).keys)).toMatch(/^(?:\[\]|OutboundError)$/)
       }),
     )
   })
 })
+
+/** What it returns, as text, or the name of what it throws. */
+function outcomeOf(read: () => unknown): string {
+  try {
+    return JSON.stringify(read())
+  } catch (error) {
+    return error instanceof Error ? error.name : 'not an error'
+  }
+}
 
 const VECTORS = resolve(__dirname, '../../../../shared/conformance/crypto/key-registration.json')
 

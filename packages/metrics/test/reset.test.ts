@@ -39,6 +39,7 @@ const ROWS: readonly MetricRow[] = [
 
 describe('after register.resetMetrics()', () => {
   it('counts begin at 0', async () => {
+    expect.hasAssertions()
     const { register, decide, texts } = watch()
     decide()
     register.resetMetrics()
@@ -46,6 +47,7 @@ describe('after register.resetMetrics()', () => {
   })
 
   it('sums and buckets are those of what came afterwards, even when as many came as before', async () => {
+    expect.hasAssertions()
     const { register, decide, texts } = watch()
     decide(0.2)
     await texts()
@@ -67,12 +69,14 @@ describe('after register.resetMetrics()', () => {
   })
 
   it('the version that runs is still told', async () => {
+    expect.hasAssertions()
     const { register, texts } = watch()
     register.resetMetrics()
     for (const text of await texts()) expect(linesOf(text, 'build_info')).toEqual([expect.stringMatching(/ 1$/)])
   })
 
   it('what is failing is still failing', async () => {
+    expect.hasAssertions()
     const { register, metrics, texts } = watch()
     metrics.described({ checks: [], rows: ROWS })
     metrics.measured({ name: 'source_failing', kind: 'gauge', value: 1, labels: { source: 'registry' } })
@@ -81,6 +85,7 @@ describe('after register.resetMetrics()', () => {
   })
 
   it('counters that are read begin at 0 too', async () => {
+    expect.hasAssertions()
     const { register, metrics, texts } = watch()
     let count = 5
     const row = { name: 'read_total', kind: 'counter', help: 'Read', labels: {}, read: () => count } as const
@@ -112,6 +117,7 @@ describe('after register.clear()', () => {
   })
 
   it('an observer that goes on brings its metrics back, from 0', async () => {
+    expect.hasAssertions()
     const { register, metrics, decide, texts } = watch()
     metrics.described({ checks: [{ name: 'preventReplay', adds: [] }], rows: ROWS })
     decide(0.2)
@@ -129,6 +135,7 @@ describe('after register.clear()', () => {
   })
 
   it('what is failing is still failing', async () => {
+    expect.hasAssertions()
     const { register, metrics, decide, texts } = watch()
     metrics.described({ checks: [], rows: ROWS })
     metrics.measured({ name: 'source_failing', kind: 'gauge', value: 1, labels: { source: 'registry' } })
@@ -138,6 +145,7 @@ describe('after register.clear()', () => {
   })
 
   it('a new observer begins at 0, and the one before counts with it', async () => {
+    expect.hasAssertions()
     const { register, decide, texts } = watch()
     decide()
     register.clear()
@@ -147,6 +155,7 @@ describe('after register.clear()', () => {
   })
 
   it('a metric of the application that took one of the names is left alone', async () => {
+    expect.hasAssertions()
     const { register, decide, texts } = watch()
     register.clear()
     new Gauge({ name: 'countermark_requests_total', help: 'Mine', registers: [register] }).set(7)

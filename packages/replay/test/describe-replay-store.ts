@@ -120,7 +120,7 @@ export function describeReplayStore(name: string, createStore: CreateStore): voi
       const store = await open()
       const nonces = await Promise.all([issueNonce(store, environment), issueNonce(store, environment)])
       expect(new Set(nonces).size).toBe(2)
-      for (const nonce of nonces) expect(nonce).toMatch(/^[A-Za-z0-9_-]{22,128}$/)
+      expect(nonces.filter((nonce) => !/^[A-Za-z0-9_-]{22,128}$/.test(String(nonce)))).toEqual([])
     })
 
     it('does not recognise a nonce for ever', async () => {

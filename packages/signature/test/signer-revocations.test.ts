@@ -152,7 +152,9 @@ describe('revocations', () => {
       secret: SECRET,
       revocations,
     })
-    for (const judge of [verify, verify, challenges.verify]) expect(() => judge({}, environment)).toThrow()
+    const judges = [verify, verify, challenges.verify]
+    for (const judge of judges)
+      expect(() => judge({}, environment)).toThrow(expect.objectContaining({ code: 'request_malformed' }))
     expect([clocks, revocations.clocks]).toEqual([
       [clock, clock],
       [clock, clock],

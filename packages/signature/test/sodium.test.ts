@@ -74,10 +74,7 @@ describe('sodiumVerifier and Wycheproof', () => {
   const { cases } = readSuite<Ed25519Input, { readonly valid: boolean }>('crypto/ed25519-wycheproof.json')
 
   it('answers every vector as expected, at once and in the pool', async () => {
-    for (const { name, input, expected } of cases) {
-      const verdicts = await bothWays(verifier, aRawKey(input.public_key_hex), ...bytesOf(input))
-      expect({ name, verdicts }).toEqual({ name, verdicts: [expected.valid, expected.valid] })
-    }
+    expect(await judgeAll(cases)).toEqual(cases.map(({ name, expected: { valid } }) => [name, [valid, valid]]))
   })
 })
 
@@ -87,24 +84,37 @@ describe('sodiumVerifier on the edge cases of Ed25519', () => {
   )
 
   it('answers as a strict verifier does, at once and in the pool', async () => {
-    for (const { name, input, expected } of cases) {
-      const verdicts = await bothWays(verifier, aRawKey(input.public_key_hex), ...bytesOf(input))
-      expect({ name, verdicts }).toEqual({ name, verdicts: [expected.valid_strict, expected.valid_strict] })
-    }
+    const strict = cases.map(({ name, expected: { valid_strict: valid } }) => [name, [valid, valid]])
+    expect(await judgeAll(cases)).toEqual(strict)
   })
 
   it('answers as our other verifier does, also where Node would accept', async () => {
-    for (const { name, input, expected } of cases) {
-      const key = aRawKey(input.public_key_hex)
-      const [data, signature] = bytesOf(input)
-      expect({ name, node: verify(null, data, key.publicKey, signature) }).toEqual({
-        name,
-        node: expected.observed_node && (ACCEPTS_SMALL_ORDER || !SMALL_ORDER_R.test(name)),
-      })
-      expect(await bothWays(nodeVerifier, key, data, signature)).toEqual(await bothWays(verifier, key, data, signature))
-    }
+    const byNode = cases.map(({ name, input }) => [
+      name,
+      verify(null, bytesOf(input)[0], aRawKey(input.public_key_hex).publicKey, bytesOf(input)[1]),
+    ])
+    const observed = cases.map(({ name, expected }) => [
+      name,
+      expected.observed_node && (ACCEPTS_SMALL_ORDER || !SMALL_ORDER_R.test(name)),
+    ])
+    expect(byNode).toEqual(observed)
+    expect(await judgeAll(cases, nodeVerifier)).toEqual(await judgeAll(cases))
   })
 })
+
+interface NamedInput {
+  readonly name: string
+  readonly input: Ed25519Input
+}
+
+function judgeAll(cases: readonly NamedInput[], under: SignatureVerifier = verifier): Promise<readonly unknown[]> {
+  return Promise.all(
+    cases.map(async ({ name, input }) => [
+      name,
+      await bothWays(under, aRawKey(input.public_key_hex), ...bytesOf(input)),
+    ]),
+  )
+}
 
 async function bothWays(
   under: SignatureVerifier,

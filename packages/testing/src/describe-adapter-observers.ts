@@ -63,7 +63,7 @@ export function describeObservers<Middleware>(start: StartGuardedApp<Middleware>
           app.use(adapter.answer(({ message }) => once(message.socket.destroy(), 'close')))
         },
       })
-      await expect(app.sendPlain()).rejects.toThrow()
+      await expect(app.sendPlain()).rejects.toThrow('ended after 0 bytes')
       expect(await told).toMatchObject({ aborted: true })
     })
 

@@ -78,7 +78,7 @@ describe('the vectors of RFC 9421', () => {
       return `${serializeIdentifier(identifier)}: ${readComponent(identifier, plainRequest(input.message))}`
     })
     expect(lines).toEqual(known.map(({ expected }) => expected.line))
-    if (components.length > 0) expect(lines.length).toBeGreaterThan(20)
+    expect(lines.length).toBeGreaterThan(components.length > 0 ? 20 : -1)
   })
 
   it('give the same base for every request of appendix B.2', () => {

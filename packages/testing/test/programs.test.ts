@@ -24,7 +24,7 @@ describe('startProgram', () => {
     })
     expect((await sendRaw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).text).toBe('up')
     await program.stop()
-    await expect(sendRaw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).rejects.toThrow()
+    await expect(sendRaw(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).rejects.toThrow('ended after 0 bytes')
   })
 
   it('tells what a program wrote before it ended', async () => {

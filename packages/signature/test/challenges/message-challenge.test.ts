@@ -230,10 +230,11 @@ describe('a sealed challenge', () => {
     const store = createRememberingStore()
     const challenges = createMessageChallenges({ keys: keySourceOf(agentKey), ttlSeconds: 60, store, secret: SECRET })
     const { message } = challenges.issue({ purpose: PURPOSE }, environment)
-    for (const respelt of respellings(message)) {
-      const verdict = refusalOf(() => challenges.verify(answerTo(respelt, key), environment))
-      expect(verdict).toMatchObject({ code: 'freshness_unproven' })
-    }
+    const verdicts = respellings(message).map((respelt) =>
+      refusalOf(() => challenges.verify(answerTo(respelt, key), environment)),
+    )
+    expect(verdicts.length).toBeGreaterThan(0)
+    expect(verdicts.filter((verdict) => verdict?.code !== 'freshness_unproven')).toEqual([])
   })
 
   it('is worth nothing where another secret is used', () => {
