@@ -98,6 +98,7 @@ describe('after register.resetMetrics()', () => {
 
 describe('a counter that is read from a source', () => {
   it('goes down when the source counts anew', async () => {
+    expect.hasAssertions()
     const { metrics, texts } = watch()
     let count = 5
     const row = { name: 'read_total', kind: 'counter', help: 'Read', labels: {}, read: () => count } as const
