@@ -1,3 +1,4 @@
+import { withDeadline } from '@countermark/core/internal'
 import { OutboundError } from './outbound-error.ts'
 
 /**
@@ -11,26 +12,20 @@ export async function withinDeadline<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const controller = new AbortController()
-  const { promise, reject } = createRejection()
-  const close = (): void => reject(new OutboundError('closed', 'the source was closed'))
-  const timer = setTimeout(() => {
-    reject(new OutboundError('deadline_exceeded', `no complete answer within ${deadlineMs} ms`))
-  }, deadlineMs)
-  outer?.addEventListener('abort', close)
-  if (outer?.aborted === true) close()
+  const answer = Promise.race([work(controller.signal), untilClosed(outer, controller.signal)])
+  const expired = (): Error => new OutboundError('deadline_exceeded', `no complete answer within ${deadlineMs} ms`)
   try {
-    return await Promise.race([promise, work(controller.signal)])
+    return await withDeadline(answer, deadlineMs, undefined, expired)
   } finally {
-    clearTimeout(timer)
-    outer?.removeEventListener('abort', close)
     controller.abort()
   }
 }
 
-function createRejection(): { readonly promise: Promise<never>; readonly reject: (error: unknown) => void } {
-  let reject: (error: unknown) => void = () => {}
-  const promise = new Promise<never>((_resolve, refuse) => {
-    reject = refuse
+/** Rejects when the source is closed; stops listening once the work is over. */
+function untilClosed(outer: AbortSignal | undefined, over: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const close = (): void => reject(new OutboundError('closed', 'the source was closed'))
+    if (outer?.aborted === true) close()
+    outer?.addEventListener('abort', close, { signal: over })
   })
-  return { promise, reject }
 }
