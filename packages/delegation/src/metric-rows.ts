@@ -1,6 +1,6 @@
 import type { MetricRow } from '@countermark/core'
 import { degradedRow, type LabelValues } from '@countermark/core/internal'
-import { OUTBOUND_REASONS } from '@countermark/outbound'
+import { OUTBOUND_REASONS } from '@countermark/outbound/internal'
 
 /** Why a fetch failed; `failed` is an error that is not of ours. */
 const FAILURES: readonly string[] = [...OUTBOUND_REASONS, 'failed']

@@ -1,5 +1,6 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
-import { type Loaded, OutboundError } from '@countermark/outbound'
+import { OutboundError } from '@countermark/outbound'
+import type { Loaded } from '@countermark/outbound/internal'
 import type { RefusedEntry } from './key-description.ts'
 import type { KeyDocument } from './key-document.ts'
 import { createKeySet, type KeySet } from './key-set.ts'

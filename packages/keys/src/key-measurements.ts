@@ -1,6 +1,7 @@
 import type { Environment, Measurement, MetricRow } from '@countermark/core'
 import { nameLabels, readMetrics } from '@countermark/core/internal'
-import { type CacheEvent, isOutboundError, type OutboundReason } from '@countermark/outbound'
+import { isOutboundError } from '@countermark/outbound'
+import type { CacheEvent, OutboundReason } from '@countermark/outbound/internal'
 import type { RefusedEntry } from './key-description.ts'
 import { METRIC_ROWS } from './metric-rows.ts'
 

@@ -1,6 +1,6 @@
 import type { MetricRow } from '@countermark/core'
 import { degradedRow, type LabelValues } from '@countermark/core/internal'
-import { OUTBOUND_REASONS } from '@countermark/outbound'
+import { OUTBOUND_REASONS } from '@countermark/outbound/internal'
 
 /** Sources of keys that one process may name. */
 const SOURCE: LabelValues = { atMost: 32 }

@@ -1,5 +1,6 @@
 import type { Environment } from '@countermark/core'
-import { backoffMs, type Fetcher } from '@countermark/outbound'
+import type { Fetcher } from '@countermark/outbound'
+import { backoffMs } from '@countermark/outbound/internal'
 import type { KeyDocument } from './key-document.ts'
 import type { KeyMeasurements } from './key-measurements.ts'
 

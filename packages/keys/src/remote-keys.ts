@@ -14,7 +14,8 @@ import {
   type KeyCaller,
   type RevokedKeys,
 } from '@countermark/core/internal'
-import { createRefreshCache, isOutboundError, type LoadRequest, type RefreshCache } from '@countermark/outbound'
+import { isOutboundError, RefreshCache } from '@countermark/outbound'
+import type { LoadRequest } from '@countermark/outbound/internal'
 import { type FetchedKeys, settleDocument, toFetchedKeys } from './fetched-keys.ts'
 import { EMPTY_DOCUMENT, type KeyDocument } from './key-document.ts'
 import { createKeyMeasurements, type KeyMeasurements } from './key-measurements.ts'
@@ -89,7 +90,7 @@ export function createRemoteKeys(kind: DocumentKind, rules: RemoteKeysRules): Re
       return isThenable(known) ? findAgentLater(known, agentId) : known?.findAgent(agentId)
     },
     forget: (revoked, entries) => cache.forget((keys) => isAbout(keys, revoked), entries),
-    close: cache.close,
+    close: () => cache.close(),
   }
 }
 
@@ -129,7 +130,7 @@ function createCache(
     return toFetchedKeys(kind.parse(JSON.parse(text), request))
   }
   try {
-    return createRefreshCache<FetchedKeys, Environment>({
+    return new RefreshCache<FetchedKeys, Environment>({
       times,
       observe: measurements.cacheEvent,
       sourceOf: addressPrefix,

@@ -1,14 +1,6 @@
 import { isMisconfigured, Misconfigured, requireKnownOptions } from '@countermark/core'
-import {
-  createFetcher,
-  FETCHER_OPTIONS,
-  type Fetcher,
-  type FetcherOptions,
-  isOutboundError,
-  REFRESH_TIMES,
-  type RefreshTimes,
-  type SecondLevel,
-} from '@countermark/outbound'
+import { createFetcher, type Fetcher, type FetcherOptions, isOutboundError, type RefreshTimes, type SecondLevel } from '@countermark/outbound'
+import { FETCHER_OPTIONS, REFRESH_TIMES } from '@countermark/outbound/internal'
 import { requireSourceName } from './source-name.ts'
 
 /** How a source fetches keys and keeps them: the options of `@countermark/outbound`, and these. */

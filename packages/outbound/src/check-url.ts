@@ -1,6 +1,5 @@
-import { isGlobalAddress } from './global-address.ts'
+import { isGlobalAddress, toLiteral } from './addresses.ts'
 import { OutboundError } from './outbound-error.ts'
-import { toLiteral } from './resolve-addresses.ts'
 
 /** Which URLs may be fetched. */
 export interface UrlRules {

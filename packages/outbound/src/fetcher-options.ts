@@ -1,9 +1,9 @@
+import { type ResolveAddresses, systemResolve } from './addresses.ts'
 import type { UrlRules } from './check-url.ts'
-import { createFetchTransport, type FetchFunction } from './fetch-transport.ts'
 import { createNodeTransport } from './node-transport.ts'
 import { invalidOption, requireBetween, requireOptions } from './option-checks.ts'
-import { type ResolveAddresses, systemResolve } from './resolve-addresses.ts'
 import type { Transport } from './transport.ts'
+import { createFetchTransport, type FetchFunction } from './transport.ts'
 
 /** How documents are fetched. The defaults suit the public Internet; loopback development loosens them by name. */
 export interface FetcherOptions {

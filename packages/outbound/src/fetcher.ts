@@ -1,8 +1,7 @@
-import { decodeUtf8, parseBoundedJson } from './bounded-json.ts'
 import { checkUrl } from './check-url.ts'
 import { withinDeadline } from './deadline.ts'
+import { decodeUtf8, freshForSeconds, parseBoundedJson, retryAfterSeconds } from './document.ts'
 import { type FetcherOptions, readFetcherOptions } from './fetcher-options.ts'
-import { freshForSeconds, retryAfterSeconds } from './freshness.ts'
 import { OutboundError } from './outbound-error.ts'
 import type { Answer } from './transport.ts'
 

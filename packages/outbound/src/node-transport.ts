@@ -3,8 +3,8 @@ import { request as requestHttps } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { pipeline, type Readable, Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { type ResolvedAddress, type ResolveRules, resolveChecked } from './addresses.ts'
 import { isOutboundError, OutboundError } from './outbound-error.ts'
-import { type ResolvedAddress, type ResolveRules, resolveChecked } from './resolve-addresses.ts'
 import type { Transport } from './transport.ts'
 
 /** How this machine connects. */

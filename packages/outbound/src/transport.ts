@@ -1,3 +1,5 @@
+import { OutboundError } from './outbound-error.ts'
+
 /** An answer whose content has not been read. */
 export interface Answer {
   readonly status: number
@@ -17,3 +19,60 @@ export type Transport = (
   signal: AbortSignal,
   form?: string,
 ) => Promise<Answer>
+
+/** What is used of a `Response`. */
+export interface FetchedResponse {
+  readonly status: number
+  readonly redirected: boolean
+  readonly headers: { readonly get: (name: string) => string | null }
+  readonly body: AsyncIterable<Uint8Array> | null
+}
+
+/** A `fetch` of the user's, the global one or undici's for example. Which addresses it reaches is its own affair. */
+export type FetchFunction = (
+  url: string,
+  init: {
+    readonly method: 'GET' | 'POST'
+    readonly headers: Record<string, string>
+    readonly redirect: 'manual'
+    readonly signal: AbortSignal
+    readonly body?: string
+  },
+) => Promise<FetchedResponse>
+
+/** Sends by a user's `fetch`. */
+export function createFetchTransport(fetch: FetchFunction): Transport {
+  return async (url, headers, signal, form) => {
+    const response = await send(fetch, url, { headers, signal, form })
+    // A browser-like fetch hides a redirect behind status 0; one that ignores `manual` has followed it.
+    const status = response.redirected || response.status === 0 ? 302 : response.status
+    return { status, header: (name) => response.headers.get(name) ?? undefined, body: readable(response) }
+  }
+}
+
+async function send(
+  fetch: FetchFunction,
+  url: URL,
+  given: {
+    readonly headers: Readonly<Record<string, string>>
+    readonly signal: AbortSignal
+    readonly form: string | undefined
+  },
+): Promise<FetchedResponse> {
+  const { headers, signal, form } = given
+  const sent = form === undefined ? ({ method: 'GET' } as const) : ({ method: 'POST', body: form } as const)
+  try {
+    return await fetch(url.href, { ...sent, headers: { ...headers }, redirect: 'manual', signal })
+  } catch (cause) {
+    throw new OutboundError('connection_failed', 'the request got no answer', { cause })
+  }
+}
+
+async function* readable(response: FetchedResponse): AsyncIterable<Uint8Array> {
+  if (response.body === null) return
+  try {
+    for await (const chunk of response.body) yield chunk
+  } catch (cause) {
+    throw new OutboundError('connection_failed', 'the answer broke off', { cause })
+  }
+}

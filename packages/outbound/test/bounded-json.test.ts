@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { decodeUtf8, parseBoundedJson } from '../src/bounded-json.ts'
+import { decodeUtf8, parseBoundedJson } from '../src/document.ts'
 
 describe('parseBoundedJson', () => {
   it('parses what JSON.parse parses', () => {

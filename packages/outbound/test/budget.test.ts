@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { backoffMs } from '../src/backoff.ts'
-import { createBudget } from '../src/budget.ts'
+import { createBudget } from '../src/admission.ts'
+import { backoffMs } from '../src/outage.ts'
 
 describe('backoffMs', () => {
   const rules = { firstMs: 1_000, factor: 4, longestMs: 60_000 }

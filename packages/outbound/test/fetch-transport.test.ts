@@ -1,4 +1,5 @@
-import { createFetcher, type FetchedResponse, type FetchFunction } from '../src/index.ts'
+import { createFetcher } from '../src/index.ts'
+import type { FetchedResponse, FetchFunction } from '../src/internal.ts'
 import { startHttpServer } from './fault-server.ts'
 
 function answer(partial: Partial<FetchedResponse>): FetchFunction {

@@ -1,7 +1,8 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { createFetcher, type FetcherOptions, isOutboundError, type JsonDocument } from '../src/index.ts'
+import { createFetcher, type FetcherOptions, isOutboundError } from '../src/index.ts'
+import type { JsonDocument } from '../src/internal.ts'
 import { type FaultServer, startHttpServer, startHttpsServer, startTcpServer } from './fault-server.ts'
 import { createSelfSigned } from './self-signed.ts'
 

@@ -1,4 +1,4 @@
-import { freshForSeconds, retryAfterSeconds } from '../src/freshness.ts'
+import { freshForSeconds, retryAfterSeconds } from '../src/document.ts'
 
 function headers(fields: Readonly<Record<string, string>>): (name: string) => string | undefined {
   return (name) => fields[name]

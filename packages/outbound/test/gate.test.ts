@@ -1,19 +1,34 @@
 import fc from 'fast-check'
-import { createGate } from '../src/gate.ts'
+import { createGate } from '../src/admission.ts'
 
 describe('a gate', () => {
-  it('hands a place to whoever waits longest', async () => {
+  it('hands a place to the caller who waits longest, and refuses those for whom there is no room', async () => {
     const gate = createGate({ concurrent: 1, waiting: 2 })
     const order: string[] = []
-    await gate.enter()
-    void gate.enter()?.then(() => order.push('first'))
-    void gate.enter()?.then(() => order.push('second'))
-    expect(gate.enter()).toBeUndefined()
+    const pass = (name: string): Promise<unknown> =>
+      gate.pass(
+        async () => order.push(name),
+        () => new RangeError('full'),
+      )
+    expect(gate.tryEnter()).toBe(true)
+    const waiting = [pass('first'), pass('second')]
+    await expect(pass('third')).rejects.toThrow(RangeError)
+    expect(order).toEqual([])
     gate.leave()
     expect(gate.tryEnter()).toBe(false)
-    gate.leave()
-    await Promise.resolve()
+    await Promise.all(waiting)
     expect(order).toEqual(['first', 'second'])
+    expect(gate.tryEnter()).toBe(true)
+  })
+
+  it('is left by work that fails', async () => {
+    const gate = createGate({ concurrent: 1, waiting: 0 })
+    const failing = gate.pass(
+      () => Promise.reject(new RangeError('failed')),
+      () => new Error('full'),
+    )
+    await expect(failing).rejects.toThrow(RangeError)
+    expect(gate.tryEnter()).toBe(true)
   })
 
   it('never has more inside than it may, and is empty in the end', () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { isGlobalAddress } from '../src/index.ts'
+import { isGlobalAddress } from '../src/internal.ts'
 
 const PRIVATE = [
   ...['0.0.0.0', '0.1.2.3', '10.0.0.1', '100.64.0.1', '100.100.100.200', '127.0.0.1', '127.255.255.254'],

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createRefreshCache, OutboundError } from '../src/index.ts'
+import { OutboundError, RefreshCache } from '../src/index.ts'
 import { createScriptedOrigin, failing, HOUR, MINUTE, type ScriptedOrigin, SECOND, settle } from './scripted-origin.ts'
 
 function read(origin: ScriptedOrigin, key = 'a'): unknown {
@@ -313,7 +313,7 @@ describe('an origin that is down', () => {
   })
 
   it('may throw before it returns a promise, or throw nothing at all', async () => {
-    const throwing = createRefreshCache({
+    const throwing = new RefreshCache({
       load: () => {
         throw undefined
       },
@@ -327,9 +327,9 @@ describe('an origin that is down', () => {
 describe('options of a refresh cache', () => {
   it.each([
     ['times', { times: { refreshAfter: 1 } }, 'times has no option refreshAfter'],
-    ['the cache', { maxEntries: 1 }, 'createRefreshCache has no option maxEntries'],
+    ['the cache', { maxEntries: 1 }, 'RefreshCache has no option maxEntries'],
   ])('that %s does not have are refused', (_of, options: object, message) => {
-    expect(() => createRefreshCache({ load: async () => undefined, ...options })).toThrow(message)
+    expect(() => new RefreshCache({ load: async () => undefined, ...options })).toThrow(message)
   })
 })
 
@@ -794,8 +794,8 @@ describe('any history of outages', () => {
         const nowMs = origin.clock.monotonicMs()
         origin.answer = up ? () => ({ value: { name: `${nowMs}` } }) : failing()
         const before = origin.asked.length
-        const ask = recheck ? origin.cache.recheck : origin.cache.read
-        const answer = await Promise.resolve(ask('a', origin.context)).catch(() => undefined)
+        const ask = recheck ? 'recheck' : 'read'
+        const answer = await Promise.resolve(origin.cache[ask]('a', origin.context)).catch(() => undefined)
         await settle()
         expect(origin.asked.length - before).toBeLessThanOrEqual(1)
         expect(nowMs - Number(answer?.name ?? nowMs)).toBeLessThan(4 * HOUR)

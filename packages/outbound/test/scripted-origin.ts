@@ -1,13 +1,5 @@
-import {
-  type CacheContext,
-  type CacheEvent,
-  createRefreshCache,
-  type Loaded,
-  type LoadRequest,
-  OutboundError,
-  type RefreshCache,
-  type RefreshCacheOptions,
-} from '../src/index.ts'
+import { OutboundError, RefreshCache, type RefreshCacheOptions } from '../src/index.ts'
+import type { CacheContext, CacheEvent, Loaded, LoadRequest } from '../src/internal.ts'
 import { createFakeClock, type FakeClock } from './fake-clock.ts'
 
 export interface Answer {
@@ -36,7 +28,7 @@ export function createScriptedOrigin(options: Partial<RefreshCacheOptions<Answer
   const requests: LoadRequest<Answer, CacheContext>[] = []
   const asked: string[] = []
   const events: CacheEvent[] = []
-  const cache = createRefreshCache<Answer, CacheContext>({
+  const cache = new RefreshCache<Answer, CacheContext>({
     load: async (request) => {
       asked.push(request.key)
       requests.push(request)

@@ -1,4 +1,5 @@
-import type { CacheContext, RefreshCacheOptions, SecondLevel } from '../src/index.ts'
+import type { RefreshCacheOptions, SecondLevel } from '../src/index.ts'
+import type { CacheContext } from '../src/internal.ts'
 import {
   type Answer,
   createScriptedOrigin,

@@ -1,14 +1,13 @@
 import { type Environment, Misconfigured } from '@countermark/core'
 import { addressPrefix, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
 import {
-  createRefreshCache,
   type FetcherOptions,
   isOutboundError,
-  type Loaded,
   OutboundError,
-  type RefreshCache,
+  RefreshCache,
   type RefreshTimes,
 } from '@countermark/outbound'
+import type { Loaded } from '@countermark/outbound/internal'
 import { LRUCache } from 'lru-cache'
 import { configured, createIssuerFetcher, fetchMetadataUrl, metadataUrlsOf, unavailable } from './documents.ts'
 import {
@@ -117,7 +116,7 @@ function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
       return isThenable(newer) ? findLater(newer, query, environment, caller) : newer?.find(query)
     },
     isFailing: measurements.isFailing,
-    close: cache.close,
+    close: () => cache.close(),
   }
 }
 
@@ -144,21 +143,23 @@ function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): R
   const fetchSet = createSetFetcher(input)
   const rules = { ...input, importKey: rememberKeys(2 * MAX_KEYS) }
   const isBundle = typeof place === 'object' && 'bundleUri' in place
-  return configured('issuers', () =>
-    createRefreshCache<IssuerKeySet, Environment>({
-      times,
-      observe,
-      sourceOf: addressPrefix,
-      load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
-        const { value, freshForSeconds } = await fetchSet(signal)
-        const set = parseKeySet(value, rules)
-        // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would. A bundle
-        // without keys, though, says that all of them are revoked (SPIFFE Trust Domain and Bundle, section 4.1.3).
-        if (set.size === 0 && !(isBundle && set.refused === 0))
-          throw new OutboundError('malformed', 'the set holds no key that can be used')
-        return { value: set, freshForSeconds, isNews: set.fingerprint !== previous?.fingerprint }
-      },
-    }),
+  return configured(
+    'issuers',
+    () =>
+      new RefreshCache<IssuerKeySet, Environment>({
+        times,
+        observe,
+        sourceOf: addressPrefix,
+        load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {
+          const { value, freshForSeconds } = await fetchSet(signal)
+          const set = parseKeySet(value, rules)
+          // More often a mistake than a wish: the keys that are known stay for as long as a failing endpoint's would. A bundle
+          // without keys, though, says that all of them are revoked (SPIFFE Trust Domain and Bundle, section 4.1.3).
+          if (set.size === 0 && !(isBundle && set.refused === 0))
+            throw new OutboundError('malformed', 'the set holds no key that can be used')
+          return { value: set, freshForSeconds, isNews: set.fingerprint !== previous?.fingerprint }
+        },
+      }),
   )
 }
 

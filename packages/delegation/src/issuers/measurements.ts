@@ -1,5 +1,6 @@
 import type { Environment, Measurement } from '@countermark/core'
-import { type CacheEvent, isOutboundError } from '@countermark/outbound'
+import { isOutboundError } from '@countermark/outbound'
+import type { CacheEvent } from '@countermark/outbound/internal'
 
 /** What is fetched from issuers. A closed set, fit for a metric label. */
 export type IssuerDocument = 'issuer_keys' | 'status_list' | 'introspection'

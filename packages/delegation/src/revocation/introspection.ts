@@ -1,13 +1,8 @@
 import { hash } from 'node:crypto'
 import { type Environment, Misconfigured, Refusal, requireKnownOptions, requireNumber } from '@countermark/core'
 import { isJsonObject, isThenable, ownMember } from '@countermark/core/internal'
-import {
-  type CacheContext,
-  createRefreshCache,
-  type Fetcher,
-  type FetcherOptions,
-  OutboundError,
-} from '@countermark/outbound'
+import { type Fetcher, type FetcherOptions, OutboundError, RefreshCache } from '@countermark/outbound'
+import type { CacheContext } from '@countermark/outbound/internal'
 import { configured, createIssuerFetcher, unavailable } from '../issuers/documents.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
 
@@ -55,22 +50,24 @@ export function createIntrospection(
   const fetcher = createIssuerFetcher('introspection', endpoint, { ...http, headers: { ...http.headers, ...headers } })
   const { observe, isFailing } = createIssuerMeasurements('introspection')
   const ageMs = cacheSeconds * 1000
-  const cache = configured('introspection', () =>
-    createRefreshCache<Answer, Question>({
-      // An answer past its age is waited for, and an endpoint that fails is not made up for by old answers.
-      times: {
-        refreshAfterMs: ageMs,
-        maxAgeMs: ageMs,
-        staleIfErrorMs: 0,
-        maxEntries: MAX_ANSWERS,
-        unknownPerMinute: 1e6,
-      },
-      observe: (event, { environment }, error) => observe(event, environment, error),
-      load: async ({ context, signal }) => {
-        const form = { token: context.token, token_type_hint: 'access_token' }
-        return { value: await introspect(fetcher, endpoint, form, issuer, signal) }
-      },
-    }),
+  const cache = configured(
+    'introspection',
+    () =>
+      new RefreshCache<Answer, Question>({
+        // An answer past its age is waited for, and an endpoint that fails is not made up for by old answers.
+        times: {
+          refreshAfterMs: ageMs,
+          maxAgeMs: ageMs,
+          staleIfErrorMs: 0,
+          maxEntries: MAX_ANSWERS,
+          unknownPerMinute: 1e6,
+        },
+        observe: (event, { environment }, error) => observe(event, environment, error),
+        load: async ({ context, signal }) => {
+          const form = { token: context.token, token_type_hint: 'access_token' }
+          return { value: await introspect(fetcher, endpoint, form, issuer, signal) }
+        },
+      }),
   )
   return {
     check: (token, environment) => {
@@ -82,7 +79,7 @@ export function createIntrospection(
       })
     },
     isFailing,
-    close: cache.close,
+    close: () => cache.close(),
   }
 }
 

@@ -12,14 +12,13 @@ import {
 } from '@countermark/core/internal'
 import {
   createFetcher,
-  createRefreshCache,
   type Fetcher,
   type FetcherOptions,
-  type Loaded,
-  type LoadRequest,
   OutboundError,
+  RefreshCache,
   type RefreshTimes,
 } from '@countermark/outbound'
+import type { Loaded, LoadRequest } from '@countermark/outbound/internal'
 import { configured, unavailable } from '../issuers/documents.ts'
 import type { IssuerKeys } from '../issuers/issuer-keys.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
@@ -123,13 +122,15 @@ export function createStatusLists(input: StatusListsInput): StatusLists {
   const http = { maxBytes: MAX_TOKEN_BYTES, ...input.http, contentTypes: CONTENT_TYPES }
   const fetcher = configured('statusList', () => createFetcher(http))
   const { observe, isFailing } = createIssuerMeasurements('status_list')
-  const cache = configured('statusList', () =>
-    createRefreshCache<FetchedStatusList, Environment>({
-      times: TIMES,
-      observe,
-      sourceOf: addressPrefix,
-      load: (request) => fetchList(request, input, fetcher),
-    }),
+  const cache = configured(
+    'statusList',
+    () =>
+      new RefreshCache<FetchedStatusList, Environment>({
+        times: TIMES,
+        observe,
+        sourceOf: addressPrefix,
+        load: (request) => fetchList(request, input, fetcher),
+      }),
   )
   return {
     check: ({ uri, index }, environment, caller) => {
@@ -143,7 +144,7 @@ export function createStatusLists(input: StatusListsInput): StatusLists {
       )
     },
     isFailing,
-    close: cache.close,
+    close: () => cache.close(),
   }
 }
 
