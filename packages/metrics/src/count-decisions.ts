@@ -1,6 +1,6 @@
 import type { Decision, Outcome, RefusalCode } from '@countermark/core'
 import type { GuardMetrics } from '@countermark/core/internal'
-import { createUseCounts, type UseCounts } from './count-uses.ts'
+import { createUseCounts } from './count-uses.ts'
 import { type AgentLabel, type RouteLabel, UNVERIFIED } from './decision-labels.ts'
 import { type MetricBook, ownMetric } from './metric-book.ts'
 import { AUTHENTICATION_CODES, SIGNATURE_CODES, STATUS_CLASSES } from './metric-rows.ts'
@@ -32,7 +32,7 @@ export function createDecisionCounts(book: MetricBook, labels: DecisionLabels): 
   const signatures = ownMetric(book, 'signature_failures_total')
   const authentications = ownMetric(book, 'authentication_failures_total')
   const uses = createUseCounts(book, agentOf)
-  const times = createTimeCounts(book, labels, uses)
+  const times = createTimeCounts(book, labels)
   const countEnd = createEndCounts(book)
 
   function count({ check, outcome, refusal }: Decision, agent: string, route: string): void {
@@ -60,9 +60,9 @@ export function createDecisionCounts(book: MetricBook, labels: DecisionLabels): 
       uses.described(checks)
     },
     decided: (decision) => {
-      const used = times.observe(decision)
+      times.observe(decision)
       const { outcome, refusal } = decision
-      if (outcome === 'allow') uses.count(decision, used)
+      if (outcome === 'allow') uses.count(decision)
       else if (outcome === 'deny' && refusal !== undefined) countRefused(decision, refusal.code)
     },
     finished: (decision, outcome) => {
@@ -86,11 +86,10 @@ function createEndCounts(book: MetricBook): (outcome: Outcome) => void {
 
 interface TimeCounts {
   readonly described: DecisionCounts['described']
-  /** Observes how long each check took, and gives the facts that they added together. */
-  readonly observe: (decision: Decision) => number
+  readonly observe: (decision: Decision) => void
 }
 
-function createTimeCounts(book: MetricBook, { exemplar }: DecisionLabels, uses: UseCounts): TimeCounts {
+function createTimeCounts(book: MetricBook, { exemplar }: DecisionLabels): TimeCounts {
   const durations = ownMetric(book, 'check_duration_seconds')
   const whole = ownMetric(book, 'guard_duration_seconds')
   const byOutcome = {
@@ -106,18 +105,15 @@ function createTimeCounts(book: MetricBook, { exemplar }: DecisionLabels, uses: 
       const labelSet = exemplar()
       const timestamp = atMs / 1000
       let seconds = 0
-      let used = 0
       // By index: an iterator for each request is more than the loop costs.
       for (let index = 0; index < timings.length; index++) {
         const timing = timings[index]
         if (timing === undefined) continue
         const value = timing.durationMs / 1000
         seconds += value
-        used |= uses.addedBy(timing.check)
         observe(durations.series({ check: timing.check }), value, labelSet && { labelSet, value, timestamp })
       }
       observe(byOutcome[outcome], seconds, labelSet && { labelSet, value: seconds, timestamp })
-      return used
     },
   }
 }

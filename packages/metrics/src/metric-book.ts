@@ -1,9 +1,8 @@
-import { isMisconfigured, type MetricRow, Misconfigured } from '@countermark/core'
-import type { GuardMetrics } from '@countermark/core/internal'
+import { type MetricRow, Misconfigured } from '@countermark/core'
+import type { Metric as PromMetric } from 'prom-client'
 import { createMetric, type Metric } from './metric.ts'
 import { METRICS, type OwnLabels } from './metric-rows.ts'
 import { type Register, registerMetric } from './registered-metric.ts'
-import { set } from './series.ts'
 
 /** The version of this package, as in its package.json: a test compares them. */
 export const VERSION = '0.1.0'
@@ -14,6 +13,8 @@ export interface MetricBook {
   readonly describe: (row: MetricRow) => Metric
   /** By their names without the prefix. */
   readonly metrics: ReadonlyMap<string, Metric>
+  /** Puts the metrics back, from 0, after `clear()`; gives the name that the application has taken meanwhile. */
+  readonly renew: () => string | undefined
 }
 
 /** Where metrics stand. */
@@ -22,77 +23,6 @@ export interface MetricsPlace {
   readonly prefix: string
   /** Lines of all metrics together. */
   readonly maxSeries: number
-}
-
-/** What counts in a book. */
-export interface Counts {
-  readonly described: (checks: GuardMetrics['checks']) => void
-}
-
-/** What ties an observer to the metrics of its register. */
-export interface Binding<C extends Counts> {
-  readonly counts: () => C
-  /** The same, after a look whether the register still has its metrics: `clear()` takes them out, and they come back from 0. */
-  readonly renewed: () => C
-  readonly described: (guard: GuardMetrics) => void
-}
-
-/**
- * Opens the metrics of a register and keeps an observer with them.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID` when the application has a metric of one of the names
- */
-export function bindMetrics<C extends Counts>(place: MetricsPlace, count: (book: MetricBook) => C): Binding<C> {
-  const { register, prefix } = place
-  const markName = prefix + MARK
-  const told: GuardMetrics[] = []
-  let bound = bind()
-  let mark = register.getSingleMetric(markName)
-
-  function bind(): { readonly book: MetricBook; readonly counts: C } {
-    const book = openBook(place)
-    const counts = count(book)
-    for (const guard of told) tell(book, counts, guard)
-    return { book, counts }
-  }
-
-  function renewed(): C {
-    const present = register.getSingleMetric(markName)
-    if (present === mark) return bound.counts
-    mark = present
-    try {
-      const next = bind()
-      keepStates(bound.book, next.book)
-      bound = next
-      mark = register.getSingleMetric(markName)
-    } catch (error) {
-      // A metric of the application has taken a name meanwhile: it stays, and ours are counted out of sight.
-      if (!isMisconfigured(error)) throw error
-    }
-    return bound.counts
-  }
-
-  return {
-    counts: () => bound.counts,
-    renewed,
-    described: (guard) => {
-      renewed()
-      tell(bound.book, bound.counts, guard)
-      told.push(guard)
-    },
-  }
-}
-
-function tell(book: MetricBook, counts: Counts, { checks, rows }: GuardMetrics): void {
-  counts.described(checks)
-  for (const row of rows) book.describe(row)
-}
-
-/** How things are is reported when it changes, and perhaps not again for a long time. */
-function keepStates(from: MetricBook, to: MetricBook): void {
-  for (const { row, collect } of from.metrics.values()) {
-    if (row.kind !== 'gauge' || METRICS.rows.some(({ name }) => name === row.name)) continue
-    for (const { labels, value } of collect()) set(to.describe(row).series(labels), value)
-  }
 }
 
 /** One metric of this package: a misspelt name or label does not compile. */
@@ -105,76 +35,93 @@ export function ownMetric<Name extends keyof OwnLabels>(book: MetricBook, name: 
   return book.describe(widened(METRICS.row(name)))
 }
 
-/** The metric by which a register's book is found. */
-const MARK = 'build_info'
-
-/** The same for every copy of this package, and after it was loaded anew. */
-const BOOK = Symbol.for('countermark.metric-book')
-
-/** The book that a register has under a prefix, made when there is none: guards, hot reloads and copies share it. */
-function openBook(place: MetricsPlace): MetricBook {
-  const book = findBook(place) ?? createBook(place)
+/**
+ * The book that a register has under a prefix, made when there is none: guards, hot reloads and copies of this package share it.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID` when the application has a metric of one of the names
+ */
+export function openBook(place: MetricsPlace): MetricBook {
+  const { register, prefix } = place
+  const books = booksOf(register)
+  const book = books.get(prefix) ?? createBook(place)
   for (const row of METRICS.rows) book.describe(widened(row))
-  const labels = { version: [VERSION], node: [process.versions.node] }
   // Read at each scrape, so that a reset does not remove it.
+  const labels = { version: [VERSION], node: [process.versions.node] }
   book.describe({ ...METRICS.row(MARK), labels, read: isRunning })
+  const taken = book.renew()
+  if (taken !== undefined) throw nameTaken(taken)
+  books.set(prefix, book)
   return book
 }
 
-function findBook({ register, prefix }: MetricsPlace): MetricBook | undefined {
-  const mark = register.getSingleMetric(prefix + MARK)
-  return mark !== undefined && isMarked(mark) ? mark[BOOK] : undefined
+/** The same for every copy of this package, and after it was loaded anew. */
+const BOOKS = Symbol.for('countermark.metric-books')
+
+function booksOf(register: Register & { [BOOKS]?: Map<string, MetricBook> }): Map<string, MetricBook> {
+  const books = register[BOOKS] ?? new Map<string, MetricBook>()
+  register[BOOKS] = books
+  return books
 }
 
-function isMarked(metric: object): metric is { readonly [BOOK]: MetricBook } {
-  return BOOK in metric
-}
+/** The metric that shows whether a register was cleared. */
+const MARK = 'build_info'
 
 const isRunning = (): number => 1
 
 function createBook({ register, prefix, maxSeries }: MetricsPlace): MetricBook {
+  const markName = prefix + MARK
+  const metrics = new Map<string, Metric>()
+  let mark: PromMetric | undefined
   let room = maxSeries
   let merged = 0
-  const takeLines = (lines: number): boolean => {
+
+  const isShown = (): boolean => mark !== undefined && register.getSingleMetric(markName) === mark
+  const isTaken = (name: string): boolean => register.getSingleMetric(prefix + name) !== undefined
+
+  function takeLines(lines: number): boolean {
     const fits = lines <= room
     if (fits) room -= lines
     else merged += 1
     return fits
   }
-  const requireFree = (name: string): void => {
-    if (register.getSingleMetric(prefix + name) === undefined) return
-    const message = `the register has a metric ${prefix + name} of its own; choose another prefix`
-    throw new Misconfigured('ERR_OPTION_INVALID', message)
+
+  function describe(row: MetricRow): Metric {
+    const known = metrics.get(row.name)
+    if (known !== undefined) {
+      known.describe(row)
+      return known
+    }
+    const isNewHere = isShown()
+    if (isNewHere && isTaken(row.name)) throw nameTaken(prefix + row.name)
+    const metric = createMetric(row, takeLines)
+    metrics.set(row.name, metric)
+    if (isNewHere) registerMetric(register, prefix + row.name, metric)
+    return metric
   }
-  const metrics = new Map<string, Metric>()
-  const book: MetricBook = {
-    metrics,
-    describe: (row) => {
-      const known = metrics.get(row.name)
-      if (known !== undefined) {
-        known.describe(row)
-        return known
-      }
-      requireFree(row.name)
-      const metric = createMetric(row, takeLines)
-      Object.assign(registerMetric(register, prefix + row.name, metric), { [BOOK]: book })
-      metrics.set(row.name, metric)
-      return metric
-    },
+
+  function renew(): string | undefined {
+    if (isShown()) return undefined
+    const taken = [...metrics.keys()].find(isTaken)
+    if (taken !== undefined) return prefix + taken
+    for (const [name, metric] of metrics) {
+      metric.reset()
+      const shown = registerMetric(register, prefix + name, metric)
+      if (name === MARK) mark = shown
+    }
+    return undefined
   }
-  // All before the first one is registered: what is refused leaves nothing behind.
-  for (const { name } of METRICS.rows) requireFree(name)
-  book.describe({ ...METRICS.row('series_merged_total'), read: () => merged })
-  return book
+
+  describe({ ...METRICS.row('series_merged_total'), read: () => merged })
+  return { metrics, describe, renew }
+}
+
+function nameTaken(name: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', `the register has a metric ${name} of its own; choose another prefix`)
 }
 
 /** Options bound agents and routes before they come here: by 10,000 at most, and two words for all others. */
 const MOST_ADMITTED = { atMost: 10_002 }
 
 function widened(row: MetricRow): MetricRow {
-  const { agent, route } = row.labels
-  return {
-    ...row,
-    labels: { ...row.labels, ...(agent && { agent: MOST_ADMITTED }), ...(route && { route: MOST_ADMITTED }) },
-  }
+  const bounded = ['agent', 'route'].filter((label) => label in row.labels).map((label) => [label, MOST_ADMITTED])
+  return { ...row, labels: { ...row.labels, ...Object.fromEntries(bounded) } }
 }

@@ -1,8 +1,8 @@
-import { type Measurement, Misconfigured, type Observer, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireMethods, requireStrings } from '@countermark/core/internal'
-import { createDecisionCounts, type DecisionCounts, type DecisionLabels } from './count-decisions.ts'
+import { type Measurement, Misconfigured, type Observer } from '@countermark/core'
+import { callback, custom, nested, number, optionTable, requireMethods, strings } from '@countermark/core/internal'
+import { createDecisionCounts } from './count-decisions.ts'
 import { createAgentLabel, createRouteLabel } from './decision-labels.ts'
-import { bindMetrics, type MetricBook, ownMetric } from './metric-book.ts'
+import { type MetricBook, openBook, ownMetric } from './metric-book.ts'
 import { promClient, type Register } from './registered-metric.ts'
 import { observe, set } from './series.ts'
 import { createTopFailures, type FailureSource } from './top-failures.ts'
@@ -32,11 +32,7 @@ export interface PrometheusMetricsOptions {
 }
 
 /** Watches guards for Prometheus. */
-export interface PrometheusMetrics extends Observer {
-  readonly decided: NonNullable<Observer['decided']>
-  readonly finished: NonNullable<Observer['finished']>
-  readonly measured: NonNullable<Observer['measured']>
-  readonly described: NonNullable<Observer['described']>
+export interface PrometheusMetrics extends Required<Pick<Observer, 'decided' | 'finished' | 'measured' | 'described'>> {
   /** Whose requests are refused most, heaviest first. Addresses are personal data: show them only to whom they concern. @default 10 */
   readonly topFailures: (limit?: number) => readonly FailureSource[]
 }
@@ -48,22 +44,29 @@ export interface PrometheusMetrics extends Observer {
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
  */
 export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {
-  const { agents, maxRoutes, exemplar, ...place } = readOptions(options)
+  const { agents, maxRoutes, exemplar = noExemplar, ...place } = OPTIONS.read(options)
+  const book = openBook(place)
   const labels = { agentOf: createAgentLabel(agents), route: createRouteLabel(maxRoutes), exemplar }
-  const { counts, renewed, described } = bindMetrics(place, (book) => createCounts(book, labels))
+  const counts = createDecisionCounts(book, labels)
   const failures = createTopFailures({ sources: FAILURE_SOURCES, halfLifeMs: HALF_LIFE_MS })
   let latestMs = 0
   return {
     decided: (decision) => {
-      renewed().decided(decision)
+      // Where the application has taken a name after a `clear()`, its metric stays, and ours are counted out of sight.
+      book.renew()
+      counts.decided(decision)
       const { outcome, refusal, atMs, request, status = 0 } = decision
       latestMs = atMs
       if (outcome !== 'deny' || refusal === undefined || status >= 500) return
       failures.count({ address: request.remoteAddress, code: refusal.code, atMs })
     },
-    finished: (decision, outcome) => counts().finished(decision, outcome),
-    measured: (measurement) => counts().measured(measurement),
-    described,
+    finished: counts.finished,
+    measured: createMeasurementCounts(book),
+    described: ({ checks, rows }) => {
+      book.renew()
+      counts.described(checks)
+      for (const row of rows) book.describe(row)
+    },
     topFailures: (limit = 10) => failures.top(limit, latestMs),
   }
 }
@@ -72,56 +75,39 @@ export function prometheusMetrics(options: PrometheusMetricsOptions = {}): Prome
 const FAILURE_SOURCES = 1_000
 const HALF_LIFE_MS = 600_000
 
-interface Counts extends DecisionCounts {
-  readonly measured: (measurement: Measurement) => void
-}
-
-function createCounts(book: MetricBook, labels: DecisionLabels): Counts {
+function createMeasurementCounts(book: MetricBook): (measurement: Measurement) => void {
   const unknown = ownMetric(book, 'measurements_unknown_total').series({})
-  return {
-    ...createDecisionCounts(book, labels),
-    measured: ({ name, kind, value, labels = NO_LABELS }) => {
-      const metric = book.metrics.get(name)
-      if (metric === undefined || metric.row.kind !== kind) {
-        unknown.value += 1
-        return
-      }
-      const series = metric.series(labels)
-      if (kind === 'histogram') observe(series, value)
-      else if (kind === 'gauge') set(series, value)
-      // What would make a counter go down is left out: prom-client throws for it in a scrape.
-      else if (value > 0 && value < Number.POSITIVE_INFINITY) series.value += value
-    },
+  return ({ name, kind, value, labels = NO_LABELS }) => {
+    const metric = book.metrics.get(name)
+    if (metric === undefined || metric.row.kind !== kind) {
+      unknown.value += 1
+      return
+    }
+    const series = metric.series(labels)
+    if (kind === 'histogram') observe(series, value)
+    else if (kind === 'gauge') set(series, value)
+    // What would make a counter go down is left out: prom-client throws for it in a scrape.
+    else if (value > 0 && value < Number.POSITIVE_INFINITY) series.value += value
   }
 }
 
 const NO_LABELS = {}
 
-type Settings = Required<Omit<PrometheusMetricsOptions, 'agents'>> & {
-  readonly agents: { readonly max: number; readonly only: readonly string[] | undefined }
-}
-
-const KNOWN = ['register', 'prefix', 'agents', 'maxRoutes', 'maxSeries', 'exemplar']
-
-function readOptions(options: PrometheusMetricsOptions): Settings {
-  requireKnownOptions('prometheusMetrics', options, KNOWN)
-  const { register = promClient().register, prefix = 'countermark_', agents = {}, exemplar = () => undefined } = options
-  requireKnownOptions('agents', agents, ['max', 'only'])
-  if (typeof prefix !== 'string' || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(prefix)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'prefix must begin with a letter and hold letters, digits and _')
-  }
-  if (typeof exemplar !== 'function') throw new Misconfigured('ERR_OPTION_INVALID', 'exemplar must be a function')
-  return {
-    register: requireMethods('register', register, REGISTER),
-    prefix,
-    agents: {
-      max: requireNumber('agents.max', agents.max ?? 100, { min: 0, max: 10_000 }),
-      only: agents.only && requireStrings('agents.only', agents.only),
-    },
-    maxRoutes: requireNumber('maxRoutes', options.maxRoutes ?? 100, { min: 0, max: 10_000 }),
-    maxSeries: requireNumber('maxSeries', options.maxSeries ?? 10_000, { min: 1_000, max: 1_000_000 }),
-    exemplar,
-  }
-}
+const noExemplar = (): undefined => undefined
 
 const REGISTER = ['metrics', 'getSingleMetric', 'registerMetric'] as const
+const UP_TO_10_000 = { min: 0, max: 10_000, default: 100 }
+
+const OPTIONS = optionTable('prometheusMetrics', {
+  register: custom((name, given) => requireMethods(name, (given ?? promClient().register) as Register, REGISTER)),
+  prefix: custom(readPrefix),
+  agents: nested(optionTable('agents', { max: number(UP_TO_10_000), only: strings() })),
+  maxRoutes: number(UP_TO_10_000),
+  maxSeries: number({ min: 1_000, max: 1_000_000, default: 10_000 }),
+  exemplar: callback<NonNullable<PrometheusMetricsOptions['exemplar']>>(),
+})
+
+function readPrefix(_name: string, given: unknown = 'countermark_'): string {
+  if (typeof given === 'string' && /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(given)) return given
+  throw new Misconfigured('ERR_OPTION_INVALID', 'prefix must begin with a letter and hold letters, digits and _')
+}

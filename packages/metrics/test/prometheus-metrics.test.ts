@@ -169,6 +169,10 @@ describe('prometheusMetrics', () => {
     ['agents that are no list', { agents: { only: 'agt_1' } }, 'ERR_OPTION_INVALID'],
   ])('does not start with %s', (_what, options, code) => expect(codeFor(options)).toBe(code))
 
+  it('names a nested option in full', () => {
+    expect(() => prometheusMetrics({ register: new Registry(), agents: { max: -1 } })).toThrow('agents.max must be')
+  })
+
   it('states the version of the package', async () => {
     const { version }: { readonly version: string } = require('../package.json')
     expect([VERSION, (await watch().text()).includes(`build_info{version="${version}"`)]).toEqual([version, true])

@@ -33,10 +33,11 @@ export interface OptionTable<Rows> {
   /** The names of the options. */
   readonly names: readonly (keyof Rows & string)[]
   /**
-   * Validates options and puts defaults in the place of what was left out; `null` was not left out.
+   * Validates options and puts defaults in the place of what was left out; `null` was not left out. `path` comes before the
+   * names in messages.
    * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
    */
-  readonly read: (options: { readonly [Name in keyof Rows]?: unknown }) => SettingsOf<Rows>
+  readonly read: (options: { readonly [Name in keyof Rows]?: unknown }, path?: string) => SettingsOf<Rows>
   /** What {@link CheckDescription.settings} may tell: options or settings as JSON, but for what is unstated or left out. */
   readonly state: (options: { readonly [Name in keyof Rows]?: unknown }) => Readonly<Record<string, JsonValue>>
 }
@@ -47,9 +48,11 @@ export function optionTable<Rows extends OptionRows>(owner: string, rows: Rows):
   const stated = names.filter((name) => rows[name]?.isUnstated !== true)
   return {
     names,
-    read: (options) => {
+    read: (options, path = '') => {
       requireKnownOptions(owner, options, names)
-      const settings = names.map((name) => [name, rows[name]?.read(name, ownOption(options, name), owner)] as const)
+      const settings = names.map(
+        (name) => [name, rows[name]?.read(path + name, ownOption(options, name), owner)] as const,
+      )
       return Object.fromEntries(settings) as SettingsOf<Rows>
     },
     state: (options) => stateSettings(options, stated),
@@ -135,7 +138,7 @@ export function nested<Rows extends OptionRows>(table: OptionTable<Rows>): Optio
   return {
     read: (name, given = {}) => {
       requireObject(name, given as object)
-      return table.read(given as SettingsOf<Rows>)
+      return table.read(given as SettingsOf<Rows>, `${name}.`)
     },
   }
 }
