@@ -1,5 +1,4 @@
-export { type EventStream, eventStream } from './events/event-stream.ts'
-export type { EventStreamOptions } from './events/event-stream-options.ts'
+export { type EventStream, type EventStreamOptions, eventStream } from './events/event-stream.ts'
 export { dataClasses } from './record/data-classes.ts'
 export type { AuditEvent } from './record/record-input.ts'
 export { SECRET_PARAMETERS } from './record/secret-names.ts'

@@ -1,58 +1,58 @@
 import type { MetricRow } from '@countermark/core'
-import type { LabelValues } from '@countermark/core/internal'
+import { defineMetrics, type Metrics } from '@countermark/core/internal'
+
+type OfSink = Record<'sink', string>
+
+/** The labels of what a trail reports. */
+export type TrailLabels = {
+  readonly audit_records_total: { readonly sink: string; readonly result: 'written' | 'failed' | 'dropped' }
+  readonly audit_queue_records: OfSink
+  readonly audit_sink_failing: OfSink
+  readonly audit_checkpoints_total: { readonly result: 'written' | 'failed' }
+  readonly audit_checkpoint_age_seconds: Record<never, string>
+}
 
 /** Sinks of one trail; `none` stands for records that no sink was given. */
-const SINK: LabelValues = { atMost: 16 }
+const sink = { atMost: 16 }
 
 /** What a trail reports. */
-export const TRAIL_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'audit_records_total',
+export const TRAIL_METRICS: Metrics<TrailLabels> = defineMetrics<TrailLabels>({
+  audit_records_total: {
     kind: 'counter',
     help: 'Records by sink and by what became of them: failed ones are tried again, dropped ones are lost to that sink',
-    labels: { sink: SINK, result: ['written', 'failed', 'dropped'] },
+    labels: { sink, result: ['written', 'failed', 'dropped'] },
   },
-  {
-    name: 'audit_queue_records',
-    kind: 'gauge',
-    help: 'Records that wait for a sink',
-    labels: { sink: SINK },
-    initial: 0,
-  },
-  {
-    name: 'audit_sink_failing',
+  audit_queue_records: { kind: 'gauge', help: 'Records that wait for a sink', labels: { sink }, initial: 0 },
+  audit_sink_failing: {
     kind: 'gauge',
     help: 'Whether a sink takes no records at present (1) or does (0)',
-    labels: { sink: SINK },
+    labels: { sink },
     initial: 0,
   },
-  {
-    name: 'audit_checkpoints_total',
+  audit_checkpoints_total: {
     kind: 'counter',
     help: 'Signed checkpoints of the trail, by whether they could be written to another place',
     labels: { result: ['written', 'failed'] },
   },
-  {
-    name: 'audit_checkpoint_age_seconds',
+  audit_checkpoint_age_seconds: {
     kind: 'gauge',
     help: 'Age of the last checkpoint when it was last looked at',
     labels: {},
   },
-]
+})
 
 /** What a stream of events reports. */
-export const EVENT_METRIC_ROWS: readonly MetricRow[] = [
-  { name: 'events_sent_total', kind: 'counter', help: 'Events that a sink took', labels: { sink: SINK } },
-  {
-    name: 'events_dropped_total',
+export const EVENT_METRICS: Metrics<Record<'events_sent_total' | 'events_dropped_total', OfSink>> = defineMetrics({
+  events_sent_total: { kind: 'counter', help: 'Events that a sink took', labels: { sink } },
+  events_dropped_total: {
     kind: 'counter',
     help: 'Events that a sink did not take in time, and that are lost to it',
-    labels: { sink: SINK },
+    labels: { sink },
   },
-]
+})
 
-/** All of them. */
-export const METRIC_ROWS: readonly MetricRow[] = [...TRAIL_METRIC_ROWS, ...EVENT_METRIC_ROWS]
+/** For the tables of the documentation. */
+export const METRIC_ROWS: readonly MetricRow[] = [...TRAIL_METRICS.rows, ...EVENT_METRICS.rows]
 
 /** Rows with the names of the sinks that are there. */
 export function metricsOfSinks(rows: readonly MetricRow[], names: readonly string[]): readonly MetricRow[] {

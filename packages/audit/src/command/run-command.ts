@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type Command, type CommandOutput, EXIT } from './command.ts'
-import { eraseCommand } from './erase-command.ts'
-import { pruneCommand } from './prune-command.ts'
+import { eraseCommand, pruneCommand } from './maintenance.ts'
 import { reportCommand } from './report-command.ts'
 import { showCommand } from './show-command.ts'
 import { verifyCommand } from './verify-command.ts'

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Measurement } from '@countermark/core'
 import { withDeadline } from '@countermark/core/internal'
+import { EVENT_METRICS } from '../metric-rows.ts'
 import type { PlacedRecord } from '../record/chain.ts'
 import type { EventSink } from '../sinks/audit-sink.ts'
 
@@ -12,86 +13,89 @@ export interface EventQueueOptions {
   readonly report: (measurement: Measurement) => void
 }
 
-/** Events on their way into one sink. When too many wait, the oldest are dropped and counted. */
-export interface EventQueue {
-  readonly push: (event: PlacedRecord) => void
-  /** Counts what never got here. */
-  readonly drop: (count: number) => void
-  /** Tries once more to deliver everything, and drops what cannot be delivered. */
-  readonly close: () => Promise<void>
-}
-
 const MAX_BATCH = 500
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
-/** Makes the queue of one sink. It delivers in order, one batch at a time. */
-export function createEventQueue(sink: EventSink, options: EventQueueOptions): EventQueue {
-  const { maxQueued, deadlineMs, delay, report } = options
-  const labels = { sink: sink.name }
-  let waiting: PlacedRecord[] = []
-  let running: Promise<void> | undefined
-  let failures = 0
-  let stopWaiting = (): void => undefined
-  const closing = new Promise<void>((resolve) => {
-    stopWaiting = resolve
+/** Events on their way into one sink: in order, one batch at a time. When too many wait, the oldest are dropped and counted. */
+export class EventQueue {
+  private readonly sink: EventSink
+  private readonly options: EventQueueOptions
+  private waiting: PlacedRecord[] = []
+  private running: Promise<void> | undefined
+  private failures = 0
+  private isClosing = false
+  private stopWaiting = (): void => undefined
+  private readonly closing = new Promise<void>((resolve) => {
+    this.stopWaiting = resolve
   })
-  let isClosing = false
 
-  const drop = (value: number): void => {
-    if (value > 0) report({ name: 'events_dropped_total', kind: 'counter', value, labels })
+  constructor(sink: EventSink, options: EventQueueOptions) {
+    this.sink = sink
+    this.options = options
   }
 
-  function trim(): void {
-    const excess = waiting.length - maxQueued
-    if (excess <= 0) return
-    waiting = waiting.slice(excess)
-    drop(excess)
-  }
-
-  async function deliver(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, MAX_BATCH)
-      try {
-        await withDeadline(sink.append(batch), deadlineMs)
-        failures = 0
-        report({ name: 'events_sent_total', kind: 'counter', value: batch.length, labels })
-      } catch {
-        // Whatever it was: tried again until it succeeds or newer events take the room.
-        waiting = [...batch, ...waiting]
-        await pause()
-      }
-    }
-    running = undefined
-  }
-
-  async function pause(): Promise<void> {
-    trim()
-    if (isClosing) {
-      drop(waiting.length)
-      waiting = []
+  push(event: PlacedRecord): void {
+    if (this.isClosing) {
+      this.drop(1)
       return
     }
-    failures += 1
-    // Whatever `delay` does, others get their turn between two attempts.
-    await nextTurn()
-    await Promise.race([delay(Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)), closing])
+    this.waiting.push(event)
+    this.trim()
+    this.running ??= this.deliver()
   }
 
-  return {
-    drop,
-    push: (event) => {
-      if (isClosing) return drop(1)
-      waiting.push(event)
-      trim()
-      running ??= deliver()
-      return undefined
-    },
-    close: async () => {
-      isClosing = true
-      stopWaiting()
-      await running
-      await sink.close?.()
-    },
+  /** Counts events that are lost to this sink. */
+  drop(count: number): void {
+    if (count > 0) this.report('events_dropped_total', count)
+  }
+
+  /** Tries once more to deliver everything, and drops what cannot be delivered. */
+  async close(): Promise<void> {
+    this.isClosing = true
+    this.stopWaiting()
+    await this.running
+    await this.sink.close?.()
+  }
+
+  private trim(): void {
+    const excess = this.waiting.length - this.options.maxQueued
+    if (excess <= 0) return
+    this.waiting = this.waiting.slice(excess)
+    this.drop(excess)
+  }
+
+  private async deliver(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, MAX_BATCH)
+      try {
+        await withDeadline(this.sink.append(batch), this.options.deadlineMs)
+        this.failures = 0
+        this.report('events_sent_total', batch.length)
+      } catch {
+        // Any failure: tried again until it succeeds or newer events take the room.
+        this.waiting = [...batch, ...this.waiting]
+        await this.pause()
+      }
+    }
+    this.running = undefined
+  }
+
+  private async pause(): Promise<void> {
+    this.trim()
+    if (this.isClosing) {
+      this.drop(this.waiting.length)
+      this.waiting = []
+      return
+    }
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.failures, LONGEST_PAUSE_MS)
+    this.failures += 1
+    // Even if `delay` answers at once, other work gets its turn between two attempts.
+    await nextTurn()
+    await Promise.race([this.options.delay(pauseMs), this.closing])
+  }
+
+  private report(name: 'events_sent_total' | 'events_dropped_total', value: number): void {
+    this.options.report(EVENT_METRICS.measure(name, value, { sink: this.sink.name }))
   }
 }

@@ -1,12 +1,47 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Decision, Environment, Observer } from '@countermark/core'
-import { EVENT_METRIC_ROWS, metricsOfSinks } from '../metric-rows.ts'
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
+import {
+  type Clock,
+  type Decision,
+  type Environment,
+  type Measurement,
+  Misconfigured,
+  type Observer,
+  requireKnownOptions,
+  requireNumber,
+} from '@countermark/core'
+import { requireMethods, requireObject, requireWord, systemClock } from '@countermark/core/internal'
+import { EVENT_METRICS, metricsOfSinks } from '../metric-rows.ts'
 import { newChainName, type UnsealedRecord } from '../record/chain.ts'
 import { decisionRecord, outcomeRecord } from '../record/decision-record.ts'
+import {
+  isPseudonymKey,
+  RECORD_RULE_OPTIONS,
+  type RecordRuleOptions,
+  type RecordRules,
+  readRecordRules,
+} from '../record/record-rules.ts'
 import { recordedDecision } from '../record/recorded-decision.ts'
-import { createEventQueue } from './event-queue.ts'
-import { placeEvent } from './event-record.ts'
-import { type EventStreamOptions, readEventStreamOptions } from './event-stream-options.ts'
+import type { EventSink } from '../sinks/audit-sink.ts'
+import { EventQueue } from './event-queue.ts'
+import { EVENT_VALUES, type EventValues, placeEvent } from './placed-event.ts'
+
+/** Options of {@link eventStream}. */
+export interface EventStreamOptions extends RecordRuleOptions {
+  /** Where events go; each has a queue of its own. */
+  readonly sinks: readonly EventSink[]
+  /** Most events that wait for one sink; then the oldest are dropped. @default 10_000 */
+  readonly maxQueued?: number
+  /** What a sink may take for one batch, before it is tried again. Milliseconds. @default 10_000 */
+  readonly deadlineMs?: number
+  /** Values about people that travel along, and how. @default none */
+  readonly values?: EventValues
+  /** Needed for pseudonyms, at least 16 bytes: the same in every process whose events belong together. */
+  readonly pseudonymKey?: string | Uint8Array
+  /** Waits between attempts. @default a timer that keeps no process alive */
+  readonly delay?: (ms: number) => Promise<void>
+  /** @default the machine's clock */
+  readonly clock?: Clock
+}
 
 /** An observer: `createGuard({ observers: [events] })`. */
 export interface EventStream extends Observer {
@@ -14,12 +49,19 @@ export interface EventStream extends Observer {
   readonly close: () => Promise<void>
 }
 
-const EVENTS_PER_TURN = 32
+interface EventStreamSettings
+  extends Required<Omit<EventStreamOptions, keyof RecordRuleOptions | 'pseudonymKey' | 'values'>> {
+  readonly values: EventValues
+  readonly pseudonymKey: string | Uint8Array
+  readonly rules: RecordRules
+}
 
-interface Fresh {
+interface FreshEvent {
   readonly seq: number
   readonly write: () => UnsealedRecord
 }
+
+const EVENTS_PER_TURN = 32
 
 /**
  * Streams decisions and outcomes to data lakes and risk engines, as the trail records them but without evidence. No request
@@ -30,54 +72,109 @@ interface Fresh {
  * @throws Misconfigured
  */
 export function eventStream(options: EventStreamOptions): EventStream {
-  const { sinks, maxQueued, deadlineMs, delay, clock, rules, values, pseudonymKey } = readEventStreamOptions(options)
-  const stream = `events-${newChainName(clock.wallMs())}`
-  let report: Environment['report'] | undefined
-  const queues = sinks.map((sink) =>
-    createEventQueue(sink, { maxQueued, deadlineMs, delay, report: (measurement) => report?.(measurement) }),
-  )
-  const names = new WeakMap<Decision, string>()
-  const fresh: Fresh[] = []
-  let seq = 0
+  const settings = readOptions(options)
+  const { clock, rules } = settings
+  const events = new Events(settings)
+  // By decision: it is gone with its request.
+  const ids = new WeakMap<Decision, string>()
+  return {
+    metrics: metricsOfSinks(
+      EVENT_METRICS.rows,
+      settings.sinks.map(({ name }) => name),
+    ),
+    reportTo: (report) => {
+      events.report ??= report
+    },
+    decided: (decision) => {
+      const id = events.add((own) => decisionRecord(recordedDecision(decision, rules, undefined), own, rules.mask))
+      ids.set(decision, id)
+    },
+    finished: (decision, outcome) => {
+      const of = ids.get(decision)
+      if (of === undefined || outcome.repeated === true) return
+      const atMs = clock.wallMs()
+      events.add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route: decision.request.route().template }))
+    },
+    close: () => events.close(),
+  }
+}
 
-  /** Records are put together after the request had its turn, so many in one that nobody else's takes longer for it. */
-  function drain(): void {
-    for (const { seq: place, write } of fresh.splice(0, EVENTS_PER_TURN)) {
-      const event = placeEvent(write(), place, { stream, values, pseudonymKey })
-      for (const queue of queues) queue.push(event)
-    }
-    if (fresh.length > 0) setImmediate(drain)
+class Events {
+  report: Environment['report'] | undefined
+  private readonly settings: EventStreamSettings
+  private readonly stream: string
+  private readonly queues: readonly EventQueue[]
+  private readonly fresh: FreshEvent[] = []
+  private seq = 0
+
+  constructor(settings: EventStreamSettings) {
+    const { clock, deadlineMs, delay, maxQueued, sinks } = settings
+    const report = (measurement: Measurement): void => this.report?.(measurement)
+    const options = { maxQueued, deadlineMs, delay, report }
+    this.settings = settings
+    this.stream = `events-${newChainName(clock.wallMs())}`
+    this.queues = sinks.map((sink) => new EventQueue(sink, options))
   }
 
-  function add(write: (id: string) => UnsealedRecord): string {
-    seq += 1
-    const id = `${stream}.${seq}`
-    if (fresh.length >= maxQueued) for (const queue of queues) queue.drop(1)
-    else if (fresh.push({ seq, write: () => write(id) }) === 1) setImmediate(drain)
+  /** Answers with the id of the event. */
+  add(write: (id: string) => UnsealedRecord): string {
+    this.seq += 1
+    const id = `${this.stream}.${this.seq}`
+    if (this.fresh.length >= this.settings.maxQueued) for (const queue of this.queues) queue.drop(1)
+    else if (this.fresh.push({ seq: this.seq, write: () => write(id) }) === 1) setImmediate(() => this.drain())
     return id
   }
 
-  return {
-    metrics: metricsOfSinks(
-      EVENT_METRIC_ROWS,
-      sinks.map(({ name }) => name),
-    ),
-    reportTo: (tell) => {
-      report ??= tell
-    },
-    decided: (decision) => {
-      const id = add((own) => decisionRecord(recordedDecision(decision, rules, undefined), own, rules.mask))
-      names.set(decision, id)
-    },
-    finished: (decision, outcome) => {
-      const of = names.get(decision)
-      if (of === undefined || outcome.repeated === true) return
-      const atMs = clock.wallMs()
-      add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route: decision.request.route().template }))
-    },
-    close: async () => {
-      while (fresh.length > 0) await nextTurn()
-      await Promise.all(queues.map((queue) => queue.close()))
-    },
+  async close(): Promise<void> {
+    while (this.fresh.length > 0) await nextTurn()
+    await Promise.all(this.queues.map((queue) => queue.close()))
   }
+
+  /** Events are put together after their request had its turn, so few at once that no other request waits long. */
+  private drain(): void {
+    const { values, pseudonymKey } = this.settings
+    for (const { seq, write } of this.fresh.splice(0, EVENTS_PER_TURN)) {
+      const event = placeEvent(write(), seq, { stream: this.stream, values, pseudonymKey })
+      for (const queue of this.queues) queue.push(event)
+    }
+    if (this.fresh.length > 0) setImmediate(() => this.drain())
+  }
+}
+
+const OPTIONS: readonly (keyof EventStreamOptions)[] = [
+  ...(['sinks', 'maxQueued', 'deadlineMs', 'values', 'pseudonymKey', 'delay', 'clock'] as const),
+  ...RECORD_RULE_OPTIONS,
+]
+
+function readOptions(options: EventStreamOptions): EventStreamSettings {
+  requireKnownOptions('eventStream', options, OPTIONS)
+  const { delay = async (ms: number) => void (await wait(ms, undefined, { ref: false })) } = options
+  return {
+    sinks: requireSinks(options.sinks),
+    maxQueued: requireNumber('maxQueued', options.maxQueued ?? 10_000, { min: 1, max: 1_000_000 }),
+    deadlineMs: requireNumber('deadlineMs', options.deadlineMs ?? 10_000, { min: 1, max: 300_000 }),
+    values: readValues(options),
+    pseudonymKey: options.pseudonymKey ?? '',
+    delay: requireMethods('eventStream', { delay }, ['delay']).delay,
+    clock: requireMethods('clock', options.clock ?? systemClock, ['wallMs']),
+    rules: readRecordRules(options),
+  }
+}
+
+function requireSinks(sinks: readonly EventSink[]): readonly EventSink[] {
+  if (!Array.isArray(sinks) || sinks.length === 0) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'sinks must list at least one, such as redisStreamSink({ client })')
+  }
+  for (const sink of sinks) requireMethods('each of sinks', sink, ['append'])
+  return [...sinks]
+}
+
+function readValues({ values = {}, pseudonymKey }: EventStreamOptions): EventValues {
+  requireObject('values', values, EVENT_VALUES)
+  const forms = Object.values(values)
+  for (const form of forms) requireWord('values', form, ['plain', 'pseudonym'])
+  if (forms.includes('pseudonym') && !isPseudonymKey(pseudonymKey)) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'pseudonyms need pseudonymKey, a secret of at least 16 bytes')
+  }
+  return { ...values }
 }

@@ -1,16 +1,8 @@
 import { type Anchors, readAnchors } from '../verify/anchors.ts'
 import { verifyTrail } from '../verify/verify-trail.ts'
-import { GDPR } from './gdpr.ts'
-import { HIPAA } from './hipaa.ts'
-import { PCI } from './pci.ts'
-import type { ClauseAnswer, Regulation } from './requirement.ts'
-import { SOX } from './sox.ts'
-import { createTally, type TrailSummary } from './trail-summary.ts'
-
-/** Regulations that a report can be about. */
-export type RegulationName = 'sox' | 'hipaa' | 'gdpr' | 'pci'
-
-const REGULATIONS: Readonly<Record<RegulationName, Regulation>> = { sox: SOX, hipaa: HIPAA, gdpr: GDPR, pci: PCI }
+import { REGULATIONS, type RegulationName } from './regulations.ts'
+import type { ClauseAnswer } from './requirement.ts'
+import { Tally, type TrailSummary } from './trail-summary.ts'
 
 /** What a trail says to a clause. */
 export interface ClauseReport extends ClauseAnswer {
@@ -25,7 +17,7 @@ export interface RegulationReport {
   readonly summary: TrailSummary
   readonly findingCount: number
   readonly clauses: readonly ClauseReport[]
-  /** What nobody can see in a trail. */
+  /** What no trail shows. */
   readonly beyond: readonly string[]
 }
 
@@ -52,11 +44,11 @@ export async function regulationReport(
   { regulation, anchors, partial = false }: RegulationReportOptions,
 ): Promise<RegulationReport> {
   const { title, requirements, beyond } = REGULATIONS[regulation]
-  const tally = createTally()
+  const tally = new Tally()
   const verified = await verifyTrail(paths, {
     anchors: anchors ?? (await readAnchors([], [])),
     partial,
-    onRecord: tally.add,
+    onRecord: (sealed, evidence) => tally.add(sealed, evidence),
   })
   const summary = tally.summary(verified.pruned)
   const clauses = requirements.map(({ clause, asks, find }) => ({ clause, asks, ...find({ summary, verified }) }))

@@ -15,7 +15,7 @@ export interface ClauseAnswer {
   readonly answer: Answer
   /** What the trail holds, in numbers. */
   readonly shows: string
-  /** What somebody must look for elsewhere. */
+  /** What must be looked for elsewhere. */
   readonly gap?: string | undefined
 }
 
@@ -39,7 +39,7 @@ export function shownIf(count: number, shows: string, gap: string): ClauseAnswer
   return count > 0 ? { answer: 'shown', shows } : { answer: 'not_shown', shows: 'nothing in this trail', gap }
 }
 
-/** Whether somebody changed the trail, and how much of it is anchored outside. */
+/** Whether the trail was changed, and how much of it is anchored outside. */
 export function integrity({ verified }: ReportFacts): ClauseAnswer {
   const { findingCount, chains } = verified
   const unanchored = chains.filter(({ anchoredTo, last }) => anchoredTo < last).length
@@ -51,7 +51,7 @@ export function integrity({ verified }: ReportFacts): ClauseAnswer {
     }
   }
   const shows = `${chains.length} hash chains hold; ${chains.length - unanchored} are anchored to their end`
-  const gap = 'chains without checkpoints to their end can be replaced by whoever can write them'
+  const gap = 'chains without checkpoints to their end can be replaced by those who can write them'
   return unanchored > 0 ? { answer: 'partly', shows, gap } : { answer: 'shown', shows }
 }
 

@@ -1,4 +1,5 @@
-import type { AuditRecord, DecisionRecord, EventRecord } from '../record/audit-record.ts'
+import { commitmentsOf } from '../record/parse-line.ts'
+import type { DecisionRecord } from '../record/audit-record.ts'
 import type { EvidenceState } from '../verify/evidence-check.ts'
 import type { SealedMembers } from '../record/chain.ts'
 
@@ -37,51 +38,33 @@ export interface TrailSummary {
 
 const MAX_NAMES = 100_000
 
-type Counts = Map<string, number>
-
 /** Counts records. */
-export interface Tally {
+export class Tally {
+  private readonly counts = new Counts()
+  private readonly events = new Counts()
+  private readonly dataClasses = new Counts()
+  private readonly agents = new Set<string>()
+  private readonly users = new Set<string>()
+  private from: string | undefined
+  private until: string | undefined
+
   /** A record with which nothing is wrong by itself. */
-  readonly add: (sealed: SealedMembers, evidence: EvidenceState) => void
-  readonly summary: (pruned: number) => TrailSummary
-}
-
-/** Starts with nothing. */
-export function createTally(): Tally {
-  const counts: Counts = new Map()
-  const events: Counts = new Map()
-  const dataClasses: Counts = new Map()
-  const agents = new Set<string>()
-  const users = new Set<string>()
-  let from: string | undefined
-  let until: string | undefined
-  const of = (name: string): number => counts.get(name) ?? 0
-
-  function add({ record, private: values }: SealedMembers, evidence: EvidenceState): void {
-    count(counts, 'records')
-    if (from === undefined || record.at < from) from = record.at
-    if (until === undefined || record.at > until) until = record.at
-    count(counts, 'erasedValues', erasedOf(record, values))
-    if (record.type === 'outcome') count(counts, 'outcomes')
-    else if (record.type === 'event') count(events, record.event)
-    else addDecision(record, values, evidence)
+  add({ record, private: values }: SealedMembers, evidence: EvidenceState): void {
+    this.counts.add('records')
+    if (this.from === undefined || record.at < this.from) this.from = record.at
+    if (this.until === undefined || record.at > this.until) this.until = record.at
+    this.counts.add('erasedValues', Object.keys(commitmentsOf(record)).length - Object.keys(values).length)
+    if (record.type === 'outcome') this.counts.add('outcomes')
+    else if (record.type === 'event') this.events.add(record.event)
+    else this.addDecision(record, values, evidence)
   }
 
-  function addDecision(record: DecisionRecord, values: SealedMembers['private'], evidence: EvidenceState): void {
-    count(counts, record.decision)
-    count(dataClasses, record.resource.dataClass ?? 'none')
-    remember(agents, record.agent?.id)
-    remember(users, values['user']?.value)
-    if (evidence === 'verified') count(counts, 'signed')
-    if (evidence === 'incomplete') count(counts, 'signedIncompletely')
-    for (const [name, holds] of Object.entries(marksOf(record))) if (holds) count(counts, name)
-  }
-
-  return {
-    add,
-    summary: (pruned) => ({
+  summary(pruned: number): TrailSummary {
+    const { agents, from, until, users } = this
+    const of = (name: string): number => this.counts.of(name)
+    return {
       ...{ records: of('records'), from, until, outcomes: of('outcomes') },
-      ...{ events: Object.fromEntries(events), dataClasses: Object.fromEntries(dataClasses) },
+      ...{ events: this.events.toObject(), dataClasses: this.dataClasses.toObject() },
       decisions: { allow: of('allow'), deny: of('deny'), observe: of('observe') },
       ...{ agents: agents.size, users: users.size, withoutAgent: of('withoutAgent') },
       ...{ unauthenticated: of('unauthenticated'), unauthorised: of('unauthorised') },
@@ -89,7 +72,33 @@ export function createTally(): Tally {
       ...{ withCapabilities: of('withCapabilities'), withheld: of('withheld') },
       ...{ signed: of('signed'), signedIncompletely: of('signedIncompletely') },
       ...{ erasedValues: of('erasedValues'), pruned },
-    }),
+    }
+  }
+
+  private addDecision(record: DecisionRecord, values: SealedMembers['private'], evidence: EvidenceState): void {
+    this.counts.add(record.decision)
+    this.dataClasses.add(record.resource.dataClass ?? 'none')
+    remember(this.agents, record.agent?.id)
+    remember(this.users, values['user']?.value)
+    if (evidence === 'verified') this.counts.add('signed')
+    if (evidence === 'incomplete') this.counts.add('signedIncompletely')
+    for (const [name, holds] of Object.entries(marksOf(record))) if (holds) this.counts.add(name)
+  }
+}
+
+class Counts {
+  private readonly byName = new Map<string, number>()
+
+  add(name: string, by = 1): void {
+    this.byName.set(name, this.of(name) + by)
+  }
+
+  of(name: string): number {
+    return this.byName.get(name) ?? 0
+  }
+
+  toObject(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.byName)
   }
 }
 
@@ -104,15 +113,6 @@ function marksOf({ agent, code, commitments, action, status }: DecisionRecord): 
     withCapabilities: action.capabilities !== undefined,
     withheld: code === 'audit_unavailable',
   }
-}
-
-function erasedOf(record: AuditRecord | EventRecord, values: SealedMembers['private']): number {
-  const commitments = record.type === 'outcome' ? {} : record.commitments
-  return Object.keys(commitments).length - Object.keys(values).length
-}
-
-function count(counts: Counts, name: string, by = 1): void {
-  counts.set(name, (counts.get(name) ?? 0) + by)
 }
 
 function remember(names: Set<string>, name: string | undefined): void {

@@ -4,9 +4,7 @@ import { gzip } from 'node:zlib'
 import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireMethods, requireWord } from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/chain.ts'
-import { takeBatches } from './batches.ts'
-import { Passing, type RetryRule, withRetries } from './retry.ts'
-import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+import { type ClosableSink, createSerialSink, takeBatches } from './serial-sink.ts'
 
 /** Options of {@link httpSink}. */
 export interface HttpSinkOptions {
@@ -23,7 +21,7 @@ export interface HttpSinkOptions {
   readonly deadlineMs?: number
   /** How often a batch is tried when the network fails or the answer is 408, 425, 429 or 5xx. @default 3 */
   readonly attempts?: number
-  /** The first wait; each further one is twice as long, up to 30 s, or what `Retry-After` says. @default 200 */
+  /** The first wait; each further one is twice as long, up to 30 s, or what `Retry-After` asks for. @default 200 */
   readonly backoffMs?: number
   /** Waits between attempts. @default a timer */
   readonly delay?: (ms: number) => Promise<void>
@@ -38,6 +36,7 @@ const OPTIONS: readonly (keyof HttpSinkOptions)[] = [
   ...(['attempts', 'backoffMs', 'delay', 'fetch', 'allowHttp'] as const),
 ]
 const PASSING_STATUS: readonly number[] = [408, 425, 429]
+const LONGEST_WAIT_MS = 30_000
 const compress = promisify(gzip)
 
 /**
@@ -62,6 +61,8 @@ export function httpSink(options: HttpSinkOptions): ClosableSink<PlacedRecord> {
   })
 }
 
+type RetryRule = Required<Pick<HttpSinkOptions, 'attempts' | 'backoffMs' | 'delay'>>
+
 function readRetryRule(options: HttpSinkOptions): RetryRule {
   const { delay = async (ms: number) => void (await wait(ms)) } = options
   requireMethods('httpSink', { delay }, ['delay'])
@@ -69,6 +70,31 @@ function readRetryRule(options: HttpSinkOptions): RetryRule {
     attempts: requireNumber('attempts', options.attempts ?? 3, { min: 1, max: 10 }),
     backoffMs: requireNumber('backoffMs', options.backoffMs ?? 200, { min: 1, max: 30_000 }),
     delay,
+  }
+}
+
+/** A failure that another attempt may mend. */
+class Passing extends Error {
+  override readonly name = 'Passing'
+  /** How long the receiver asks to wait. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, options: { readonly retryAfterMs?: number | undefined; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** Tries again what fails in passing. Rejects with the last failure. */
+async function withRetries(rule: RetryRule, attempt: () => Promise<void>): Promise<void> {
+  for (let count = 1; ; count++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof Passing) || count >= rule.attempts) throw error
+      const backoffMs = Math.max(error.retryAfterMs ?? 0, rule.backoffMs * 2 ** (count - 1))
+      await rule.delay(Math.min(LONGEST_WAIT_MS, backoffMs))
+    }
   }
 }
 
@@ -88,12 +114,12 @@ function createPost(options: HttpSinkOptions): Post {
     return async () => {
       const more = typeof headers === 'function' ? headers() : headers
       const request = { method: 'POST', headers: { ...more, ...fixed }, body, redirect: 'error' } as const
-      await judge(send(url, { ...request, signal: AbortSignal.timeout(deadlineMs) }))
+      await requireKept(send(url, { ...request, signal: AbortSignal.timeout(deadlineMs) }))
     }
   }
 }
 
-async function judge(answering: Promise<Response>): Promise<void> {
+async function requireKept(answering: Promise<Response>): Promise<void> {
   const answer = await answering.catch((cause: unknown) => {
     throw new Passing('the receiver cannot be reached', { cause })
   })

@@ -1,7 +1,6 @@
 import type { Writable } from 'node:stream'
 import { Misconfigured, requireKnownOptions } from '@countermark/core'
-import type { PlacedRecord } from '../record/chain.ts'
-import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+import { type CopySink, createCopySink } from './serial-sink.ts'
 
 /** Options of {@link lineSink}. */
 export interface LineSinkOptions {
@@ -10,12 +9,12 @@ export interface LineSinkOptions {
 }
 
 /**
- * Writes records as lines of JSON into a stream of Node, for whoever collects output. Nobody knows when such a stream is on
- * a disk, so it holds a copy at best.
+ * Writes records as lines of JSON into a stream of Node, such as standard output. Such a stream does not tell when lines are on a
+ * disk, so it holds a copy at best.
  * @example
  * eventStream({ sinks: [lineSink({ output: createWriteStream('events.ndjson', { flags: 'a' }) })] })
  */
-export function lineSink(options: LineSinkOptions): ClosableSink<PlacedRecord> {
+export function lineSink(options: LineSinkOptions): CopySink {
   requireKnownOptions('lineSink', options, ['output'])
   const { output } = options
   if (typeof output?.write !== 'function') {
@@ -23,9 +22,8 @@ export function lineSink(options: LineSinkOptions): ClosableSink<PlacedRecord> {
   }
   // Without a listener an error of the stream would end the process; here it rejects what is written.
   output.on('error', () => undefined)
-  return createSerialSink<PlacedRecord>({
+  return createCopySink({
     name: 'lines',
-    durable: false,
     write: (records) => writeText(output, records.map(({ line }) => `${line}\n`).join('')),
     close: async () => {
       if (output === process.stdout || output === process.stderr || output.destroyed) return

@@ -4,7 +4,7 @@ import type { LogAttributes, Logger, LogRecord } from '@opentelemetry/api-logs'
 import type { AuditRecord } from '../record/audit-record.ts'
 import type { PlacedRecord } from '../record/chain.ts'
 import { type RecordFields, recordFields } from './record-fields.ts'
-import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+import { type CopySink, createCopySink } from './serial-sink.ts'
 
 /** Options of {@link otelLogSink}. */
 export interface OtelLogSinkOptions {
@@ -12,12 +12,7 @@ export interface OtelLogSinkOptions {
   readonly logger: Pick<Logger, 'emit'>
 }
 
-/** A sink that holds a copy at best: exporters batch, drop and retry by themselves and tell nobody. */
-export interface OtelLogSink extends ClosableSink<PlacedRecord> {
-  readonly durable: false
-}
-
-/** Names of the semantic conventions where there are some; everything else gets our prefix. */
+/** Names of the semantic conventions where there are some; everything else gets a prefix. */
 const CONVENTIONS: Readonly<Partial<Record<keyof RecordFields, string>>> = {
   method: 'http.request.method',
   route: 'http.route',
@@ -36,21 +31,23 @@ const SEVERITY = {
 
 /**
  * Emits records as OpenTelemetry logs: the line as the body, its fields as attributes, named `countermark.decision`,
- * `countermark.outcome` or `countermark.event`.
+ * `countermark.outcome` or `countermark.event`. Exporters batch, drop and retry unseen, so it holds a copy at best.
  * @example
  * auditTrail({ sinks: [fileSink({ path }), otelLogSink({ logger: logs.getLogger('countermark') })] })
  */
-export function otelLogSink(options: OtelLogSinkOptions): OtelLogSink {
+export function otelLogSink(options: OtelLogSinkOptions): CopySink {
   requireKnownOptions('otelLogSink', options, ['logger'])
   const { logger } = options
   if (logger === undefined) {
     throw new Misconfigured('ERR_OPTION_MISSING', "otelLogSink needs logger, such as logs.getLogger('countermark')")
   }
   requireMethods('logger', logger, ['emit'])
-  const write = async (records: readonly PlacedRecord[]): Promise<void> => {
-    for (const placed of records) logger.emit(toLog(placed))
-  }
-  return { ...createSerialSink<PlacedRecord>({ name: 'otel', durable: false, write }), durable: false }
+  return createCopySink({
+    name: 'otel',
+    write: async (records) => {
+      for (const placed of records) logger.emit(toLog(placed))
+    },
+  })
 }
 
 function toLog(placed: PlacedRecord): LogRecord {

@@ -1,4 +1,4 @@
-import { requireKnownOptions, requireNumber } from '@countermark/core'
+import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import {
   createSender,
   type RedisClient,
@@ -8,9 +8,7 @@ import {
   withDeadline,
 } from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/chain.ts'
-import { takeBatches } from './batches.ts'
-import { requireDurableRedis } from './durable-redis.ts'
-import { type ClosableSink, createSerialSink } from './serial-sink.ts'
+import { type ClosableSink, createSerialSink, takeBatches } from './serial-sink.ts'
 
 /** Options of {@link redisStreamSink}. */
 export interface RedisStreamSinkOptions {
@@ -91,4 +89,26 @@ async function addBatch(
   const fixed = [chain, maxLength === undefined ? '' : String(maxLength), String(REMEMBERED_MS)]
   const records = batch.flatMap(({ seq, record, line }) => [String(seq), record.type, line])
   await send('EVAL', ADD_SCRIPT, '2', stream, `${stream}:last:${chain}`, ...fixed, ...records)
+}
+
+/**
+ * Refuses a server that answers before its disk has what it was told. A server that tells nothing of its settings, as managed
+ * ones do, is believed.
+ */
+async function requireDurableRedis(send: SendCommand): Promise<void> {
+  await send('PING')
+  const [appendOnly, appendFsync] = await Promise.all([
+    readSetting(send, 'appendonly'),
+    readSetting(send, 'appendfsync'),
+  ])
+  if (appendOnly !== 'no' && (appendFsync === undefined || appendFsync === 'always')) return
+  throw new Misconfigured(
+    'ERR_OPTION_INVALID',
+    'this Redis answers before its disk has the record; set appendonly yes and appendfsync always, or leave durable out',
+  )
+}
+
+async function readSetting(send: SendCommand, name: string): Promise<unknown> {
+  const answer = await send('CONFIG', 'GET', name).catch(() => undefined)
+  return Array.isArray(answer) ? answer[1] : undefined
 }

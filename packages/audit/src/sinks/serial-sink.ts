@@ -15,7 +15,10 @@ export interface SerialSinkParts<Placed extends PlacedRecord> {
 /** A sink that can be closed. */
 export type ClosableSink<Placed extends PlacedRecord> = RecordSink<Placed> & Required<Pick<RecordSink<Placed>, 'close'>>
 
-/** Whoever does not wait for answers is refused before memory is full. */
+/** A sink of copies: nothing confirms them, so no request is answered on its word. */
+export type CopySink = ClosableSink<PlacedRecord> & { readonly durable: false }
+
+/** A caller that does not wait for answers is refused before memory is full. */
 const MAX_WAITING = 16
 
 /**
@@ -49,7 +52,7 @@ export function createSerialSink<Placed extends PlacedRecord>(parts: SerialSinkP
         .finally(() => {
           waiting -= 1
         })
-      // Whoever appended hears of a failure; the next batch is tried all the same.
+      // The caller hears of a failure; the next batch is tried all the same.
       underWay = writing.catch(() => undefined)
       await writing
     },
@@ -58,4 +61,36 @@ export function createSerialSink<Placed extends PlacedRecord>(parts: SerialSinkP
       return closing
     },
   }
+}
+
+/** The same for copies. */
+export function createCopySink(parts: Omit<SerialSinkParts<PlacedRecord>, 'durable'>): CopySink {
+  return { ...createSerialSink({ ...parts, durable: false }), durable: false }
+}
+
+/** How much travels together. */
+export interface BatchLimits {
+  readonly maxRecords: number
+  readonly maxBytes: number
+}
+
+/** Cuts records into batches of one chain each, in order. A record over the limit makes a batch of its own. */
+export function* takeBatches<Placed extends PlacedRecord>(
+  records: readonly Placed[],
+  { maxRecords, maxBytes }: BatchLimits,
+): Iterable<readonly Placed[]> {
+  let batch: Placed[] = []
+  let bytes = 0
+  for (const record of records) {
+    const length = Buffer.byteLength(record.line) + 1
+    const isFull = batch.length >= maxRecords || bytes + length > maxBytes || batch[0]?.chain !== record.chain
+    if (isFull && batch.length > 0) {
+      yield batch
+      batch = []
+      bytes = 0
+    }
+    batch.push(record)
+    bytes += length
+  }
+  if (batch.length > 0) yield batch
 }

@@ -1,6 +1,6 @@
 import type { Decision, Environment, Outcome, Recorder } from '@countermark/core'
 import { isSafeMethod } from '@countermark/core/internal'
-import { metricsOfSinks, TRAIL_METRIC_ROWS } from '../metric-rows.ts'
+import { metricsOfSinks, TRAIL_METRICS } from '../metric-rows.ts'
 import { newChainName } from '../record/chain.ts'
 import { outcomeRecord } from '../record/decision-record.ts'
 import { type AuditEvent, type RecordInput, readEvent } from '../record/record-input.ts'
@@ -78,7 +78,7 @@ class TrailRecorder {
       { ...settings, chain, report: (measurement) => this.report?.(measurement) },
       (listener) => chooseWriter(settings, around, listener),
     )
-    this.metrics = metricsOfSinks(TRAIL_METRIC_ROWS, [...settings.sinks.map(({ name }) => name), LOST.labels.sink])
+    this.metrics = metricsOfSinks(TRAIL_METRICS.rows, [...settings.sinks.map(({ name }) => name), NO_SINK])
     this.stopWatching = whenProcessEnds({ idle: () => this.buffer.flushWhenIdle(), exit: () => this.exit() })
   }
 
@@ -157,12 +157,8 @@ function kindOf({ facts }: Decision): RoomKind {
   return facts.agent === undefined ? 'unknown' : 'agent'
 }
 
-const LOST = {
-  name: 'audit_records_total',
-  kind: 'counter',
-  value: 1,
-  labels: { sink: 'none', result: 'dropped' },
-} as const
+const NO_SINK = 'none'
+const LOST = TRAIL_METRICS.measure('audit_records_total', 1, { sink: NO_SINK, result: 'dropped' })
 
 const NOT_RECORDED = {
   check: 'recorder',

@@ -1,6 +1,7 @@
 import { createPublicKey, KeyObject } from 'node:crypto'
 import { type Clock, type Measurement, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireMethods, withDeadline } from '@countermark/core/internal'
+import { TRAIL_METRICS } from '../metric-rows.ts'
 import type { ChainEnd } from '../record/chain.ts'
 import { type CheckpointAnchor, checkpointKeyName, signCheckpoint } from './checkpoint.ts'
 
@@ -74,7 +75,7 @@ export class CheckpointWriter {
     const { everyRecords, everySeconds } = this.options
     const end = this.unsigned()
     const ageMs = end === undefined ? 0 : clock.monotonicMs() - this.signedAtMs
-    report({ name: 'audit_checkpoint_age_seconds', kind: 'gauge', value: ageMs / 1000 })
+    report(TRAIL_METRICS.measure('audit_checkpoint_age_seconds', ageMs / 1000))
     const isDue = end !== undefined && (end.seq - this.signedSeq >= everyRecords || ageMs >= everySeconds * 1000)
     // A failure is counted; the next record or the timer tries again.
     if (isDue) this.start().catch(() => undefined)
@@ -113,7 +114,7 @@ export class CheckpointWriter {
   }
 
   private count(result: 'written' | 'failed'): void {
-    this.surroundings.report({ name: 'audit_checkpoints_total', kind: 'counter', value: 1, labels: { result } })
+    this.surroundings.report(TRAIL_METRICS.measure('audit_checkpoints_total', 1, { result }))
   }
 }
 

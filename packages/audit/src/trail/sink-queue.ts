@@ -1,5 +1,6 @@
 import type { Clock, Measurement } from '@countermark/core'
 import { withDeadline } from '@countermark/core/internal'
+import { TRAIL_METRICS } from '../metric-rows.ts'
 import type { SealedRecord } from '../record/chain.ts'
 import type { AuditSink, FoundTrail } from '../sinks/audit-sink.ts'
 
@@ -140,12 +141,11 @@ export class SinkQueue {
   }
 
   private count(result: 'written' | 'failed' | 'dropped', value: number): void {
-    const labels = { sink: this.sink.name, result }
-    this.listener.report({ name: 'audit_records_total', kind: 'counter', value, labels })
+    this.listener.report(TRAIL_METRICS.measure('audit_records_total', value, { sink: this.sink.name, result }))
   }
 
   private gauge(name: 'audit_queue_records' | 'audit_sink_failing', value: number): void {
-    this.listener.report({ name, kind: 'gauge', value, labels: { sink: this.sink.name } })
+    this.listener.report(TRAIL_METRICS.measure(name, value, { sink: this.sink.name }))
   }
 }
 

@@ -5,7 +5,7 @@ import { HOSTILE, takeFitting } from './rfc5424.ts'
 
 type Extension = readonly (readonly [key: string, value: string | number | undefined])[]
 
-/** Who made it, as every event says. The version is that of the mapping: it changes when a key changes its meaning. */
+/** Vendor, product and version. The version is that of the mapping: it changes when a key changes its meaning. */
 const DEVICE = 'countermark|countermark|1'
 
 /** How grave, from 0 to 10. */

@@ -2,7 +2,7 @@ import type { AuditRecord } from '../../record/audit-record.ts'
 import type { PlacedRecord } from '../../record/chain.ts'
 import { recordFields } from '../record-fields.ts'
 
-/** Who says it. */
+/** The sender, as each message names it. */
 export interface SyslogOrigin {
   readonly hostname: string
   readonly appName: string
@@ -41,7 +41,7 @@ export function writeRfc5424(placed: PlacedRecord, origin: SyslogOrigin, maxByte
   return head + takeFitting(parameters, maxBytes - Buffer.byteLength(head + tail)).join('') + tail
 }
 
-/** The first parts, and whichever later ones fit into so many bytes with them. */
+/** The first parts, and each later one that fits into so many bytes with them. */
 export function takeFitting(parts: readonly string[], maxBytes: number): readonly string[] {
   let left = maxBytes
   return parts.filter((part) => {

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireObject, requireWord } from '@countermark/core/internal'
 import type { PlacedRecord } from '../../record/chain.ts'
-import { type ClosableSink, createSerialSink } from '../serial-sink.ts'
+import { type CopySink, createCopySink } from '../serial-sink.ts'
 import { writeCef } from './cef.ts'
 import { type SyslogOrigin, syslogHeader, writeRfc5424 } from './rfc5424.ts'
 import { streamTransport, udpTransport } from './syslog-transport.ts'
@@ -17,7 +17,7 @@ export interface SyslogSinkOptions {
   readonly protocol?: 'udp' | 'tcp' | 'tls'
   /** Structured data with the line, or the Common Event Format. @default 'rfc5424' */
   readonly format?: 'rfc5424' | 'cef'
-  /** For `tls`: `ca`, `cert`, `key` and whatever else Node takes. @default the certificate authorities of Node */
+  /** For `tls`: `ca`, `cert`, `key` and what else Node takes. @default the certificate authorities of Node */
   readonly tls?: ConnectionOptions
   /** RFC 5424 section 6.2.1. @default 13, log audit */
   readonly facility?: number
@@ -31,11 +31,6 @@ export interface SyslogSinkOptions {
   readonly deadlineMs?: number
 }
 
-/** A sink that holds a copy at best: syslog confirms nothing, so no request is answered on its word. */
-export interface SyslogSink extends ClosableSink<PlacedRecord> {
-  readonly durable: false
-}
-
 const OPTIONS: readonly (keyof SyslogSinkOptions)[] = [
   ...(['host', 'port', 'protocol', 'format', 'tls', 'facility', 'hostname', 'appName', 'maxBytes'] as const),
   'deadlineMs',
@@ -44,11 +39,11 @@ const PORTS = { udp: 514, tcp: 601, tls: 6514 } as const
 
 /**
  * Sends records to a syslog receiver or a SIEM: RFC 5424 over TLS (RFC 5425), TCP (RFC 6587, octet counting) or UDP
- * (RFC 5426).
+ * (RFC 5426). Syslog confirms nothing, so it holds a copy at best.
  * @example
  * auditTrail({ sinks: [fileSink({ path }), syslogSink({ host: 'siem.example.com', format: 'cef' })] })
  */
-export function syslogSink(options: SyslogSinkOptions): SyslogSink {
+export function syslogSink(options: SyslogSinkOptions): CopySink {
   requireKnownOptions('syslogSink', options, OPTIONS)
   const { protocol = 'tls', format = 'rfc5424' } = options
   requireWord('protocol', protocol, ['udp', 'tcp', 'tls'])
@@ -66,15 +61,11 @@ export function syslogSink(options: SyslogSinkOptions): SyslogSink {
     const head = `${syslogHeader(placed.record, origin)} - `
     return Buffer.from(head + writeCef(placed, maxBytes - head.length))
   }
-  return {
-    ...createSerialSink<PlacedRecord>({
-      name: 'syslog',
-      durable: false,
-      write: (records) => transport.send(records.map(write)),
-      close: transport.close,
-    }),
-    durable: false,
-  }
+  return createCopySink({
+    name: 'syslog',
+    write: (records) => transport.send(records.map(write)),
+    close: transport.close,
+  })
 }
 
 function readOrigin({
@@ -98,7 +89,7 @@ function readAddress(options: SyslogSinkOptions, defaultPort: number) {
   return { host, port, deadlineMs: requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 }) }
 }
 
-/** Whoever can pretend to be the receiver reads the audit trail. */
+/** A false receiver would read the audit trail. */
 function readTls({ tls = {} }: SyslogSinkOptions): ConnectionOptions {
   requireObject('tls', tls)
   if (tls.rejectUnauthorized !== false) return { minVersion: 'TLSv1.2', ...tls }

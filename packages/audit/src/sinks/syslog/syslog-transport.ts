@@ -5,7 +5,7 @@ import { withDeadline } from '@countermark/core/internal'
 
 /** Brings messages to a syslog receiver. */
 export interface SyslogTransport {
-  /** Answers when this machine has sent them; nobody says that they arrived. */
+  /** Answers when this machine has sent them; that they arrived is not confirmed. */
   readonly send: (messages: readonly Buffer[]) => Promise<void>
   readonly close: () => void
 }

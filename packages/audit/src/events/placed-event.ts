@@ -9,7 +9,7 @@ export type EventValueName = 'actors' | 'address' | 'intent' | 'target' | 'user'
 /** All of them. */
 export const EVENT_VALUES: readonly EventValueName[] = ['actors', 'address', 'intent', 'target', 'user']
 
-/** How each value travels. `pseudonym`: the same text for the same value, from which nobody without the key gets it back. */
+/** How each value travels. `pseudonym`: the same text for the same value, which only the key leads back to it. */
 export type EventValues = Readonly<Partial<Record<EventValueName, 'plain' | 'pseudonym'>>>
 
 /** How events are written. */
@@ -28,11 +28,8 @@ export function placeEvent({ record, private: values }: UnsealedRecord, seq: num
     return value === undefined ? [] : [[name, value] as const]
   })
   const line = escapeLine(JSON.stringify({ record: event, seq, stream, values: Object.fromEntries(shown) }))
-  return { chain: stream, seq, record: event, private: namedValues(shown), line }
-}
-
-function namedValues(shown: readonly (readonly [string, string])[]): PlacedRecord['private'] {
-  return Object.fromEntries(shown.map(([name, value]) => [name, { value }]))
+  const named = Object.fromEntries(shown.map(([name, value]) => [name, { value }]))
+  return { chain: stream, seq, record: event, private: named, line }
 }
 
 function withoutEvidence(record: AuditRecord): AuditRecord {
@@ -44,6 +41,5 @@ function withoutEvidence(record: AuditRecord): AuditRecord {
 function showValue(name: EventValueName, value: string | undefined, rules: EventRules): string | undefined {
   const form = rules.values[name]
   if (value === undefined || form === undefined) return undefined
-  if (form === 'plain') return value
-  return pseudonymOf(name, value, rules.pseudonymKey)
+  return form === 'plain' ? value : pseudonymOf(name, value, rules.pseudonymKey)
 }

@@ -3,15 +3,23 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { inWrittenOrder } from '../record/trail-files.ts'
+import { eraseSubject } from '../retention/erase-subject.ts'
 import { fileStore } from '../retention/file-store.ts'
+import { pruneRecords } from '../retention/prune-records.ts'
 import { TamperedTrail, type TrailStore } from '../retention/trail-store.ts'
 import { fileSink } from '../sinks/file/file-sink.ts'
 import { type AuditTrail, auditTrail } from '../trail/audit-trail.ts'
 import { fileAnchor } from '../trail/checkpoint.ts'
 import type { CheckpointOptions } from '../trail/checkpoint-writer.ts'
-import { type CommandInput, type CommandOutput, EXIT } from './command.ts'
-import { checkpointPaths, commandAnchors } from './command-anchors.ts'
-import { findingText } from './verify-text.ts'
+import {
+  type Command,
+  type CommandInput,
+  type CommandOutput,
+  checkpointPaths,
+  commandAnchors,
+  EXIT,
+} from './command.ts'
+import { findingText } from './verify-command.ts'
 
 /** Changes a trail, records it, and answers with what to tell. */
 export type Maintenance = (store: TrailStore, record: AuditTrail['event']) => Promise<string>
@@ -72,4 +80,35 @@ async function readSigning(options: CommandInput['options']): Promise<Checkpoint
   if (typeof sign !== 'string') return undefined
   if (path === undefined) throw new TypeError('--sign needs --checkpoints, the file in which it signs')
   return { key: createPrivateKey(await readFile(sign, 'utf8')), anchors: [fileAnchor({ path })] }
+}
+
+/** `erase --subject USER FILE…`: forgets a person in files that nobody writes. */
+export const eraseCommand: Command = async (input, output) => {
+  const { subject, 'pseudonym-key': keyPath } = input.options
+  if (typeof subject !== 'string' || subject === '') throw new TypeError('erase needs --subject, the user to forget')
+  const pseudonyms = typeof keyPath === 'string' ? { pseudonymKey: await readFile(keyPath) } : {}
+  return maintain(input, output, async (store, record) => {
+    const { records } = await eraseSubject(store, { subject, record, ...pseudonyms })
+    return `erased what ${records} records held about the subject; every chain holds as before`
+  })
+}
+
+/** `prune --keep CLASS=DAYS… FILE…`: leaves places of records past their time, in files that nobody writes. */
+export const pruneCommand: Command = async (input, output) => {
+  const keepDays = readKeep(input.options['keep'])
+  return maintain(input, output, async (store, record) => {
+    const { records } = await pruneRecords(store, { keepDays, record })
+    return `pruned ${records} records; every chain holds as before`
+  })
+}
+
+function readKeep(rows: CommandInput['options'][string]): Readonly<Record<string, number>> {
+  if (!Array.isArray(rows)) throw new TypeError('prune needs --keep CLASS=DAYS for each class, such as --keep phi=2190')
+  return Object.fromEntries(
+    rows.map((row) => {
+      const [, name, days] = /^(\*|[a-z][a-z0-9_-]*)=([0-9]+)$/.exec(String(row)) ?? []
+      if (name === undefined) throw new TypeError('--keep is CLASS=DAYS, such as phi=2190, event=365 or *=365')
+      return [name, Number(days)]
+    }),
+  )
 }
