@@ -7,7 +7,7 @@ import {
   capabilityRules,
   requireCapability,
   signApprovalTicket,
-  type WantedScopes,
+  type RequiredScopes,
 } from '@countermark/capability'
 import {
   type AgentFact,
@@ -69,7 +69,7 @@ export function limits(constraints: unknown): Pick<DelegationFact, 'authorizatio
 /** What a route asks for. */
 export interface RouteInput {
   readonly delegation?: Partial<DelegationFact>
-  readonly wanted?: WantedScopes
+  readonly wanted?: RequiredScopes
   readonly sources?: ArgumentSources
   readonly rules?: CapabilityRulesOptions
   readonly path?: string

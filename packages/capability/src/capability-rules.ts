@@ -14,22 +14,22 @@ import {
   requireWord,
   systemClock,
 } from '@countermark/core/internal'
-import { type ApprovalOptions, type ApprovalRules, readApprovalOptions } from './approvals/approval-rules.ts'
-import type { CapabilityBlock } from './blocks/capability-block.ts'
-import { type CompiledBlock, compileBlocks } from './blocks/compile-block.ts'
+import { type ApprovalOptions, type ApprovalRules, readApprovalOptions } from './approvals/redeem-ticket.ts'
+import { compileBlocks } from './blocks/compile-block.ts'
+import type { CapabilityBlock } from './blocks/load-capability-block.ts'
 import type { BudgetStore } from './budgets/budget-store.ts'
 import { CONSTRAINTS } from './constraints/constraint-table.ts'
-import { createZoneClock, type ZoneClock } from './constraints/zone-clock.ts'
-import { createScopeReader, type ReadScopes } from './granted-scopes.ts'
-import { createHoldingsFinder, type FindHoldings } from './holdings.ts'
-import { ACTION_FIRST, compileAliases, type RenameScope, type ScopeAliases } from './scope-aliases.ts'
+import { createZoneClock } from './constraints/times.ts'
+import { createGrantFinder, type FindGrants, type GrantRules } from './grants.ts'
+import { createScopeReader } from './scopes/granted-scopes.ts'
+import { ACTION_FIRST, compileAliases, type ScopeAliases } from './scopes/scope-aliases.ts'
 
 /** What a limit of the host's own is judged by. */
 export interface HostConstraintInput {
   /** What the grant says, such as `true` for `assigned_tickets_only`. */
   readonly limit: unknown
-  /** The scope that is wanted, parameters filled in. */
-  readonly wanted: string
+  /** The scope that is required, parameters filled in. */
+  readonly scope: string
   readonly agent: AgentFact
   readonly delegation: DelegationFact | undefined
   /** `undefined` when a handler asks by `can`. */
@@ -69,22 +69,13 @@ export interface CapabilityRulesOptions {
 }
 
 /** What all routes of a service share. */
-export interface CapabilityRules {
-  readonly rename: RenameScope
-  readonly readScopes: ReadScopes
-  /** The same for what a registry says, which knows roles. */
-  readonly readRegistered: ReadScopes
-  readonly ceiling: 'stated' | 'required' | 'off'
-  readonly blocks: ReadonlyMap<string, CompiledBlock>
+export interface CapabilityRules extends GrantRules {
   readonly hostConstraints: ReadonlyMap<string, HostConstraint>
-  readonly hostNames: ReadonlySet<string>
-  readonly ignoredDetailTypes: ReadonlySet<string>
   readonly budgets: BudgetStore | undefined
   readonly approvals: ApprovalRules | undefined
   readonly resourceMetadata: string | undefined
   readonly clock: Clock
-  readonly zoneClock: ZoneClock
-  readonly findHoldings: FindHoldings
+  readonly findGrants: FindGrants
 }
 
 const KNOWN: readonly (keyof CapabilityRulesOptions)[] = [
@@ -127,7 +118,7 @@ export function capabilityRules(options: CapabilityRulesOptions = {}): Capabilit
     resourceMetadata: requireMetadataPlace('resourceMetadata', options.resourceMetadata),
     clock: requireMethods('clock', clock, ['wallMs']),
     zoneClock: createZoneClock(),
-    findHoldings: createHoldingsFinder(),
+    findGrants: createGrantFinder(),
   }
 }
 

@@ -1,45 +1,62 @@
 import {
-  type AgentFact,
   type AgentRequest,
   type CapabilityFact,
   type Check,
-  type DelegationFact,
   defineCheck,
   type Environment,
   isRefusal,
   type MetricRow,
-  type ProofFact,
-  Refusal,
 } from '@countermark/core'
-import { isThenable, nameLabels, type ResourceMetadata, stateSettings } from '@countermark/core/internal'
+import {
+  type CapabilityContext,
+  isThenable,
+  nameLabels,
+  type ResourceMetadata,
+  stateSettings,
+} from '@countermark/core/internal'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
-import { type Asking, type LimitedScope, limitScopes } from './asking.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
-import { chooseAlternative } from './choose-alternative.ts'
+import { charge, NOTHING_TAKEN, type Receipt } from './charge.ts'
 import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
-import { fulfil } from './fulfil.ts'
-import { type Holdings, requireUnrestricted } from './holdings.ts'
-import { challengeOf, type FilledScope, insufficientScope, withTokenChallenge } from './insufficient-scope.ts'
+import { type Decided, decide } from './decide.ts'
+import { type Alternative, type CallerFacts, constrain, type Grants, requireUnrestricted } from './grants.ts'
+import { challengeOf, insufficientScope, withTokenChallenge } from './insufficient-scope.ts'
 import { BUDGET_METRIC_ROWS } from './metric-rows.ts'
-import { RequestContext } from './request-context.ts'
-import type { ScopeTemplate, WantedScope } from './scope-template.ts'
-import { compileWanted, type WantedScopes } from './wanted-scopes.ts'
-
-/** What must be known before; all but the agent is used where it is known. */
-export interface Caller {
-  readonly agent: AgentFact
-  readonly delegation?: DelegationFact | undefined
-  readonly proof?: ProofFact | undefined
-  readonly capability?: CapabilityFact | undefined
-}
+import {
+  createRouteScopes,
+  type FilledScope,
+  parseRequiredScopes,
+  type RequiredScopes,
+  type RouteScopes,
+  type ScopeTemplate,
+} from './scopes/required-scopes.ts'
 
 /** What is known after. */
-export interface Capable {
+export interface CapabilityFacts {
   readonly capability: CapabilityFact
 }
 
+/** What a check knows of its route. */
+interface Route {
+  readonly rules: CapabilityRules
+  readonly scopes: RouteScopes
+  readonly values: RouteArguments
+  /** Marks refusals as its own. */
+  readonly owner: object
+  takesTokens: boolean
+}
+
+interface Exchange {
+  readonly request: AgentRequest
+  readonly caller: CallerFacts
+  readonly environment: Environment
+  readonly rules: CapabilityRules
+  readonly context: CapabilityContext
+  readonly nowMs: number
+}
+
 /**
- * Lets a request pass if what its caller was granted covers the scope and every limit of the grant holds. `sources` says
+ * Lets a request pass if what its caller was granted covers the scope and every constraint of the grant holds. `sources` says
  * where the values stand that a grant may limit.
  * @throws {@link Refusal} `insufficient_scope`, `constraint_violation`, `constraint_unknown`, `approval_required`,
  *   `rate_limited`, `token_expired`, `coverage_insufficient`
@@ -48,70 +65,43 @@ export interface Capable {
  * guard(requireCapability('refunds:create', { amount: body('/amount'), currency: body('/currency') }, rules))
  */
 export function requireCapability(
-  wanted: WantedScopes,
+  required: RequiredScopes,
   sources: ArgumentSources = {},
   rules: CapabilityRules = capabilityRules(),
-): Check<Caller, Capable> {
-  const alternatives = compileWanted(wanted, rules.rename)
-  const route = {
-    arguments: compileArguments(sources),
-    fill: createFill(alternatives),
-    isConstant: !alternatives.flat().some(({ parameters }) => parameters.length > 0),
-  }
-  const owner = {}
-  let takesTokens = rules.resourceMetadata !== undefined
-  return defineCheck<Caller, Capable>(
+): Check<CallerFacts, CapabilityFacts> {
+  const templates = parseRequiredScopes(required, rules.rename)
+  const values = compileArguments(sources)
+  const takesTokens = rules.resourceMetadata !== undefined
+  const route: Route = { rules, scopes: createRouteScopes(templates), values, owner: {}, takesTokens }
+  const stated = stateSettings({ required, ceiling: rules.ceiling }, ['required', 'ceiling'])
+  return defineCheck<CallerFacts, CapabilityFacts>(
     {
       name: 'requireCapability',
       needs: ['agent'],
       adds: ['capability'],
-      settings: {
-        ...stateSettings({ wanted, ceiling: rules.ceiling }, ['wanted', 'ceiling']),
-        arguments: Object.keys(sources).sort(),
-      },
-      metadata: describeScopes(alternatives),
+      settings: { ...stated, arguments: Object.keys(sources).sort() },
+      metadata: describeScopes(templates),
       metrics: budgetMetrics(rules),
-      challenge: (context) => challengeOf(owner, context),
+      challenge: (context) => challengeOf(route.owner, context),
       challengeKind: () => '',
       inspect: ({ checks, clock }) => {
         if (clock !== undefined) rules.approvals?.store.useClock?.(clock)
-        takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))
+        route.takesTokens ||= checks.some(({ adds }) => adds.includes('delegation'))
       },
     },
     (request, caller, environment) => {
-      const { agent, delegation } = caller
       const nowMs = environment.clock.wallMs()
-      const asking: Asking = { agent, delegation, rules, request, context: new RequestContext(request), nowMs }
-      const holdings = rules.findHoldings(asking, rules)
-      try {
-        requireUnrestricted(holdings, asking)
-      } catch (error) {
-        // A guard of a route has no check of tokens that would ask for another one.
-        throw isRefusal(error) ? withTokenChallenge(error, { delegation, rules, request, owner }) : error
-      }
-      const filled = route.fill(request)
-      const exchange = { asking, holdings, caller, request, environment, route }
-      const before = holdings.limited.get(filled)
-      if (before !== undefined) return decideLimited(before, exchange)
-      const covered = filled.filter((scopes) => scopes.every((scope) => isHeld(scope, holdings)))
-      const [scopes = []] = filled
-      if (covered.length === 0) {
-        const offersTokens = takesTokens || delegation !== undefined
-        const askedBefore = caller.capability?.asked ?? []
-        const missing = { holdings, delegation, scopes, askedBefore, rules, request, owner }
-        throw insufficientScope({ ...missing, takesTokens: offersTokens })
-      }
-      const limited = covered.map((scopes) => limitScopes(scopes.map(wantedOf), holdings))
-      // What was granted and what limits it stays the same; whether the limits hold is examined for each request.
-      if (route.isConstant) holdings.limited.set(filled, limited)
-      return decideLimited(limited, exchange)
+      const exchange = { request, caller, environment, rules, context: new RequestContext(request), nowMs }
+      const alternatives = findAlternatives(route, exchange)
+      const free = alternatives.find(isFree)
+      return free === undefined ? readAndDecide(alternatives, route, exchange) : factsOf(free, NOTHING_TAKEN, exchange)
     },
   )
 }
 
 /** A scope with a parameter is none that a client could ask for: what it is depends on the request. */
-function describeScopes(alternatives: readonly (readonly ScopeTemplate[])[]): ResourceMetadata {
-  const scopes = alternatives.flat().filter(({ parameters }) => parameters.length === 0)
+function describeScopes(templates: readonly (readonly ScopeTemplate[])[]): ResourceMetadata {
+  const scopes = templates.flat().filter(({ parameters }) => parameters.length === 0)
   return {
     scopes_supported: scopes.map(({ text }) => text),
     authorization_details_types_supported: [CAPABILITY_TYPE],
@@ -123,82 +113,123 @@ function budgetMetrics({ budgets }: CapabilityRules): readonly MetricRow[] {
   return [...nameLabels(BUDGET_METRIC_ROWS, { store: budgets.name }), ...(budgets.metrics ?? [])]
 }
 
-interface Exchange {
-  readonly asking: Asking
-  readonly holdings: Holdings
-  readonly caller: Caller
-  readonly request: AgentRequest
-  readonly environment: Environment
-  readonly route: { readonly arguments: RouteArguments }
-}
-
-/** Nothing of the request is read before a limit asks for it. */
-function decideLimited(
-  alternatives: readonly (readonly LimitedScope[])[],
-  exchange: Exchange,
-): Capable | Promise<Capable> {
-  for (const scopes of alternatives) {
-    if (isFree(scopes)) return fulfil({ scopes, examination: undefined }, exchange)
+/**
+ * The alternatives that what was granted covers.
+ * @throws {@link Refusal} `insufficient_scope`, `token_expired`, `constraint_violation`, `constraint_unknown`
+ */
+function findAlternatives(route: Route, exchange: Exchange): readonly Alternative[] {
+  const { rules, scopes, owner, takesTokens } = route
+  const { request, caller } = exchange
+  const grants = rules.findGrants(caller, rules)
+  const { resourceMetadata } = rules
+  const { delegation } = caller
+  try {
+    requireUnrestricted(grants, exchange)
+  } catch (error) {
+    // A guard of a route has no check of tokens that would ask for another one.
+    throw isRefusal(error) ? withTokenChallenge(error, { delegation, request, resourceMetadata, owner }) : error
   }
-  if (!exchange.route.arguments.needsBody) return decideWith(alternatives, exchange, undefined)
-  const body = exchange.request.body('proven')
-  return isThenable(body)
-    ? body.then((content) => decideWith(alternatives, exchange, content))
-    : decideWith(alternatives, exchange, body)
+  const filled = scopes.fill(request)
+  const known = grants.alternatives.get(filled)
+  if (known !== undefined) return known
+  const covered = filled.filter((each) => isCovered(each, grants)).map((each) => constrainFilled(each, grants))
+  if (covered.length === 0) {
+    const askedBefore = caller.capability?.asked ?? []
+    const from = { delegation, request, resourceMetadata, owner, grants, scopes: filled[0] ?? [], askedBefore }
+    throw insufficientScope({ ...from, takesTokens: takesTokens || delegation !== undefined })
+  }
+  // What was granted and what constrains it stays the same; whether constraints hold is checked for each request.
+  if (scopes.isConstant) grants.alternatives.set(filled, covered)
+  return covered
 }
 
-function decideWith(
-  alternatives: readonly (readonly LimitedScope[])[],
-  exchange: Exchange,
-  body: Uint8Array | undefined,
-): Capable | Promise<Capable> {
-  const { asking, request, route, caller } = exchange
-  const argument = route.arguments.read({ request, proof: caller.proof, body })
-  const chosen = chooseAlternative(alternatives, asking, argument)
-  return isThenable(chosen) ? chosen.then((choice) => fulfil(choice, exchange)) : fulfil(chosen, exchange)
+function isCovered(scopes: readonly FilledScope[], { covers }: Grants): boolean {
+  return scopes.every(({ required }) => required !== undefined && covers(required))
 }
 
-function isFree(scopes: readonly LimitedScope[]): boolean {
+function constrainFilled(scopes: readonly FilledScope[], grants: Grants): Alternative {
+  const required = scopes.map((scope) => scope.required).filter((scope) => scope !== undefined)
+  return constrain(required, grants)
+}
+
+function isFree({ scopes }: Alternative): boolean {
   for (const { groups } of scopes) if (groups.length > 0) return false
   return true
 }
 
-type Fill = (request: AgentRequest) => readonly (readonly FilledScope[])[]
-
-/** Without parameters every request asks for the same. */
-function createFill(alternatives: readonly (readonly ScopeTemplate[])[]): Fill {
-  if (alternatives.flat().some(({ parameters }) => parameters.length > 0)) {
-    return (request) => alternatives.map((scopes) => fillScopes(scopes, request))
+/** Nothing of the request is read before a constraint asks for it. */
+function readAndDecide(
+  alternatives: readonly Alternative[],
+  { values }: Route,
+  exchange: Exchange,
+): CapabilityFacts | Promise<CapabilityFacts> {
+  const { request, caller, rules, context, nowMs } = exchange
+  const { agent, delegation, proof } = caller
+  const settle = (decided: Decided): CapabilityFacts | Promise<CapabilityFacts> => {
+    const receipt = charge(decided.outcome, exchange)
+    const finish = (taken: Receipt): CapabilityFacts => factsOf(decided.alternative, taken, exchange)
+    return isThenable(receipt) ? receipt.then(finish) : finish(receipt)
   }
-  const filled = alternatives.map((scopes) => scopes.map((template) => ({ template, wanted: template.fill({}) })))
-  return () => filled
+  const decideWith = (body: Uint8Array | undefined): CapabilityFacts | Promise<CapabilityFacts> => {
+    const argument = values.read({ request, proof, body })
+    const decided = decide(alternatives, { agent, delegation, rules, request, context, nowMs, argument })
+    return isThenable(decided) ? decided.then(settle) : settle(decided)
+  }
+  if (!values.needsBody) return decideWith(undefined)
+  const body = request.body('proven')
+  return isThenable(body) ? body.then(decideWith) : decideWith(body)
 }
 
-function fillScopes(scopes: readonly ScopeTemplate[], request: AgentRequest): readonly FilledScope[] {
-  return scopes.map((template) => {
-    if (template.parameters.length === 0) return { template, wanted: template.fill({}) }
-    const route = request.route()
-    // One that the route has and this request leaves out is covered by nothing; one that it has not is our mistake.
-    const missing = template.parameters.find((name) => !Object.hasOwn(route.parameters, name))
-    if (missing === undefined || declaresParameter(route.template, missing)) {
-      return { template, wanted: template.fill(route.parameters) }
-    }
-    throw new Refusal('config_error', `${template.text} needs a route with :${missing}: mount the guard on the route`)
-  })
+/** A second check of one request adds to what the first one established. */
+function factsOf({ names }: Alternative, { approval, release }: Receipt, exchange: Exchange): CapabilityFacts {
+  const { caller, context } = exchange
+  const before = caller.capability
+  const { declared, used, asked } = names
+  if (before === undefined) return { capability: Object.freeze({ declared, used, asked, approval, release, context }) }
+  return {
+    capability: Object.freeze({
+      declared: Object.freeze([...(before.declared ?? []), ...declared]),
+      used: Object.freeze([...before.used, ...used]),
+      asked: Object.freeze([...(before.asked ?? []), ...asked]),
+      approval: approval ?? before.approval,
+      release: bothReleases(before.release, release),
+      context,
+    }),
+  }
 }
 
-const NAMED = /[:*]"?([\p{ID_Start}$_][\p{ID_Continue}$]*)|\(\?<([^>(]+)>/gu
-
-/** Whether a route's template has a parameter of this name: `/zones/:id` has no `zone`. */
-function declaresParameter(template: string | undefined, name: string): boolean {
-  return [...(template ?? '').matchAll(NAMED)].some(([, named, grouped]) => name === (named ?? grouped))
+function bothReleases(first: CapabilityFact['release'], second: CapabilityFact['release']): CapabilityFact['release'] {
+  if (first === undefined || second === undefined) return first ?? second
+  return async () => {
+    await first()
+    await second()
+  }
 }
 
-function isHeld({ wanted }: FilledScope, holdings: Holdings): boolean {
-  return wanted !== undefined && holdings.covers(wanted)
-}
+/**
+ * A request, as far as constraints are about it; each part is worked out when a constraint asks for it. A class, because
+ * getters in an object literal cost more than all the rest of a decision; and nothing of it stands in JSON.
+ */
+class RequestContext implements CapabilityContext {
+  readonly #request: AgentRequest
 
-function wantedOf({ wanted }: FilledScope): WantedScope {
-  if (wanted === undefined) throw new TypeError('a scope that cannot be filled in is covered by nothing')
-  return wanted
+  constructor(request: AgentRequest) {
+    this.#request = request
+  }
+
+  get method(): string {
+    return this.#request.method
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#request.remoteAddress
+  }
+
+  get origin(): string {
+    return `${this.#request.scheme}://${this.#request.authority}`
+  }
+
+  get path(): string {
+    return this.#request.path
+  }
 }

@@ -1,8 +1,14 @@
 import type { ProofFact, Refusal } from '@countermark/core'
 import { aRequest } from '@countermark/testing'
-import { type Argument, body, param, query } from '../src/arguments/argument-source.ts'
-import { findByPointer, parsePointer } from '../src/arguments/json-pointer.ts'
-import { findQueryValue } from '../src/arguments/query-value.ts'
+import {
+  type Argument,
+  body,
+  findByPointer,
+  findQueryValue,
+  param,
+  parsePointer,
+  query,
+} from '../src/arguments/argument-source.ts'
 import { compileArguments } from '../src/arguments/read-arguments.ts'
 
 function bytes(text: string): Uint8Array {

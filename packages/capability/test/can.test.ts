@@ -2,22 +2,22 @@ import { createFakeClock } from '@countermark/testing'
 import { memoryBudgets } from '../src/budgets/memory-budgets.ts'
 import { can, type KnownValues } from '../src/can.ts'
 import { type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'
-import type { Caller } from '../src/require-capability.ts'
+import type { CallerFacts } from '../src/grants.ts'
 import { aCaller, aDelegation, aDetail, anAgent, aView, START } from './granting.ts'
 
 const USD = (value: number) => ({ value, currency: 'USD' })
 
 function canDo(
-  caller: Caller,
-  wanted = 'refunds:create',
+  caller: CallerFacts,
+  required = 'refunds:create',
   values: KnownValues = {},
   rules: CapabilityRulesOptions = {},
 ): boolean {
-  return can(aView(caller), wanted, values, capabilityRules({ clock: createFakeClock(), ...rules }))
+  return can(aView(caller), required, values, capabilityRules({ clock: createFakeClock(), ...rules }))
 }
 
 /** A caller whose request a guard has judged already. */
-function behindGuard(caller: Caller, more: object = {}): Caller {
+function behindGuard(caller: CallerFacts, more: object = {}): CallerFacts {
   const context = { method: 'POST', remoteAddress: '192.0.2.1', origin: 'https://api.example.com', path: '/refunds' }
   return { ...caller, capability: { used: [], context, ...more } }
 }
@@ -40,9 +40,9 @@ describe('can', () => {
 
   it.each(['dns:*:write', 'dns:a:b:write', 'dns::write', 'dns:a b:write', 'dns:1h', '', 'restrict:ip:192.0.2.1'])(
     'is not talked into more by a value in the scope: %j',
-    (wanted) => {
+    (required) => {
       const agent = anAgent({ capabilities: ['dns:example.com:write', 'dns'] })
-      expect(canDo({ agent }, wanted)).toBe(false)
+      expect(canDo({ agent }, required)).toBe(false)
     },
   )
 
@@ -56,7 +56,7 @@ describe('can', () => {
   })
 
   it('ends with the token', () => {
-    const of = (issuedAt: number): Caller => ({
+    const of = (issuedAt: number): CallerFacts => ({
       agent: anAgent(),
       delegation: aDelegation({ scopes: ['refunds:create:1h'], issuedAt }),
     })
@@ -69,8 +69,8 @@ describe('can', () => {
       delegation: aDelegation({ scopes: ['refunds:create', 'restrict:ip:192.0.2.0/24'] }),
     }
     expect([canDo(behindGuard(caller)), canDo(caller)]).toEqual([true, false])
-    const limited = aCaller(aDetail({ allowed_methods: ['POST'], locations: ['https://api.example.com/refunds'] }))
-    expect([canDo(behindGuard(limited)), canDo(limited)]).toEqual([true, false])
+    const constrained = aCaller(aDetail({ allowed_methods: ['POST'], locations: ['https://api.example.com/refunds'] }))
+    expect([canDo(behindGuard(constrained)), canDo(constrained)]).toEqual([true, false])
   })
 
   it('lets requests pass that the guard has counted, and no amounts that nobody counts', () => {

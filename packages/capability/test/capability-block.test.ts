@@ -134,7 +134,7 @@ describe('an agent whose block asks a human above one limit and stops at another
   ])('refunds %d cents: %s', async (cents, outcome) => {
     const request = aRefund({ amount: cents })
     const sources = { amount: body('/amount'), currency: 'USD' }
-    expect(await outcomeOf({ caller, rules, sources, wanted: 'call:api', request })).toBe(outcome)
+    expect(await outcomeOf({ caller, rules, sources, required: 'call:api', request })).toBe(outcome)
   })
 })
 
@@ -147,13 +147,13 @@ describe('an agent with the printed block', () => {
 
   it('reads the records of tickets assigned to it', async () => {
     const request = { method: 'GET' }
-    expect(await outcomeOf({ caller, rules, request, wanted: 'customer_records:read' })).toBe('allowed')
-    expect(await outcomeOf({ caller, rules, request, wanted: 'read:customer_records' })).toBe('allowed')
-    expect(await outcomeOf({ caller, rules, request, wanted: 'write:customer_records' })).toBe('insufficient_scope')
+    expect(await outcomeOf({ caller, rules, request, required: 'customer_records:read' })).toBe('allowed')
+    expect(await outcomeOf({ caller, rules, request, required: 'read:customer_records' })).toBe('allowed')
+    expect(await outcomeOf({ caller, rules, request, required: 'write:customer_records' })).toBe('insufficient_scope')
   })
 
   it('updates its own tickets only', async () => {
-    const input = { caller, rules, sources: none, wanted: 'write:ticket_updates' }
+    const input = { caller, rules, sources: none, required: 'write:ticket_updates' }
     expect(await outcomeOf(input)).toBe('constraint_violation')
     expect(await outcomeOf({ ...input, rules: { ...rules, constraints: { ...mine, own_tickets: () => true } } })).toBe(
       'allowed',
@@ -165,20 +165,20 @@ describe('an agent with the printed block', () => {
     [10_000, 'constraint_violation'],
   ])('refunds %d cents: %s', async (cents, outcome) => {
     const request = aRefund({ amount: cents })
-    expect(await outcomeOf({ caller, rules, sources: amount, wanted: 'call:billing_api', request })).toBe(outcome)
+    expect(await outcomeOf({ caller, rules, sources: amount, required: 'call:billing_api', request })).toBe(outcome)
   })
 
   it('escalates whenever it likes', async () => {
-    expect(await outcomeOf({ caller, rules, sources: none, wanted: 'escalate:to_human' })).toBe('allowed')
+    expect(await outcomeOf({ caller, rules, sources: none, required: 'escalate:to_human' })).toBe('allowed')
   })
 
   it('closes no account without a human', async () => {
     const sources = { ...none, operation: 'account_closure' }
-    expect(await outcomeOf({ caller, rules, sources, wanted: 'escalate:to_human' })).toBe('approval_required')
+    expect(await outcomeOf({ caller, rules, sources, required: 'escalate:to_human' })).toBe('approval_required')
   })
 
   it('can do no more than that with a token of somebody', async () => {
     const other = { agent: anAgent({ id: 'CustomerSupportAgent-v2.3', capabilities: ['*:*'] }) }
-    expect(await outcomeOf({ caller: other, rules, wanted: 'accounts:delete' })).toBe('insufficient_scope')
+    expect(await outcomeOf({ caller: other, rules, required: 'accounts:delete' })).toBe('insufficient_scope')
   })
 })

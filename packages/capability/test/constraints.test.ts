@@ -297,16 +297,16 @@ describe('limits that the host judges', () => {
     constraints: {
       own_tickets: ({
         limit,
-        wanted,
+        scope,
         agent,
         argument,
       }: {
         limit: unknown
-        wanted: string
+        scope: string
         agent: { id: string }
         argument: (name: string) => unknown
       }) => {
-        asked.push([limit, wanted, agent.id, argument('ticket'), argument('nothing')])
+        asked.push([limit, scope, agent.id, argument('ticket'), argument('nothing')])
         return answer as boolean
       },
     },
@@ -454,7 +454,7 @@ describe('budgets', () => {
     const rules = { budgets: memoryBudgets() }
     const detail = aDetail({ max_requests_per_hour: 2 }, { actions: ['refunds:create', 'refunds:read'] })
     const delegation = aDelegation({ scopes: ['refunds:*'], authorizationDetails: [[detail]] })
-    const of = (wanted: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, wanted })
+    const of = (required: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, required })
     expect([await of('refunds:create'), await of('refunds:read'), await of('refunds:create')]).toEqual([
       'allowed',
       'allowed',
@@ -466,7 +466,7 @@ describe('budgets', () => {
     const rules = { budgets: memoryBudgets() }
     const detail = aDetail({ max_requests_per_hour: 1 }, { actions: undefined })
     const delegation = aDelegation({ scopes: ['refunds:*'], authorizationDetails: [[detail]] })
-    const of = (wanted: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, wanted })
+    const of = (required: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, required })
     expect([await of('refunds:create'), await of('refunds:read')]).toEqual(['allowed', 'rate_limited'])
   })
 
@@ -477,7 +477,7 @@ describe('budgets', () => {
       aDetail({ max_requests_per_hour: 2 }, { actions: ['email:send'] }),
     ]
     const delegation = aDelegation({ scopes: ['refunds:create', 'email:send'], authorizationDetails: [details] })
-    const of = (wanted: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, wanted })
+    const of = (required: string) => outcomeOf({ caller: { agent: anAgent(), delegation }, rules, required })
     expect([await of('email:send'), await of('email:send'), await of('refunds:create')]).toEqual([
       'allowed',
       'allowed',

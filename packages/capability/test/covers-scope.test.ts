@@ -1,12 +1,12 @@
 import fc from 'fast-check'
-import { coversScope } from '../src/covers-scope.ts'
-import { createScopeReader } from '../src/granted-scopes.ts'
+import { createScopeReader } from '../src/scopes/granted-scopes.ts'
+import { coversScope } from '../src/scopes/scope.ts'
 import { modelCovers } from './scope-model.ts'
 
 const read = createScopeReader((name) => name)
 
-function listCovers(granted: readonly string[], wanted: string): boolean {
-  return read(granted).covers({ text: wanted, segments: wanted.split(':') })
+function listCovers(granted: readonly string[], required: string): boolean {
+  return read(granted).covers({ text: required, segments: required.split(':') })
 }
 
 describe('what covers what', () => {
@@ -19,8 +19,8 @@ describe('what covers what', () => {
     ['storage:read:1h', 'storage:read:30m'],
     ['dns:*:write', 'dns:*:write'],
     ['*', 'openid'],
-  ])('%s covers %s', (granted, wanted) => {
-    expect(coversScope(granted, wanted)).toBe(true)
+  ])('%s covers %s', (granted, required) => {
+    expect(coversScope(granted, required)).toBe(true)
   })
 
   it.each([
@@ -44,8 +44,8 @@ describe('what covers what', () => {
     ['RESTRICT:ip:x', 'RESTRICT:ip:x'],
     ['1h', '2h'],
     ['', ''],
-  ])('%s does not cover %s', (granted, wanted) => {
-    expect(coversScope(granted, wanted)).toBe(false)
+  ])('%s does not cover %s', (granted, required) => {
+    expect(coversScope(granted, required)).toBe(false)
   })
 })
 
@@ -64,10 +64,10 @@ describe('covering, against a slow model', () => {
   it('agrees on 200 000 random pairs', () => {
     let covered = 0
     fc.assert(
-      fc.property(pair, ([granted, wanted]) => {
-        const expected = modelCovers(granted, wanted)
+      fc.property(pair, ([granted, required]) => {
+        const expected = modelCovers(granted, required)
         covered += expected ? 1 : 0
-        return coversScope(granted, wanted) === expected
+        return coversScope(granted, required) === expected
       }),
       { numRuns: 200_000 },
     )
@@ -78,9 +78,9 @@ describe('covering, against a slow model', () => {
   it('agrees for lists: a list covers what one of it covers', () => {
     const lists = fc.array(scope, { maxLength: 5 })
     fc.assert(
-      fc.property(lists, scope, (granted, wanted) => {
-        const known = modelCovers(wanted, wanted) && !/:\d+[smhd]$/.test(wanted)
-        return !known || listCovers(granted, wanted) === granted.some((each) => modelCovers(each, wanted))
+      fc.property(lists, scope, (granted, required) => {
+        const known = modelCovers(required, required) && !/:\d+[smhd]$/.test(required)
+        return !known || listCovers(granted, required) === granted.some((each) => modelCovers(each, required))
       }),
       { numRuns: 20_000 },
     )
@@ -90,10 +90,10 @@ describe('covering, against a slow model', () => {
 describe('covering', () => {
   it('is monotonic: one grant more never takes anything away', () => {
     fc.assert(
-      fc.property(fc.array(scope, { maxLength: 4 }), scope, scope, (granted, more, wanted) => {
+      fc.property(fc.array(scope, { maxLength: 4 }), scope, scope, (granted, more, required) => {
         return (
-          !listCovers(granted, wanted) ||
-          (listCovers([...granted, more], wanted) && listCovers([more, ...granted], wanted))
+          !listCovers(granted, required) ||
+          (listCovers([...granted, more], required) && listCovers([more, ...granted], required))
         )
       }),
       { numRuns: 20_000 },
@@ -109,9 +109,9 @@ describe('covering', () => {
 
   it('never reaches across a resource: without a star the first segment is the same', () => {
     fc.assert(
-      fc.property(scope, scope, (granted, wanted) => {
+      fc.property(scope, scope, (granted, required) => {
         const [first] = granted.split(':')
-        return !coversScope(granted, wanted) || first === '*' || first === wanted.split(':')[0]
+        return !coversScope(granted, required) || first === '*' || first === required.split(':')[0]
       }),
       { numRuns: 20_000 },
     )

@@ -1,4 +1,4 @@
-import { createScopeReader } from '../src/granted-scopes.ts'
+import { createScopeReader } from '../src/scopes/granted-scopes.ts'
 
 const read = createScopeReader((name) => name)
 const WANTED = { text: 'email:send', segments: ['email', 'send'] }

@@ -9,11 +9,12 @@ import {
 } from '@countermark/core'
 import { type AgentRequestInput, aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import type { ArgumentSources } from '../src/arguments/read-arguments.ts'
-import type { AskedAgent } from '../src/can.ts'
+import type { can } from '../src/can.ts'
 import { type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'
 import { CAPABILITY_TYPE } from '../src/constraints/constraint-groups.ts'
-import { type Caller, requireCapability } from '../src/require-capability.ts'
-import type { WantedScopes } from '../src/wanted-scopes.ts'
+import type { CallerFacts } from '../src/grants.ts'
+import { requireCapability } from '../src/require-capability.ts'
+import type { RequiredScopes } from '../src/scopes/required-scopes.ts'
 
 /** 2026-01-01T00:00:00Z, a Thursday: when the fake clock begins. */
 export const START = 1_767_225_600
@@ -49,16 +50,16 @@ export function aDetail(constraints: unknown, more: object = {}): Readonly<Recor
 }
 
 /** A caller with a token that carries these entries. */
-export function aCaller(...details: readonly Readonly<Record<string, unknown>>[]): Caller {
+export function aCaller(...details: readonly Readonly<Record<string, unknown>>[]): CallerFacts {
   return { agent: anAgent(), delegation: aDelegation({ authorizationDetails: [details] }) }
 }
 
 /** A request to be decided. */
 export interface AskInput {
-  readonly wanted?: WantedScopes
+  readonly required?: RequiredScopes
   readonly sources?: ArgumentSources
   readonly rules?: CapabilityRulesOptions
-  readonly caller?: Caller
+  readonly caller?: CallerFacts
   readonly request?: AgentRequestInput | AgentRequest
   readonly clock?: ReturnType<typeof createFakeClock>
 }
@@ -72,9 +73,15 @@ export function aRefund(body: unknown, more: AgentRequestInput = {}): AgentReque
 
 /** Asks a check once; the fact that it adds, or the refusal. */
 export async function ask(input: AskInput): Promise<CapabilityFact | Refusal> {
-  const { wanted = 'refunds:create', sources, rules, caller = { agent: anAgent() }, clock = createFakeClock() } = input
+  const {
+    required = 'refunds:create',
+    sources,
+    rules,
+    caller = { agent: anAgent() },
+    clock = createFakeClock(),
+  } = input
   const { request = aRefund({}) } = input
-  const check = requireCapability(wanted, sources, capabilityRules(rules))
+  const check = requireCapability(required, sources, capabilityRules(rules))
   try {
     const asked =
       'route' in request && typeof request.route === 'function' ? request : aRequest(request as AgentRequestInput)
@@ -93,6 +100,6 @@ export async function outcomeOf(input: AskInput): Promise<string> {
 }
 
 /** What a handler sees. */
-export function aView({ agent, delegation, capability }: Caller): AskedAgent {
+export function aView({ agent, delegation, capability }: CallerFacts): NonNullable<Parameters<typeof can>[0]> {
   return { ...agent, delegation, capability }
 }

@@ -1,13 +1,12 @@
 import fc from 'fast-check'
-import type { Facing } from '../src/constraints/constraint-check.ts'
-import { withinHours } from '../src/constraints/operating-hours.ts'
-import { createZoneClock } from '../src/constraints/zone-clock.ts'
+import type { ConstraintInput } from '../src/constraints/constraint.ts'
+import { createZoneClock, withinHours } from '../src/constraints/times.ts'
 
 const zoneClock = createZoneClock()
 
 function findingAt(time: string, hours: unknown): unknown {
-  const judge = withinHours(hours, { zoneClock, rename: (name) => name })
-  return judge?.({ nowMs: Date.parse(time) } as Facing) ?? 'unknown'
+  const check = withinHours(hours, { zoneClock, rename: (name) => name })
+  return check?.({ nowMs: Date.parse(time) } as ConstraintInput) ?? 'unknown'
 }
 
 const OFFICE = { tz: 'Europe/Berlin', days: [1, 2, 3, 4, 5], from: '09:00', to: '17:00' }
@@ -66,8 +65,8 @@ describe('operating hours', () => {
     // One of several.
     ['2026-01-03T10:00:00Z', [OFFICE, { tz: 'UTC', days: [6], from: '10:00', to: '11:00' }], 'met'],
     ['2026-01-03T11:00:00Z', [OFFICE, { tz: 'UTC', days: [6], from: '10:00', to: '11:00' }], 'violated'],
-  ])('at %s in %j: %s', (time, hours, finding) => {
-    expect(findingAt(time, hours)).toBe(finding)
+  ])('at %s in %j: %s', (time, hours, result) => {
+    expect(findingAt(time, hours)).toBe(result)
   })
 
   it.each([

@@ -2,12 +2,13 @@ import { type DelegationFact, isRefusal } from '@countermark/core'
 import { type AgentRequestInput, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { body } from '../src/arguments/argument-source.ts'
 import { type CapabilityRules, type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'
-import { type Caller, requireCapability } from '../src/require-capability.ts'
-import type { WantedScopes } from '../src/wanted-scopes.ts'
+import type { CallerFacts } from '../src/grants.ts'
+import { requireCapability } from '../src/require-capability.ts'
+import type { RequiredScopes } from '../src/scopes/required-scopes.ts'
 import { aDelegation, aDetail, anAgent, aRefund, START } from './granting.ts'
 
 /** A caller as it comes again and again: the same frozen objects. */
-function aFrozenCaller(delegation: Partial<DelegationFact>, record: Parameters<typeof anAgent>[0] = {}): Caller {
+function aFrozenCaller(delegation: Partial<DelegationFact>, record: Parameters<typeof anAgent>[0] = {}): CallerFacts {
   const agent = anAgent(record)
   return {
     agent: { ...agent, record: Object.freeze(agent.record) },
@@ -16,15 +17,15 @@ function aFrozenCaller(delegation: Partial<DelegationFact>, record: Parameters<t
 }
 
 /** One guarded route, asked as often as a test likes. */
-function aRoute(wanted: WantedScopes = 'refunds:create', rules: CapabilityRulesOptions = {}): Route {
+function aRoute(required: RequiredScopes = 'refunds:create', rules: CapabilityRulesOptions = {}): Route {
   const clock = createFakeClock()
   const environment = createTestEnvironment({ clock })
   const check = requireCapability(
-    wanted,
+    required,
     { amount: body('/amount'), currency: body('/currency') },
     capabilityRules(rules),
   )
-  const ask = async (caller: Caller, content: unknown = {}, more: AgentRequestInput = {}): Promise<string> => {
+  const ask = async (caller: CallerFacts, content: unknown = {}, more: AgentRequestInput = {}): Promise<string> => {
     try {
       return (await check(aRefund(content, more), caller, environment)).capability.used.join(' ')
     } catch (error) {
@@ -36,7 +37,7 @@ function aRoute(wanted: WantedScopes = 'refunds:create', rules: CapabilityRulesO
 }
 
 interface Route {
-  readonly ask: (caller: Caller, content?: unknown, more?: AgentRequestInput) => Promise<string>
+  readonly ask: (caller: CallerFacts, content?: unknown, more?: AgentRequestInput) => Promise<string>
   readonly clock: ReturnType<typeof createFakeClock>
 }
 

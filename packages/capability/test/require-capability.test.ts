@@ -12,7 +12,7 @@ describe('requireCapability', () => {
     it('goes by what the registry says of the agent', async () => {
       const caller = { agent: anAgent({ capabilities: ['refunds:create'] }) }
       expect(await ask({ caller })).toMatchObject({ used: ['refunds:create'] })
-      expect(await outcomeOf({ caller, wanted: 'refunds:delete' })).toBe('insufficient_scope')
+      expect(await outcomeOf({ caller, required: 'refunds:delete' })).toBe('insufficient_scope')
     })
 
     it('refuses an agent of which the registry says nothing', async () => {
@@ -28,7 +28,7 @@ describe('requireCapability', () => {
       const rules = { roles: { clerk: ['refunds:create', 'role:boss'], boss: ['refunds:delete'] } }
       const caller = { agent: anAgent({ capabilities: ['role:clerk', 'role:nobody'] }) }
       expect(await outcomeOf({ caller, rules })).toBe('allowed')
-      expect(await outcomeOf({ caller, rules, wanted: 'refunds:delete' })).toBe('insufficient_scope')
+      expect(await outcomeOf({ caller, rules, required: 'refunds:delete' })).toBe('insufficient_scope')
     })
   })
 
@@ -47,7 +47,7 @@ describe('requireCapability', () => {
 
     it('adds nothing of the registry to the token', async () => {
       const caller = { agent: anAgent({ capabilities: ['*:*'] }), delegation: token }
-      expect(await outcomeOf({ caller, wanted: 'orders:read' })).toBe('insufficient_scope')
+      expect(await outcomeOf({ caller, required: 'orders:read' })).toBe('insufficient_scope')
     })
 
     it('asks for a word of the registry when told to', async () => {
@@ -104,23 +104,25 @@ describe('requireCapability', () => {
 
     it('are part of the scope', async () => {
       const request = aRequest({ route: ZONE })
-      expect(await ask({ caller, wanted: 'dns:{zone}:write', request })).toMatchObject({ used: ['dns:zone_123:write'] })
+      expect(await ask({ caller, required: 'dns:{zone}:write', request })).toMatchObject({
+        used: ['dns:zone_123:write'],
+      })
     })
 
     it('are left as the route declares them for whoever counts', async () => {
       const request = aRequest({ route: ZONE })
-      expect(await ask({ caller, wanted: 'dns:{zone}:write', request })).toMatchObject({
+      expect(await ask({ caller, required: 'dns:{zone}:write', request })).toMatchObject({
         declared: ['dns:{zone}:write'],
       })
     })
 
     it.each(['zone_124', '*', 'zone_123:write', '', 'ZONE_123', 'zone_123 '])('cannot be %j instead', async (zone) => {
       const request = aRequest({ route: { ...ZONE, parameters: { zone } } })
-      expect(await outcomeOf({ caller, wanted: 'dns:{zone}:write', request })).toBe('insufficient_scope')
+      expect(await outcomeOf({ caller, required: 'dns:{zone}:write', request })).toBe('insufficient_scope')
     })
 
     it('must be there: a guard in the wrong place is our fault', async () => {
-      expect(await outcomeOf({ caller, wanted: 'dns:{zone}:write', request: aRequest({}) })).toBe('config_error')
+      expect(await outcomeOf({ caller, required: 'dns:{zone}:write', request: aRequest({}) })).toBe('config_error')
     })
   })
 
@@ -128,13 +130,13 @@ describe('requireCapability', () => {
     const caller = { agent: anAgent({ capabilities: ['a:one', 'b:two'] }) }
 
     it('may all be wanted', async () => {
-      expect(await ask({ caller, wanted: { allOf: ['a:one', 'b:two'] } })).toMatchObject({ used: ['a:one', 'b:two'] })
-      expect(await outcomeOf({ caller, wanted: { allOf: ['a:one', 'c:three'] } })).toBe('insufficient_scope')
+      expect(await ask({ caller, required: { allOf: ['a:one', 'b:two'] } })).toMatchObject({ used: ['a:one', 'b:two'] })
+      expect(await outcomeOf({ caller, required: { allOf: ['a:one', 'c:three'] } })).toBe('insufficient_scope')
     })
 
     it('may be alternatives', async () => {
-      expect(await ask({ caller, wanted: { anyOf: ['c:three', 'b:two'] } })).toMatchObject({ used: ['b:two'] })
-      expect(await outcomeOf({ caller, wanted: { anyOf: ['c:three', 'd:four'] } })).toBe('insufficient_scope')
+      expect(await ask({ caller, required: { anyOf: ['c:three', 'b:two'] } })).toMatchObject({ used: ['b:two'] })
+      expect(await outcomeOf({ caller, required: { anyOf: ['c:three', 'd:four'] } })).toBe('insufficient_scope')
     })
 
     it('may be alternatives of which one is within its limits', async () => {
@@ -144,10 +146,10 @@ describe('requireCapability', () => {
       })
       const sources = { amount: body('/amount'), currency: 'USD' }
       const input = { caller: { agent: anAgent(), delegation }, sources, request: aRefund({ amount: 2 }) }
-      expect(await ask({ ...input, wanted: { anyOf: ['refunds:create', 'refunds:admin'] } })).toMatchObject({
+      expect(await ask({ ...input, required: { anyOf: ['refunds:create', 'refunds:admin'] } })).toMatchObject({
         used: ['refunds:admin'],
       })
-      expect(await outcomeOf({ ...input, wanted: { anyOf: ['refunds:create', 'x:y'] } })).toBe('constraint_violation')
+      expect(await outcomeOf({ ...input, required: { anyOf: ['refunds:create', 'x:y'] } })).toBe('constraint_violation')
     })
   })
 
@@ -155,7 +157,7 @@ describe('requireCapability', () => {
     const tokenCheck = defineCheck({ name: 'token', needs: [], adds: ['delegation'] }, () => ({}))
 
     async function challengeOf(input: Parameters<typeof ask>[0], guarded = false): Promise<readonly unknown[]> {
-      const check = requireCapability(input.wanted ?? 'refunds:create', {}, capabilityRules(input.rules))
+      const check = requireCapability(input.required ?? 'refunds:create', {}, capabilityRules(input.rules))
       if (guarded)
         check.description?.inspect?.({ checks: [tokenCheck.description, check.description].flatMap((d) => d ?? []) })
       const request = aRequest({})
@@ -173,7 +175,7 @@ describe('requireCapability', () => {
 
     it('names all scopes that are missing, where the caller came with a token', async () => {
       const caller = { agent: anAgent(), delegation: aDelegation({ scopes: ['a:one'] }) }
-      expect(await challengeOf({ caller, wanted: { allOf: ['a:one', 'b:two', 'c:three'] } })).toEqual([
+      expect(await challengeOf({ caller, required: { allOf: ['a:one', 'b:two', 'c:three'] } })).toEqual([
         ['WWW-Authenticate', 'Bearer realm="api.example.com", error="insufficient_scope", scope="a:one b:two c:three"'],
       ])
     })
@@ -184,7 +186,7 @@ describe('requireCapability', () => {
         delegation: aDelegation({ scopes: ['orders.read'] }),
         capability: { used: ['orders:read'], asked: ['orders.read'] },
       }
-      expect(await challengeOf({ caller, wanted: { allOf: ['pr.create', 'read:records'] } })).toEqual([
+      expect(await challengeOf({ caller, required: { allOf: ['pr.create', 'read:records'] } })).toEqual([
         [
           'WWW-Authenticate',
           'Bearer realm="api.example.com", error="insufficient_scope", scope="orders.read pr.create read:records"',
@@ -204,7 +206,7 @@ describe('requireCapability', () => {
 
     it('names the first alternative, which is the one to ask for', async () => {
       const caller = { agent: anAgent(), delegation: aDelegation() }
-      expect(await challengeOf({ caller, wanted: { anyOf: ['b:two', 'b:admin'] } })).toEqual([
+      expect(await challengeOf({ caller, required: { anyOf: ['b:two', 'b:admin'] } })).toEqual([
         ['WWW-Authenticate', 'Bearer realm="api.example.com", error="insufficient_scope", scope="b:two"'],
       ])
     })
@@ -246,7 +248,7 @@ describe('requireCapability', () => {
       ['/zones/(?<zone>[a-z]+)', 'insufficient_scope'],
     ])('is a scope with a parameter that the route has not: {zone} on %s', async (template, outcome) => {
       const request = aRequest({ route: { template, parameters: {} } })
-      expect(await outcomeOf({ caller: aCaller(), wanted: 'dns:{zone}:write', request })).toBe(outcome)
+      expect(await outcomeOf({ caller: aCaller(), required: 'dns:{zone}:write', request })).toBe(outcome)
     })
 
     it.each([
@@ -258,8 +260,8 @@ describe('requireCapability', () => {
       [{ anyOf: ['a:b'], allOf: ['a:b'] }],
       [{ oneOf: ['a:b'] }],
       [undefined],
-    ])('does not start: wanted %j', (wanted) => {
-      expect(() => requireCapability(wanted as never)).toThrow(expect.objectContaining({ name: 'Misconfigured' }))
+    ])('does not start: wanted %j', (required) => {
+      expect(() => requireCapability(required as never)).toThrow(expect.objectContaining({ name: 'Misconfigured' }))
     })
 
     it.each([

@@ -1,5 +1,5 @@
-import { createScopeReader } from '../src/granted-scopes.ts'
-import { ACTION_FIRST, compileAliases } from '../src/scope-aliases.ts'
+import { createScopeReader } from '../src/scopes/granted-scopes.ts'
+import { ACTION_FIRST, compileAliases } from '../src/scopes/scope-aliases.ts'
 
 const rename = compileAliases({ ...ACTION_FIRST, 'pr.merge': 'pr:write:merged' })
 
@@ -26,8 +26,8 @@ describe('aliases', () => {
 
   it('leave durations where they are', () => {
     const { shortestSeconds, covers } = createScopeReader(rename)(['read:customer_records:1h'])
-    const wanted = { text: 'customer_records:read', segments: ['customer_records', 'read'] }
-    expect([shortestSeconds, covers(wanted)]).toEqual([3600, true])
+    const required = { text: 'customer_records:read', segments: ['customer_records', 'read'] }
+    expect([shortestSeconds, covers(required)]).toEqual([3600, true])
   })
 
   it.each([

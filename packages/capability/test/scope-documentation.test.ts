@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CONSTRAINTS } from '../src/constraints/constraint-table.ts'
-import { coversScope } from '../src/covers-scope.ts'
-import { ACTION_FIRST, compileAliases } from '../src/scope-aliases.ts'
+import { coversScope } from '../src/scopes/scope.ts'
+import { ACTION_FIRST, compileAliases } from '../src/scopes/scope-aliases.ts'
 
 function page(name: string): string {
   return readFileSync(join(__dirname, '../../../docs/protocol', name), 'utf8')
@@ -15,10 +15,10 @@ describe('docs/protocol/scopes.md', () => {
     expect(rows.length).toBeGreaterThan(12)
   })
 
-  it.each(rows.map(([, granted = '', wanted = '', covered]) => [granted, wanted, covered] as const))(
+  it.each(rows.map(([, granted = '', required = '', covered]) => [granted, required, covered] as const))(
     '%s, %s: %s',
-    (granted, wanted, covered) => {
-      expect(coversScope(granted, wanted)).toBe(covered === 'yes')
+    (granted, required, covered) => {
+      expect(coversScope(granted, required)).toBe(covered === 'yes')
     },
   )
 

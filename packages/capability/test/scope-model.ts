@@ -2,10 +2,10 @@
  * The grammar a second time, slow and by other means: a granted scope becomes the regular expression of the texts that it
  * covers. Nothing here is taken from the sources.
  */
-export function modelCovers(granted: string, wanted: string): boolean {
+export function modelCovers(granted: string, required: string): boolean {
   const having = withoutDuration(granted)
-  const wanting = withoutDuration(wanted)
-  if (!isScope(having, granted) || !isScope(wanting, wanted)) return false
+  const wanting = withoutDuration(required)
+  if (!isScope(having, granted) || !isScope(wanting, required)) return false
   const pattern = having.split('').map((character) => (character === '*' ? '[^:]+' : literally(character)))
   return new RegExp(`^${pattern.join('')}$`).test(wanting)
 }

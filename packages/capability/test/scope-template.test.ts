@@ -1,5 +1,5 @@
-import { compileAliases } from '../src/scope-aliases.ts'
-import { parseScopeTemplate } from '../src/scope-template.ts'
+import { parseScopeTemplate } from '../src/scopes/required-scopes.ts'
+import { compileAliases } from '../src/scopes/scope-aliases.ts'
 
 const same = (name: string): string => name
 const zones = parseScopeTemplate('dns:{zone}:write', same)

@@ -5,8 +5,8 @@ import {
   capabilityRules,
   coversScope,
   type KnownValues,
+  type RequiredScopes,
   requireCapability,
-  type WantedScopes,
 } from '@countermark/capability'
 import { type AgentView, type Check, type GuardOptions, Misconfigured } from '@countermark/core'
 import {
@@ -39,7 +39,7 @@ declare module '@countermark/core' {
 }
 
 /** Guards one route by what the agent was granted: see `requireCapability` of @countermark/capability. */
-export type RequireScopes<Handler> = (wanted: WantedScopes, values?: ArgumentSources) => Handler
+export type RequireScopes<Handler> = (wanted: RequiredScopes, values?: ArgumentSources) => Handler
 
 /** Middleware that knows who calls, and guards for the routes behind it. */
 export type AgentGuards<Handler> = Handler & { readonly require: RequireScopes<Handler> }

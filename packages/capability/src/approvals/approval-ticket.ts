@@ -51,7 +51,7 @@ export function signApprovalTicket(
 }
 
 /** Reads a ticket; `undefined` when it is not exactly of this form. */
-export function findTicket(text: string): PresentedTicket | undefined {
+export function tryParseTicket(text: string): PresentedTicket | undefined {
   const parts = text.length > MAX_LENGTH ? [] : text.split('.')
   const [header, claims] = parts.slice(0, 2).map(parseObject)
   const signature = decodeBase64url(parts[2] ?? '')

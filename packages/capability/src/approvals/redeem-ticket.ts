@@ -1,10 +1,60 @@
 import { createHash } from 'node:crypto'
-import { type AgentKey, type AgentRequest, type CapabilityFact, type Environment, Refusal } from '@countermark/core'
-import { type ClaimAnswer, claimOnce, isThenable, refusalOf } from '@countermark/core/internal'
-import type { Holder } from '../holdings.ts'
+import {
+  type AgentKey,
+  type AgentRequest,
+  type CapabilityFact,
+  type Environment,
+  type KeySource,
+  Misconfigured,
+  Refusal,
+  type ReplayStore,
+  requireKnownOptions,
+  requireNumber,
+} from '@countermark/core'
+import { type ClaimAnswer, claimOnce, isThenable, refusalOf, requireMethods } from '@countermark/core/internal'
+import type { Grantee } from '../grants.ts'
 import { approvalDigest } from './approval-digest.ts'
-import type { ApprovalRules } from './approval-rules.ts'
-import { findTicket, type PresentedTicket } from './approval-ticket.ts'
+import { type PresentedTicket, tryParseTicket } from './approval-ticket.ts'
+
+/** Who approves, and how tickets are judged. */
+export interface ApprovalOptions {
+  /** Who signs tickets: their `iss`, and the name under which `keys` knows the approver. */
+  readonly issuer: string
+  readonly keys: KeySource
+  /** Who this service is to the approver: the tickets' `aud`. */
+  readonly audience: string
+  /** Where used tickets are remembered; the store of `preventReplay` will do. */
+  readonly store: ReplayStore
+  /** Where agents ask for approval. Told to them. */
+  readonly url: string
+  /** Longest life of a ticket. @default 86_400 */
+  readonly maxLifetimeSeconds?: number
+}
+
+/** The same after validation. */
+export type ApprovalRules = Readonly<Required<ApprovalOptions>>
+
+/**
+ * Validates who approves.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`, `ERR_OPTION_UNKNOWN`
+ */
+export function readApprovalOptions(options: ApprovalOptions): ApprovalRules {
+  requireKnownOptions('approvals', options, ['issuer', 'keys', 'audience', 'store', 'url', 'maxLifetimeSeconds'])
+  const { issuer, keys, audience, store, url, maxLifetimeSeconds = 86_400 } = options
+  for (const [name, value] of Object.entries({ issuer, audience, url })) {
+    if (typeof value !== 'string' || value === '') {
+      throw new Misconfigured('ERR_OPTION_MISSING', `approvals.${name} must be stated, as a text`)
+    }
+  }
+  return {
+    issuer,
+    keys: requireMethods('approvals.keys', keys, ['findKeys']),
+    audience,
+    store: requireMethods('approvals.store', store, ['claim']),
+    url,
+    maxLifetimeSeconds: requireNumber('approvals.maxLifetimeSeconds', maxLifetimeSeconds, { min: 1, max: 2_592_000 }),
+  }
+}
 
 /** A ticket that holds, and has not been used up yet. */
 export interface ValidTicket {
@@ -28,15 +78,15 @@ const FUTURE_SKEW_SECONDS = 30
  */
 export function verifyTicket(
   request: AgentRequest,
-  holder: Holder,
+  grantee: Grantee,
   rules: ApprovalRules,
   environment: Environment,
 ): ValidTicket | Promise<ValidTicket> {
   const continueWith = (body: Uint8Array): ValidTicket | Promise<ValidTicket> => {
-    const digest = digestOf(request, holder, body)
+    const digest = digestOf(request, grantee, body)
     const refuse: Refuse = (why) => approvalRequired(rules, digest, why)
     const ticket = presentedTicket(request, refuse)
-    requireFor(ticket, { digest, agentId: holder.agent.id, rules, nowMs: environment.clock.wallMs(), refuse })
+    requireFor(ticket, { digest, agentId: grantee.agent.id, rules, nowMs: environment.clock.wallMs(), refuse })
     const keys = rules.keys.findKeys({ agentId: rules.issuer, keyId: ticket.keyId }, environment)
     const settle = (found: readonly AgentKey[]): ValidTicket => {
       const key = found.find((each) => isUsable(each, environment) && verifies(each, ticket, environment))
@@ -52,7 +102,7 @@ export function verifyTicket(
 
 type Refuse = (why: string) => Refusal
 
-function digestOf(request: AgentRequest, { agent, delegation }: Holder, body: Uint8Array): string {
+function digestOf(request: AgentRequest, { agent, delegation }: Grantee, body: Uint8Array): string {
   const { scheme, authority, target, method, headers } = request
   return approvalDigest({
     agentId: agent.id,
@@ -75,7 +125,7 @@ function approvalRequired({ url }: ApprovalRules, digest: string, why: string): 
 function presentedTicket({ headers }: AgentRequest, refuse: Refuse): PresentedTicket {
   const text = headers.only(HEADER)
   if (text === undefined) throw refuse(headers.has(HEADER) ? 'there are several' : 'there is none')
-  const ticket = findTicket(text)
+  const ticket = tryParseTicket(text)
   if (ticket === undefined) throw refuse('it is malformed')
   return ticket
 }

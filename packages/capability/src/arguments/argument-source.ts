@@ -1,7 +1,5 @@
 import { type AgentRequest, Misconfigured, type ProofFact, Refusal } from '@countermark/core'
-import { isSegmentName } from '../scope.ts'
-import { findByPointer, parsePointer } from './json-pointer.ts'
-import { findQueryValue } from './query-value.ts'
+import { isSegmentName } from '../scopes/scope.ts'
 
 /**
  * A value as a limit meets it. `undeclared`: the route says nothing of it. `not-used`: the route says that it has none.
@@ -117,4 +115,68 @@ function textArgument(value: string | undefined): Argument {
 function requireName(source: string, name: string): void {
   if (typeof name === 'string' && name !== '') return
   throw new Misconfigured('ERR_OPTION_INVALID', `${source}(…) takes the name of a parameter`)
+}
+
+const POINTER = /^(?:\/(?:[^~/]|~[01])*)+$/
+const INDEX = /^(?:0|[1-9][0-9]{0,8})$/
+
+/**
+ * Reads a JSON pointer such as `/order/amount` (RFC 6901).
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
+export function parsePointer(text: string): readonly string[] {
+  if (typeof text !== 'string' || !POINTER.test(text)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', "body(…) takes a JSON pointer such as '/amount'")
+  }
+  return text
+    .slice(1)
+    .split('/')
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
+/** What a pointer points to; `undefined` when there is no such thing. Nothing is found on a prototype. */
+export function findByPointer(root: unknown, tokens: readonly string[]): unknown {
+  let value = root
+  for (const token of tokens) {
+    if (typeof value !== 'object' || value === null) return undefined
+    if (Array.isArray(value) && !INDEX.test(token)) return undefined
+    if (!Object.hasOwn(value, token)) return undefined
+    value = Reflect.get(value, token)
+  }
+  return value
+}
+
+const MAX_PARAMETERS = 256
+
+/**
+ * The value of a query parameter, decoded; `undefined` when it is absent, or written so that two readers may disagree:
+ * more than once, as a list (`name[]`) or object (`name[a]`, `name.a`, `[name]`), or with broken percent-encoding anywhere.
+ */
+export function findQueryValue(query: string | undefined, name: string): string | undefined {
+  const pairs = (query ?? '').slice(1).split('&')
+  if (pairs.length > MAX_PARAMETERS) return undefined
+  const found: string[] = []
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=')
+    const key = decode(equals < 0 ? pair : pair.slice(0, equals))
+    const value = decode(equals < 0 ? '' : pair.slice(equals + 1))
+    if (key === undefined || value === undefined || isVariantOf(key, name)) return undefined
+    if (key === name) found.push(value)
+  }
+  return found.length === 1 ? found[0] : undefined
+}
+
+/** What a parser that knows lists and objects reads as this parameter, too. */
+function isVariantOf(key: string, name: string): boolean {
+  if (key.startsWith(`[${name}`)) return true
+  return key.startsWith(name) && /^[[\].]/.test(key.slice(name.length))
+}
+
+/** As forms are decoded: `+` is a space. */
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return undefined // the only error is broken percent-encoding
+  }
 }

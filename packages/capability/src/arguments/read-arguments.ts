@@ -1,7 +1,6 @@
 import { type AgentRequest, Misconfigured, type ProofFact } from '@countermark/core'
 import { BODY_JSON, parseStrictJson, requireObject } from '@countermark/core/internal'
 import { type Argument, type ArgumentInput, type ArgumentSource, fixedText } from './argument-source.ts'
-import { isJsonType } from './json-type.ts'
 
 /**
  * What a route says of its values, by name: where each stands, or what it always is. A fixed text may take parameters of
@@ -87,4 +86,11 @@ function lazily<Value>(read: () => Value): () => Value {
 
 function invalid(message: string): Misconfigured {
   return new Misconfigured('ERR_OPTION_INVALID', message)
+}
+
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json *(?:; *charset="?utf-8"? *)?$/i
+
+/** Whether a Content-Type says JSON in UTF-8, and nothing that a parser might read differently. */
+export function isJsonType(contentType: string | undefined): boolean {
+  return contentType !== undefined && JSON_TYPE.test(contentType)
 }

@@ -1,9 +1,9 @@
 import { Misconfigured } from '@countermark/core'
 import { findConstraint } from '../constraints/constraint-table.ts'
-import type { GrantedScopes, ReadScopes } from '../granted-scopes.ts'
-import { findScope } from '../scope.ts'
-import type { RenameScope } from '../scope-aliases.ts'
-import type { CapabilityBlock } from './capability-block.ts'
+import type { GrantedScopes, ReadScopes } from '../scopes/granted-scopes.ts'
+import { tryParseScope } from '../scopes/scope.ts'
+import type { RenameScope } from '../scopes/scope-aliases.ts'
+import type { CapabilityBlock } from './load-capability-block.ts'
 
 /** A block as decisions are made by it. */
 export interface CompiledBlock {
@@ -55,5 +55,5 @@ function compileBlock({ agentId, capabilities, constraints }: CapabilityBlock, c
 
 /** None for a restriction or a role: limits are about scopes. */
 function segmentsOf(scope: string, rename: RenameScope): readonly string[] {
-  return findScope(scope, rename)?.segments ?? []
+  return tryParseScope(scope, rename)?.segments ?? []
 }

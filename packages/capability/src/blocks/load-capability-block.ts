@@ -1,9 +1,22 @@
 import { createRequire } from 'node:module'
 import { Misconfigured, requireKnownOptions } from '@countermark/core'
 import { isAgentId } from '@countermark/core/internal'
-import { findScope, isRestriction, isSegmentName } from '../scope.ts'
-import { type LimitReader, readLimit, readNamedLimit } from './block-limits.ts'
-import type { BlockCapability, CapabilityBlock } from './capability-block.ts'
+import { isCount, type Money } from '../constraints/amounts.ts'
+import { isRestriction, isSegmentName, tryParseScope } from '../scopes/scope.ts'
+
+/** A capability of a block: a scope and what limits it. */
+export interface BlockCapability {
+  readonly scope: string
+  readonly constraints: Readonly<Record<string, unknown>>
+}
+
+/** What an agent may do, as its owner wrote it down. */
+export interface CapabilityBlock {
+  readonly agentId: string
+  readonly capabilities: readonly BlockCapability[]
+  /** Limits of everything that the agent does. */
+  readonly constraints: Readonly<Record<string, unknown>>
+}
 
 /** Options of {@link loadCapabilityBlock}. */
 export interface LoadBlockOptions {
@@ -29,7 +42,7 @@ export function loadCapabilityBlock(text: string, options: LoadBlockOptions = {}
   const agentId = options.agentId ?? members.get('agent')
   if (typeof agentId !== 'string' || !isAgentId(agentId)) throw invalid('Agent must name an agent')
   const limits = readConstraints(members.get('constraints') ?? [])
-  const reader: LimitReader = { currency: options.currency, amounts: limits.map(([, limit]) => limit) }
+  const reader: AmountReader = { currency: options.currency, amounts: limits.map(([, limit]) => limit) }
   const capabilities = readList('Capabilities', members.get('capabilities'))
   return Object.freeze({
     agentId,
@@ -67,9 +80,9 @@ function readMembers(document: unknown): ReadonlyMap<string, unknown> {
   throw invalid('a block has each member once')
 }
 
-function readCapability(entry: unknown, reader: LimitReader): BlockCapability {
+function readCapability(entry: unknown, reader: AmountReader): BlockCapability {
   const [, scope = '', limits = 'always'] = WRITTEN.exec(textOf(entry)) ?? []
-  if (findScope(scope) === undefined && !isRestriction(scope)) {
+  if (tryParseScope(scope) === undefined && !isRestriction(scope)) {
     throw invalid('each of Capabilities must be written as: read:customer_records (scope: assigned_tickets_only)')
   }
   const named = limits.split(',').flatMap((name) => readNamedLimit(name.trim(), reader))
@@ -122,4 +135,68 @@ function fillText(text: string, parameters: Readonly<Record<string, string>>): s
 
 function invalid(message: string): Misconfigured {
   return new Misconfigured('ERR_OPTION_INVALID', message)
+}
+
+/** What amounts are read with. */
+export interface AmountReader {
+  readonly currency: string | undefined
+  /** What the block's other limits say, to find out in which currency it counts. */
+  readonly amounts: readonly unknown[]
+}
+
+const SYMBOLS: Readonly<Record<string, string>> = { $: 'USD', '€': 'EUR', '£': 'GBP', '¥': 'JPY' }
+const AMOUNT = /^(?:([$€£¥])|([A-Z]{3}) )?([0-9]{1,12})(?:\.([0-9]{1,4}))?(?: ([A-Z]{3}))?$/
+const LIMITS_MONEY = /^(?:max_(?:[a-z]+_)?amount(?:_per_(?:hour|day))?|require_approval_above)$/
+const UNDER = /^[a-z]+(?:_[a-z]+)*_under_([0-9]{1,9})$/
+
+/** A limit as decisions are made by it: `$100` becomes 10000 cents. */
+export function readLimit(name: string, limit: unknown, reader: AmountReader): unknown {
+  if (!LIMITS_MONEY.test(name) || (typeof limit === 'object' && limit !== null)) return limit
+  const money = typeof limit === 'string' ? findAmount(limit, reader) : undefined
+  if (money !== undefined) return money
+  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be an amount with its currency, such as $100 or 100 EUR`)
+}
+
+/**
+ * What the name of a limit means. `always`: none. `refund_under_100`: less than a hundred, in whole units of the currency.
+ * Anything else is a limit that the host judges.
+ */
+export function readNamedLimit(name: string, reader: AmountReader): readonly (readonly [string, unknown])[] {
+  if (name === 'always') return []
+  const [, units] = UNDER.exec(name) ?? []
+  if (units === undefined) return [[name, true]]
+  const { value, currency } = toMinorUnits(units, '', currencyOf(name, reader))
+  if (value === 0) throw new Misconfigured('ERR_OPTION_INVALID', `${name} allows nothing`)
+  return [['max_amount', { value: value - 1, currency }]]
+}
+
+/** The reader's own currency, or the only one in which the block counts. */
+function currencyOf(name: string, reader: AmountReader): string {
+  if (reader.currency !== undefined) return reader.currency
+  const stated = reader.amounts.map((text) =>
+    typeof text === 'string' ? findAmount(text, reader)?.currency : undefined,
+  )
+  const [only, ...others] = new Set(stated.filter((currency) => currency !== undefined))
+  if (only !== undefined && others.length === 0) return only
+  const fix = "pass loadCapabilityBlock(text, { currency: 'USD' })"
+  throw new Misconfigured('ERR_OPTION_INVALID', `the block does not say in which currency ${name} counts: ${fix}`)
+}
+
+function findAmount(text: string, { currency }: AmountReader): Money | undefined {
+  const [, symbol, before, units, fraction = '', after] = AMOUNT.exec(text) ?? []
+  const codes = [symbol === '$' ? (currency ?? 'USD') : SYMBOLS[symbol ?? ''], before, after].filter((code) => code)
+  const [code] = codes
+  if (units === undefined || code === undefined || codes.length !== 1) return undefined
+  return toMinorUnits(units, fraction, code)
+}
+
+/** ISO 4217 says how many digits a currency has behind the point; Intl knows. */
+function toMinorUnits(units: string, fraction: string, currency: string): Money {
+  const { maximumFractionDigits = 2 } = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions()
+  if (fraction.length > maximumFractionDigits) {
+    throw new Misconfigured('ERR_OPTION_INVALID', `${currency} has ${maximumFractionDigits} digits behind the point`)
+  }
+  const value = Number(units + fraction.padEnd(maximumFractionDigits, '0'))
+  if (isCount(value)) return { value, currency }
+  throw new Misconfigured('ERR_OPTION_INVALID', 'an amount is too large to be exact')
 }

@@ -1,4 +1,4 @@
-import type { Facing, Finding, Judge, ReadLimit } from './constraint-check.ts'
+import type { CheckConstraint, ConstraintInput, ConstraintResult, ParseConstraint } from './constraint.ts'
 
 /** An amount: whole minor units of a currency. */
 export interface Money {
@@ -10,7 +10,7 @@ const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
 const WHOLE_NUMBER = /^(?:0|[1-9][0-9]{0,15})$/
 
 /** The amount that a limit states; `undefined` when it is not exactly `{ value, currency }`. */
-export function findMoney(limit: unknown): Money | undefined {
+export function tryParseMoney(limit: unknown): Money | undefined {
   if (typeof limit !== 'object' || limit === null || Object.keys(limit).sort().join() !== 'currency,value')
     return undefined
   const { value, currency } = limit as Readonly<Record<string, unknown>>
@@ -24,38 +24,41 @@ export function isCount(value: unknown): value is number {
 }
 
 /** The request's amount is at most the limit, in the limit's currency. */
-export function amountAtMost(...names: readonly string[]): ReadLimit {
+export function amountAtMost(...names: readonly string[]): ParseConstraint {
   return (limit) => compareAmount(limit, names, (amount, most) => (amount <= most ? 'met' : 'violated'))
 }
 
 /** Above the limit a human has to agree. */
-export const approvalAbove: ReadLimit = (limit) =>
+export const approvalAbove: ParseConstraint = (limit) =>
   compareAmount(limit, ['amount'], (amount, most) => (amount <= most ? 'met' : 'approval'))
 
 /** All amounts of a time together are at most the limit. */
-export function amountsAtMost(windowSeconds: number): ReadLimit {
+export function amountsAtMost(windowSeconds: number): ParseConstraint {
   return (limit) =>
     compareAmount(limit, ['amount'], (cost, most, unit) =>
       cost <= most ? { budget: { windowSeconds, limit: most, cost, unit } } : 'violated',
     )
 }
 
-type Compare = (amount: number, most: number, currency: string) => Finding
+type Compare = (amount: number, most: number, currency: string) => ConstraintResult
 
-function compareAmount(limit: unknown, names: readonly string[], compare: Compare): Judge | undefined {
-  const most = findMoney(limit)
+function compareAmount(limit: unknown, names: readonly string[], compare: Compare): CheckConstraint | undefined {
+  const most = tryParseMoney(limit)
   if (most === undefined) return undefined
-  return (facing) => {
-    const amount = findAmount(facing, names)
+  return (input) => {
+    const amount = findAmount(input, names)
     if (typeof amount === 'string') return amount
-    const currency = facing.argument('currency')
+    const currency = input.argument('currency')
     if (currency.state !== 'present' || currency.value !== most.currency) return 'violated'
     return compare(amount, most.value, most.currency)
   }
 }
 
 /** The first of the names that the route declares. Numbers are numbers in JSON; digits where only text can be. */
-function findAmount({ argument }: Facing, names: readonly string[]): number | 'violated' | 'undeclared' | 'not-used' {
+function findAmount(
+  { argument }: ConstraintInput,
+  names: readonly string[],
+): number | 'violated' | 'undeclared' | 'not-used' {
   for (const name of names) {
     const found = argument(name)
     if (found.state === 'undeclared') continue

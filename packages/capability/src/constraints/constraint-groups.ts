@@ -1,38 +1,43 @@
 import { createHash } from 'node:crypto'
 import type { DelegationFact } from '@countermark/core'
 import type { CompiledBlock } from '../blocks/compile-block.ts'
-import { coversSegments, overlapsSegments } from '../covers-scope.ts'
-import { findScope } from '../scope.ts'
-import type { WantedScope } from '../scope-template.ts'
-import { compileLimit, type Limit, type LimitCompiler } from './compile-limit.ts'
-import { elsewhere } from './resources.ts'
+import type { RequiredScope } from '../scopes/required-scopes.ts'
+import { coversSegments, overlapsSegments, tryParseScope } from '../scopes/scope.ts'
+import { type Constraint, type ConstraintCompiler, compileConstraint } from './constraint-table.ts'
+import { elsewhere } from './places.ts'
 
-/** Limits that must all hold. */
-export interface Alternative {
-  readonly limits: readonly Limit[]
+/** Constraints that must all hold. */
+export interface ConstraintSet {
+  readonly constraints: readonly Constraint[]
   /** Names the counters of its budgets for a scope: what is counted under the same name is counted together. */
-  readonly countersFor: (wanted: WantedScope) => readonly string[]
+  readonly countersFor: (required: RequiredScope) => readonly string[]
 }
 
-/** Alternatives of which one must hold. */
+/** Sets of which one must hold. */
 export interface ConstraintGroup {
-  readonly alternatives: readonly Alternative[]
+  readonly sets: readonly ConstraintSet[]
   /** `action`: about this very action. `agent`: about everything the agent does, so some of it may not be about this route. */
   readonly about: 'action' | 'agent'
-  /** Whether the caller can read these limits in its own token: then it may be told which one it broke. */
-  readonly isCallersOwn: boolean
+  /** Whether the caller can read these constraints in its own token: then it may be told which one it violates. */
+  readonly isVisible: boolean
 }
 
-/** Where limits come from. */
+/** A scope and the constraints that are about it. */
+export interface ConstrainedScope {
+  readonly required: RequiredScope
+  readonly groups: readonly ConstraintGroup[]
+}
+
+/** Where constraints come from. */
 export interface ConstraintSources {
   readonly agentId: string
   readonly delegation: DelegationFact | undefined
   readonly recordConstraints: Readonly<Record<string, unknown>> | undefined
   readonly block: CompiledBlock | undefined
   readonly ignoredDetailTypes: ReadonlySet<string>
-  readonly compiler: LimitCompiler
+  readonly compiler: ConstraintCompiler
   /** What was compiled before, by where it stands: a grant is read once, however many scopes are asked for. */
-  readonly compiled: Map<object, Alternative>
+  readonly compiled: Map<object, ConstraintSet>
 }
 
 /** The type of `authorization_details` that this profile defines. */
@@ -43,73 +48,74 @@ type Constraints = Readonly<Record<string, unknown>>
 
 const NO_GROUPS: readonly ConstraintGroup[] = []
 
-/** All groups that are about a scope. Each of them must let the request pass: that is how limits merge down a chain. */
-export function gatherGroups(wanted: WantedScope, sources: ConstraintSources): readonly ConstraintGroup[] {
+/** All groups that are about a scope. Each of them must let the request pass: that is how constraints merge down a chain. */
+export function gatherGroups(required: RequiredScope, sources: ConstraintSources): readonly ConstraintGroup[] {
   const { delegation, recordConstraints, block, agentId } = sources
   const links = delegation?.authorizationDetails ?? []
   if (links.length === 0 && recordConstraints === undefined && block === undefined) return NO_GROUPS
-  const groups = links.flatMap((details) => groupsOfLink(details, wanted, sources))
+  const groups = links.flatMap((details) => groupsOfLink(details, required, sources))
   if (recordConstraints !== undefined)
     groups.push(agentGroup(recordConstraints, recordConstraints, `record ${agentId}`, sources))
-  if (block !== undefined) groups.push(...groupsOfBlock(block, wanted, sources))
-  return groups.filter(({ alternatives }) => alternatives.some(({ limits }) => limits.length > 0))
+  if (block !== undefined) groups.push(...groupsOfBlock(block, required, sources))
+  return groups.filter(({ sets }) => sets.some(({ constraints }) => constraints.length > 0))
 }
 
 /** RFC 9396: each entry grants on its own, so one that holds is enough. An entry of another type says nothing we know. */
-function groupsOfLink(details: readonly Detail[], wanted: WantedScope, sources: ConstraintSources): ConstraintGroup[] {
-  const ours = details.filter(({ type }) => type === CAPABILITY_TYPE)
-  const alternatives = ours
-    .filter((detail) => isAbout(detail, wanted, sources))
-    .map((detail) => once(detail, sources, () => detailAlternative(detail, sources)))
+function groupsOfLink(
+  details: readonly Detail[],
+  required: RequiredScope,
+  sources: ConstraintSources,
+): ConstraintGroup[] {
+  const ours = details.filter((detail) => detail['type'] === CAPABILITY_TYPE && isAbout(detail, required, sources))
   const foreign = details.filter(
     ({ type }) => type !== CAPABILITY_TYPE && !sources.ignoredDetailTypes.has(String(type)),
   )
   const groups = [
-    { alternatives },
-    ...foreign.map((detail) => ({
-      alternatives: [once(detail, sources, () => foreignAlternative(detail, sources))],
-    })),
+    ours.map((detail) => compileOnce(detail, sources, () => setOfDetail(detail, sources))),
+    ...foreign.map((detail) => [compileOnce(detail, sources, () => setOfForeignDetail(detail, sources))]),
   ]
-  return groups.map((group) => ({ ...group, about: 'action', isCallersOwn: true }))
+  return groups.map((sets) => ({ sets, about: 'action', isVisible: true }))
 }
 
-/** Whether an entry is about what is wanted; one whose actions cannot be read may be. */
-function isAbout({ actions }: Detail, { segments }: WantedScope, { compiler }: ConstraintSources): boolean {
-  const scopes = findActions(actions, compiler)
+/** Whether an entry is about the scope; one whose actions cannot be read may be. */
+function isAbout({ actions }: Detail, { segments }: RequiredScope, { compiler }: ConstraintSources): boolean {
+  const scopes = tryParseActions(actions, compiler)
   return scopes === undefined || scopes.some((scope) => overlapsSegments(scope, segments))
 }
 
 /** The actions of an entry; `undefined` when it states none that can be read. */
-function findActions(actions: unknown, { rename }: LimitCompiler): readonly (readonly string[])[] | undefined {
+function tryParseActions(actions: unknown, { rename }: ConstraintCompiler): readonly (readonly string[])[] | undefined {
   if (!Array.isArray(actions)) return undefined
-  const scopes = actions.map((action) => (typeof action === 'string' ? findScope(action, rename)?.segments : undefined))
+  const scopes = actions.map((action) =>
+    typeof action === 'string' ? tryParseScope(action, rename)?.segments : undefined,
+  )
   return scopes.every((segments) => segments !== undefined) ? scopes : undefined
 }
 
-function detailAlternative(detail: Detail, { delegation, compiler }: ConstraintSources): Alternative {
+function setOfDetail(detail: Detail, { delegation, compiler }: ConstraintSources): ConstraintSet {
   const { type: _, actions, constraints = {}, ...fields } = detail
   const isObject = typeof constraints === 'object' && constraints !== null && !Array.isArray(constraints)
-  const isUnreadable = actions !== undefined && findActions(actions, compiler) === undefined
-  const stated = [
+  const isUnreadable = actions !== undefined && tryParseActions(actions, compiler) === undefined
+  const entries = [
     ...Object.entries(fields),
-    // What cannot be read stands under a name that no limit has.
+    // What cannot be read stands under a name that no constraint has.
     ...(isObject ? Object.entries(constraints) : [['constraints', constraints] as const]),
     ...(isUnreadable ? [['actions', actions] as const] : []),
   ]
   return {
-    limits: stated.map(([name, limit]) => compileLimit(name, limit, compiler)),
-    countersFor: countersOfGrant(delegation, findActions(actions, compiler) ?? [['*']]),
+    constraints: entries.map(([name, limit]) => compileConstraint(name, limit, compiler)),
+    countersFor: countersOfGrant(delegation, tryParseActions(actions, compiler) ?? [['*']]),
   }
 }
 
 /**
  * What a budget means names its counter, never how the grant is written: a second spelling must not open a second budget.
- * One counter is for the scope that is wanted, one for all actions of the entry together where there are more.
+ * One counter is for the scope, one for all actions of the entry together where there are more.
  */
 function countersOfGrant(
   delegation: DelegationFact | undefined,
   actions: readonly (readonly string[])[],
-): Alternative['countersFor'] {
+): ConstraintSet['countersFor'] {
   const { issuer, subject, actor, priorActors } = delegation ?? {}
   // The first agent of the chain, not the latest: all agents that it hands rights on to share its budget.
   const owner = ['grant', issuer, subject, (priorActors?.at(-1) ?? actor)?.id]
@@ -121,23 +127,23 @@ function countersOfGrant(
 }
 
 /** An entry of a type that nobody here knows: harmless in so far as it says that it is about other places. */
-function foreignAlternative({ type, locations }: Detail, { compiler }: ConstraintSources): Alternative {
-  const judge = elsewhere(locations, compiler) ?? (() => 'unknown')
-  return { limits: [{ name: 'type', limit: type, judge }], countersFor: () => [] }
+function setOfForeignDetail({ type, locations }: Detail, { compiler }: ConstraintSources): ConstraintSet {
+  const check = elsewhere(locations, compiler) ?? (() => 'unknown')
+  return { constraints: [{ name: 'type', limit: type, check }], countersFor: () => [] }
 }
 
 function groupsOfBlock(
   block: CompiledBlock,
-  { segments }: WantedScope,
+  { segments }: RequiredScope,
   sources: ConstraintSources,
 ): readonly ConstraintGroup[] {
   const { agentId, rows, constraints } = block
   const covering = rows.filter((row) => coversSegments(row.segments, segments))
-  const alternatives = covering.map((row) =>
-    once(row, sources, () => alternativeOf(row.constraints, `block ${agentId} ${row.scope}`, sources)),
+  const sets = covering.map((row) =>
+    compileOnce(row, sources, () => setOf(row.constraints, `block ${agentId} ${row.scope}`, sources)),
   )
   const ofAgent = agentGroup(block, constraints, `block ${agentId}`, sources)
-  return [{ alternatives, about: 'action', isCallersOwn: false }, ofAgent]
+  return [{ sets, about: 'action', isVisible: false }, ofAgent]
 }
 
 function agentGroup(
@@ -146,20 +152,20 @@ function agentGroup(
   owner: string,
   sources: ConstraintSources,
 ): ConstraintGroup {
-  const alternative = once(place, sources, () => alternativeOf(constraints, owner, sources))
-  return { alternatives: [alternative], about: 'agent', isCallersOwn: false }
+  const set = compileOnce(place, sources, () => setOf(constraints, owner, sources))
+  return { sets: [set], about: 'agent', isVisible: false }
 }
 
-function once(place: object, { compiled }: ConstraintSources, compile: () => Alternative): Alternative {
+function compileOnce(place: object, { compiled }: ConstraintSources, compile: () => ConstraintSet): ConstraintSet {
   const known = compiled.get(place) ?? compile()
   compiled.set(place, known)
   return known
 }
 
-function alternativeOf(constraints: Constraints, owner: string, { compiler }: ConstraintSources): Alternative {
-  const limits = Object.entries(constraints).map(([name, limit]) => compileLimit(name, limit, compiler))
+function setOf(constraints: Constraints, owner: string, { compiler }: ConstraintSources): ConstraintSet {
+  const compiled = Object.entries(constraints).map(([name, limit]) => compileConstraint(name, limit, compiler))
   const counters = [hashOf(owner)]
-  return { limits, countersFor: () => counters }
+  return { constraints: compiled, countersFor: () => counters }
 }
 
 function hashOf(name: unknown): string {

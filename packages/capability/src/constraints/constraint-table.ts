@@ -1,18 +1,15 @@
 import { amountAtMost, amountsAtMost, approvalAbove, isCount } from './amounts.ts'
-import { approvalFor } from './approvals.ts'
-import type { ReadLimit } from './constraint-check.ts'
-import { exactly, methodOneOf, noneOf, oneOf } from './lists.ts'
-import { addressInside, addressOutside } from './networks.ts'
-import { withinHours } from './operating-hours.ts'
-import { atLocation, sameIdentifier } from './resources.ts'
-import { withinWindow } from './time-window.ts'
+import type { CheckConstraint, ParseConstraint, ParseTools } from './constraint.ts'
+import { approvalFor, exactly, methodOneOf, noneOf, oneOf } from './lists.ts'
+import { addressInside, addressOutside, atLocation, sameIdentifier } from './places.ts'
+import { withinHours, withinWindow } from './times.ts'
 
 const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
 
 /** The limits that are understood, by name. Documented in docs/protocol/constraints.md; a new one is a new row. */
-export const CONSTRAINTS: ReadonlyMap<string, ReadLimit> = new Map<string, ReadLimit>([
+export const CONSTRAINTS: ReadonlyMap<string, ParseConstraint> = new Map<string, ParseConstraint>([
   ['max_amount', amountAtMost('amount')],
   ['max_refund_amount', amountAtMost('refund_amount', 'amount')],
   ['max_payment_amount', amountAtMost('payment_amount', 'amount')],
@@ -30,7 +27,7 @@ export const CONSTRAINTS: ReadonlyMap<string, ReadLimit> = new Map<string, ReadL
   ['allowed_methods', methodOneOf],
   ['require_approval_for', approvalFor],
   ['require_approval_above', approvalAbove],
-  ['max_depth', judgedWithLinks],
+  ['max_depth', checkedWithLinks],
   ['identifier', sameIdentifier],
   ['locations', atLocation],
   ['datatypes', oneOf('datatype')],
@@ -40,7 +37,7 @@ export const CONSTRAINTS: ReadonlyMap<string, ReadLimit> = new Map<string, ReadL
 const LIST = /^([a-z][a-z0-9_]{0,63})_(allowed|blocked)$/
 
 /** How a limit is read; `undefined` when nobody here understands it. `zones_allowed` is about the argument `zones`. */
-export function findConstraint(name: string): ReadLimit | undefined {
+export function findConstraint(name: string): ParseConstraint | undefined {
   const known = CONSTRAINTS.get(name)
   if (known !== undefined) return known
   const [, argument, rule] = LIST.exec(name) ?? []
@@ -48,7 +45,7 @@ export function findConstraint(name: string): ReadLimit | undefined {
   return rule === 'allowed' ? oneOf(argument) : noneOf(argument)
 }
 
-function requestsAtMost(windowSeconds: number): ReadLimit {
+function requestsAtMost(windowSeconds: number): ParseConstraint {
   return (limit) => {
     if (!isCount(limit)) return undefined
     return () => (limit === 0 ? 'violated' : { budget: { windowSeconds, limit, cost: 1, unit: 'requests' } })
@@ -56,6 +53,29 @@ function requestsAtMost(windowSeconds: number): ReadLimit {
 }
 
 /** How often rights may be handed on is judged where the links of a chain are: by the check of tokens. */
-function judgedWithLinks(...[limit]: Parameters<ReadLimit>): ReturnType<ReadLimit> {
+function checkedWithLinks(...[limit]: Parameters<ParseConstraint>): ReturnType<ParseConstraint> {
   return isCount(limit) ? () => 'met' : undefined
+}
+
+/** A limit, read once. */
+export interface Constraint {
+  readonly name: string
+  /** As the grant says it. */
+  readonly limit: unknown
+  /** `undefined` when the host judges. */
+  readonly check: CheckConstraint | undefined
+}
+
+/** What limits are read with. */
+export interface ConstraintCompiler extends ParseTools {
+  /** Names of limits that the host judges. */
+  readonly hostNames: ReadonlySet<string>
+}
+
+const UNKNOWN: CheckConstraint = () => 'unknown'
+
+/** Reads a limit. One that nobody knows, or that is written in a way nobody understands, is kept: it refuses. */
+export function compileConstraint(name: string, limit: unknown, compiler: ConstraintCompiler): Constraint {
+  if (compiler.hostNames.has(name)) return { name, limit, check: undefined }
+  return { name, limit, check: findConstraint(name)?.(limit, compiler) ?? UNKNOWN }
 }

@@ -1,17 +1,16 @@
 import { type IpNetwork, tryParseNetwork } from '@countermark/core/internal'
-import { coversSegments } from './covers-scope.ts'
-import { findScope, isRestriction, type Scope } from './scope.ts'
+import type { RequiredScope } from './required-scopes.ts'
+import { coversSegments, isRestriction, type Scope, tryParseScope } from './scope.ts'
 import type { RenameScope } from './scope-aliases.ts'
-import type { WantedScope } from './scope-template.ts'
 
 /** As much of a scope as is compared. */
-export type ComparedScope = Pick<WantedScope, 'text' | 'segments'>
+export type ComparedScope = Pick<RequiredScope, 'text' | 'segments'>
 
 /** A list of scopes, read: what it grants, and what restricts whoever holds it. */
 export interface GrantedScopes {
-  readonly covers: (wanted: ComparedScope) => boolean
+  readonly covers: (required: ComparedScope) => boolean
   /** The same without what has a duration: where there is no token, nothing could end it. */
-  readonly coversUnbounded: (wanted: ComparedScope) => boolean
+  readonly coversUnbounded: (required: ComparedScope) => boolean
   /** The shortest of all durations, used or not: it bounds the whole token. `undefined` without one. */
   readonly shortestSeconds: number | undefined
   /** The caller's address must lie in every one of them. */
@@ -46,11 +45,11 @@ export function createScopeReader(
 }
 
 function readScopes(scopes: readonly string[], rename: RenameScope): GrantedScopes {
-  const found = scopes.slice(0, MAX_SCOPES).map((text) => findScope(text, rename))
+  const found = scopes.slice(0, MAX_SCOPES).map((text) => tryParseScope(text, rename))
   const read = found.filter((scope) => scope !== undefined)
   const unbounded = read.filter(({ durationSeconds }) => durationSeconds === undefined)
   const durations = read.map(({ durationSeconds }) => durationSeconds).filter((seconds) => seconds !== undefined)
-  const restrictions = scopes.filter(isRestriction).map(findRestriction)
+  const restrictions = scopes.filter(isRestriction).map(tryParseRestriction)
   return {
     covers: compileCover(read),
     coversUnbounded: compileCover(unbounded),
@@ -60,13 +59,13 @@ function readScopes(scopes: readonly string[], rename: RenameScope): GrantedScop
   }
 }
 
-function compileCover(scopes: readonly Scope[]): (wanted: ComparedScope) => boolean {
+function compileCover(scopes: readonly Scope[]): (required: ComparedScope) => boolean {
   const patterns = scopes.map(({ segments }) => segments).filter((segments) => segments.includes('*'))
   const exact = new Set(scopes.map(({ segments }) => segments.join(':')))
   return ({ text, segments }) => exact.has(text) || patterns.some((pattern) => coversSegments(pattern, segments))
 }
 
 /** The only restriction there is: `restrict:ip:` with an address or a network. */
-function findRestriction(text: string): IpNetwork | undefined {
+function tryParseRestriction(text: string): IpNetwork | undefined {
   return IP_RESTRICTION.test(text) ? tryParseNetwork(text.slice('restrict:ip:'.length)) : undefined
 }

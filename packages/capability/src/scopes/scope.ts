@@ -1,5 +1,3 @@
-import { Misconfigured } from '@countermark/core'
-
 /** A scope: what it names, segment by segment, and how long a token that carries it may be used. */
 export interface Scope {
   /** Each segment is a name, or `*` for exactly one of any name. */
@@ -26,18 +24,8 @@ export function isRestriction(text: string): boolean {
   return RESTRICTION.test(text)
 }
 
-/**
- * Reads a scope such as `dns:zone_123:write`, `email:*` or `storage:read:1h`.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
- */
-export function parseScope(text: string): Scope {
-  const scope = typeof text === 'string' ? findScope(text) : undefined
-  if (scope !== undefined) return scope
-  throw new Misconfigured('ERR_OPTION_INVALID', 'a scope is 1 to 16 segments such as dns:zone_123:write')
-}
-
-/** The scope that a word written by somebody else is; `undefined` for a restriction and for what follows other rules. */
-export function findScope(text: string, rename: (name: string) => string = (name) => name): Scope | undefined {
+/** Reads a scope such as `dns:zone_123:write`, `email:*` or `storage:read:1h`; `undefined` for a restriction and for what is none. */
+export function tryParseScope(text: string, rename: (name: string) => string = (name) => name): Scope | undefined {
   if (text.length > MAX_LENGTH || isRestriction(text)) return undefined
   const { name, durationSeconds } = splitDuration(text)
   const segments = rename(name).split(':')
@@ -56,4 +44,26 @@ function splitDuration(text: string): { readonly name: string; readonly duration
 
 function isSegment(text: string): boolean {
   return text === '*' || NAME.test(text)
+}
+
+/**
+ * Whether what is granted covers what is wanted: as many segments, and each the same or granted as `*`. A wanted `*` is
+ * covered by a granted `*` only. Durations are no part of it; a restriction covers nothing.
+ */
+export function coversScope(granted: string, required: string): boolean {
+  const having = tryParseScope(granted)
+  const wanting = tryParseScope(required)
+  return having !== undefined && wanting !== undefined && coversSegments(having.segments, wanting.segments)
+}
+
+/** The same for segments. */
+export function coversSegments(granted: readonly string[], required: readonly string[]): boolean {
+  if (granted.length !== required.length) return false
+  return granted.every((segment, index) => segment === '*' || segment === required[index])
+}
+
+/** Whether there is a scope that both cover. */
+export function overlapsSegments(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false
+  return a.every((segment, index) => segment === '*' || b[index] === '*' || segment === b[index])
 }

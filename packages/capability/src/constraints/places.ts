@@ -1,11 +1,11 @@
-import { type CapabilityContext, hasDotSegment } from '@countermark/core/internal'
-import type { ReadLimit } from './constraint-check.ts'
-import { findTexts } from './lists.ts'
+import { type CapabilityContext, hasDotSegment, type IpNetwork, tryParseNetwork } from '@countermark/core/internal'
+import type { ParseConstraint } from './constraint.ts'
+import { tryParseTexts } from './lists.ts'
 
 const LOCATION = /^(https?):\/\/([^/?#@\s]+)(\/[^?#\s]*)?$/
 
 /** `identifier` of RFC 9396 section 2.2: the very thing that the route is about. */
-export const sameIdentifier: ReadLimit = (limit) => {
+export const sameIdentifier: ParseConstraint = (limit) => {
   if (typeof limit !== 'string') return undefined
   return ({ argument }) => {
     const found = argument('identifier')
@@ -15,8 +15,8 @@ export const sameIdentifier: ReadLimit = (limit) => {
 }
 
 /** `locations` of RFC 9396 section 2.2: this service, as far as the path if one is given. */
-export const atLocation: ReadLimit = (limit) => {
-  const locations = findTexts(limit)
+export const atLocation: ParseConstraint = (limit) => {
+  const locations = tryParseTexts(limit)
   if (locations === undefined) return undefined
   return ({ context }) => {
     if (context === undefined || hasDotSegment(context.path)) return 'violated'
@@ -25,8 +25,8 @@ export const atLocation: ReadLimit = (limit) => {
 }
 
 /** What is about other places only is not about this request. About this one, it says something that nobody understands. */
-export const elsewhere: ReadLimit = (limit) => {
-  const locations = findTexts(limit)
+export const elsewhere: ParseConstraint = (limit) => {
+  const locations = tryParseTexts(limit)
   if (locations === undefined) return undefined
   return ({ context }) => {
     if (context !== undefined && hasDotSegment(context.path)) return 'unknown'
@@ -43,4 +43,29 @@ function isHere(location: string, context: CapabilityContext | undefined): boole
   const defaultPort = scheme === 'http' ? /:80$/ : /:443$/
   if (`${scheme}://${authority.toLowerCase().replace(defaultPort, '')}` !== origin) return false
   return path === below || path.startsWith(below.endsWith('/') ? below : `${below}/`)
+}
+
+/** The caller's address lies in one of the networks. */
+export const addressInside: ParseConstraint = (limit) => {
+  const networks = tryParseNetworks(limit)
+  return networks && (({ context }) => (isInside(networks, context?.remoteAddress) ? 'met' : 'violated'))
+}
+
+/** The caller's address is known and lies in none of the networks. */
+export const addressOutside: ParseConstraint = (limit) => {
+  const networks = tryParseNetworks(limit)
+  if (networks === undefined) return undefined
+  return ({ context }) => {
+    const address = context?.remoteAddress
+    return address !== undefined && !isInside(networks, address) ? 'met' : 'violated'
+  }
+}
+
+function tryParseNetworks(limit: unknown): readonly IpNetwork[] | undefined {
+  const networks = tryParseTexts(limit)?.map(tryParseNetwork)
+  return networks?.every((network) => network !== undefined) === true ? networks : undefined
+}
+
+function isInside(networks: readonly IpNetwork[], address: string | undefined): boolean {
+  return address !== undefined && networks.some((network) => network.contains(address))
 }

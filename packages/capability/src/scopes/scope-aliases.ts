@@ -1,6 +1,6 @@
 import { Misconfigured } from '@countermark/core'
 import { requireObject } from '@countermark/core/internal'
-import { findScope, isRestriction } from './scope.ts'
+import { isRestriction, tryParseScope } from './scope.ts'
 
 /** Other names of scopes: what is written, and what is meant. One `*` on the left stands for part of a segment, or all. */
 export type ScopeAliases = Readonly<Record<string, string>>
@@ -61,7 +61,7 @@ function patternOf(written: string): RegExp {
 
 function requireAlias(written: string, meant: string): void {
   const wildcards = (text: string): number => text.split('*').length - 1
-  const readable = typeof meant === 'string' && [written, meant].every((text) => findScope(text.replace('*', 'x')))
+  const readable = typeof meant === 'string' && [written, meant].every((text) => tryParseScope(text.replace('*', 'x')))
   if (!readable || isRestriction(meant)) throw invalid('aliases maps names of scopes to scopes, such as pr.create')
   if (wildcards(written) > 1 || wildcards(meant) > wildcards(written)) {
     throw invalid('an alias has one * at most on the left, and on the right no more than on the left')

@@ -1,0 +1,91 @@
+import { Refusal } from '@countermark/core'
+import { type CapabilityContext, isThenable } from '@countermark/core/internal'
+import type { FindArgument } from './arguments/read-arguments.ts'
+import type { CapabilityRules, HostConstraintInput } from './capability-rules.ts'
+import { checkScopes, type Outcome, type Violation } from './constraints/check-groups.ts'
+import type { HostAnswer, HostConstraintCall } from './constraints/constraint.ts'
+import type { Alternative, Grantee } from './grants.ts'
+
+/** A decision to be made: for whom, about what, when. */
+export interface Decision extends Grantee {
+  readonly rules: CapabilityRules
+  readonly request: HostConstraintInput['request']
+  /** `undefined` for a handler behind no check of capabilities: constraints of place and method do not hold then. */
+  readonly context: CapabilityContext | undefined
+  readonly nowMs: number
+  readonly argument: FindArgument
+}
+
+/** The alternative whose constraints hold, and what is still to be done for it. */
+export interface Decided {
+  readonly alternative: Alternative
+  readonly outcome: Outcome
+}
+
+interface Attempt {
+  readonly alternatives: readonly Alternative[]
+  readonly decision: Decision
+  /** The alternative that comes next, and what the application has said of it. */
+  readonly index: number
+  readonly answers: readonly HostAnswer[]
+  /** That of the first alternative that failed. */
+  readonly violation: Violation | undefined
+}
+
+const NO_ANSWERS: readonly HostAnswer[] = []
+
+/**
+ * Takes the first alternative whose constraints hold. The application is asked last, and only about what depends on it.
+ * @throws {@link Refusal} `constraint_violation`, `constraint_unknown`: that of the first alternative
+ */
+export function decide(alternatives: readonly Alternative[], decision: Decision): Decided | Promise<Decided> {
+  return goOn({ alternatives, decision, index: 0, answers: NO_ANSWERS, violation: undefined })
+}
+
+function goOn({ alternatives, decision, ...from }: Attempt): Decided | Promise<Decided> {
+  const { context, nowMs, argument } = decision
+  let { answers, violation } = from
+  for (const [index, alternative] of alternatives.entries()) {
+    if (index < from.index) continue
+    const outcome = checkScopes(alternative.scopes, { context, nowMs, argument, answers })
+    if (outcome.violation === undefined) {
+      if (outcome.pending.length === 0) return { alternative, outcome }
+      const known = { alternatives, decision, index, violation }
+      // An answer may bring up a set of constraints that the application has not been asked about.
+      const settle = (more: readonly HostAnswer[]) => goOn({ ...known, answers: [...answers, ...more] })
+      const more = askApplication(outcome.pending, decision)
+      return isThenable(more) ? more.then(settle) : settle(more)
+    }
+    violation ??= outcome.violation
+    answers = NO_ANSWERS
+  }
+  throw refusalFor(violation)
+}
+
+function askApplication(
+  calls: readonly HostConstraintCall[],
+  { rules, agent, delegation, request, argument }: Decision,
+): readonly HostAnswer[] | Promise<readonly HostAnswer[]> {
+  const find = (name: string): unknown => {
+    const found = argument(name)
+    return found.state === 'present' ? found.value : undefined
+  }
+  const replies = calls.map(({ name, limit, scope }) =>
+    rules.hostConstraints.get(name)?.({ limit, scope, agent, delegation, request, argument: find }),
+  )
+  const answer = (given: readonly unknown[]): readonly HostAnswer[] =>
+    calls.map((call, index) => ({ ...call, holds: given[index] === true }))
+  return replies.some(isThenable) ? Promise.all(replies).then(answer) : answer(replies)
+}
+
+/** The name of a constraint is told to the caller only where it stands in the caller's own token. */
+function refusalFor(violation: Violation | undefined): Refusal {
+  const { code, constraint, isVisible } = violation ?? FALLBACK
+  const members = isVisible ? { constraint } : {}
+  const subject = isVisible ? `the limit ${constraint}` : 'a limit'
+  const message = code === 'constraint_unknown' ? 'is not understood here' : 'does not allow this request'
+  const details = { members, diagnosis: { constraint }, hints: { constraint } }
+  return new Refusal(code, `${subject} of what was granted ${message}`, details)
+}
+
+const FALLBACK: Violation = { code: 'constraint_unknown', constraint: '', isVisible: false }
