@@ -184,7 +184,9 @@ function describeCountermark<Middleware>(
         const components = ['@method', '@authority', '@path', 'agent-id', 'x-forwarded-access-token']
         const headers = { 'X-Forwarded-Access-Token': text }
         expect(outcomeOf(await app.send({ target: '/orders', headers, components }))).toBe('200')
-        expect(outcomeOf(await app.send({ target: '/orders', headers: await bearing() }))).toBe('credentials_missing')
+        expect(outcomeOf(await app.send({ target: '/orders', headers: await bearing() }))).toBe(
+          '401 credentials_missing',
+        )
         const metadata = JSON.parse((await app.sendPlain({ target: METADATA })).text)
         expect(metadata).not.toHaveProperty('bearer_methods_supported')
       })
@@ -195,7 +197,7 @@ function describeCountermark<Middleware>(
           outcomeOf(await app.send({ target: '/orders', headers: await bearing({ aud }) }))
         expect([await ask(AUDIENCE), await ask([AUDIENCE])]).toEqual(['200', '200'])
         const others = [[AUDIENCE, 'https://other.example'], ['https://other.example'], undefined]
-        for (const aud of others) expect(await ask(aud)).toBe('token_audience')
+        for (const aud of others) expect(await ask(aud)).toBe('401 token_audience')
       })
 
       it('lets what changes nothing pass unsigned where that is said, by a token and a proof', async () => {

@@ -60,40 +60,46 @@ export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompo
   readonly metadata?: MetadataOptions
 }
 
-const OWN: readonly (keyof CountermarkOptions)[] = [
-  ...(['keys', 'replay', 'onStoreUnavailable', 'signatures'] as const),
-  ...(['delegation', 'capabilities', 'resource', 'metadata'] as const),
-]
+type OwnOption = Exclude<keyof CountermarkOptions, keyof GuardOptions>
+
+/** The options of `countermark` itself, each with what is decided here and must not be said in it a second time. */
+const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
+  keys: [],
+  replay: [],
+  onStoreUnavailable: [],
+  signatures: ['keys', 'replay'],
+  delegation: ['resourceMetadata', 'dpop.store'],
+  capabilities: ['clock', 'resourceMetadata', 'approvals.store'],
+  resource: [],
+  metadata: [],
+}
 
 /**
  * Refuses misspelt options, missing ones, and those that would contradict others. What is in them is judged by the parts.
+ * `adapterOptions` belong to the framework.
  * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
  */
-export function requireCountermarkOptions(options: CountermarkOptions, foreign: readonly string[]): void {
+export function requireCountermarkOptions(options: CountermarkOptions, adapterOptions: readonly string[]): void {
   if (isFrameworkCall(options)) {
     throw mountedWrongly('countermark', 'app.use(countermark({ authorities, keys, replay }))')
   }
   const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view' && name !== 'onCompose')
-  requireKnownOptions('countermark', options, [...OWN, ...guardOptions, ...foreign])
-  const { replay, signatures, delegation, capabilities } = options
-  if (typeof replay?.claim !== 'function') {
-    throw new Misconfigured(
-      'ERR_OPTION_MISSING',
-      'replay must be a store: memoryReplayStore() or redisReplayStore({ client })',
-    )
+  requireKnownOptions('countermark', options, [...Object.keys(OWN), ...guardOptions, ...adapterOptions])
+  if (typeof options.replay?.claim !== 'function') {
+    const hint = 'replay must be a store: memoryReplayStore() or redisReplayStore({ client })'
+    throw new Misconfigured('ERR_OPTION_MISSING', hint)
   }
-  refuseDecided('signatures', signatures, ['keys', 'replay'])
-  refuseDecided('delegation', delegation, ['resourceMetadata'])
-  refuseDecided('delegation.dpop', delegation?.dpop, ['store'])
-  refuseDecided('capabilities', capabilities, ['clock', 'resourceMetadata'])
-  refuseDecided('capabilities.approvals', capabilities?.approvals, ['store'])
+  for (const [name, decided] of Object.entries(OWN)) {
+    for (const path of decided) refuseDecided(name, Reflect.get(options, name), path)
+  }
 }
 
-/** What is said once must not be said otherwise in a second place. */
-function refuseDecided(name: string, given: object | undefined, decided: readonly string[]): void {
+function refuseDecided(name: string, given: object | undefined, path: string): void {
   if (given === undefined) return
   requireObject(name, given)
-  const contradicting = decided.find((option) => Object.hasOwn(given, option))
-  if (contradicting === undefined) return
-  throw new Misconfigured('ERR_OPTION_UNKNOWN', `countermark decides ${name}.${contradicting} itself: leave it out`)
+  const [member = '', inner] = path.split('.')
+  if (inner !== undefined) refuseDecided(`${name}.${member}`, Reflect.get(given, member), inner)
+  else if (Object.hasOwn(given, member)) {
+    throw new Misconfigured('ERR_OPTION_UNKNOWN', `countermark decides ${name}.${member} itself: leave it out`)
+  }
 }

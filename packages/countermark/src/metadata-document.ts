@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { Misconfigured } from '@countermark/core'
 import {
+  custom,
   type FindOrigin,
   type GuardDescription,
   mergeResourceMetadata,
+  optionTable,
   originOf,
   type ResourceMetadata,
-  requireObject,
-  requireStrings,
+  strings,
+  text,
 } from '@countermark/core/internal'
 import type { MetadataOptions } from './countermark-options.ts'
 
@@ -107,27 +109,33 @@ const PREFLIGHT: MetadataAnswer = {
   body: '',
 }
 
+const METADATA = optionTable('metadata', {
+  scopes: strings(),
+  name: text(),
+  documentation: custom(readPage),
+  policy: custom(readPage),
+  termsOfService: custom(readPage),
+})
+
 /**
  * What the service says of itself.
  * @throws {@link Misconfigured}
  */
 export function readMetadataOptions(options: MetadataOptions): ResourceMetadata {
-  requireObject('metadata', options, ['scopes', 'name', 'documentation', 'policy', 'termsOfService'])
-  const { scopes, name, documentation, policy, termsOfService } = options
-  if (name !== undefined && (typeof name !== 'string' || name === '')) throw invalid('metadata.name must be a text')
+  const { scopes, name, documentation, policy, termsOfService } = METADATA.read(options, 'metadata.')
   return {
-    ...(scopes === undefined ? {} : { scopes_supported: requireStrings('metadata.scopes', scopes) }),
-    ...(name === undefined ? {} : { resource_name: name }),
-    ...readPage('documentation', 'resource_documentation', documentation),
-    ...readPage('policy', 'resource_policy_uri', policy),
-    ...readPage('termsOfService', 'resource_tos_uri', termsOfService),
+    ...(scopes && { scopes_supported: scopes }),
+    ...(name && { resource_name: name }),
+    ...(documentation && { resource_documentation: documentation }),
+    ...(policy && { resource_policy_uri: policy }),
+    ...(termsOfService && { resource_tos_uri: termsOfService }),
   }
 }
 
-function readPage(name: string, member: string, url: string | undefined): ResourceMetadata {
-  if (url === undefined) return {}
-  if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) return { [member]: url }
-  throw invalid(`metadata.${name} must be the URL of a page`)
+function readPage(name: string, url: unknown): string | undefined {
+  if (url === undefined) return undefined
+  if (typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url)) return url
+  throw invalid(`${name} must be the URL of a page`)
 }
 
 /**
