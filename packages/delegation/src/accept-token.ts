@@ -1,6 +1,5 @@
 import { type AgentFact, type AgentRecord, type KeySource, type Level, Refusal, Unavailable } from '@countermark/core'
-import { isSafeMethod, reachesLevel, type Scheme } from '@countermark/core/internal'
-import { after } from './after.ts'
+import { isSafeMethod, reachesLevel, type Scheme, then } from '@countermark/core/internal'
 import {
   type Possession,
   type PossessionRules,
@@ -41,10 +40,10 @@ export function acceptToken(
 ): DelegationFacts | Promise<DelegationFacts> {
   const nowMs = call.environment.clock.wallMs()
   for (const times of token.times) requireWithin(times, nowMs, rules.clockSkewSeconds)
-  return after(verifyPossession(token.binding, call, rules), (possession) => {
+  return then(verifyPossession(token.binding, call, rules), (possession) => {
     requireDeliberate(call, possession)
-    return after(requireActor(token, call, possession, rules), (agent) =>
-      after(requireUnrevoked(token, call, agent, rules), () => {
+    return then(requireActor(token, call, possession, rules), (agent) =>
+      then(requireUnrevoked(token, call, agent, rules), () => {
         requireNetwork(token, call)
         return { agent, delegation: token.delegation }
       }),
@@ -61,7 +60,7 @@ function requireActor(
 ): AgentFact | Promise<AgentFact> {
   const { agents, unknownAgents } = rules
   if (call.agent === undefined || call.proof === undefined) {
-    return after(findUnsigned(token, call, possession, rules), (agent) => strongerOf(agent, call.agent))
+    return then(findUnsigned(token, call, possession, rules), (agent) => strongerOf(agent, call.agent))
   }
   requireSigner(token, call)
   const signer = call.agent
@@ -70,8 +69,8 @@ function requireActor(
   // The check of the signature judged the signature's key; the proof may be made with another one.
   const holder = { agentId: signer.id, thumbprint: acting?.thumbprint }
   const proven = possession === 'dpop' ? requireUsableProof(holder, agents, call) : undefined
-  return after(proven, () =>
-    after(requireKnownActors(others, { agents, unknownAgents }, call, LINK_SCHEME), () => signer),
+  return then(proven, () =>
+    then(requireKnownActors(others, { agents, unknownAgents }, call, LINK_SCHEME), () => signer),
   )
 }
 
@@ -92,10 +91,10 @@ function findUnsigned(
   const scheme = possession === 'dpop' ? possession : undefined
   // Another agent gave it its name: the source of agents must say that name and key belong together.
   const proven = isHandedOn ? requireKnownKey(acting, agents, call, scheme) : undefined
-  return after(proven, () => {
+  return then(proven, () => {
     if (agents === undefined) return toAgent(agentId, possession, undefined)
     const record = requireKnownActors(actors, { agents, unknownAgents }, call, scheme)
-    return after(record, (known) => toAgent(agentId, possession, known))
+    return then(record, (known) => toAgent(agentId, possession, known))
   })
 }
 
@@ -149,7 +148,7 @@ function requireUnrevoked(
   const status = token.status === undefined ? undefined : statusLists?.check(token.status, environment, request)
   // The issuer knows the token that it issued, not the links behind it.
   const [issued = ''] = presented.text.split(SEPARATOR, 1)
-  return after(status, () => introspection?.check(issued, environment))
+  return then(status, () => introspection?.check(issued, environment))
 }
 
 /** What we call the caller, and the key it signed with, may differ from what the token says. */

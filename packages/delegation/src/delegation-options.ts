@@ -1,12 +1,24 @@
-import { type AgentRequest, type KeySource, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { type ResourceMetadata, requireBoolean, requireMetadataPlace, requireWord } from '@countermark/core/internal'
+import { type AgentRequest, type KeySource, Misconfigured, requireKnownOptions } from '@countermark/core'
+import {
+  callback,
+  custom,
+  flag,
+  type JsonValue,
+  methods,
+  number,
+  type OptionRows,
+  optionTable,
+  type ResourceMetadata,
+  requireMetadataPlace,
+  unstated,
+  word,
+} from '@countermark/core/internal'
 import type { AcceptanceRules } from './accept-token.ts'
-import { createDpop, type Dpop, type DpopOptions } from './binding/dpop.ts'
+import { createDpop, type DpopOptions } from './binding/dpop.ts'
 import { type CertificateSource, createCertificateHashes } from './binding/mtls.ts'
-import type { LinkRules } from './chain/link.ts'
 import { type ChallengeRules, describeTokens } from './challenge.ts'
-import { type IssuerOptions, type IssuerSettings, readIssuerOptions } from './issuers/issuer-options.ts'
-import { requireNames } from './option-lists.ts'
+import { type IssuerOptions, type IssuerSettings, readIssuerOptions, stateIssuer } from './issuers/issuer-options.ts'
+import { requireNames } from './option-readers.ts'
 import type { Revocations } from './revocation/revocations.ts'
 import type { FindToken, TokenField } from './token/presented-token.ts'
 import type { TokenRules } from './token/verify-token.ts'
@@ -68,64 +80,69 @@ export interface DelegationSettings {
   readonly rememberedTokens: number
 }
 
-const KNOWN = [
-  ...['issuers', 'audience', 'tokenFrom', 'token', 'requirePoP', 'httpSignatureForJkt', 'dpop', 'clientCertificate'],
-  ...['agents', 'unknownAgents', 'revocations', 'offline', 'maxDepth', 'clockSkewSeconds'],
-  ...['resourceMetadata', 'rememberedTokens'],
-]
+const OFFLINE = optionTable('offline', {
+  coversScope: callback<NonNullable<OfflineDelegationOptions['coversScope']>>(),
+  maxLinksUnlessStated: number({ min: 0, max: 15, default: 0 }),
+})
 
-/** Options that the configuration hash is made of: nothing that may hold a secret, such as `dpop.nonceSecret`. */
-export const STATED_OPTIONS: readonly (keyof VerifyDelegationOptions)[] = [
-  ...(['audience', 'tokenFrom', 'requirePoP', 'httpSignatureForJkt', 'clientCertificate', 'agents'] as const),
-  ...(['token', 'unknownAgents', 'offline', 'maxDepth', 'clockSkewSeconds', 'resourceMetadata'] as const),
-]
+const ROWS = {
+  // Stated by readers of their own, or not at all: what they hold may be secret.
+  issuers: unstated(custom((_name, given) => readIssuers(given as readonly IssuerOptions[]))),
+  dpop: unstated(custom((_name, given) => given as DpopOptions | undefined)),
+  audience: custom((name, given) => readAudiences(name, given)),
+  tokenFrom: word(['either', 'authorization', 'agent-delegation']),
+  token: custom((name, given) => requireFunction<FindToken>(name, given)),
+  requirePoP: flag(true),
+  httpSignatureForJkt: flag(false),
+  clientCertificate: custom((_name, given = 'connection') => createCertificateHashes(given as CertificateSource)),
+  agents: methods<KeySource>(['findKeys']),
+  unknownAgents: word(['refuse', 'accept'], 'refuse'),
+  revocations: unstated(methods<Revocations>(['covers', 'isStale', 'size'])),
+  offline: custom((_name, given) =>
+    given === undefined ? undefined : OFFLINE.read(given as OfflineDelegationOptions),
+  ),
+  maxDepth: number({ min: 1, max: 16, default: 4 }),
+  clockSkewSeconds: number({ min: 0, max: 300, default: 30 }),
+  resourceMetadata: custom((name, given) => requireMetadataPlace(name, given as string | undefined)),
+  rememberedTokens: unstated(number({ min: 0, max: 1_000_000, default: 10_000 })),
+} satisfies OptionRows<VerifyDelegationOptions>
+
+const TABLE = optionTable('verifyDelegation', ROWS)
+
+/** What the configuration hash says of the options. */
+export function stateDelegation(options: VerifyDelegationOptions): Readonly<Record<string, JsonValue>> {
+  return { ...TABLE.state(options), issuers: options.issuers.map(stateIssuer) }
+}
 
 /**
  * Validates the options of {@link verifyDelegation}.
  * @throws {@link Misconfigured}
  */
 export function readDelegationOptions(options: VerifyDelegationOptions): DelegationSettings {
-  requireKnownOptions('verifyDelegation', options, KNOWN)
-  const { rememberedTokens = 10_000, maxDepth = 4, resourceMetadata } = options
-  const issuers = readIssuers(options.issuers)
+  const { issuers, audience, offline, clientCertificate, maxDepth, ...given } = TABLE.read(options)
+  const { token, tokenFrom, agents, resourceMetadata } = given
+  if (token !== undefined && tokenFrom !== undefined) {
+    throw invalid('token and tokenFrom both say where the token is: leave one out')
+  }
   const allowTestKeys = [...issuers.values()].some((issuer) => issuer.allowTestKeys)
-  const { audiences, exclusive } = readAudiences(options.audience)
-  const agents = readAgents(options.agents)
-  requireNumber('maxDepth', maxDepth, { min: 1, max: 16 })
-  const dpop = options.dpop === undefined ? undefined : createDpop(options.dpop, allowTestKeys)
-  const links = readOffline(options.offline, { audiences, maxDepth, agents, allowTestKeys })
+  const dpop = given.dpop === undefined ? undefined : createDpop(given.dpop, allowTestKeys)
+  const { audiences } = audience
+  const { coversScope = isEqual, maxLinksUnlessStated = 0 } = offline ?? {}
+  const links = { coversScope, maxLinksUnlessStated, audiences, maxDepth, agents, allowTestKeys }
   return {
-    tokenFrom: readPlace(options),
-    tokens: { issuers, audiences, exclusive, maxDepth, links },
-    acceptance: readAcceptance(options, dpop, agents),
-    challenge: {
-      dpop,
-      isElsewhere: options.token !== undefined,
-      resourceMetadata: requireMetadataPlace('resourceMetadata', resourceMetadata),
-    },
+    tokenFrom: token ?? tokenFrom ?? 'either',
+    tokens: { issuers, ...audience, maxDepth, links: offline === undefined ? undefined : links },
+    acceptance: { ...given, dpop, findCertificateHash: clientCertificate },
+    challenge: { dpop, isElsewhere: token !== undefined, resourceMetadata },
     metadata: describeTokens({
       issuers: options.issuers.map(({ issuer }) => issuer),
-      inAuthorization: options.token === undefined && options.tokenFrom !== 'agent-delegation',
+      inAuthorization: token === undefined && tokenFrom !== 'agent-delegation',
       // By default a certificate counts where there is one; whether the server asks for one is not known here.
       takesCertificates: options.clientCertificate !== undefined,
       dpop,
     }),
-    rememberedTokens: requireNumber('rememberedTokens', rememberedTokens, { min: 0, max: 1_000_000 }),
+    rememberedTokens: given.rememberedTokens,
   }
-}
-
-function readPlace({ token, tokenFrom }: VerifyDelegationOptions): DelegationSettings['tokenFrom'] {
-  if (token === undefined) {
-    return requireWord<TokenField | 'either'>('tokenFrom', tokenFrom ?? 'either', [
-      'either',
-      'authorization',
-      'agent-delegation',
-    ])
-  }
-  if (typeof token !== 'function')
-    throw new Misconfigured('ERR_OPTION_INVALID', 'token must be a function of the request')
-  if (tokenFrom === undefined) return token
-  throw new Misconfigured('ERR_OPTION_INVALID', 'token and tokenFrom both say where the token stands: leave one out')
 }
 
 function readIssuers(issuers: readonly IssuerOptions[]): ReadonlyMap<string, IssuerSettings> {
@@ -133,62 +150,32 @@ function readIssuers(issuers: readonly IssuerOptions[]): ReadonlyMap<string, Iss
     throw new Misconfigured('ERR_OPTION_MISSING', 'issuers must list at least one issuer of tokens')
   }
   const settings = issuers.map(readIssuerOptions)
-  const names = settings.flatMap((issuer) => [issuer.issuer, ...issuer.aliases].map((name) => [name, issuer] as const))
-  const byName = new Map(names)
-  if (byName.size === names.length) return byName
-  throw new Misconfigured('ERR_OPTION_INVALID', 'issuers must list each issuer once')
+  const named = settings.flatMap((issuer) => [issuer.issuer, ...issuer.aliases].map((name) => [name, issuer] as const))
+  const byName = new Map(named)
+  if (byName.size === named.length) return byName
+  throw invalid('issuers must list each issuer once')
 }
 
-function readAudiences(audience: VerifyDelegationOptions['audience']): Pick<TokenRules, 'audiences' | 'exclusive'> {
-  if (typeof audience === 'object' && audience !== null && 'only' in audience) {
-    requireKnownOptions('audience', audience, ['only'])
-    return { audiences: requireNames('audience.only', [audience.only].flat()), exclusive: true }
+function readAudiences(name: string, given: unknown): Pick<TokenRules, 'audiences' | 'exclusive'> {
+  if (given === undefined) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'audience must name this service as tokens do')
   }
-  if (audience !== undefined) return { audiences: requireNames('audience', [audience].flat()), exclusive: false }
-  throw new Misconfigured('ERR_OPTION_MISSING', 'audience must name this service as tokens do')
+  if (typeof given !== 'object' || given === null || !('only' in given)) {
+    return { audiences: requireNames(name, given), exclusive: false }
+  }
+  requireKnownOptions(name, given, ['only'])
+  return { audiences: requireNames('audience.only', given.only), exclusive: true }
 }
 
-function readAgents(agents: KeySource | undefined): KeySource | undefined {
-  if (agents === undefined || typeof agents?.findKeys === 'function') return agents
-  throw new Misconfigured('ERR_OPTION_INVALID', 'agents must be a source of keys, such as registry(…)')
-}
-
-function readAcceptance(
-  options: VerifyDelegationOptions,
-  dpop: Dpop | undefined,
-  agents: KeySource | undefined,
-): AcceptanceRules {
-  const { requirePoP = true, httpSignatureForJkt = false, clockSkewSeconds = 30, revocations } = options
-  const { unknownAgents = 'refuse' } = options
-  if (revocations !== undefined && typeof revocations?.covers !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'revocations must come from createRevocations()')
-  }
-  return {
-    requirePoP: requireBoolean('requirePoP', requirePoP),
-    httpSignatureForJkt: requireBoolean('httpSignatureForJkt', httpSignatureForJkt),
-    dpop,
-    findCertificateHash: createCertificateHashes(options.clientCertificate ?? 'connection'),
-    clockSkewSeconds: requireNumber('clockSkewSeconds', clockSkewSeconds, { min: 0, max: 300 }),
-    agents,
-    unknownAgents: requireWord('unknownAgents', unknownAgents, ['refuse', 'accept']),
-    revocations,
-  }
-}
-
-function readOffline(
-  options: OfflineDelegationOptions | undefined,
-  shared: Pick<LinkRules, 'audiences' | 'maxDepth' | 'agents' | 'allowTestKeys'>,
-): LinkRules | undefined {
-  if (options === undefined) return undefined
-  requireKnownOptions('offline', options, ['coversScope', 'maxLinksUnlessStated'])
-  const { coversScope = isEqual, maxLinksUnlessStated = 0 } = options
-  if (typeof coversScope !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'offline.coversScope must be a function')
-  }
-  requireNumber('offline.maxLinksUnlessStated', maxLinksUnlessStated, { min: 0, max: 15 })
-  return { coversScope, maxLinksUnlessStated, ...shared }
+function requireFunction<Wanted>(name: string, given: unknown): Wanted | undefined {
+  if (given === undefined || typeof given === 'function') return given as Wanted | undefined
+  throw invalid(`${name} must be a function`)
 }
 
 function isEqual(granted: string, wanted: string): boolean {
   return granted === wanted
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', message)
 }

@@ -1,76 +1,79 @@
 import type { MetricRow } from '@countermark/core'
-import { degradedRow, type LabelValues } from '@countermark/core/internal'
-import { OUTBOUND_REASONS } from '@countermark/outbound/internal'
+import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
+import { OUTBOUND_REASONS, type OutboundReason } from '@countermark/outbound/internal'
+import type { RevocationName } from './revocation/revocation-event.ts'
 
-/** Why a fetch failed; `failed` is an error that is not of ours. */
-const FAILURES: readonly string[] = [...OUTBOUND_REASONS, 'failed']
+/** What is fetched from issuers. A closed set, fit for a metric label. */
+export type IssuerDocument = 'issuer_keys' | 'status_list' | 'introspection'
 
-const DOCUMENT: LabelValues = ['issuer_keys', 'status_list', 'introspection']
+/** How a question for a document was answered. */
+export type LookupResult = 'hit' | 'stale' | 'miss' | 'absent' | 'failing' | 'over_budget'
 
-/** Whether revocations can be asked for or heard of. */
-export const REVOCATION_SERVICE_ROW: MetricRow = degradedRow(['revocation'])
+/** What came of a fetch; `failed` is an error that is not of ours. */
+export type FetchResult = 'ok' | 'not_found' | OutboundReason | 'failed'
 
-/** What a list of revocations can tell about itself. */
-export const APPLIED_METRIC_ROW: MetricRow = {
-  name: 'revocations_applied_total',
-  kind: 'counter',
-  help: 'Revocations taken over, by what they end',
-  labels: { type: ['token', 'agent', 'key', 'chain', 'user'] },
+/** What the verification of tokens reports. */
+export interface TokenLabels {
+  readonly delegation_tokens_total: { readonly result: 'remembered' | 'verified' | 'refused' | 'overloaded' }
+  readonly remembered_tokens: Record<never, string>
+  readonly issuer_cache_total: { readonly document: IssuerDocument; readonly result: LookupResult }
+  readonly issuer_fetches_total: { readonly document: IssuerDocument; readonly result: FetchResult }
+  readonly issuer_document_fetched_timestamp_seconds: { readonly document: IssuerDocument }
+  readonly degraded: { readonly dependency: 'issuer' }
 }
 
-/** The rest of it. */
-export const REVOCATION_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'revocations',
-    kind: 'gauge',
-    help: 'Revocations that are remembered',
-    labels: {},
+/** What a list of revocations can tell about itself. */
+export interface RevocationLabels {
+  readonly revocations_applied_total: { readonly type: RevocationName['type'] }
+  readonly revocations: Record<never, string>
+  readonly revocation_feed_heard_timestamp_seconds: Record<never, string>
+  readonly degraded: { readonly dependency: 'revocation' }
+}
+
+const DOCUMENT: readonly IssuerDocument[] = ['issuer_keys', 'status_list', 'introspection']
+
+/** The metrics of a check of tokens. */
+export const TOKEN_METRICS: Metrics<TokenLabels> = defineMetrics<TokenLabels>({
+  delegation_tokens_total: {
+    kind: 'counter',
+    help: 'Tokens by what came of them: remembered ones were verified before',
+    labels: { result: ['remembered', 'verified', 'refused', 'overloaded'] },
   },
-  {
-    name: 'revocation_feed_heard_timestamp_seconds',
+  remembered_tokens: { kind: 'gauge', help: 'Verified tokens that are remembered', labels: {}, combine: 'sum' },
+  issuer_cache_total: {
+    kind: 'counter',
+    help: "Questions for issuers' documents, by how they were answered",
+    labels: { document: DOCUMENT, result: ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget'] },
+  },
+  issuer_fetches_total: {
+    kind: 'counter',
+    help: "Fetches of issuers' documents, by what came of them",
+    labels: { document: DOCUMENT, result: ['ok', 'not_found', ...OUTBOUND_REASONS, 'failed'] },
+  },
+  issuer_document_fetched_timestamp_seconds: {
+    kind: 'gauge',
+    help: "When one of the issuers' documents was last fetched",
+    labels: { document: DOCUMENT },
+  },
+  degraded: { ...degradedRow(['issuer']), labels: { dependency: ['issuer'] } },
+})
+
+/** The metrics of a list of revocations. */
+export const REVOCATION_METRICS: Metrics<RevocationLabels> = defineMetrics<RevocationLabels>({
+  revocations_applied_total: {
+    kind: 'counter',
+    help: 'Revocations taken over, by what they end',
+    labels: { type: ['token', 'agent', 'key', 'chain', 'user'] },
+  },
+  revocations: { kind: 'gauge', help: 'Revocations that are remembered', labels: {} },
+  revocation_feed_heard_timestamp_seconds: {
     kind: 'gauge',
     help: 'When the feed of revocations was last heard; time() minus it is how stale the list is',
     labels: {},
     combine: 'min',
   },
-  REVOCATION_SERVICE_ROW,
-]
+  degraded: { ...degradedRow(['revocation']), labels: { dependency: ['revocation'] } },
+})
 
-/** What the verification of tokens reports. */
-export const TOKEN_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'delegation_tokens_total',
-    kind: 'counter',
-    help: 'Tokens by what came of them: remembered ones were verified before',
-    labels: { result: ['remembered', 'verified', 'refused', 'overloaded'] },
-  },
-  {
-    name: 'remembered_tokens',
-    kind: 'gauge',
-    help: 'Verified tokens that are remembered',
-    labels: {},
-    combine: 'sum',
-  },
-  {
-    name: 'issuer_cache_total',
-    kind: 'counter',
-    help: "Questions for issuers' documents, by how they were answered",
-    labels: { document: DOCUMENT, result: ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget'] },
-  },
-  {
-    name: 'issuer_fetches_total',
-    kind: 'counter',
-    help: "Fetches of issuers' documents, by what came of them",
-    labels: { document: DOCUMENT, result: ['ok', 'not_found', ...FAILURES] },
-  },
-  {
-    name: 'issuer_document_fetched_timestamp_seconds',
-    kind: 'gauge',
-    help: "When one of the issuers' documents was last fetched",
-    labels: { document: DOCUMENT },
-  },
-  degradedRow(['issuer']),
-]
-
-/** Everything that this package reports. */
-export const METRIC_ROWS: readonly MetricRow[] = [...TOKEN_METRIC_ROWS, APPLIED_METRIC_ROW, ...REVOCATION_METRIC_ROWS]
+/** Everything that this package reports: for the tables of the documentation. */
+export const METRIC_ROWS: readonly MetricRow[] = [...TOKEN_METRICS.rows, ...REVOCATION_METRICS.rows]

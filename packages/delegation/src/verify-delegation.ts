@@ -1,16 +1,15 @@
 import { type Check, defineCheck, type Facts, type MetricRow, Misconfigured } from '@countermark/core'
-import { type GuardDescription, readMetrics, stateSettings } from '@countermark/core/internal'
+import { type GuardDescription, then } from '@countermark/core/internal'
 import { acceptToken } from './accept-token.ts'
-import { after } from './after.ts'
 import { tokenChallengeKind, writeTokenChallenge } from './challenge.ts'
 import {
   type DelegationSettings,
   readDelegationOptions,
-  STATED_OPTIONS,
+  stateDelegation,
   type VerifyDelegationOptions,
 } from './delegation-options.ts'
-import { type IssuerSettings, stateIssuer } from './issuers/issuer-options.ts'
-import { REVOCATION_SERVICE_ROW, TOKEN_METRIC_ROWS } from './metric-rows.ts'
+import type { IssuerSettings } from './issuers/issuer-options.ts'
+import { REVOCATION_METRICS, TOKEN_METRICS } from './metric-rows.ts'
 import { loadJose } from './token/jws-key.ts'
 import { createTokenReader, requireCovered } from './token/presented-token.ts'
 import { createRememberedTokens, type RememberedTokens } from './token/remembered-tokens.ts'
@@ -36,7 +35,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       name: 'verifyDelegation',
       needs: [],
       adds: ['agent', 'delegation'],
-      settings: { ...stateSettings(options, STATED_OPTIONS), issuers: options.issuers.map(stateIssuer) },
+      settings: stateDelegation(options),
       metadata,
       metrics: tokenMetrics(settings, remembered),
       challenge: (context) => writeTokenChallenge(context, challenge),
@@ -54,7 +53,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
       const presented = readToken(request)
       requireCovered(presented, request, proof)
       const call = { request, presented, proof, agent, environment }
-      return after(remembered.find(presented, call), (token) => acceptToken(token, call, acceptance))
+      return then(remembered.find(presented, call), (token) => acceptToken(token, call, acceptance))
     },
   )
 }
@@ -72,11 +71,14 @@ function tokenMetrics({ tokens, acceptance }: DelegationSettings, remembered: Re
   const cannotTell = ({ statusLists, introspection }: IssuerSettings): boolean =>
     statusLists?.isFailing() === true || introspection?.isFailing() === true
   return [
-    ...readMetrics(TOKEN_METRIC_ROWS, {
-      remembered_tokens: remembered.size,
-      degraded: () => (issuers.some(({ keys }) => keys.isFailing()) ? 1 : 0),
-    }),
-    { ...REVOCATION_SERVICE_ROW, read: () => (issuers.some(cannotTell) ? 1 : 0) },
+    ...TOKEN_METRICS.rowsOf(
+      {},
+      {
+        remembered_tokens: remembered.size,
+        degraded: () => (issuers.some(({ keys }) => keys.isFailing()) ? 1 : 0),
+      },
+    ),
+    { ...REVOCATION_METRICS.row('degraded'), read: () => (issuers.some(cannotTell) ? 1 : 0) },
     ...(acceptance.revocations?.metrics ?? []),
     ...(acceptance.agents?.metrics ?? []),
   ]

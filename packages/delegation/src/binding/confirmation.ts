@@ -13,8 +13,8 @@ import {
   isSafeMethod,
   type JsonObject,
   ownMember,
+  then,
 } from '@countermark/core/internal'
-import { after } from '../after.ts'
 import type { PresentedToken } from '../token/presented-token.ts'
 import type { Dpop } from './dpop.ts'
 import type { FindCertificateHash } from './mtls.ts'
@@ -135,7 +135,7 @@ function verifyJkt(
   if (isSigned && presented.scheme === 'bearer') return 'signature'
   if (presented.scheme === 'bearer') throw unproven('the token must come under the scheme DPoP, with a proof')
   if (dpop === undefined) throw unproven('DPoP is not taken here')
-  return after(dpop.verify({ request, tokenHash: presented.hash, thumbprint }, environment), () => 'dpop' as const)
+  return then(dpop.verify({ request, tokenHash: presented.hash, thumbprint }, environment), () => 'dpop' as const)
 }
 
 /**

@@ -1,24 +1,21 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
-import {
-  type AgentRequest,
-  type Environment,
-  Misconfigured,
-  Refusal,
-  type ReplayStore,
-  requireKnownOptions,
-  requireNumber,
-} from '@countermark/core'
+import { type AgentRequest, type Environment, Misconfigured, Refusal, type ReplayStore } from '@countermark/core'
 import {
   type ClaimAnswer,
   type ClaimRefusals,
   claimOnce,
+  custom,
   decodeBase64url,
+  methods,
+  number,
+  type OptionRows,
+  optionTable,
   refusalOf,
-  requireWord,
+  then,
+  word,
 } from '@countermark/core/internal'
-import { after } from '../after.ts'
-import { type AlgorithmName, requireAlgorithms } from '../option-lists.ts'
-import { type JoseAlgorithm, spellingsOf } from '../token/jws-key.ts'
+import { type AlgorithmName, algorithms } from '../option-readers.ts'
+import { spellingsOf } from '../token/jws-key.ts'
 import { createDpopProofs, type DpopProof } from './dpop-proof.ts'
 
 /** How DPoP proofs are taken (RFC 9449). */
@@ -71,17 +68,19 @@ interface Settings {
  * @throws {@link Misconfigured}
  */
 export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
-  const { algorithms, ...settings } = readOptions(options)
-  const proofs = createDpopProofs({ algorithms, allowTestKeys })
+  const { algorithms: accepted, nonce, nonceSecret, ...given } = TABLE.read(options)
+  const nonces = nonce === 'required' ? createDpopNonces(nonceSecret, given.nonceSeconds) : undefined
+  const settings: Settings = { ...given, nonces }
+  const proofs = createDpopProofs({ algorithms: accepted, allowTestKeys })
   return {
-    algorithmNames: algorithms.flatMap(spellingsOf).join(' '),
+    algorithmNames: accepted.flatMap(spellingsOf).join(' '),
     verify: ({ request, tokenHash, thumbprint }, environment) => {
       const text = request.headers.only('dpop')
       if (text === undefined) {
         throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
       }
       const proof = proofs.verify(text, { request, thumbprint, tokenHash }, environment)
-      return after(claimProof(settings, proof, environment, request.raw), () => proof.thumbprint)
+      return then(claimProof(settings, proof, environment, request.raw), () => proof.thumbprint)
     },
     issueNonce: (environment) => {
       const inner = settings.store.issueNonce(environment)
@@ -97,7 +96,7 @@ function claimProof(settings: Settings, proof: DpopProof, environment: Environme
   const id = hash('sha256', `dpop ${proof.thumbprint} ${proof.id}`, 'buffer')
   const claim = { id, thumbprint: proof.thumbprint, created, acceptUntil, nonce }
   const answer = claimOnce(settings.store, claim, environment, raw)
-  return after(answer, requireClaimed)
+  return then(answer, requireClaimed)
 }
 
 interface ProofTime {
@@ -136,31 +135,20 @@ function requireClaimed(answer: ClaimAnswer): void {
   if (refusal !== undefined) throw refusal
 }
 
-const KNOWN = [
-  ...['store', 'algorithms', 'maxAgeSeconds', 'futureSkewSeconds'],
-  ...['nonce', 'nonceSecret', 'nonceSeconds'],
-]
+const TABLE = optionTable('dpop', {
+  store: methods<ReplayStore>(['claim', 'issueNonce'], 'a replay store, such as memoryReplayStore()'),
+  algorithms: algorithms(['EdDSA', 'ES256']),
+  maxAgeSeconds: number({ min: 1, max: 300, default: 60 }),
+  futureSkewSeconds: number({ min: 0, max: 300, default: 30 }),
+  nonce: word(['optional', 'required'], 'optional'),
+  nonceSecret: custom((name, given) => requireSecret(name, given)),
+  nonceSeconds: number({ min: 1, max: 3600, default: 300 }),
+} satisfies OptionRows<DpopOptions>)
 
-function readOptions(options: DpopOptions): Settings & { readonly algorithms: readonly JoseAlgorithm[] } {
-  requireKnownOptions('dpop', options, KNOWN)
-  const { store, algorithms = ['EdDSA', 'ES256'], maxAgeSeconds = 60, futureSkewSeconds = 30 } = options
-  const { nonce = 'optional', nonceSecret, nonceSeconds = 300 } = options
-  if (typeof store?.claim !== 'function' || typeof store.issueNonce !== 'function') {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'dpop.store must be a replay store, such as memoryReplayStore()')
-  }
-  if (nonceSecret !== undefined && !(nonceSecret instanceof Uint8Array && nonceSecret.length >= SECRET_BYTES)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', `dpop.nonceSecret must have at least ${SECRET_BYTES} bytes`)
-  }
-  const isRequired = requireWord('dpop.nonce', nonce, ['optional', 'required']) === 'required'
-  requireNumber('dpop.nonceSeconds', nonceSeconds, { min: 1, max: 3600 })
-  return {
-    store,
-    algorithms: requireAlgorithms('dpop.algorithms', algorithms),
-    maxAgeSeconds: requireNumber('dpop.maxAgeSeconds', maxAgeSeconds, { min: 1, max: 300 }),
-    futureSkewSeconds: requireNumber('dpop.futureSkewSeconds', futureSkewSeconds, { min: 0, max: 300 }),
-    nonceSeconds,
-    nonces: isRequired ? createDpopNonces(nonceSecret ?? randomBytes(SECRET_BYTES), nonceSeconds) : undefined,
-  }
+function requireSecret(name: string, given: unknown): Uint8Array {
+  if (given === undefined) return randomBytes(SECRET_BYTES)
+  if (given instanceof Uint8Array && given.length >= SECRET_BYTES) return given
+  throw new Misconfigured('ERR_OPTION_INVALID', `dpop.${name} must have at least ${SECRET_BYTES} bytes`)
 }
 
 const SECRET_BYTES = 32

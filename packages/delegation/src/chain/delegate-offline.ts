@@ -17,7 +17,7 @@ import {
   thumbprintOf,
 } from '@countermark/core/internal'
 import { parseConfirmation } from '../binding/confirmation.ts'
-import { requireNames, requireTexts } from '../option-lists.ts'
+import { requireNames, requireTexts } from '../option-readers.ts'
 import { isTime, parseCompactJws } from '../token/jws.ts'
 import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
 import { LINK_TYPE, SEPARATOR } from './link.ts'
@@ -108,7 +108,7 @@ function createClaims(options: DelegateOfflineOptions, before: LastGrant): JsonO
   const { token, to, scopes, audience, authorizationDetails, maxDepth = 0, clock = systemClock } = options
   const lifetimeSeconds = requireNumber('lifetimeSeconds', options.lifetimeSeconds ?? 300, { min: 1, max: 86_400 })
   const now = Math.floor(clock.wallMs() / 1000)
-  const [agentId] = requireNames('to.agentId', [to.agentId])
+  const [agentId] = requireNames('to.agentId', to.agentId)
   if (requireTexts('scopes', scopes).some((scope) => scope.includes(' '))) throw invalid('scopes must hold no spaces')
   return {
     iss: options.from ?? before.agentId,
@@ -116,7 +116,7 @@ function createClaims(options: DelegateOfflineOptions, before: LastGrant): JsonO
     cnf: bindingOf(to.key),
     prv: hash('sha256', token, 'base64url'),
     scope: scopes.join(' '),
-    ...(audience === undefined ? {} : { aud: requireNames('audience', [audience].flat()) }),
+    ...(audience === undefined ? {} : { aud: requireNames('audience', audience) }),
     ...(authorizationDetails === undefined ? {} : { authorization_details: authorizationDetails }),
     max_depth: requireNumber('maxDepth', maxDepth, { min: 0, max: 15 }),
     iat: now,

@@ -6,8 +6,7 @@ import {
   type KeySource,
   Refusal,
 } from '@countermark/core'
-import { findAgentRecord, type KeyCaller, requireUsableKey, type Scheme } from '@countermark/core/internal'
-import { after } from '../after.ts'
+import { findAgentRecord, type KeyCaller, requireUsableKey, type Scheme, then } from '@countermark/core/internal'
 import type { ChainActor } from '../token/verified-token.ts'
 
 /** Who knows agents, and what counts of those it does not know. */
@@ -38,8 +37,8 @@ export function requireKnownActors(
   scheme: Scheme | undefined,
 ): AgentRecord | undefined | Promise<AgentRecord | undefined> {
   if (first === undefined) return undefined
-  return after(findRecord(first, known, lookup, scheme), (record) =>
-    after(requireKnownActors(others, known, lookup, LINK_SCHEME), () => record),
+  return then(findRecord(first, known, lookup, scheme), (record) =>
+    then(requireKnownActors(others, known, lookup, LINK_SCHEME), () => record),
   )
 }
 
@@ -57,12 +56,12 @@ function findRecord(
   }
   if (agentId === undefined) return unknown()
   const query = { agentId, acceptsOldAbsence: mayBeUnknown }
-  return after(findAgentRecord(agents, query, lookup.environment, lookup.request), (record) => {
+  return then(findAgentRecord(agents, query, lookup.environment, lookup.request), (record) => {
     if (record === undefined) return unknown()
     if (record.id !== agentId) throw new Refusal('actor_unauthorized', 'an agent of the chain is not known here')
     if (record.state !== 'active') throw new Refusal('agent_suspended', 'an agent of the chain may not act at present')
     if (thumbprint === undefined) return record
-    return after(findOwnKeys(agentId, agents, lookup), (keys) => {
+    return then(findOwnKeys(agentId, agents, lookup), (keys) => {
       findUsableKey(keys, thumbprint, scheme, lookup)
       return record
     })
@@ -81,7 +80,7 @@ export function requireKnownKey(
 ): void | Promise<void> {
   // The link names both, and was signed.
   const query = { agentId: agentId ?? '', keyId: thumbprint ?? '', isAgentCovered: true }
-  return after(agents?.findKeys(query, lookup.environment, lookup.request) ?? [], (keys) => {
+  return then(agents?.findKeys(query, lookup.environment, lookup.request) ?? [], (keys) => {
     if (findUsableKey(keys, thumbprint, scheme, lookup) !== undefined) return
     throw new Refusal('actor_unauthorized', 'this key is not known here as a key of the agent that acts')
   })
@@ -98,7 +97,7 @@ export function requireUsableProof(
   lookup: AgentLookup,
 ): void | Promise<void> {
   if (agentId === undefined || thumbprint === undefined) return
-  return after(findOwnKeys(agentId, agents, lookup), (keys) => void findUsableKey(keys, thumbprint, 'dpop', lookup))
+  return then(findOwnKeys(agentId, agents, lookup), (keys) => void findUsableKey(keys, thumbprint, 'dpop', lookup))
 }
 
 /**

@@ -1,15 +1,20 @@
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
 import {
   type Actor,
+  custom,
+  flag,
   isAgentId,
   type JsonValue,
-  requireBoolean,
-  requireWord,
-  stateSettings,
+  number,
+  type OptionRows,
+  optionTable,
+  text,
+  unstated,
+  word,
 } from '@countermark/core/internal'
 import type { FetcherOptions, RefreshTimes } from '@countermark/outbound'
 import type { ActorRules } from '../chain/actor-chain.ts'
-import { type AlgorithmName, requireAlgorithms, requireNames, requireTexts } from '../option-lists.ts'
+import { type AlgorithmName, algorithms, names, requireNames, requireTexts } from '../option-readers.ts'
 import { createIntrospection, type Introspection, type IntrospectionOptions } from '../revocation/introspection.ts'
 import { createStatusLists, type StatusLists } from '../revocation/status-list.ts'
 import { normaliseType } from '../token/jws.ts'
@@ -63,131 +68,96 @@ export interface IssuerOptions {
   readonly times?: RefreshTimes
 }
 
-/** What the configuration hash says of an issuer: how it is asked, with which credentials, stays out. */
-export function stateIssuer(options: IssuerOptions): Readonly<Record<string, JsonValue>> {
-  return stateSettings(options, STATED)
-}
-
-const STATED: readonly (keyof IssuerOptions)[] = [
-  ...([
-    'issuer',
-    'aliases',
-    'algorithms',
-    'types',
-    'audience',
-    'missingAudience',
-    'requiredClaims',
-    'maxLifetimeSeconds',
-  ] as const),
-  ...(['actor', 'actorClaims', 'scopeClaims', 'tokenIdClaim', 'idTokens', 'statusList', 'allowTestKeys'] as const),
-]
+/** Options that are used as they are given, with their defaults. */
+type Kept = Omit<
+  Required<IssuerOptions>,
+  'keys' | 'algorithms' | 'types' | 'audience' | 'agentIds' | 'introspection' | 'http' | 'times'
+>
 
 /** An issuer ready for every request. */
-export interface IssuerSettings extends Omit<ActorRules, 'maxDepth'> {
-  readonly issuer: string
-  readonly aliases: readonly string[]
+export interface IssuerSettings extends Kept {
   /** Whose workloads it names, and no others; `undefined` for an issuer that is no SPIFFE trust domain. */
   readonly trustDomain: string | undefined
   readonly keys: IssuerKeys
   readonly algorithms: readonly JoseAlgorithm[]
   readonly types: ReadonlySet<string>
   readonly audiences: readonly string[] | undefined
-  readonly missingAudience: 'refuse' | 'accept'
-  readonly requiredClaims: readonly string[]
-  readonly expectedClaims: Readonly<Record<string, string | readonly string[]>>
-  readonly maxLifetimeSeconds: number
   readonly agentIdOf: (actor: Actor) => string | undefined
-  readonly scopeClaims: readonly string[]
-  readonly tokenIdClaim: string
-  readonly idTokens: 'refuse' | 'accept'
-  readonly statusList: 'when-stated' | 'required' | 'ignored'
   readonly statusLists: StatusLists | undefined
   readonly introspection: Introspection | undefined
-  readonly allowTestKeys: boolean
 }
 
-const KNOWN = [
-  ...[
-    'issuer',
-    'aliases',
-    'keys',
-    'algorithms',
-    'types',
-    'audience',
-    'missingAudience',
-    'requiredClaims',
-    'expectedClaims',
-  ],
-  ...['maxLifetimeSeconds', 'actor', 'actorClaims', 'agentIds', 'scopeClaims', 'tokenIdClaim', 'idTokens'],
-  ...['statusList', 'introspection', 'allowTestKeys', 'http', 'times'],
-]
+const ROWS = {
+  issuer: custom((_name, given) => requireIssuer(given)),
+  aliases: names([]),
+  keys: unstated(custom((_name, given = 'discover') => given as IssuerKeyPlace)),
+  algorithms: algorithms(['EdDSA', 'ES256', 'PS256', 'RS256']),
+  types: custom((name, given = ['at+jwt']) => requireNames(name, given)),
+  audience: custom((name, given) => (given === undefined ? undefined : requireNames(name, given))),
+  missingAudience: word(['refuse', 'accept'], 'refuse'),
+  requiredClaims: names(['jti']),
+  expectedClaims: unstated(custom((name, given = {}) => readExpectedClaims(name, given))),
+  maxLifetimeSeconds: number({ min: 1, max: 86_400, default: 3600 }),
+  actor: word(['required', 'required-for-users', 'optional'], 'required'),
+  actorClaims: names([]),
+  agentIds: unstated(custom((_name, given) => given as IssuerOptions['agentIds'])),
+  scopeClaims: names(['scope', 'scopes']),
+  tokenIdClaim: text('jti'),
+  idTokens: word(['refuse', 'accept'], 'refuse'),
+  statusList: word(['when-stated', 'required', 'ignored'], 'when-stated'),
+  // How the issuer is asked, with which credentials, stays out of the configuration hash.
+  introspection: unstated(custom((_name, given) => given as IntrospectionOptions | undefined)),
+  allowTestKeys: flag(false),
+  http: unstated(custom((_name, given = {}) => given as FetcherOptions)),
+  times: unstated(custom((_name, given = {}) => given as RefreshTimes)),
+} satisfies OptionRows<IssuerOptions>
 
-const HARD_LIFETIME_SECONDS = 86_400
+const TABLE = optionTable('issuers', ROWS)
+
+/** What the configuration hash says of an issuer. */
+export function stateIssuer(options: IssuerOptions): Readonly<Record<string, JsonValue>> {
+  return TABLE.state(options)
+}
 
 /**
  * Validates one issuer.
  * @throws {@link Misconfigured}
  */
 export function readIssuerOptions(options: IssuerOptions): IssuerSettings {
-  requireKnownOptions('issuers', options, KNOWN)
-  const { audience, maxLifetimeSeconds = 3600, tokenIdClaim = 'jti', introspection } = options
-  const issuer = requireIssuer(options.issuer)
-  const allowTestKeys = requireBoolean('allowTestKeys', options.allowTestKeys ?? false)
-  const algorithms = requireAlgorithms('algorithms', options.algorithms ?? ['EdDSA', 'ES256', 'PS256', 'RS256'])
-  const { keys: place = 'discover', http = {}, times = {} } = options
+  const { keys: place, http, times, audience, agentIds, introspection, types, ...kept } = TABLE.read(options)
+  const { issuer, statusList } = kept
   const trustDomain = trustDomainOf(issuer)
   requireFittingPlace(place, trustDomain)
-  const keys = createIssuerKeys({ issuer, place, algorithms, allowTestKeys, http, times })
+  const keys = createIssuerKeys({ ...kept, place, http, times })
   return {
-    issuer,
-    aliases: requireTexts('aliases', options.aliases ?? []),
+    ...kept,
     trustDomain,
     keys,
-    algorithms,
-    types: new Set(requireNames('types', options.types ?? ['at+jwt']).map(normaliseType)),
-    audiences: audience === undefined ? undefined : requireNames('audience', [audience].flat()),
-    maxLifetimeSeconds: requireNumber('maxLifetimeSeconds', maxLifetimeSeconds, { min: 1, max: HARD_LIFETIME_SECONDS }),
-    ...readClaimOptions(options),
-    agentIdOf: createAgentIds(issuer, options.agentIds),
-    tokenIdClaim: requireNames('tokenIdClaim', [tokenIdClaim])[0] ?? tokenIdClaim,
-    ...readStatusOptions(options, { issuer, keys, algorithms, http }),
+    types: new Set(types.map(normaliseType)),
+    audiences: audience,
+    agentIdOf: createAgentIds(issuer, agentIds),
+    statusLists: statusList === 'ignored' ? undefined : createStatusLists({ ...kept, keys, http }),
     introspection: introspection === undefined ? undefined : createIntrospection(introspection, issuer, http),
-    allowTestKeys,
   }
 }
 
-function requireIssuer(issuer: string): string {
+function requireIssuer(issuer: unknown): string {
   if (typeof issuer === 'string' && issuer !== '' && issuer.length <= 2048) return issuer
   throw new Misconfigured('ERR_OPTION_MISSING', 'each of issuers must name its issuer exactly as tokens do')
+}
+
+function readExpectedClaims(name: string, given: unknown): Readonly<Record<string, string | readonly string[]>> {
+  const claims = { ...(given as Readonly<Record<string, string | readonly string[]>>) }
+  requireTexts(name, Object.values(claims).flat())
+  return claims
 }
 
 /** A bundle holds keys of several uses, a JWK Set of one: neither may be read as the other. */
 function requireFittingPlace(place: IssuerKeyPlace, trustDomain: string | undefined): void {
   const isBundle = typeof place === 'object' && ('bundle' in place || 'bundleUri' in place)
   if (isBundle === (trustDomain !== undefined)) return
-  throw new Misconfigured(
-    'ERR_OPTION_INVALID',
-    'issuers: spiffe:// issuers, and only they, take their keys from a bundle',
-  )
-}
-
-type ClaimOptions = Pick<
-  IssuerSettings,
-  'missingAudience' | 'requiredClaims' | 'expectedClaims' | 'actor' | 'actorClaims' | 'scopeClaims' | 'idTokens'
->
-
-function readClaimOptions(options: IssuerOptions): ClaimOptions {
-  const { missingAudience = 'refuse', actor = 'required', idTokens = 'refuse', expectedClaims = {} } = options
-  requireTexts('expectedClaims', Object.values(expectedClaims).flat())
-  return {
-    missingAudience: requireWord('missingAudience', missingAudience, ['refuse', 'accept']),
-    requiredClaims: requireTexts('requiredClaims', options.requiredClaims ?? ['jti']),
-    expectedClaims: { ...expectedClaims },
-    actor: requireWord('actor', actor, ['required', 'required-for-users', 'optional']),
-    actorClaims: requireTexts('actorClaims', options.actorClaims ?? []),
-    scopeClaims: requireTexts('scopeClaims', options.scopeClaims ?? ['scope', 'scopes']),
-    idTokens: requireWord('idTokens', idTokens, ['refuse', 'accept']),
-  }
+  const message = 'issuers: spiffe:// issuers, and only they, take their keys from a bundle'
+  throw new Misconfigured('ERR_OPTION_INVALID', message)
 }
 
 function createAgentIds(issuer: string, agentIds: IssuerOptions['agentIds']): IssuerSettings['agentIdOf'] {
@@ -200,12 +170,4 @@ function createAgentIds(issuer: string, agentIds: IssuerOptions['agentIds']): Is
     throw new Misconfigured('ERR_OPTION_INVALID', 'agentIds must map ids of the issuer to ids of agents')
   }
   return (actor) => (isOwn(actor) ? ids.get(actor.id) : undefined)
-}
-
-function readStatusOptions(
-  { statusList = 'when-stated' }: IssuerOptions,
-  input: Parameters<typeof createStatusLists>[0],
-): Pick<IssuerSettings, 'statusList' | 'statusLists'> {
-  requireWord('statusList', statusList, ['when-stated', 'required', 'ignored'])
-  return { statusList, statusLists: statusList === 'ignored' ? undefined : createStatusLists(input) }
 }

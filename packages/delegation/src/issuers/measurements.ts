@@ -1,11 +1,9 @@
-import type { Environment, Measurement } from '@countermark/core'
+import type { Environment } from '@countermark/core'
 import { isOutboundError } from '@countermark/outbound'
 import type { CacheEvent } from '@countermark/outbound/internal'
+import { type FetchResult, type IssuerDocument, type LookupResult, TOKEN_METRICS } from '../metric-rows.ts'
 
-/** What is fetched from issuers. A closed set, fit for a metric label. */
-export type IssuerDocument = 'issuer_keys' | 'status_list' | 'introspection'
-
-const LOOKUPS: readonly CacheEvent[] = ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget']
+const LOOKUPS: readonly LookupResult[] = ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget']
 
 /** What a cache of issuers' documents does. */
 export interface IssuerMeasurements {
@@ -16,42 +14,26 @@ export interface IssuerMeasurements {
 
 /** Reports what a cache of issuers' documents does. Those of a request's path are made once, not per request. */
 export function createIssuerMeasurements(document: IssuerDocument): IssuerMeasurements {
-  const lookups = new Map(LOOKUPS.map((result) => [result, count('issuer_cache_total', { document, result })]))
+  const { measure } = TOKEN_METRICS
+  const toLookup = (result: LookupResult) => [result, measure('issuer_cache_total', 1, { document, result })] as const
+  const lookups = new Map<CacheEvent, ReturnType<typeof toLookup>[1]>(LOOKUPS.map(toLookup))
   let isFailing = false
   return {
     isFailing: () => isFailing,
-    observe: (event, environment, error) => {
+    observe: (event, { report, clock }, error) => {
       const lookup = lookups.get(event)
-      if (lookup !== undefined) return environment.report(lookup)
+      if (lookup !== undefined) return report(lookup)
       const result = fetchResult(event, error)
-      environment.report(count('issuer_fetches_total', { document, result }))
+      report(measure('issuer_fetches_total', 1, { document, result }))
       isFailing = result !== 'ok' && result !== 'not_found'
-      if (!isFailing) environment.report(fetchedNow(document, environment))
+      const now = Math.floor(clock.wallMs() / 1000)
+      if (!isFailing) report(measure('issuer_document_fetched_timestamp_seconds', now, { document }))
     },
   }
 }
 
-function fetchedNow(document: IssuerDocument, { clock }: Environment): Measurement {
-  const value = Math.floor(clock.wallMs() / 1000)
-  return { name: 'issuer_document_fetched_timestamp_seconds', kind: 'gauge', value, labels: { document } }
-}
-
-/** One counter for each result, made once. */
-export function createCounters<Result extends string>(
-  name: string,
-  label: string,
-  results: readonly Result[],
-): Readonly<Record<Result, Measurement>> {
-  const counters = results.map((result) => [result, count(name, { [label]: result })] as const)
-  return Object.fromEntries(counters) as Record<Result, Measurement>
-}
-
-function fetchResult(event: CacheEvent, error: unknown): string {
+function fetchResult(event: CacheEvent, error: unknown): FetchResult {
   if (event === 'loaded') return 'ok'
   if (event === 'not_found') return 'not_found'
   return isOutboundError(error) ? error.reason : 'failed'
-}
-
-function count(name: string, labels: Readonly<Record<string, string>>): Measurement {
-  return { name, kind: 'counter', value: 1, labels }
 }

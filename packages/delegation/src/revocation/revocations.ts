@@ -1,13 +1,6 @@
-import {
-  type Clock,
-  type MetricRow,
-  Misconfigured,
-  requireKnownOptions,
-  requireNumber,
-  Unavailable,
-} from '@countermark/core'
-import { type RevokedKeys, readMetrics, systemClock } from '@countermark/core/internal'
-import { APPLIED_METRIC_ROW, REVOCATION_METRIC_ROWS } from '../metric-rows.ts'
+import { type Clock, type MetricRow, Unavailable } from '@countermark/core'
+import { methods, number, optionTable, type RevokedKeys, systemClock } from '@countermark/core/internal'
+import { REVOCATION_METRICS } from '../metric-rows.ts'
 import { createLostRevocations } from './lost-revocations.ts'
 import { type RevocationEvent, type RevocationName, requireEvent, revocationKey } from './revocation-event.ts'
 
@@ -15,11 +8,11 @@ import { type RevocationEvent, type RevocationName, requireEvent, revocationKey 
 export interface Revocable {
   /** Unix seconds: revocations that end what was issued before a moment look at it. */
   readonly issuedAt: number
-  /** Made once for each token, by {@link revocableKeys}. */
+  /** Made once for each token, by {@link revocationKey}. */
   readonly keys: readonly string[]
 }
 
-/** A list of what no longer counts, in this process. Whoever learns of a revocation tells it by `apply`. */
+/** A list of what no longer counts, in this process. A feed of revocations tells it by `apply`. */
 export interface Revocations {
   /**
    * Takes one event over; it counts from the next request on. Any event, `alive` too, shows that the feed works.
@@ -77,100 +70,139 @@ interface Entry {
   readonly until: number
 }
 
+const TABLE = optionTable('createRevocations', {
+  maxEntries: number({ min: 1, max: 10_000_000, default: 100_000 }),
+  staleAfterSeconds: number({ min: 1 }),
+  clock: methods<Clock>(['wallMs', 'monotonicMs']),
+})
+
 /**
  * Creates a deny-list. Revoking a user, an agent, a key or a chain ends every token and every link that it has a part in.
  * @example
  * const revocations = createRevocations()
  * revocations.apply({ type: 'agent', agentId: 'agt_7f2k9x' })
+ * @throws {@link Misconfigured}
  */
 export function createRevocations(options: RevocationsOptions = {}): Revocations {
-  const { maxEntries, staleAfterMs, clock: given } = readOptions(options)
-  let clock = given
-  let isSettled = options.clock !== undefined
-  const followers = new Set<(revoked: RevokedKeys) => void>()
-  const entries = new Map<string, Entry>()
-  let lost = createLostRevocations(maxEntries)
+  const { maxEntries, staleAfterSeconds = Number.POSITIVE_INFINITY, clock } = TABLE.read(options)
+  return new RevocationList(maxEntries, staleAfterSeconds * 1000, clock)
+}
+
+type Follower = Parameters<Revocations['follow']>[0]
+
+/** Public members are functions of their own: a feed takes `revocations.apply` as its listener. */
+class RevocationList implements Revocations {
+  readonly #maxEntries: number
+  readonly #staleAfterMs: number
+  readonly #entries = new Map<string, Entry>()
+  readonly #followers = new Set<Follower>()
+  readonly #applied: Record<RevocationName['type'], number> = { token: 0, agent: 0, key: 0, chain: 0, user: 0 }
+  #clock: Clock
+  #hasClock: boolean
+  #lost: ReturnType<typeof createLostRevocations>
   /** When the next entry ends: looking at all of them is too dear for each event that finds the list full. */
-  let nextEnd = Number.POSITIVE_INFINITY
-  let heardMs = clock.monotonicMs()
-  const applied = createAppliedCounters()
-  const isStale = (): boolean => clock.monotonicMs() - heardMs > staleAfterMs
+  #nextEnd = Number.POSITIVE_INFINITY
+  #heardMs: number
 
-  function makeRoom(now: number): boolean {
-    if (entries.size < maxEntries) return true
-    if (now <= nextEnd) return false
-    nextEnd = Number.POSITIVE_INFINITY
-    for (const [key, { until }] of entries) {
-      if (until < now) entries.delete(key)
-      else nextEnd = Math.min(nextEnd, until)
-    }
-    return entries.size < maxEntries
+  constructor(maxEntries: number, staleAfterMs: number, clock: Clock | undefined) {
+    this.#maxEntries = maxEntries
+    this.#staleAfterMs = staleAfterMs
+    this.#clock = clock ?? systemClock
+    this.#hasClock = clock !== undefined
+    this.#lost = createLostRevocations(maxEntries)
+    this.#heardMs = this.#clock.monotonicMs()
   }
 
-  function losses(): number {
-    if (lost.size() > 0) lost.expire(clock.wallMs() / 1000)
-    return lost.size()
+  readonly apply = (event: RevocationEvent): void => {
+    requireEvent(event)
+    this.#heardMs = this.#clock.monotonicMs()
+    if (event.type === 'alive') return
+    this.#applied[event.type] += 1
+    const now = this.#clock.wallMs() / 1000
+    const key = revocationKey(event)
+    const entry = widen(this.#entries.get(key), toEntry(event, now))
+    if (this.#entries.has(key) || this.#makeRoom(now)) {
+      this.#entries.set(key, entry)
+      this.#nextEnd = Math.min(this.#nextEnd, entry.until)
+    } else this.#lost.add(key, entry.until)
+    // Last: the revocation counts, whatever a follower does.
+    this.#tellFollowers(event)
   }
 
-  function covers(revocables: readonly Revocable[]): boolean {
-    if (entries.size > 0 && revocables.some((revocable) => isCovered(revocable, entries))) return true
-    if (losses() === 0 || !revocables.some(({ keys }) => lost.mayHold(keys))) return false
+  readonly withdraw = (event: RevocationName): void => void this.#entries.delete(revocationKey(event))
+
+  readonly covers = (revocables: readonly Revocable[]): boolean => {
+    if (this.#entries.size > 0 && revocables.some((revocable) => isCovered(revocable, this.#entries))) return true
+    if (this.#losses() === 0 || !revocables.some(({ keys }) => this.#lost.mayHold(keys))) return false
     throw new Unavailable('revocation_unavailable', 'revocation', 'the list of revocations is full')
   }
 
-  return {
-    apply: (event) => {
-      requireEvent(event)
-      heardMs = clock.monotonicMs()
-      if (event.type === 'alive') return
-      applied.count(event.type)
-      const now = clock.wallMs() / 1000
-      const key = revocationKey(event)
-      const entry = widen(entries.get(key), toEntry(event, now))
-      if (entries.has(key) || makeRoom(now)) {
-        entries.set(key, entry)
-        nextEnd = Math.min(nextEnd, entry.until)
-      } else lost.add(key, entry.until)
-      // Last: the revocation counts, whatever a follower does.
-      tellFollowers(event, followers)
-    },
-    withdraw: (event) => void entries.delete(revocationKey(event)),
-    covers,
-    findSigner: ({ agentId, thumbprint, created }) => {
-      const isRevoked = (name: RevocationName): boolean => covers([{ keys: [revocationKey(name)], issuedAt: created }])
-      if (entries.size + lost.size() === 0) return undefined
-      if (isRevoked({ type: 'agent', agentId })) return 'agent'
-      return isRevoked({ type: 'key', thumbprint }) ? 'key' : undefined
-    },
-    follow: (listener) => void followers.add(listener),
-    useClock: (next) => {
-      if (isSettled) return
-      isSettled = true
-      heardMs += next.monotonicMs() - clock.monotonicMs()
-      clock = next
-    },
-    clear: () => {
-      entries.clear()
-      lost = createLostRevocations(maxEntries)
-      nextEnd = Number.POSITIVE_INFINITY
-    },
-    isStale,
-    size: () => entries.size + losses(),
-    metrics: [
-      ...applied.metrics,
-      ...readMetrics(REVOCATION_METRIC_ROWS, {
-        revocations: () => entries.size,
-        // By the wall clock of now: it may have been set since.
-        revocation_feed_heard_timestamp_seconds: () => (clock.wallMs() - clock.monotonicMs() + heardMs) / 1000,
-        degraded: () => (isStale() || losses() > 0 ? 1 : 0),
-      }),
-    ],
+  readonly findSigner = ({ agentId, thumbprint, created }: RevocableSigner): 'agent' | 'key' | undefined => {
+    if (this.#entries.size + this.#lost.size() === 0) return undefined
+    const isRevoked = (name: RevocationName): boolean =>
+      this.covers([{ keys: [revocationKey(name)], issuedAt: created }])
+    if (isRevoked({ type: 'agent', agentId })) return 'agent'
+    return isRevoked({ type: 'key', thumbprint }) ? 'key' : undefined
   }
-}
 
-function tellFollowers(event: RevocationName, followers: Iterable<(revoked: RevokedKeys) => void>): void {
-  if (event.type === 'agent') for (const tell of followers) tell({ agentId: event.agentId })
-  if (event.type === 'key') for (const tell of followers) tell({ thumbprint: event.thumbprint })
+  readonly follow = (listener: Follower): void => void this.#followers.add(listener)
+
+  readonly useClock = (clock: Clock): void => {
+    if (this.#hasClock) return
+    this.#hasClock = true
+    this.#heardMs += clock.monotonicMs() - this.#clock.monotonicMs()
+    this.#clock = clock
+  }
+
+  readonly clear = (): void => {
+    this.#entries.clear()
+    this.#lost = createLostRevocations(this.#maxEntries)
+    this.#nextEnd = Number.POSITIVE_INFINITY
+  }
+
+  readonly isStale = (): boolean => this.#clock.monotonicMs() - this.#heardMs > this.#staleAfterMs
+
+  readonly size = (): number => this.#entries.size + this.#losses()
+
+  readonly metrics: readonly MetricRow[] = REVOCATION_METRICS.rowsOf(
+    {},
+    {
+      revocations: () => this.#entries.size,
+      // By the wall clock of now: it may have been set since.
+      revocation_feed_heard_timestamp_seconds: () =>
+        (this.#clock.wallMs() - this.#clock.monotonicMs() + this.#heardMs) / 1000,
+      degraded: () => (this.isStale() || this.#losses() > 0 ? 1 : 0),
+    },
+  ).flatMap((row) => (row.name === 'revocations_applied_total' ? this.#appliedRows(row) : row))
+
+  /** Counted here: outside of requests there is no observer to report to. */
+  #appliedRows(row: MetricRow): readonly MetricRow[] {
+    const types: readonly RevocationName['type'][] = ['token', 'agent', 'key', 'chain', 'user']
+    return types.map((type) => ({ ...row, labels: { type: [type] }, read: () => this.#applied[type] }))
+  }
+
+  #makeRoom(now: number): boolean {
+    if (this.#entries.size < this.#maxEntries) return true
+    if (now <= this.#nextEnd) return false
+    this.#nextEnd = Number.POSITIVE_INFINITY
+    for (const [key, { until }] of this.#entries) {
+      if (until < now) this.#entries.delete(key)
+      else this.#nextEnd = Math.min(this.#nextEnd, until)
+    }
+    return this.#entries.size < this.#maxEntries
+  }
+
+  #losses(): number {
+    if (this.#lost.size() > 0) this.#lost.expire(this.#clock.wallMs() / 1000)
+    return this.#lost.size()
+  }
+
+  #tellFollowers(event: RevocationName): void {
+    for (const tell of this.#followers) {
+      if (event.type === 'agent') tell({ agentId: event.agentId })
+      if (event.type === 'key') tell({ thumbprint: event.thumbprint })
+    }
+  }
 }
 
 function isCovered({ keys, issuedAt }: Revocable, entries: ReadonlyMap<string, Entry>): boolean {
@@ -191,39 +223,4 @@ function widen(known: Entry | undefined, entry: Entry): Entry {
   if (known === undefined) return entry
   const { issuedBefore, until } = known
   return { issuedBefore: Math.max(issuedBefore, entry.issuedBefore), until: Math.max(until, entry.until) }
-}
-
-interface Settings {
-  readonly maxEntries: number
-  readonly staleAfterMs: number
-  readonly clock: Clock
-}
-
-function readOptions(options: RevocationsOptions): Settings {
-  requireKnownOptions('createRevocations', options, ['maxEntries', 'staleAfterSeconds', 'clock'])
-  const { maxEntries = 100_000, staleAfterSeconds, clock = systemClock } = options
-  if (typeof clock?.wallMs !== 'function' || typeof clock.monotonicMs !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'clock must have wallMs and monotonicMs')
-  }
-  requireNumber('maxEntries', maxEntries, { min: 1, max: 10_000_000 })
-  if (staleAfterSeconds === undefined) return { maxEntries, clock, staleAfterMs: Number.POSITIVE_INFINITY }
-  return { maxEntries, clock, staleAfterMs: requireNumber('staleAfterSeconds', staleAfterSeconds, { min: 1 }) * 1000 }
-}
-
-/** Counts revocations outside of requests, where there is nobody to report to. */
-interface AppliedCounters {
-  readonly count: (type: RevocationName['type']) => void
-  readonly metrics: readonly MetricRow[]
-}
-
-/** Begins at zero. */
-function createAppliedCounters(): AppliedCounters {
-  const counts: Record<RevocationName['type'], number> = { token: 0, agent: 0, key: 0, chain: 0, user: 0 }
-  const types: readonly RevocationName['type'][] = ['token', 'agent', 'key', 'chain', 'user']
-  return {
-    count: (type) => {
-      counts[type] += 1
-    },
-    metrics: types.map((type) => ({ ...APPLIED_METRIC_ROW, labels: { type: [type] }, read: () => counts[type] })),
-  }
 }

@@ -1,9 +1,9 @@
-import { type Environment, Unavailable } from '@countermark/core'
+import { type Environment, type Measurement, Unavailable } from '@countermark/core'
 import { isThenable } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
 import type { AgentLookup } from '../chain/known-agents.ts'
 import type { IssuerKey } from '../issuers/key-set.ts'
-import { createCounters } from '../issuers/measurements.ts'
+import { TOKEN_METRICS, type TokenLabels } from '../metric-rows.ts'
 import { MAX_TOKEN_LENGTH, type PresentedToken } from './presented-token.ts'
 import type { VerifiedToken } from './verified-token.ts'
 import type { VerifyToken } from './verify-token.ts'
@@ -27,21 +27,20 @@ const CHARACTERS_EACH = 2048
 export function createRememberedTokens(verifyToken: VerifyToken, maxTokens: number): RememberedTokens {
   const memory = maxTokens === 0 ? undefined : createMemory(maxTokens)
   const underWay = new Map<string, Promise<VerifiedToken>>()
-  const counters = createCounters('delegation_tokens_total', 'result', RESULTS)
 
   function start({ hash, text }: PresentedToken, lookup: AgentLookup): Promise<VerifiedToken> {
     const { report } = lookup.environment
     const known = underWay.get(hash)
     if (known !== undefined) return known
     if (underWay.size >= MAX_UNDER_WAY) {
-      report(counters.overloaded)
+      report(COUNTERS.overloaded)
       throw new Unavailable('overloaded', 'tokens', 'too many tokens are being verified')
     }
     const verification = verifyToken(text, lookup)
     underWay.set(hash, verification)
     const land = (result: 'verified' | 'refused'): void => {
       underWay.delete(hash)
-      report(counters[result])
+      report(COUNTERS[result])
     }
     verification.then(
       (token) => {
@@ -56,7 +55,7 @@ export function createRememberedTokens(verifyToken: VerifyToken, maxTokens: numb
   /** A key that its issuer no longer publishes takes the tokens along that it signed. */
   function isCurrent({ key }: VerifiedToken, current: IssuerKey | undefined, { report }: Environment): boolean {
     if (current?.thumbprint !== key.thumbprint) return false
-    report(counters.remembered)
+    report(COUNTERS.remembered)
     return true
   }
 
@@ -74,7 +73,16 @@ export function createRememberedTokens(verifyToken: VerifyToken, maxTokens: numb
   }
 }
 
-const RESULTS = ['remembered', 'verified', 'refused', 'overloaded'] as const
+const count = (result: TokenLabels['delegation_tokens_total']['result']): Measurement =>
+  TOKEN_METRICS.measure('delegation_tokens_total', 1, { result })
+
+/** Made once, not per request. */
+const COUNTERS = {
+  remembered: count('remembered'),
+  verified: count('verified'),
+  refused: count('refused'),
+  overloaded: count('overloaded'),
+}
 
 function createMemory(maxTokens: number): LRUCache<string, VerifiedToken> {
   // At least one token of any length.
