@@ -1,5 +1,5 @@
 import type { ReplayClaim } from '@countermark/core'
-import { type NonceRule, recognisesNonce } from './own-nonce.ts'
+import { type NonceRule, recognisesNonce } from './nonce.ts'
 
 /** How much is refused after a loss of memory: see the README, "What a restart costs". */
 export type FenceMode = 'default' | 'strict'

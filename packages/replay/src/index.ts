@@ -1,6 +1,3 @@
-export type { FenceMode } from './fence.ts'
-export { type MemoryReplayStore, type MemoryReplayStoreOptions, memoryReplayStore } from './memory-replay-store.ts'
-export { type Fresh, type PreventReplayOptions, type Proven, preventReplay } from './prevent-replay.ts'
-export type { RedisClient } from './redis/connection.ts'
+export { type MemoryReplayStoreOptions, memoryReplayStore } from './memory/memory-replay-store.ts'
+export { type PreventReplayOptions, preventReplay, type ReplayFacts } from './prevent-replay.ts'
 export { type RedisReplayStore, type RedisReplayStoreOptions, redisReplayStore } from './redis/redis-replay-store.ts'
-export type { StoreOptions } from './store-options.ts'

@@ -1,53 +1,68 @@
-import type { MetricRow } from '@countermark/core'
-import { degradedRow, type LabelValues } from '@countermark/core/internal'
+import type { ClaimResult, MetricRow } from '@countermark/core'
+import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
+
+/** Why a store had to draw a fence. */
+export type FenceReason = 'clock_jump' | 'epoch_lost' | 'server_changed' | 'server_clock_jump'
 
 /** Kinds of stores that one process may name. */
-const STORE: LabelValues = { atMost: 8 }
+const store = { atMost: 8 } as const
+
+interface ClaimLabels {
+  replay_claims_total: { store: string; result: ClaimResult | 'unavailable' }
+}
 
 /** What the check reports, whatever its store. */
-export const CLAIM_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'replay_claims_total',
+export const CLAIM_METRICS: Metrics<ClaimLabels> = defineMetrics<ClaimLabels>({
+  replay_claims_total: {
     kind: 'counter',
     help: 'Signed requests by what the replay store said: replayed ones were seen before',
-    labels: { store: STORE, result: ['claimed', 'replayed', 'unproven', 'over_quota', 'full', 'unavailable'] },
+    labels: { store, result: ['claimed', 'replayed', 'unproven', 'over_quota', 'full', 'unavailable'] },
   },
-]
+})
+
+interface StoreLabels {
+  replay_fences_total: { store: string; reason: FenceReason }
+  replay_claims_live: { store: string }
+}
 
 /** What every store reports. */
-export const STORE_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'replay_fences_total',
+export const STORE_METRICS: Metrics<StoreLabels> = defineMetrics<StoreLabels>({
+  replay_fences_total: {
     kind: 'counter',
     help: 'Times from which a store could no longer vouch for what came before',
-    labels: { store: STORE, reason: ['clock_jump', 'epoch_lost', 'server_changed', 'server_clock_jump'] },
+    labels: { store, reason: ['clock_jump', 'epoch_lost', 'server_changed', 'server_clock_jump'] },
   },
-  {
-    name: 'replay_claims_live',
+  replay_claims_live: {
     kind: 'gauge',
     help: 'Claims of this process that are remembered',
-    labels: { store: STORE },
+    labels: { store },
     combine: 'sum',
   },
-]
+})
 
-/** What a store in Redis reports. */
-export const REDIS_METRIC_ROWS: readonly MetricRow[] = [
-  ...STORE_METRIC_ROWS,
-  {
-    name: 'replay_store_evicts',
+interface RedisLabels {
+  replay_store_evicts: { store: 'redis' }
+  replay_store_clock_offset_seconds: { store: 'redis' }
+}
+
+/** What a store in Redis reports besides. */
+export const REDIS_METRICS: Metrics<RedisLabels> = defineMetrics<RedisLabels>({
+  replay_store_evicts: {
     kind: 'gauge',
     help: 'Whether Redis may throw claims away to make room (1)',
     labels: { store: ['redis'] },
   },
-  {
-    name: 'replay_store_clock_offset_seconds',
+  replay_store_clock_offset_seconds: {
     kind: 'gauge',
     help: "How far the store's clock is ahead of ours",
     labels: { store: ['redis'] },
   },
+})
+
+/** For the tables of the documentation. */
+export const METRIC_ROWS: readonly MetricRow[] = [
+  ...CLAIM_METRICS.rows,
+  ...STORE_METRICS.rows,
+  ...REDIS_METRICS.rows,
   degradedRow(['replay']),
 ]
-
-/** Everything that this package reports. */
-export const METRIC_ROWS: readonly MetricRow[] = [...CLAIM_METRIC_ROWS, ...REDIS_METRIC_ROWS]

@@ -4,24 +4,21 @@ import {
   defineCheck,
   type Environment,
   type FreshnessFact,
-  Misconfigured,
   type ProofFact,
   Refusal,
   type ReplayStore,
-  requireKnownOptions,
 } from '@countermark/core'
 import {
   type ClaimAnswer,
   isSafeMethod,
   isThenable,
-  nameLabels,
+  methods,
+  optionTable,
   refusalOf,
-  requireWord,
-  stateSettings,
+  word,
 } from '@countermark/core/internal'
-import { claimId } from './claim-id.ts'
-import { CLAIM_METRIC_ROWS } from './metric-rows.ts'
-import { claimProof, createAnswerCounters, REFUSALS } from './store-answer.ts'
+import { claimId, claimProof, createAnswerCounters, REFUSALS } from './claim-proof.ts'
+import { CLAIM_METRICS } from './metric-rows.ts'
 
 /** Options of {@link preventReplay}. */
 export interface PreventReplayOptions {
@@ -34,32 +31,35 @@ export interface PreventReplayOptions {
   readonly onStoreUnavailable?: 'refuse' | 'allow-safe-methods'
 }
 
-/** What must be known before. */
-export interface Proven {
+/** The fact that the check needs. */
+interface ProofFacts {
   readonly proof: ProofFact
 }
 
-/** What is known after. */
-export interface Fresh {
+/** The fact that the check adds. */
+export interface ReplayFacts {
   readonly freshness: FreshnessFact
 }
 
+const OPTIONS = optionTable('preventReplay', {
+  store: methods<ReplayStore>(['claim', 'issueNonce'], 'pass memoryReplayStore() or redisReplayStore({ client })'),
+  onStoreUnavailable: word(['refuse', 'allow-safe-methods'], 'refuse'),
+})
+
 /**
- * Accepts each proof once. Runs after the check that adds `proof`, so that nobody can use up a nonce without the key.
+ * Accepts each proof once. Runs after the check that adds `proof`, so that no nonce can be claimed without its key.
  * @throws {@link Refusal} `replay_detected`, `freshness_unproven`, `signature_expired`, `rate_limited`
  * @throws {@link Unavailable} `replay_store_unavailable`
  * @example
  * guard(verifySignature({ keys }), preventReplay({ store: memoryReplayStore() }))
  */
-export function preventReplay(options: PreventReplayOptions): Check<Proven, Fresh> {
-  requireKnownOptions('preventReplay', options, ['store', 'onStoreUnavailable'])
-  const { store, onStoreUnavailable = 'refuse' } = options
-  requireStore(store)
-  requireWord('onStoreUnavailable', onStoreUnavailable, ['refuse', 'allow-safe-methods'])
-  const allowsSafe = onStoreUnavailable === 'allow-safe-methods'
+export function preventReplay(options: PreventReplayOptions): Check<ProofFacts, ReplayFacts> {
+  const settings = OPTIONS.read(options)
+  const { store } = settings
+  const allowsSafe = settings.onStoreUnavailable === 'allow-safe-methods'
   const counters = createAnswerCounters(store.name)
 
-  function settle(answer: ClaimAnswer, proof: ProofFact, method: string, environment: Environment): Fresh {
+  function settle(answer: ClaimAnswer, proof: ProofFact, method: string, environment: Environment): ReplayFacts {
     environment.report(counters[typeof answer === 'string' ? answer : 'unavailable'])
     if (answer === 'claimed') {
       return { freshness: { store: store.name, state: 'claimed', claimedUntil: proof.acceptUntil } }
@@ -70,29 +70,33 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
     throw refusalOf(answer, REFUSALS)
   }
 
-  function claim(proof: ProofFact, { method, raw }: AgentRequest, environment: Environment): Fresh | Promise<Fresh> {
+  function claim(
+    proof: ProofFact,
+    { method, raw }: AgentRequest,
+    environment: Environment,
+  ): ReplayFacts | Promise<ReplayFacts> {
     const answer = claimProof(store, proof, environment, raw)
     if (!isThenable(answer)) return settle(answer, proof, method, environment)
     return answer.then((settled) => settle(settled, proof, method, environment))
   }
 
-  /** The other signatures of the request first: who copied one of them and was faster has used the request up. */
-  async function claimAll(proof: ProofFact, request: AgentRequest, environment: Environment): Promise<Fresh> {
+  /** The other signatures of the request first: a thief who copied one of them and was faster has claimed the request. */
+  async function claimAll(proof: ProofFact, request: AgentRequest, environment: Environment): Promise<ReplayFacts> {
     for (const other of distinct(proof, proof.further ?? [])) {
       const answer = await claimProof(store, other, environment, request.raw)
-      // Whatever is unproven is refused alone as well.
+      // What is unproven is refused by itself as well.
       if (answer !== 'unproven') settle(answer, other, request.method, environment)
     }
     return claim(proof, request, environment)
   }
 
-  return defineCheck<Proven, Fresh>(
+  return defineCheck<ProofFacts, ReplayFacts>(
     {
       name: 'preventReplay',
       needs: ['proof'],
       adds: ['freshness'],
-      settings: stateSettings({ store, onStoreUnavailable }, ['store', 'onStoreUnavailable']),
-      metrics: [...nameLabels(CLAIM_METRIC_ROWS, { store: store.name }), ...(store.metrics ?? [])],
+      settings: OPTIONS.state(settings),
+      metrics: [...CLAIM_METRICS.rowsOf({ store: store.name }), ...(store.metrics ?? [])],
       inspect: ({ clock }) => {
         if (clock !== undefined) store.useClock?.(clock)
       },
@@ -105,7 +109,7 @@ export function preventReplay(options: PreventReplayOptions): Check<Proven, Fres
   )
 }
 
-/** Signatures with one key and one nonce are one claim: they cannot be used up one after the other. */
+/** Signatures with one key and one nonce are one claim: they cannot be claimed one after the other. */
 function distinct(proof: ProofFact, further: readonly ProofFact[]): Iterable<ProofFact> {
   const byClaim = new Map(further.map((other) => [claimId(other).toString('hex'), other]))
   byClaim.delete(claimId(proof).toString('hex'))
@@ -116,12 +120,4 @@ function distinct(proof: ProofFact, further: readonly ProofFact[]): Iterable<Pro
 function requireUnended({ acceptUntil }: ProofFact, { clock }: Environment): void {
   if (clock.wallMs() <= acceptUntil * 1000) return
   throw new Refusal('signature_expired', 'the signature ended before the whole request had arrived')
-}
-
-function requireStore(store: ReplayStore): void {
-  if (typeof store?.claim === 'function' && typeof store.issueNonce === 'function') return
-  throw new Misconfigured(
-    'ERR_OPTION_MISSING',
-    'preventReplay needs a store; pass memoryReplayStore() or redisReplayStore({ client })',
-  )
 }

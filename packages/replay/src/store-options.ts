@@ -1,7 +1,7 @@
-import { type Clock, requireNumber } from '@countermark/core'
-import { requireWord, systemClock } from '@countermark/core/internal'
+import type { Clock } from '@countermark/core'
+import { methods, number, type OptionReader, systemClock, word } from '@countermark/core/internal'
 import type { FenceMode, FenceRule } from './fence.ts'
-import type { NonceRule } from './own-nonce.ts'
+import type { NonceRule } from './nonce.ts'
 
 /** Options that every store of this package has. */
 export interface StoreOptions {
@@ -27,7 +27,29 @@ export interface StoreOptions {
   readonly onClockJump?: 'fence' | 'ignore'
 }
 
-/** Options with their defaults. */
+/** {@link StoreOptions} after validation. */
+export interface StoreSettings {
+  readonly fence: FenceMode
+  readonly futureSkewSeconds: number
+  readonly nonceSeconds: number
+  readonly maxClaimsPerKey: number
+  readonly startedAt: number | undefined
+  readonly clock: Clock | undefined
+  readonly onClockJump: 'fence' | 'ignore' | undefined
+}
+
+/** Reads {@link StoreOptions}. */
+export const STORE_ROWS: { readonly [Name in keyof StoreSettings]: OptionReader<StoreSettings[Name]> } = {
+  fence: word(['default', 'strict'], 'default'),
+  futureSkewSeconds: number({ min: 0, max: 3600, default: 30 }),
+  nonceSeconds: number({ min: 1, max: 86_400, default: 300 }),
+  maxClaimsPerKey: number({ min: 1, default: 100_000 }),
+  startedAt: number({ min: 0 }),
+  clock: methods<Clock>(['wallMs', 'monotonicMs']),
+  onClockJump: word(['fence', 'ignore']),
+}
+
+/** What a store goes by. */
 export interface StoreRules extends FenceRule, NonceRule {
   /** How long a claim is kept after its proof has ended: for other clocks, and for steps of this one that are not noticed. */
   readonly keepSeconds: number
@@ -41,43 +63,23 @@ export interface StoreRules extends FenceRule, NonceRule {
 
 const UNNOTICED_SECONDS = 2
 
-/** Names of {@link StoreOptions}. */
-export const STORE_OPTIONS: readonly (keyof StoreOptions)[] = [
-  'fence',
-  'futureSkewSeconds',
-  'nonceSeconds',
-  'maxClaimsPerKey',
-  'startedAt',
-  'clock',
-  'onClockJump',
-]
-
-/**
- * Fills in defaults.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
- */
-export function readStoreOptions(options: StoreOptions): StoreRules {
-  const { fence = 'default', onClockJump, clock = systemClock } = options
-  requireWord('fence', fence, ['default', 'strict'])
-  if (onClockJump !== undefined) requireWord('onClockJump', onClockJump, ['fence', 'ignore'])
+/** Makes the rules of a store that begins now. */
+export function createStoreRules(settings: StoreSettings): StoreRules {
+  const { fence, futureSkewSeconds, nonceSeconds, maxClaimsPerKey, startedAt, onClockJump } = settings
+  const { clock = systemClock } = settings
   const bornMs = clock.monotonicMs()
-  const futureSkewSeconds = requireNumber('futureSkewSeconds', options.futureSkewSeconds ?? 30, { min: 0, max: 3600 })
-  let isSettled = options.clock !== undefined
+  let isSettled = settings.clock !== undefined
   const rules: { -readonly [Name in keyof StoreRules]: StoreRules[Name] } = {
-    fence,
-    clock,
-    futureSkewSeconds,
+    ...{ fence, clock, futureSkewSeconds, nonceSeconds, maxClaimsPerKey },
     keepSeconds: futureSkewSeconds + UNNOTICED_SECONDS,
-    nonceSeconds: requireNumber('nonceSeconds', options.nonceSeconds ?? 300, { min: 1, max: 86_400 }),
-    maxClaimsPerKey: requireNumber('maxClaimsPerKey', options.maxClaimsPerKey ?? 100_000, { min: 1 }),
-    startedAt: requireNumber('startedAt', options.startedAt ?? clock.wallMs(), { min: 0 }),
+    startedAt: startedAt ?? clock.wallMs(),
     watchesClock: (onClockJump ?? (isSettled ? 'ignore' : 'fence')) === 'fence',
     useClock: (next) => {
       if (isSettled) return false
       isSettled = true
       if (next === clock) return false
       // By the new clock, the store is as old as it was by the other.
-      rules.startedAt = options.startedAt ?? Math.max(0, next.wallMs() - (clock.monotonicMs() - bornMs))
+      rules.startedAt = startedAt ?? Math.max(0, next.wallMs() - (clock.monotonicMs() - bornMs))
       rules.clock = next
       rules.watchesClock = onClockJump === 'fence'
       return true

@@ -7,7 +7,7 @@ import {
   forgetMore,
   isProvenFresh,
 } from '../src/fence.ts'
-import { createNonce } from '../src/own-nonce.ts'
+import { createNonce } from '../src/nonce.ts'
 
 const SECRET = new Uint8Array(32)
 const NOON_MS = 1_767_225_600_300

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { createFingerprintTable } from '../src/fingerprint-table.ts'
+import { createFingerprintTable } from '../src/memory/fingerprint-table.ts'
 
 function idOf(index: number): Buffer {
   return createHash('sha256').update(String(index)).digest()

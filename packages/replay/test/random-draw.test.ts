@@ -1,4 +1,4 @@
-import { createRandomDraw } from '../src/random-draw.ts'
+import { createRandomDraw } from '../src/nonce.ts'
 
 describe('a random draw', () => {
   it('gives out every byte once, beyond what it draws at once', () => {

@@ -1,10 +1,10 @@
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
-import type { RedisClient } from '../src/index.ts'
+import type { RedisReplayStoreOptions } from '../src/index.ts'
 
 /** A client as an application makes it: with its library's own defaults, but for how long it takes to say goodbye. */
 export interface OpenedClient {
-  readonly client: RedisClient
+  readonly client: RedisReplayStoreOptions['client']
   readonly close: () => void
 }
 

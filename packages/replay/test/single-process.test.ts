@@ -1,7 +1,7 @@
 import { isMisconfigured } from '@countermark/core'
 import type { ProcessSurroundings } from '@countermark/core/internal'
 import { memoryReplayStore } from '../src/index.ts'
-import { requireSingleProcess } from '../src/single-process.ts'
+import { requireSingleProcess } from '../src/memory/memory-replay-store.ts'
 
 function refusalIn(surroundings: Partial<ProcessSurroundings>): unknown {
   try {

@@ -1,7 +1,8 @@
 import { hash, randomUUID } from 'node:crypto'
 import type { Environment } from '@countermark/core'
 import { type RedisClient as ClientOfRedis, withDeadline } from '@countermark/core/internal'
-import { type EraKeeper, type FenceReason, reportFence } from '../era-keeper.ts'
+import { type EraKeeper, reportFence } from '../era.ts'
+import { type FenceReason, REDIS_METRICS } from '../metric-rows.ts'
 import type { StoreRules } from '../store-options.ts'
 import type { RedisCommands } from './commands.ts'
 import { createEpoch, type Epoch, openEpoch, replaceEpoch } from './epoch.ts'
@@ -154,7 +155,7 @@ export class Connection {
     const { rules, report } = this.#options
     const receivedMs = rules.clock.wallMs()
     const value = (serverMs - receivedMs) / 1000
-    report({ name: 'replay_store_clock_offset_seconds', kind: 'gauge', value, labels: { store: 'redis' } })
+    report(REDIS_METRICS.measure('replay_store_clock_offset_seconds', value, { store: 'redis' }))
     const before = this.#offsets[index]
     const offset = clockOffset(serverMs, askedMs, receivedMs)
     this.#offsets[index] = offset

@@ -1,28 +1,24 @@
-import {
-  type Clock,
-  type Environment,
-  isMisconfigured,
-  type ReplayStore,
-  requireKnownOptions,
-  requireNumber,
-  Unavailable,
-} from '@countermark/core'
+import { type Clock, type Environment, isMisconfigured, type ReplayStore, Unavailable } from '@countermark/core'
 import {
   clearKeys,
   createCircuitBreaker,
-  nameLabels,
+  custom,
+  degradedRow,
+  flag,
+  number,
+  optionTable,
   REDIS_BREAKER,
-  readMetrics,
   reportDegraded,
   requireNoPool,
+  text,
+  unstated,
   withDeadline,
 } from '@countermark/core/internal'
-import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
-import { createEraKeeper } from '../era-keeper.ts'
-import { REDIS_METRIC_ROWS } from '../metric-rows.ts'
-import { createNonce } from '../own-nonce.ts'
-import { createRandomDraw } from '../random-draw.ts'
-import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from '../store-options.ts'
+import { createEraKeeper } from '../era.ts'
+import { type ClaimQuota, createClaimQuota } from '../memory/claim-quota.ts'
+import { REDIS_METRICS, STORE_METRICS } from '../metric-rows.ts'
+import { createNonce, createRandomDraw } from '../nonce.ts'
+import { createStoreRules, STORE_ROWS, type StoreOptions } from '../store-options.ts'
 import { type ClaimTools, claimInRedis, createAttempts, keyOf, maintain, precheck } from './claim.ts'
 import { createCommands } from './commands.ts'
 import { Connection, type RedisClient } from './connection.ts'
@@ -35,7 +31,7 @@ export interface RedisReplayStoreOptions extends StoreOptions {
   readonly prefix?: string
   /** How long a request waits for Redis at most, whatever the client's own settings. @default 50 */
   readonly deadlineMs?: number
-  /** Accepts a Redis that throws keys away when it is full: whoever can fill it can replay. @default false */
+  /** Accepts a Redis that throws keys away when it is full: a client that can fill it can replay. @default false */
   readonly allowEviction?: boolean
 }
 
@@ -54,7 +50,13 @@ export interface RedisReplayStore extends ReplayStore {
   readonly close: () => void
 }
 
-const OWN_OPTIONS: readonly (keyof RedisReplayStoreOptions)[] = ['client', 'prefix', 'deadlineMs', 'allowEviction']
+const OPTIONS = optionTable('redisReplayStore', {
+  ...STORE_ROWS,
+  client: unstated(custom((_name, given) => given as RedisClient)),
+  prefix: text('countermark:replay:'),
+  deadlineMs: number({ min: 1, max: 60_000, default: 50 }),
+  allowEviction: flag(false),
+})
 
 /**
  * Remembers claims in Redis, for any number of processes, in one round trip each. One primary server or
@@ -63,15 +65,13 @@ const OWN_OPTIONS: readonly (keyof RedisReplayStoreOptions)[] = ['client', 'pref
  * preventReplay({ store: redisReplayStore({ client: new Redis() }) })
  */
 export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayStore {
-  requireKnownOptions('redisReplayStore', options, [...STORE_OPTIONS, ...OWN_OPTIONS])
-  const { client, prefix = 'countermark:replay:', allowEviction = false, startedAt } = options
+  const settings = OPTIONS.read(options)
+  const { client, prefix, deadlineMs, allowEviction, startedAt, maxClaimsPerKey } = settings
   const commands = createCommands(client, prefix)
   requireNoPool('redisReplayStore', client)
-  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
-  const rules = readStoreOptions(options)
+  const rules = createStoreRules(settings)
   const eras = createEraKeeper(rules, 'redis')
-  const createQuota = (): ClaimQuota =>
-    createClaimQuota({ maxClaims: Number.POSITIVE_INFINITY, maxClaimsPerKey: rules.maxClaimsPerKey })
+  const createQuota = (): ClaimQuota => createClaimQuota({ maxClaims: Number.POSITIVE_INFINITY, maxClaimsPerKey })
   let quota = createQuota()
   let report: Environment['report'] = () => undefined
   const connection = new Connection({
@@ -82,7 +82,11 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
   const claim = createGuardedClaim({ commands, connection, eras, quota: () => quota, rules }, deadlineMs)
   return {
     name: 'redis',
-    metrics: readMetrics(nameLabels(REDIS_METRIC_ROWS, { store: 'redis' }), { replay_claims_live: () => quota.live() }),
+    metrics: [
+      ...STORE_METRICS.rowsOf({ store: 'redis' }, { replay_claims_live: () => quota.live() }),
+      ...REDIS_METRICS.rows,
+      degradedRow(['replay']),
+    ],
     claim: (claimed, environment) => {
       report = environment.report
       return claim(claimed, environment)

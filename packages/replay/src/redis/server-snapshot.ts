@@ -1,4 +1,5 @@
 import { type Environment, Misconfigured } from '@countermark/core'
+import { REDIS_METRICS } from '../metric-rows.ts'
 import type { Epoch } from './epoch.ts'
 
 /** What was found out about the servers behind a connection. */
@@ -58,8 +59,7 @@ export function isNotPermitted(error: unknown): boolean {
  */
 export function requireUsable(server: ServerState, allowEviction: boolean, report: Environment['report']): void {
   if (!server.isMaster) throw new Error('the Redis server is a replica')
-  const value = server.evicts ? 1 : 0
-  report({ name: 'replay_store_evicts', kind: 'gauge', value, labels: { store: 'redis' } })
+  report(REDIS_METRICS.measure('replay_store_evicts', server.evicts ? 1 : 0, { store: 'redis' }))
   if (!server.evicts || allowEviction) return
   throw new Misconfigured(
     'ERR_REPLAY_STORE_UNSAFE',

@@ -1,6 +1,5 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
 import { decodeBase64url } from '@countermark/core/internal'
-import type { RandomDraw } from './random-draw.ts'
 
 /** How long a nonce of ours is recognised. */
 export interface NonceRule {
@@ -15,8 +14,8 @@ const SEALED_BYTES = TIME_BYTES + 16
 const TOTAL_BYTES = SEALED_BYTES + 16
 
 /**
- * A nonce that whoever holds the secret recognises without having stored it: 51 characters. It is used up by the claim,
- * like any other nonce.
+ * A nonce that every holder of the secret recognises without having stored it: 51 characters. It is claimed like any other
+ * nonce.
  */
 export function createNonce(secret: Uint8Array, nowMs: number, draw: RandomDraw = randomBytes): string {
   const nonce = Buffer.allocUnsafe(TOTAL_BYTES)
@@ -58,4 +57,23 @@ export function sealText(secret: Uint8Array, bytes: Uint8Array): string {
   inner.set(bytes.subarray(0, SEALED_BYTES), BLOCK_BYTES + LABEL.length)
   outer.write(hash('sha256', inner, 'binary'), BLOCK_BYTES, 'latin1')
   return hash('sha256', outer, 'binary')
+}
+
+/** Draws random bytes; what is returned is good until the next draw. */
+export type RandomDraw = (size: number) => Uint8Array
+
+const DRAWN_AT_ONCE = 2048
+
+/** Asks the generator once for many nonces, which costs as much as asking for one. Each byte is given out once. */
+export function createRandomDraw(): RandomDraw {
+  const drawn = Buffer.alloc(DRAWN_AT_ONCE)
+  let at = drawn.length
+  return (size) => {
+    if (at + size > drawn.length) {
+      randomFillSync(drawn)
+      at = 0
+    }
+    at += size
+    return drawn.subarray(at - size, at)
+  }
 }

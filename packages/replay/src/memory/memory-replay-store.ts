@@ -2,21 +2,25 @@ import {
   type ClaimResult,
   type Clock,
   type Environment,
+  Misconfigured,
   type ReplayClaim,
   type ReplayStore,
-  requireKnownOptions,
-  requireNumber,
 } from '@countermark/core'
-import { nameLabels, readMetrics, readSurroundings } from '@countermark/core/internal'
+import {
+  findSignOfOthers,
+  flag,
+  number,
+  optionTable,
+  type ProcessSurroundings,
+  readSurroundings,
+} from '@countermark/core/internal'
+import { createEraKeeper } from '../era.ts'
+import { isProvenFresh } from '../fence.ts'
+import { STORE_METRICS } from '../metric-rows.ts'
+import { createNonce, createRandomDraw } from '../nonce.ts'
+import { createStoreRules, STORE_ROWS, type StoreOptions } from '../store-options.ts'
 import { type ClaimQuota, createClaimQuota } from './claim-quota.ts'
-import { createEraKeeper } from './era-keeper.ts'
-import { isProvenFresh } from './fence.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
-import { STORE_METRIC_ROWS } from './metric-rows.ts'
-import { createNonce } from './own-nonce.ts'
-import { createRandomDraw } from './random-draw.ts'
-import { requireSingleProcess } from './single-process.ts'
-import { readStoreOptions, STORE_OPTIONS, type StoreOptions } from './store-options.ts'
 
 /** Options of {@link memoryReplayStore}. */
 export interface MemoryReplayStoreOptions extends StoreOptions {
@@ -28,6 +32,12 @@ export interface MemoryReplayStoreOptions extends StoreOptions {
   /** Live claims in all, 20 to 28 bytes each; more are refused, never made room for. @default 1_000_000 */
   readonly maxClaims?: number
 }
+
+const OPTIONS = optionTable('memoryReplayStore', {
+  ...STORE_ROWS,
+  allowSingleProcess: flag(false),
+  maxClaims: number({ min: 1, default: 1_000_000 }),
+})
 
 /** A store that answers at once. */
 export interface MemoryReplayStore extends ReplayStore {
@@ -45,11 +55,10 @@ export interface MemoryReplayStore extends ReplayStore {
  * preventReplay({ store: memoryReplayStore() })
  */
 export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): MemoryReplayStore {
-  requireKnownOptions('memoryReplayStore', options, [...STORE_OPTIONS, 'allowSingleProcess', 'maxClaims'])
-  if (options.allowSingleProcess !== true) requireSingleProcess(readSurroundings())
-  const rules = readStoreOptions(options)
-  const maxClaims = requireNumber('maxClaims', options.maxClaims ?? 1_000_000, { min: 1 })
-  const createQuota = (): ClaimQuota => createClaimQuota({ maxClaims, maxClaimsPerKey: rules.maxClaimsPerKey })
+  const settings = OPTIONS.read(options)
+  if (!settings.allowSingleProcess) requireSingleProcess(readSurroundings())
+  const rules = createStoreRules(settings)
+  const createQuota = (): ClaimQuota => createClaimQuota(settings)
   let table = createFingerprintTable()
   let quota = createQuota()
   const eras = createEraKeeper(rules, 'memory')
@@ -62,9 +71,7 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
 
   return {
     name: 'memory',
-    metrics: readMetrics(nameLabels(STORE_METRIC_ROWS, { store: 'memory' }), {
-      replay_claims_live: () => quota.live(),
-    }),
+    metrics: STORE_METRICS.rowsOf({ store: 'memory' }, { replay_claims_live: () => quota.live() }),
     claim: (claim, environment) => {
       eras.noticeClock(environment.report)
       const nowMs = environment.clock.wallMs()
@@ -91,4 +98,17 @@ export function memoryReplayStore(options: MemoryReplayStoreOptions = {}): Memor
     },
     issueNonce: (environment) => createNonce(eras.current().secret, environment.clock.wallMs(), draw),
   }
+}
+
+/**
+ * Refuses memory that other processes cannot see where there may be others: each of them would accept a request once.
+ * @throws {@link Misconfigured} `ERR_REPLAY_SINGLE_PROCESS`
+ */
+export function requireSingleProcess(surroundings: ProcessSurroundings): void {
+  const sign = findSignOfOthers(surroundings)
+  if (sign === undefined) return
+  throw new Misconfigured(
+    'ERR_REPLAY_SINGLE_PROCESS',
+    `memoryReplayStore sees one process only, and ${sign}; use redisReplayStore, or say allowSingleProcess: true`,
+  )
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
-import { createNonce, recognisesNonce, sealText } from '../src/own-nonce.ts'
+import { createNonce, recognisesNonce, sealText } from '../src/nonce.ts'
 
 const SECRET = new Uint8Array(32).fill(7)
 const NOW_MS = 1_767_225_600_123
