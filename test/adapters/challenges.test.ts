@@ -10,7 +10,7 @@ import {
 } from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'
-import { parseChallenges } from '../../packages/client/src/authenticate-challenges.ts'
+import { parseChallenges } from '../../packages/client/src/challenges/www-authenticate.ts'
 import type { Members } from '../../packages/delegation/test/token-issuer.ts'
 import { aRefund, limits, REFUND } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'

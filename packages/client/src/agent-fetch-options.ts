@@ -1,28 +1,17 @@
 import type { Clock } from '@countermark/core'
 import type { SimpleHeaderNames } from '@countermark/signature'
-import type { DpopKey } from './dpop/dpop-prover.ts'
-import type { ResponseVerificationOptions } from './response-verification.ts'
-import type { KeyAtHand, KeyElsewhere } from './signing-identity.ts'
+import type { MayAskFor } from './challenges/token-challenge.ts'
+import type { ResponseVerificationOptions } from './fetch/response-verification.ts'
+import type { UnderlyingFetch } from './fetch/underlying-fetch.ts'
+import type { DpopKey } from './forms/dpop.ts'
+import type { KeyAtHand, KeyElsewhere } from './signing-key.ts'
 import type { TokenSource } from './tokens/agent-token.ts'
-import type { MayAskFor } from './tokens/step-ups.ts'
 
 /** Gives the value of `Authorization` for a request that is about to be signed; asked again for every try. */
 export type Authorize = (request: {
   readonly method: string
   readonly url: string
 }) => string | undefined | Promise<string | undefined>
-
-/** What the `fetch` underneath is asked to send, with the caller's other members, such as `dispatcher`. */
-export interface UnderlyingInit {
-  readonly method: string
-  readonly headers: [name: string, value: string][]
-  readonly body?: Uint8Array<ArrayBuffer> | Blob
-  readonly signal?: AbortSignal
-  readonly redirect: 'manual'
-}
-
-/** A `fetch` underneath: the global one, undici's, or one with a proxy. Must send what it is given and follow nothing. */
-export type UnderlyingFetch = (url: string, init: UnderlyingInit) => Promise<Response>
 
 /** How an agent calls, whoever keeps its key. */
 export interface AgentFetchSettings {

@@ -1,9 +1,9 @@
 import { type Agent, createAgent } from './agent.ts'
 import type { AgentFetchOptions } from './agent-fetch-options.ts'
-import { type Attempt, firstAttempt, nextAttempt } from './next-attempt.ts'
-import { readRequest } from './outgoing-request.ts'
-import { withFacts } from './response-facts.ts'
-import { type Exchange, send } from './send.ts'
+import { nextAttempt } from './challenges/next-attempt.ts'
+import { readRequest } from './fetch/outgoing-request.ts'
+import { type Attempt, type Exchange, firstAttempt, send } from './fetch/send.ts'
+import { withFacts } from './fetch/underlying-fetch.ts'
 
 /** A `fetch` that signs. It takes what `fetch` takes. */
 export type AgentFetch = (input: string | URL | Request, init?: RequestInit | null) => Promise<Response>

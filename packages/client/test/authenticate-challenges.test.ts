@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { parseChallenges } from '../src/authenticate-challenges.ts'
+import { parseChallenges } from '../src/challenges/www-authenticate.ts'
 
 const read = (value: string): readonly unknown[] =>
   parseChallenges(value).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)])

@@ -1,5 +1,6 @@
 import { isMisconfigured } from '@countermark/core'
-import { clientCredentials, type FindTokenEndpointOptions, findTokenEndpoint, generateAgentKey } from '../src/index.ts'
+import { clientCredentials, findTokenEndpoint, generateAgentKey } from '../src/index.ts'
+import type { FindTokenEndpointOptions } from '../src/tokens/find-token-endpoint.ts'
 import { type Answer, type RecordingServer, startRecordingServer } from './recording-server.ts'
 import { json } from './token-server.ts'
 

@@ -8,11 +8,11 @@ import {
   type AgentFetch,
   type AgentToken,
   createAgentFetch,
-  type HandOnOptions,
   handOn,
   readRefusal,
   type TokenSource,
 } from '../src/index.ts'
+import type { HandOnOptions } from '../src/tokens/hand-on.ts'
 import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
 import { type GuardedShop, startGuardedShop } from './guarded-shop.ts'
 

@@ -1,12 +1,6 @@
 import { compactVerify, EmbeddedJWK } from 'jose'
-import {
-  type ClientCredentialsOptions,
-  clientCredentials,
-  generateAgentKey,
-  isAgentFetchError,
-  refreshToken,
-  tokenExchange,
-} from '../src/index.ts'
+import { clientCredentials, generateAgentKey, isAgentFetchError, refreshToken, tokenExchange } from '../src/index.ts'
+import type { ClientCredentialsOptions } from '../src/tokens/grant-types.ts'
 import { type Answer, startRecordingServer } from './recording-server.ts'
 import { json, startTokenServer, type TokenServer } from './token-server.ts'
 

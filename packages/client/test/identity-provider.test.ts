@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { createFakeClock, type StartedProgram, startProgram } from '@countermark/testing'
 import { LOOPBACK } from '../../delegation/test/issuer-server.ts'
-import { type AgentFetch, type ClientCredentialsOptions, clientCredentials, createAgentFetch } from '../src/index.ts'
+import { type AgentFetch, clientCredentials, createAgentFetch } from '../src/index.ts'
+import type { ClientCredentialsOptions } from '../src/tokens/grant-types.ts'
 import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
 import { type GuardedShop, startDpopShop, startGuardedShop } from './guarded-shop.ts'
 

@@ -1,10 +1,5 @@
-import {
-  AgentFetchError,
-  type AgentFetchSettings,
-  type AgentToken,
-  type TokenRequest,
-  type TokenSource,
-} from '../src/index.ts'
+import { AgentFetchError, type AgentFetchSettings, type AgentToken, type TokenSource } from '../src/index.ts'
+import type { TokenRequest } from '../src/tokens/agent-token.ts'
 import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
 import { type Answer, type ReceivedRequest, type RecordingServer, startRecordingServer } from './recording-server.ts'
 

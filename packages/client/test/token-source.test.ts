@@ -1,16 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { isMisconfigured } from '@countermark/core'
 import { jwtVerify } from 'jose'
-import {
-  type AgentToken,
-  type ClientCredentialsOptions,
-  clientCredentials,
-  type RefreshTokenOptions,
-  refreshToken,
-  type TokenExchangeOptions,
-  type TokenSource,
-  tokenExchange,
-} from '../src/index.ts'
+import { type AgentToken, clientCredentials, refreshToken, type TokenSource, tokenExchange } from '../src/index.ts'
+import type { ClientCredentialsOptions, RefreshTokenOptions, TokenExchangeOptions } from '../src/tokens/grant-types.ts'
 import { type AgentWithKey, createAgentWithKey } from './agent-with-key.ts'
 import { json, startTokenServer, type TokenServer } from './token-server.ts'
 

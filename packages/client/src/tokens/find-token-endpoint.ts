@@ -1,10 +1,9 @@
 import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { requireBoolean, requireStrings } from '@countermark/core/internal'
 import { AgentFetchError } from '../agent-fetch-error.ts'
-import type { UnderlyingFetch } from '../agent-fetch-options.ts'
-import { checkFetch } from '../underlying-fetch.ts'
-import { type JsonMembers, readJsonAnswer, within } from './json-answer.ts'
-import { isSecureUrl } from './secure-url.ts'
+import { checkFetch, type UnderlyingFetch } from '../fetch/underlying-fetch.ts'
+import { type JsonMembers, readJsonAnswer, within } from './token-answer.ts'
+import { isSecureUrl } from './token-endpoint-options.ts'
 
 /** For which service tokens are wanted, and whose tokens. */
 export interface FindTokenEndpointOptions {

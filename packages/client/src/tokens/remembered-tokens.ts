@@ -1,13 +1,17 @@
+import { hash } from 'node:crypto'
 import type { Clock } from '@countermark/core'
-import type { AgentToken } from './agent-token.ts'
+import type { AgentToken, TokenRequest, TokenSource } from './agent-token.ts'
+import type { FormField } from './client-assertion.ts'
+import { scopesOf } from './token-answer.ts'
+import type { TokenEndpointRules } from './token-endpoint-options.ts'
 
 /** Tokens by what was asked for; each is asked for once however many want it. */
-export interface RememberedTokens {
+interface RememberedTokens {
   readonly find: (query: TokenQuery) => Promise<AgentToken>
 }
 
 /** Which token is wanted, and how it is had. */
-export interface TokenQuery {
+interface TokenQuery {
   readonly name: string
   readonly obtain: () => Promise<AgentToken>
   /** The value of a token that is not taken any more. */
@@ -15,7 +19,7 @@ export interface TokenQuery {
 }
 
 /** How long tokens are kept. */
-export interface RememberedTokensOptions {
+interface RememberedTokensOptions {
   readonly refreshBeforeSeconds: number
   readonly clock: Clock
 }
@@ -92,4 +96,30 @@ async function renew(
 function dueAt({ expiresAt = Number.POSITIVE_INFINITY }: AgentToken, options: RememberedTokensOptions): number {
   const lifeSeconds = expiresAt - options.clock.wallMs() / 1000
   return expiresAt - Math.min(options.refreshBeforeSeconds, lifeSeconds / 2)
+}
+
+/** A way to be granted tokens. */
+interface Grant {
+  readonly rules: TokenEndpointRules
+  /** What is asked for; the same fields mean the same token. */
+  readonly fieldsFor: (request: TokenRequest) => readonly FormField[] | Promise<readonly FormField[]>
+  readonly ask: (fields: readonly FormField[]) => Promise<AgentToken>
+}
+
+/** A source that remembers what it was granted, by what was asked for. */
+export function createGrantSource({ rules, fieldsFor, ask }: Grant): TokenSource {
+  const remembered = createRememberedTokens(rules)
+  return async (request) => {
+    const fields = await fieldsFor(request)
+    // Fields may hold tokens of others, which are not to be kept as names.
+    const name = hash('sha256', JSON.stringify(fields), 'base64url')
+    const obtain = async (): Promise<AgentToken> => withScopes(await ask(fields), fields)
+    return remembered.find({ name, obtain, refused: request.refused })
+  }
+}
+
+/** A server that does not say what it granted has granted what it was asked for (RFC 6749 section 5.1). */
+function withScopes(token: AgentToken, fields: readonly FormField[]): AgentToken {
+  const [, asked] = fields.find(([name]) => name === 'scope') ?? []
+  return token.scopes === undefined && asked !== undefined ? { ...token, scopes: scopesOf(asked) } : token
 }

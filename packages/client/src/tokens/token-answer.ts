@@ -1,6 +1,6 @@
-import { AgentFetchError } from '../agent-fetch-error.ts'
+import { AgentFetchError, isAgentFetchError } from '../agent-fetch-error.ts'
+import { readAtMost, untilAborted } from '../fetch/limits.ts'
 import { type AgentToken, requireAgentToken } from './agent-token.ts'
-import { type JsonMembers, readJsonAnswer } from './json-answer.ts'
 
 /** What a token endpoint gave. */
 export interface TokenGrant {
@@ -13,7 +13,7 @@ export interface TokenGrant {
 export type TokenAnswer = TokenGrant | { readonly error: string }
 
 /** How an answer is read. */
-export interface AnswerRules {
+interface AnswerRules {
   /** What the token must be: a service would take a bearer's token from anybody. */
   readonly scheme: AgentToken['scheme']
   /** Unix milliseconds. */
@@ -58,4 +58,50 @@ export function scopesOf(text: string): readonly string[] {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/** Members of a JSON object that somebody else wrote. */
+export type JsonMembers = Readonly<Record<string, unknown>>
+
+const MAX_BYTES = 65_536
+
+/**
+ * Reads an answer of limited size that must be a JSON object and no redirect.
+ * @throws AgentFetchError `token_unavailable`
+ */
+export async function readJsonAnswer(response: Response, noun: string): Promise<JsonMembers> {
+  if (response.redirected || (response.status >= 300 && response.status < 400)) {
+    throw unavailable(`the ${noun} redirects, which is not followed`)
+  }
+  const content = await readAtMost(response, MAX_BYTES)
+  response.body?.cancel().catch(() => undefined)
+  if (content === undefined) throw unavailable(`the ${noun} answers with more than ${MAX_BYTES} bytes`)
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(content))
+    if (typeof value === 'object' && value !== null) return { ...value }
+  } catch {
+    // Below. The parser's own words quote the answer.
+  }
+  throw unavailable(`the ${noun} must answer with a JSON object`)
+}
+
+/**
+ * Waits for an exchange until a deadline, whatever the `fetch` underneath makes of it.
+ * @throws AgentFetchError `token_unavailable`
+ */
+export async function within<Value>(
+  { timeoutMs, signal, noun }: { readonly timeoutMs: number; readonly signal: AbortSignal; readonly noun: string },
+  work: Promise<Value>,
+): Promise<Value> {
+  try {
+    return await untilAborted(work, signal)
+  } catch (cause) {
+    if (isAgentFetchError(cause)) throw cause
+    const what = signal.aborted ? `does not answer within ${timeoutMs / 1000} s` : 'cannot be reached'
+    throw new AgentFetchError('token_unavailable', `the ${noun} ${what}`, { cause })
+  }
+}
+
+function unavailable(message: string): AgentFetchError {
+  return new AgentFetchError('token_unavailable', message)
 }

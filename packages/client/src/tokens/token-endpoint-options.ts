@@ -1,14 +1,12 @@
 import { type Clock, Misconfigured, requireNumber } from '@countermark/core'
 import { requireBoolean, systemClock } from '@countermark/core/internal'
-import type { UnderlyingFetch } from '../agent-fetch-options.ts'
-import { createDpopProver, type DpopKey, type DpopProver } from '../dpop/dpop-prover.ts'
-import { createJoseSigner, type JoseSigner } from '../jose-signer.ts'
-import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-identity.ts'
-import { type CheckedFetch, checkFetch } from '../underlying-fetch.ts'
-import { isSecureUrl } from './secure-url.ts'
+import { type CheckedFetch, checkFetch, type UnderlyingFetch } from '../fetch/underlying-fetch.ts'
+import { createDpopProver, type DpopKey, type DpopProver } from '../forms/dpop.ts'
+import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-key.ts'
+import { createJoseSigner, type JoseSigner } from './client-assertion.ts'
 
 /** Where tokens come from, and who asks. */
-export interface TokenEndpointSettings {
+interface TokenEndpointSettings {
   /** Such as `https://id.example.com/token`. Redirects are not followed. Required. */
   readonly tokenEndpoint: string
   /** Who we are to the authorization server; proven with our key (`private_key_jwt`, RFC 7523). Required. */
@@ -85,4 +83,14 @@ function isText(value: unknown): value is string {
 
 function invalid(message: string): Misconfigured {
   return new Misconfigured('ERR_OPTION_INVALID', message)
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
+
+/** Whether a text is an https URL, or one of this machine where that is allowed, without credentials and fragment. */
+export function isSecureUrl(text: unknown, allowLoopbackHttp: boolean): text is string {
+  if (typeof text !== 'string' || !URL.canParse(text)) return false
+  const { protocol, hostname, username, password, hash } = new URL(text)
+  const isLocal = allowLoopbackHttp && protocol === 'http:' && LOOPBACK.has(hostname)
+  return (protocol === 'https:' || isLocal) && username === '' && password === '' && hash === ''
 }

@@ -1,8 +1,7 @@
 import { AgentFetchError } from '../agent-fetch-error.ts'
 import type { AgentToken } from './agent-token.ts'
 import { assertClient, type FormField } from './client-assertion.ts'
-import { within } from './json-answer.ts'
-import { readTokenAnswer, type TokenAnswer, type TokenGrant } from './token-answer.ts'
+import { readTokenAnswer, type TokenAnswer, type TokenGrant, within } from './token-answer.ts'
 import type { TokenEndpointRules } from './token-endpoint-options.ts'
 
 /**

@@ -219,7 +219,7 @@ function withoutRareValues(parameters: ReadonlyMap<string, BareItem>): Map<strin
   return new Map([...parameters].filter(([, value]) => value === true || typeof value === 'string'))
 }
 
-function attempt(read: () => string): string | undefined {
+function attempt<Value>(read: () => Value): Value | undefined {
   try {
     return read()
   } catch {
