@@ -12,8 +12,8 @@ const GUARD = Symbol.for('countermark.guard')
 
 /** Lets a guard, or the middleware made of it, say what it consists of. */
 export function summarise<Handler>(handler: Handler, summaries: readonly GuardSummary[]): Handler {
-  if (typeof handler === 'function') Object.defineProperty(handler, GUARD, { value: Object.freeze([...summaries]) })
-  return handler
+  if (typeof handler !== 'function') return handler
+  return Object.defineProperty(handler, GUARD, { value: Object.freeze([...summaries]), configurable: true })
 }
 
 /** What a handler says that it consists of; several where it holds several guards, none when it is no guard of ours. */

@@ -30,13 +30,10 @@ const PATIENCE_MS = 5_000
 /** Starts a guarded server on a free port of this machine: a saved request goes the whole way that a real one goes. */
 export async function startJudge(): Promise<Judge> {
   let current: JudgeInput | undefined
-  let answer: (judgement: Judgement) => void = () => undefined
+  let answer: (judgement: Promise<Judgement>) => void = () => undefined
   const server = createServer((message, response) => {
     if (current === undefined) return
-    void decide(message, current).then((judgement) => {
-      response.end()
-      answer(judgement)
-    })
+    answer(decide(message, current).finally(() => response.end()))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -45,10 +42,7 @@ export async function startJudge(): Promise<Judge> {
       new Promise((resolve, reject) => {
         current = input
         const socket = connect(port, '127.0.0.1')
-        answer = (judgement) => {
-          socket.destroy()
-          resolve(judgement)
-        }
+        answer = (judgement) => resolve(judgement.finally(() => socket.destroy()))
         socket.setTimeout(PATIENCE_MS, () => reject(new Error('the request is no whole HTTP/1.1 request')))
         socket.on('error', reject)
         // Node has answered by itself when its parser takes offence.
