@@ -1,18 +1,14 @@
+import { type AgentFact, type AgentRequest, type Clock, type DelegationFact, Misconfigured } from '@countermark/core'
 import {
-  type AgentFact,
-  type AgentRequest,
-  type Clock,
-  type DelegationFact,
-  Misconfigured,
-  requireKnownOptions,
-} from '@countermark/core'
-import {
+  custom,
+  methods,
+  optionTable,
   requireMetadataPlace,
-  requireMethods,
   requireObject,
   requireStrings,
-  requireWord,
+  strings,
   systemClock,
+  word,
 } from '@countermark/core/internal'
 import { type ApprovalOptions, type ApprovalRules, readApprovalOptions } from './approvals/redeem-ticket.ts'
 import { compileBlocks } from './blocks/compile-block.ts'
@@ -24,7 +20,7 @@ import { createGrantFinder, type FindGrants, type GrantRules } from './grants.ts
 import { createScopeReader } from './scopes/granted-scopes.ts'
 import { ACTION_FIRST, compileAliases, type ScopeAliases } from './scopes/scope-aliases.ts'
 
-/** What a limit of the host's own is judged by. */
+/** By what a constraint of the application is checked. */
 export interface HostConstraintInput {
   /** What the grant says, such as `true` for `assigned_tickets_only`. */
   readonly limit: unknown
@@ -38,7 +34,7 @@ export interface HostConstraintInput {
   readonly argument: (name: string) => unknown
 }
 
-/** Judges a limit that only the application understands. Only `true` lets pass. */
+/** Checks a constraint that only the application understands. Only `true` lets pass. */
 export type HostConstraint = (input: HostConstraintInput) => boolean | Promise<boolean>
 
 /** Options of {@link capabilityRules}. */
@@ -54,13 +50,13 @@ export interface CapabilityRulesOptions {
   readonly roles?: Readonly<Record<string, readonly string[]>>
   /** What owners wrote down of their agents: see `loadCapabilityBlock`. @default none */
   readonly blocks?: readonly CapabilityBlock[]
-  /** Limits that the application judges, by name. @default none */
+  /** Constraints that the application checks, by name. @default none */
   readonly constraints?: Readonly<Record<string, HostConstraint>>
   /** Types of `authorization_details` that are not about this service. Every other unknown one refuses. @default none */
   readonly ignoredDetailTypes?: readonly string[]
   /** Counts budgets. Without it, a grant with a budget is refused with `config_error`. */
   readonly budgets?: BudgetStore
-  /** Who approves, and how tickets are judged. Without it, what needs approval is refused. */
+  /** Who approves, and how tickets are verified. Without it, what needs approval is refused. */
   readonly approvals?: ApprovalOptions
   /** URL of the RFC 9728 metadata, or its path on each of our origins; says that tokens are taken here, also where no guard before has seen one. */
   readonly resourceMetadata?: string
@@ -78,18 +74,18 @@ export interface CapabilityRules extends GrantRules {
   readonly findGrants: FindGrants
 }
 
-const KNOWN: readonly (keyof CapabilityRulesOptions)[] = [
-  'aliases',
-  'ceiling',
-  'roles',
-  'blocks',
-  'constraints',
-  'ignoredDetailTypes',
-  'budgets',
-  'approvals',
-  'resourceMetadata',
-  'clock',
-]
+const OPTIONS = optionTable('capabilityRules', {
+  aliases: custom((_, given = ACTION_FIRST) => compileAliases(given as ScopeAliases)),
+  ceiling: word(['stated', 'required', 'off'], 'stated'),
+  roles: custom((_, given = {}) => readRoles(given as NonNullable<CapabilityRulesOptions['roles']>)),
+  blocks: custom((_, given = []) => given as readonly CapabilityBlock[]),
+  constraints: custom((_, given = {}) => readHostConstraints(given as Readonly<Record<string, HostConstraint>>)),
+  ignoredDetailTypes: strings([]),
+  budgets: methods<BudgetStore>(['reserve']),
+  approvals: custom((_, given) => (given === undefined ? undefined : readApprovalOptions(given as ApprovalOptions))),
+  resourceMetadata: custom((name, given) => requireMetadataPlace(name, given as string | undefined)),
+  clock: methods<Clock>(['wallMs']),
+})
 
 /**
  * Says once what all routes share.
@@ -98,25 +94,23 @@ const KNOWN: readonly (keyof CapabilityRulesOptions)[] = [
  * const rules = capabilityRules({ budgets: memoryBudgets(), constraints: { own_tickets: ({ argument }) => … } })
  */
 export function capabilityRules(options: CapabilityRulesOptions = {}): CapabilityRules {
-  requireKnownOptions('capabilityRules', options, KNOWN)
-  const { aliases = ACTION_FIRST, ceiling = 'stated', roles = {}, blocks = [], clock = systemClock } = options
-  const rename = compileAliases(aliases)
-  const readRegistered = createScopeReader(rename, readRoles(roles))
-  const hostConstraints = readHostConstraints(options.constraints ?? {})
+  const settings = OPTIONS.read(options)
+  const { aliases: rename, roles, constraints: hostConstraints, budgets, approvals, resourceMetadata } = settings
+  const readRegistered = createScopeReader(rename, roles)
   const hostNames = new Set(hostConstraints.keys())
   return {
     rename,
     readScopes: createScopeReader(rename),
     readRegistered,
-    ceiling: requireWord('ceiling', ceiling, ['stated', 'required', 'off']),
-    blocks: compileBlocks(blocks, { rename, readRegistered, hostNames }),
+    ceiling: settings.ceiling,
+    blocks: compileBlocks(settings.blocks, { rename, readRegistered, hostNames }),
     hostConstraints,
     hostNames,
-    ignoredDetailTypes: new Set(requireStrings('ignoredDetailTypes', options.ignoredDetailTypes ?? [])),
-    budgets: options.budgets && requireMethods('budgets', options.budgets, ['reserve']),
-    approvals: options.approvals && readApprovalOptions(options.approvals),
-    resourceMetadata: requireMetadataPlace('resourceMetadata', options.resourceMetadata),
-    clock: requireMethods('clock', clock, ['wallMs']),
+    ignoredDetailTypes: new Set(settings.ignoredDetailTypes),
+    budgets,
+    approvals,
+    resourceMetadata,
+    clock: settings.clock ?? systemClock,
     zoneClock: createZoneClock(),
     findGrants: createGrantFinder(),
   }

@@ -5,6 +5,7 @@ import type { BudgetClaim, Reservation } from './budgets/budget-store.ts'
 import type { CapabilityRules } from './capability-rules.ts'
 import type { Outcome } from './constraints/check-groups.ts'
 import type { CallerFacts } from './grants.ts'
+import { METRICS } from './metric-rows.ts'
 
 /** For which request a decision is paid. */
 export interface Charged {
@@ -52,8 +53,9 @@ function reserve(claims: readonly BudgetClaim[], { rules, environment }: Charged
     throw new Refusal('config_error', 'a grant has a budget: pass capabilityRules({ budgets: memoryBudgets() })')
   }
   const settle = (reservation: Reservation): Release => {
-    const labels = { store: store.name, result: reservation.outcome }
-    environment.report({ name: 'budget_reservations_total', kind: 'counter', value: 1, labels })
+    environment.report(
+      METRICS.measure('budget_reservations_total', 1, { store: store.name, result: reservation.outcome }),
+    )
     if (reservation.outcome === 'reserved') return reservation.release
     if (reservation.outcome === 'full') {
       throw new Unavailable('budget_store_unavailable', 'budgets', 'the budget store has no room')

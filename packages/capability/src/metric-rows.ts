@@ -1,21 +1,26 @@
 import type { MetricRow } from '@countermark/core'
-import { degradedRow, type LabelValues } from '@countermark/core/internal'
+import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
+import type { Reservation } from './budgets/budget-store.ts'
 
-/** Kinds of stores that one process may name. */
-const STORE: LabelValues = { atMost: 8 }
+type Labels = {
+  readonly budget_reservations_total: { readonly store: string; readonly result: Reservation['outcome'] }
+}
 
 /** What taking from budgets reports. */
-export const BUDGET_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'budget_reservations_total',
+export const METRICS: Metrics<Labels> = defineMetrics<Labels>({
+  budget_reservations_total: {
     kind: 'counter',
     help: 'Requests that a budget is counted for, by whether there was enough left',
-    labels: { store: STORE, result: ['reserved', 'exceeded', 'full'] },
+    labels: {
+      // Kinds of stores that one process may name.
+      store: { atMost: 8 },
+      result: ['reserved', 'exceeded', 'full'],
+    },
   },
-]
+})
 
-/** What a store of budgets in Redis reports. */
-export const REDIS_BUDGET_METRIC_ROWS: readonly MetricRow[] = [degradedRow(['budgets'])]
+/** What a store in Redis reports. */
+export const REDIS_ROWS: readonly MetricRow[] = [degradedRow(['budgets'])]
 
-/** Everything that this package reports. */
-export const METRIC_ROWS: readonly MetricRow[] = [...BUDGET_METRIC_ROWS, ...REDIS_BUDGET_METRIC_ROWS]
+/** For the tables of the documentation. */
+export const METRIC_ROWS: readonly MetricRow[] = [...METRICS.rows, ...REDIS_ROWS]

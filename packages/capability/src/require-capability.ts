@@ -7,13 +7,7 @@ import {
   isRefusal,
   type MetricRow,
 } from '@countermark/core'
-import {
-  type CapabilityContext,
-  isThenable,
-  nameLabels,
-  type ResourceMetadata,
-  stateSettings,
-} from '@countermark/core/internal'
+import { type CapabilityContext, isThenable, type ResourceMetadata, stateSettings } from '@countermark/core/internal'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
 import { charge, NOTHING_TAKEN, type Receipt } from './charge.ts'
@@ -21,7 +15,7 @@ import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
 import { type Decided, decide } from './decide.ts'
 import { type Alternative, type CallerFacts, constrain, type Grants, requireUnrestricted } from './grants.ts'
 import { challengeOf, insufficientScope, withTokenChallenge } from './insufficient-scope.ts'
-import { BUDGET_METRIC_ROWS } from './metric-rows.ts'
+import { METRICS } from './metric-rows.ts'
 import {
   createRouteScopes,
   type FilledScope,
@@ -110,7 +104,7 @@ function describeScopes(templates: readonly (readonly ScopeTemplate[])[]): Resou
 
 function budgetMetrics({ budgets }: CapabilityRules): readonly MetricRow[] {
   if (budgets === undefined) return []
-  return [...nameLabels(BUDGET_METRIC_ROWS, { store: budgets.name }), ...(budgets.metrics ?? [])]
+  return [...METRICS.rowsOf({ store: budgets.name }), ...(budgets.metrics ?? [])]
 }
 
 /**

@@ -1,16 +1,8 @@
-import {
-  type Check,
-  defineCheck,
-  type Environment,
-  Refusal,
-  requireKnownOptions,
-  requireNumber,
-  Unavailable,
-} from '@countermark/core'
-import { isThenable, nameLabels, requireMethods, requireWord } from '@countermark/core/internal'
+import { type Check, defineCheck, Refusal, Unavailable } from '@countermark/core'
+import { isSafeMethod, isThenable, methods, number, optionTable, word } from '@countermark/core/internal'
 import type { AnswerStore, KeyState } from './answer-store.ts'
 import { describeKeyedRequest, type KeyHolder, readKey } from './keyed-request.ts'
-import { IDEMPOTENCY_METRIC_ROWS } from './metric-rows.ts'
+import { METRICS } from './metric-rows.ts'
 import {
   type Begun,
   createExpressStep,
@@ -32,6 +24,12 @@ export interface IdempotencyOptions {
   readonly maxAnswerBytes?: number
 }
 
+const OPTIONS = optionTable('idempotency', {
+  store: methods<AnswerStore>(['begin'], 'pass memoryAnswers() or redisAnswers({ client })'),
+  key: word(['optional', 'required'], 'optional'),
+  maxAnswerBytes: number({ min: 0, default: 262_144 }),
+})
+
 /** The step that answers repeated requests, for either framework. */
 export interface Idempotency {
   readonly express: (guard: GuardWith<ExpressHandler>) => ExpressStep
@@ -46,11 +44,7 @@ export interface Idempotency {
  * app.post('/refunds', idempotent.express(guard), guard(requireCapability('refunds:create')), handler)
  */
 export function idempotency(options: IdempotencyOptions): Idempotency {
-  requireKnownOptions('idempotency', options, ['store', 'key', 'maxAnswerBytes'])
-  const { store, key = 'optional' } = options
-  requireMethods('store', store, ['begin'])
-  requireWord('key', key, ['optional', 'required'])
-  const maxBytes = requireNumber('maxAnswerBytes', options.maxAnswerBytes ?? 262_144, { min: 0 })
+  const { store, key, maxAnswerBytes: maxBytes } = OPTIONS.read(options)
   const begun = new WeakMap<object, Begun>()
   const check = createCheck(store, key === 'required', begun)
   return {
@@ -59,8 +53,6 @@ export function idempotency(options: IdempotencyOptions): Idempotency {
   }
 }
 
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-
 function createCheck(store: AnswerStore, isRequired: boolean, begun: WeakMap<object, Begun>): Check<KeyHolder, object> {
   return defineCheck<KeyHolder, object>(
     {
@@ -68,15 +60,15 @@ function createCheck(store: AnswerStore, isRequired: boolean, begun: WeakMap<obj
       needs: ['agent'],
       adds: [],
       settings: { required: isRequired, store: store.name },
-      metrics: [...nameLabels(IDEMPOTENCY_METRIC_ROWS, { store: store.name }), ...(store.metrics ?? [])],
+      metrics: [...METRICS.rowsOf({ store: store.name }), ...(store.metrics ?? [])],
     },
     (request, holder, environment) => {
-      if (SAFE_METHODS.has(request.method)) return {}
+      if (isSafeMethod(request.method) || request.method === 'TRACE') return {}
       const key = readKey(request, holder.proof)
       if (key === undefined && isRequired) throw new Refusal('request_malformed', 'Idempotency-Key is required')
       if (key === undefined) return {}
       const settle = (state: KeyState): object => {
-        environment.report(counterOf(store, state))
+        environment.report(METRICS.measure('idempotent_requests_total', 1, { store: store.name, result: state.state }))
         begun.set(request.raw, requireBegun(state))
         return {}
       }
@@ -102,8 +94,4 @@ const REFUSALS: Readonly<Record<Exclude<KeyState['state'], 'first' | 'answered'>
   over_quota: () => new Refusal('rate_limited', 'this agent has too many idempotency keys', { retryAfterSeconds: 60 }),
   full: () =>
     new Unavailable('idempotency_store_unavailable', 'idempotency', 'there is no room for another idempotency key'),
-}
-
-function counterOf({ name }: AnswerStore, { state }: KeyState): Parameters<Environment['report']>[0] {
-  return { name: 'idempotent_requests_total', kind: 'counter', value: 1, labels: { store: name, result: state } }
 }

@@ -1,5 +1,5 @@
-import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireSingleProcess } from '@countermark/core/internal'
+import { requireNumber } from '@countermark/core'
+import { flag, number, optionTable, requireSingleProcess } from '@countermark/core/internal'
 import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './answer-store.ts'
 
 /** Options of {@link memoryAnswers}. */
@@ -21,6 +21,15 @@ export interface MemoryAnswersOptions {
   readonly maxBytesPerAgent?: number
 }
 
+const OPTIONS = optionTable('memoryAnswers', {
+  allowSingleProcess: flag(false),
+  keepSeconds: number({ min: 1, max: 2_592_000, default: 86_400 }),
+  maxKeys: number({ min: 1, default: 100_000 }),
+  maxKeysPerAgent: number({ min: 1, default: 10_000 }),
+  maxBytes: number({ min: 0, default: 67_108_864 }),
+  maxBytesPerAgent: number({ min: 0 }),
+})
+
 /** A store that a test can empty. */
 export interface MemoryAnswers extends AnswerStore {
   readonly clear: () => void
@@ -33,7 +42,11 @@ interface Entry {
   outcome: 'running' | 'unkept' | KeptAnswer
 }
 
-const KNOWN = ['allowSingleProcess', 'keepSeconds', 'maxKeys', 'maxKeysPerAgent', 'maxBytes', 'maxBytesPerAgent']
+/** What one agent takes up. */
+interface Usage {
+  keys: number
+  bytes: number
+}
 
 /**
  * Keeps keys and answers in this process; a restart forgets them.
@@ -42,33 +55,27 @@ const KNOWN = ['allowSingleProcess', 'keepSeconds', 'maxKeys', 'maxKeysPerAgent'
  * const idempotent = idempotency({ store: memoryAnswers() })
  */
 export function memoryAnswers(options: MemoryAnswersOptions = {}): MemoryAnswers {
-  requireKnownOptions('memoryAnswers', options, KNOWN)
-  const { allowSingleProcess } = options
+  const { allowSingleProcess, keepSeconds, maxKeys, maxKeysPerAgent, maxBytes, ...given } = OPTIONS.read(options)
   requireSingleProcess({ name: 'memoryAnswers', instead: 'redisAnswers', allowSingleProcess })
-  const keepMs = requireNumber('keepSeconds', options.keepSeconds ?? 86_400, { min: 1, max: 2_592_000 }) * 1000
-  const maxKeys = requireNumber('maxKeys', options.maxKeys ?? 100_000, { min: 1 })
-  const maxKeysPerAgent = requireNumber('maxKeysPerAgent', options.maxKeysPerAgent ?? 10_000, { min: 1 })
-  const maxBytes = requireNumber('maxBytes', options.maxBytes ?? 67_108_864, { min: 0 })
-  const { maxBytesPerAgent = Math.min(8_388_608, maxBytes) } = options
-  requireNumber('maxBytesPerAgent', maxBytesPerAgent, { min: 0, max: maxBytes })
-  const memory = createMemory({ maxBytes, maxBytesPerAgent })
+  const { maxBytesPerAgent = Math.min(8_388_608, maxBytes) } = given
+  const memory = new Memory(maxBytes, requireNumber('maxBytesPerAgent', maxBytesPerAgent, { min: 0, max: maxBytes }))
   return {
     name: 'memory',
-    clear: memory.clear,
+    clear: () => memory.clear(),
     begin: (request, { clock }) => {
       const nowMs = clock.monotonicMs()
       memory.forgetEnded(nowMs)
       const known = memory.entries.get(request.id)
       if (known !== undefined) return stateOf(known, request)
-      if (memory.countOf(request.agentId) >= maxKeysPerAgent) return { state: 'over_quota' }
+      if (memory.keysOf(request.agentId) >= maxKeysPerAgent) return { state: 'over_quota' }
       if (memory.entries.size >= maxKeys) return { state: 'full' }
-      const { fingerprint, agentId } = request
-      const entry: Entry = { fingerprint, agentId, untilMs: nowMs + keepMs, outcome: 'running' }
-      memory.add(request.id, entry)
+      const { id, fingerprint, agentId } = request
+      const entry: Entry = { fingerprint, agentId, untilMs: nowMs + keepSeconds * 1000, outcome: 'running' }
+      memory.add(id, entry)
       return {
         state: 'first',
-        finish: (answer) => memory.finish(request.id, entry, answer),
-        abandon: () => memory.remove(request.id, entry),
+        finish: (answer) => memory.finish(id, entry, answer),
+        abandon: () => memory.remove(id, entry),
       }
     },
   }
@@ -79,83 +86,71 @@ function stateOf({ fingerprint, outcome }: Entry, request: KeyedRequest): KeySta
   return typeof outcome === 'string' ? { state: outcome } : { state: 'answered', answer: outcome }
 }
 
-interface Memory {
+class Memory {
   /** In the order in which they end. */
-  readonly entries: ReadonlyMap<string, Entry>
-  readonly countOf: (agentId: string) => number
-  readonly add: (id: string, entry: Entry) => void
-  readonly finish: (id: string, entry: Entry, answer: KeptAnswer | undefined) => void
-  readonly remove: (id: string, entry: Entry) => void
-  readonly forgetEnded: (nowMs: number) => void
-  readonly clear: () => void
-}
+  readonly entries: Map<string, Entry> = new Map()
+  readonly #usages = new Map<string, Usage>()
+  readonly #maxBytes: number
+  readonly #maxBytesPerAgent: number
+  #bytes = 0
 
-/** What one agent takes up. */
-interface Usage {
-  keys: number
-  bytes: number
-}
+  constructor(maxBytes: number, maxBytesPerAgent: number) {
+    this.#maxBytes = maxBytes
+    this.#maxBytesPerAgent = maxBytesPerAgent
+  }
 
-interface ByteLimits {
-  readonly maxBytes: number
-  readonly maxBytesPerAgent: number
-}
+  keysOf(agentId: string): number {
+    return this.#usages.get(agentId)?.keys ?? 0
+  }
 
-function createMemory({ maxBytes, maxBytesPerAgent }: ByteLimits): Memory {
-  const entries = new Map<string, Entry>()
-  const usages = new Map<string, Usage>()
-  let bytes = 0
-  const remove = (id: string, entry: Entry): void => {
-    if (entries.get(id) !== entry) return
-    entries.delete(id)
-    const size = sizeOf(entry)
-    bytes -= size
-    const usage = usages.get(entry.agentId)
+  add(id: string, entry: Entry): void {
+    this.entries.set(id, entry)
+    const usage = this.#usages.get(entry.agentId)
+    if (usage === undefined) this.#usages.set(entry.agentId, { keys: 1, bytes: 0 })
+    else usage.keys += 1
+  }
+
+  finish(id: string, entry: Entry, answer: KeptAnswer | undefined): void {
+    const usage = this.#usages.get(entry.agentId)
+    // The work took longer than keys are kept.
+    if (this.entries.get(id) !== entry || usage === undefined) return
+    const size = answer === undefined ? 0 : sizeOf(answer)
+    const fits = this.#bytes + size <= this.#maxBytes && usage.bytes + size <= this.#maxBytesPerAgent
+    entry.outcome = answer !== undefined && fits ? answer : 'unkept'
+    if (entry.outcome !== 'unkept') this.#count(usage, size)
+  }
+
+  remove(id: string, entry: Entry): void {
+    if (this.entries.get(id) !== entry) return
+    this.entries.delete(id)
+    const usage = this.#usages.get(entry.agentId)
     if (usage === undefined) return
+    this.#count(usage, -sizeOf(entry.outcome))
     usage.keys -= 1
-    usage.bytes -= size
-    if (usage.keys === 0) usages.delete(entry.agentId)
+    if (usage.keys === 0) this.#usages.delete(entry.agentId)
   }
-  return {
-    entries,
-    countOf: (agentId) => usages.get(agentId)?.keys ?? 0,
-    add: (id, entry) => {
-      entries.set(id, entry)
-      const usage = usages.get(entry.agentId)
-      if (usage === undefined) usages.set(entry.agentId, { keys: 1, bytes: 0 })
-      else usage.keys += 1
-    },
-    finish: (id, entry, answer) => {
-      const usage = usages.get(entry.agentId)
-      // The work took longer than keys are kept.
-      if (entries.get(id) !== entry || usage === undefined) return
-      const size = answer === undefined ? 0 : sizeOfAnswer(answer)
-      const fits = bytes + size <= maxBytes && usage.bytes + size <= maxBytesPerAgent
-      entry.outcome = answer !== undefined && fits ? answer : 'unkept'
-      if (entry.outcome === 'unkept') return
-      bytes += size
-      usage.bytes += size
-    },
-    remove,
-    forgetEnded: (nowMs) => {
-      for (const [id, entry] of entries) {
-        if (entry.untilMs > nowMs) return
-        remove(id, entry)
-      }
-    },
-    clear: () => {
-      entries.clear()
-      usages.clear()
-      bytes = 0
-    },
-  }
-}
 
-function sizeOf({ outcome }: Entry): number {
-  return typeof outcome === 'string' ? 0 : sizeOfAnswer(outcome)
+  forgetEnded(nowMs: number): void {
+    for (const [id, entry] of this.entries) {
+      if (entry.untilMs > nowMs) return
+      this.remove(id, entry)
+    }
+  }
+
+  clear(): void {
+    this.entries.clear()
+    this.#usages.clear()
+    this.#bytes = 0
+  }
+
+  #count(usage: Usage, bytes: number): void {
+    this.#bytes += bytes
+    usage.bytes += bytes
+  }
 }
 
 /** Header fields count, too: an answer without a body can be large. */
-function sizeOfAnswer({ headers, body }: KeptAnswer): number {
-  return headers.reduce((sum, [name, value]) => sum + name.length + String(value).length, body.length)
+function sizeOf(outcome: Entry['outcome']): number {
+  if (typeof outcome === 'string') return 0
+  return outcome.headers.reduce((sum, [name, value]) => sum + name.length + String(value).length, outcome.body.length)
 }

@@ -1,24 +1,24 @@
 import type { MetricRow } from '@countermark/core'
-import { degradedRow, type LabelValues } from '@countermark/core/internal'
+import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
+import type { KeyState } from './answer-store.ts'
 
-/** Kinds of stores that one process may name. */
-const STORE: LabelValues = { atMost: 8 }
+type Labels = { readonly idempotent_requests_total: { readonly store: string; readonly result: KeyState['state'] } }
 
 /** What answering repeated requests reports. */
-export const IDEMPOTENCY_METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'idempotent_requests_total',
+export const METRICS: Metrics<Labels> = defineMetrics<Labels>({
+  idempotent_requests_total: {
     kind: 'counter',
     help: 'Requests with an idempotency key, by what the store knew of the key',
     labels: {
-      store: STORE,
+      // Kinds of stores that one process may name.
+      store: { atMost: 8 },
       result: ['first', 'answered', 'running', 'unkept', 'reused', 'over_quota', 'full'],
     },
   },
-]
+})
 
-/** What a store of answers in Redis reports. */
-export const REDIS_ANSWER_METRIC_ROWS: readonly MetricRow[] = [degradedRow(['idempotency'])]
+/** What a store in Redis reports. */
+export const REDIS_ROWS: readonly MetricRow[] = [degradedRow(['idempotency'])]
 
-/** Everything that this package reports. */
-export const METRIC_ROWS: readonly MetricRow[] = [...IDEMPOTENCY_METRIC_ROWS, ...REDIS_ANSWER_METRIC_ROWS]
+/** For the tables of the documentation. */
+export const METRIC_ROWS: readonly MetricRow[] = [...METRICS.rows, ...REDIS_ROWS]

@@ -1,8 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { clearKeys, createAskRedis, createSender, type RedisClient } from '@countermark/core/internal'
+import {
+  clearKeys,
+  createAskRedis,
+  createSender,
+  custom,
+  number,
+  optionTable,
+  type RedisClient,
+  text,
+} from '@countermark/core/internal'
 import type { AnswerStore, KeptAnswer, KeyedRequest, KeyState } from './answer-store.ts'
-import { REDIS_ANSWER_METRIC_ROWS } from './metric-rows.ts'
+import { REDIS_ROWS } from './metric-rows.ts'
 
 /** Options of {@link redisAnswers}. */
 export interface RedisAnswersOptions {
@@ -25,7 +33,14 @@ export interface RedisAnswersOptions {
 }
 
 const PREFIX = 'countermark:answer:'
-const KNOWN = ['client', 'prefix', 'deadlineMs', 'keepSeconds', 'maxKeysPerAgent', 'maxBytesPerAgent']
+const OPTIONS = optionTable('redisAnswers', {
+  client: custom((_, given) => given as RedisClient),
+  prefix: text(),
+  deadlineMs: number({ min: 1, max: 60_000, default: 50 }),
+  keepSeconds: number({ min: 1, max: 2_592_000, default: 86_400 }),
+  maxKeysPerAgent: number({ min: 1, default: 10_000 }),
+  maxBytesPerAgent: number({ min: 0, default: 8_388_608 }),
+})
 
 interface Kept {
   readonly fingerprint: string
@@ -47,26 +62,18 @@ export interface RedisAnswers extends AnswerStore {
  * const idempotent = idempotency({ store: redisAnswers({ client: new Redis() }) })
  */
 export function redisAnswers(options: RedisAnswersOptions): RedisAnswers {
-  requireKnownOptions('redisAnswers', options, KNOWN)
-  const { client, maxKeysPerAgent = 10_000, maxBytesPerAgent = 8_388_608 } = options
+  const { client, prefix: given, deadlineMs, keepSeconds, maxKeysPerAgent, maxBytesPerAgent } = OPTIONS.read(options)
   const send = createSender('redisAnswers', client)
-  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
-  const keepMs = requireNumber('keepSeconds', options.keepSeconds ?? 86_400, { min: 1, max: 2_592_000 }) * 1000
-  const limits = [
-    Math.ceil(keepMs),
-    requireNumber('maxKeysPerAgent', maxKeysPerAgent, { min: 1 }),
-    requireNumber('maxBytesPerAgent', maxBytesPerAgent, { min: 0 }),
-  ].map(String)
+  const limits = [Math.ceil(keepSeconds * 1000), maxKeysPerAgent, maxBytesPerAgent].map(String)
   const code = 'idempotency_store_unavailable'
   const askRedis = createAskRedis({ send, deadlineMs, code, dependency: 'idempotency' })
   return {
     name: 'redis',
-    metrics: REDIS_ANSWER_METRIC_ROWS,
-    clear: () => clearKeys('redisAnswers', client, options.prefix ?? PREFIX),
+    metrics: REDIS_ROWS,
+    clear: () => clearKeys('redisAnswers', client, given ?? PREFIX),
     begin: async (request, environment) => {
       const { fingerprint } = request
-      const { prefix = `${PREFIX}${environment.service()}:` } = options
-      const keys = namesOf(prefix, request)
+      const keys = namesOf(given ?? `${PREFIX}${environment.service()}:`, request)
       const taken = JSON.stringify({ fingerprint, token: randomBytes(12).toString('base64url') })
       const unkept = JSON.stringify({ fingerprint })
       const replace = async (value: string): Promise<void> => {

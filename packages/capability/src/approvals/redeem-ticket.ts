@@ -8,10 +8,17 @@ import {
   Misconfigured,
   Refusal,
   type ReplayStore,
-  requireKnownOptions,
-  requireNumber,
 } from '@countermark/core'
-import { type ClaimAnswer, claimOnce, isThenable, refusalOf, requireMethods } from '@countermark/core/internal'
+import {
+  type ClaimAnswer,
+  claimOnce,
+  custom,
+  isThenable,
+  methods,
+  number,
+  optionTable,
+  refusalOf,
+} from '@countermark/core/internal'
 import type { Grantee } from '../grants.ts'
 import { approvalDigest } from './approval-digest.ts'
 import { type PresentedTicket, tryParseTicket } from './approval-ticket.ts'
@@ -34,26 +41,26 @@ export interface ApprovalOptions {
 /** The same after validation. */
 export type ApprovalRules = Readonly<Required<ApprovalOptions>>
 
+const NAMED = custom((name, given) => {
+  if (typeof given === 'string' && given !== '') return given
+  throw new Misconfigured('ERR_OPTION_MISSING', `${name} must be stated, as a text`)
+})
+
+const OPTIONS = optionTable('approvals', {
+  issuer: NAMED,
+  keys: methods<KeySource>(['findKeys'], 'pass the source of the keys of who approves'),
+  audience: NAMED,
+  store: methods<ReplayStore>(['claim'], 'pass the store of preventReplay'),
+  url: NAMED,
+  maxLifetimeSeconds: number({ min: 1, max: 2_592_000, default: 86_400 }),
+})
+
 /**
  * Validates who approves.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`, `ERR_OPTION_UNKNOWN`
  */
 export function readApprovalOptions(options: ApprovalOptions): ApprovalRules {
-  requireKnownOptions('approvals', options, ['issuer', 'keys', 'audience', 'store', 'url', 'maxLifetimeSeconds'])
-  const { issuer, keys, audience, store, url, maxLifetimeSeconds = 86_400 } = options
-  for (const [name, value] of Object.entries({ issuer, audience, url })) {
-    if (typeof value !== 'string' || value === '') {
-      throw new Misconfigured('ERR_OPTION_MISSING', `approvals.${name} must be stated, as a text`)
-    }
-  }
-  return {
-    issuer,
-    keys: requireMethods('approvals.keys', keys, ['findKeys']),
-    audience,
-    store: requireMethods('approvals.store', store, ['claim']),
-    url,
-    maxLifetimeSeconds: requireNumber('approvals.maxLifetimeSeconds', maxLifetimeSeconds, { min: 1, max: 2_592_000 }),
-  }
+  return OPTIONS.read(options, 'approvals.')
 }
 
 /** A ticket that holds, and has not been used up yet. */

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
-import { Misconfigured, requireKnownOptions } from '@countermark/core'
-import { isAgentId } from '@countermark/core/internal'
+import { Misconfigured } from '@countermark/core'
+import { custom, isAgentId, optionTable, text } from '@countermark/core/internal'
 import { isCount, type Money } from '../constraints/amounts.ts'
 import { isRestriction, isSegmentName, tryParseScope } from '../scopes/scope.ts'
 
@@ -28,6 +28,12 @@ export interface LoadBlockOptions {
   readonly currency?: string
 }
 
+const OPTIONS = optionTable('loadCapabilityBlock', {
+  agentId: text(),
+  parameters: custom((_, given = {}) => given as Readonly<Record<string, string>>),
+  currency: text(),
+})
+
 const MAX_LENGTH = 65_536
 const MAX_ENTRIES = 256
 const WRITTEN = /^(\S+)(?: \(scope: ([a-z0-9_]+(?:, ?[a-z0-9_]+)*)\))?$/
@@ -36,13 +42,13 @@ const WRITTEN = /^(\S+)(?: \(scope: ([a-z0-9_]+(?:, ?[a-z0-9_]+)*)\))?$/
  * Loads a capability block in YAML, as owners write it: `read:customer_records (scope: assigned_tickets_only)`.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
-export function loadCapabilityBlock(text: string, options: LoadBlockOptions = {}): CapabilityBlock {
-  requireKnownOptions('loadCapabilityBlock', options, ['agentId', 'parameters', 'currency'])
-  const members = readMembers(fill(parseYaml(text), options.parameters ?? {}))
-  const agentId = options.agentId ?? members.get('agent')
+export function loadCapabilityBlock(yaml: string, options: LoadBlockOptions = {}): CapabilityBlock {
+  const { parameters, currency, ...given } = OPTIONS.read(options)
+  const members = readMembers(fill(parseYaml(yaml), parameters))
+  const agentId = given.agentId ?? members.get('agent')
   if (typeof agentId !== 'string' || !isAgentId(agentId)) throw invalid('Agent must name an agent')
   const limits = readConstraints(members.get('constraints') ?? [])
-  const reader: AmountReader = { currency: options.currency, amounts: limits.map(([, limit]) => limit) }
+  const reader: AmountReader = { currency, amounts: limits.map(([, limit]) => limit) }
   const capabilities = readList('Capabilities', members.get('capabilities'))
   return Object.freeze({
     agentId,

@@ -33,3 +33,16 @@ export interface BudgetStore {
   /** @throws Unavailable `budget_store_unavailable` */
   readonly reserve: (claims: readonly BudgetClaim[], environment: Environment) => Reservation | Promise<Reservation>
 }
+
+/** A window in this many slices: what was taken is given free up to a sixtieth late, and never early. */
+export const SLICES = 60
+
+/** Gives back once, however often it is asked to. */
+export function releaseOnce(giveBack: () => void | Promise<void>): () => void | Promise<void> {
+  let isReserved = true
+  return () => {
+    if (!isReserved) return undefined
+    isReserved = false
+    return giveBack()
+  }
+}

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto'
-import { type Clock, requireKnownOptions, requireNumber } from '@countermark/core'
+import type { Clock } from '@countermark/core'
 import {
   clearKeys,
   createAskRedis,
   createSender,
+  custom,
+  methods,
+  number,
+  optionTable,
   type RedisClient,
-  requireMethods,
   systemClock,
+  text,
 } from '@countermark/core/internal'
-import { REDIS_BUDGET_METRIC_ROWS } from '../metric-rows.ts'
-import type { BudgetClaim, BudgetStore, Reservation } from './budget-store.ts'
-import { SLICES } from './memory-budgets.ts'
+import { REDIS_ROWS } from '../metric-rows.ts'
+import { type BudgetClaim, type BudgetStore, releaseOnce, SLICES } from './budget-store.ts'
 
 /** Options of {@link redisBudgets}. */
 export interface RedisBudgetsOptions {
@@ -31,7 +34,13 @@ export interface RedisBudgetsOptions {
 }
 
 const PREFIX = 'countermark:budget:'
-const KNOWN = ['client', 'prefix', 'deadlineMs', 'clock', 'maxCountersPerAgent']
+const OPTIONS = optionTable('redisBudgets', {
+  client: custom((_, given) => given as RedisClient),
+  prefix: text(),
+  deadlineMs: number({ min: 1, max: 60_000, default: 50 }),
+  clock: methods<Clock>(['wallMs']),
+  maxCountersPerAgent: number({ min: 1, default: 10_000 }),
+})
 
 /** A store that a test can empty. */
 export interface RedisBudgets extends BudgetStore {
@@ -45,32 +54,29 @@ export interface RedisBudgets extends BudgetStore {
  * const rules = capabilityRules({ budgets: redisBudgets({ client: new Redis() }) })
  */
 export function redisBudgets(options: RedisBudgetsOptions): RedisBudgets {
-  requireKnownOptions('redisBudgets', options, KNOWN)
-  const { client, clock } = options
+  const { client, prefix: given, deadlineMs, clock, maxCountersPerAgent } = OPTIONS.read(options)
   const send = createSender('redisBudgets', client)
-  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 50, { min: 1, max: 60_000 })
-  if (clock !== undefined) requireMethods('clock', clock, ['wallMs'])
   const askRedis = createAskRedis({ send, deadlineMs, code: 'budget_store_unavailable', dependency: 'budgets' })
-  const { maxCountersPerAgent = 10_000 } = options
-  const quota = String(requireNumber('maxCountersPerAgent', maxCountersPerAgent, { min: 1 }))
   return {
     name: 'redis',
-    metrics: REDIS_BUDGET_METRIC_ROWS,
-    clear: () => clearKeys('redisBudgets', client, options.prefix ?? PREFIX),
+    metrics: REDIS_ROWS,
+    clear: () => clearKeys('redisBudgets', client, given ?? PREFIX),
     reserve: async (claims, environment) => {
-      const prefix = tagged(options.prefix ?? `${PREFIX}${environment.service()}:`)
+      const prefix = tagged(given ?? `${PREFIX}${environment.service()}:`)
       const keys = claims.map(({ key }) => prefix + key)
       const numbers = claims.flatMap(({ windowSeconds, limit, cost }) => [windowSeconds, limit, cost].map(String))
-      const agent = `${prefix}agent:${createHash('sha256')
-        .update(claims[0]?.agentId ?? '')
-        .digest('base64url')}`
-      const now = nowOf(clock ?? environment.clock)
-      const more = [String(keys.length + 1), ...keys, agent, now, String(SLICES), quota, ...numbers]
+      const hash = createHash('sha256').update(claims[0]?.agentId ?? '')
+      const counted = [...keys, `${prefix}agent:${hash.digest('base64url')}`]
+      const limits = [nowOf(clock ?? environment.clock), String(SLICES), String(maxCountersPerAgent)]
+      const more = [String(counted.length), ...counted, ...limits, ...numbers]
       const answer = await askRedis(environment, ['EVAL', RESERVE_SCRIPT, ...more])
       const [isReserved, ...rest] = Array.isArray(answer) ? answer.map(Number) : []
       if (isReserved === 0) return { outcome: 'exceeded', retryAfterSeconds: rest[0] ?? 1 }
       const charges = claims.map(({ cost }, index) => ({ key: keys[index] ?? '', slice: rest[index] ?? 0, cost }))
-      return reserved(() => release(charges, (command) => askRedis(environment, command)))
+      return {
+        outcome: 'reserved',
+        release: releaseOnce(() => release(charges, (command) => askRedis(environment, command))),
+      }
     },
   }
 }
@@ -89,18 +95,6 @@ interface Charge {
   readonly key: string
   readonly slice: number
   readonly cost: BudgetClaim['cost']
-}
-
-function reserved(giveBack: () => Promise<void>): Reservation {
-  let isHeld = true
-  return {
-    outcome: 'reserved',
-    release: async () => {
-      if (!isHeld) return
-      isHeld = false
-      await giveBack()
-    },
-  }
 }
 
 async function release(
