@@ -52,7 +52,7 @@ function declaredNames(statement: ts.Statement): readonly string[] {
     return statement.declarationList.declarations.map(({ name }) => name.getText())
   }
   const name = ts.getNameOfDeclaration(statement as ts.DeclarationStatement)
-  return name === undefined ? [] : [name.text]
+  return name !== undefined && ts.isIdentifier(name) ? [name.text] : []
 }
 
 function filesIn(path: string): readonly string[] {

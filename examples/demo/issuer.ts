@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { RevocationName } from '@countermark/delegation'
+import { startServer } from '@countermark/testing'
 import { type CryptoKey, createLocalJWKSet, exportJWK, generateKeyPair, type JWK, jwtVerify, SignJWT } from 'jose'
 import { createRevocationEvents } from './revocation-events.ts'
 import { type Consent, createTokenEndpoint } from './token-endpoint.ts'
@@ -58,7 +57,7 @@ export async function createIssuer(findKey: (agentId: string) => JWK | undefined
   const consents = createConsents()
   let requests = 0
   let failing = false
-  const server = createServer((request, response) => {
+  const { origin: url, close } = await startServer((request, response) => {
     if (request.url === '/revocations') return feed.follow(response)
     if (request.url === '/token') return void answerTokens(request, response)
     requests++
@@ -66,8 +65,6 @@ export async function createIssuer(findKey: (agentId: string) => JWK | undefined
     response.statusCode = failing ? 500 : document === undefined ? 404 : 200
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(document ?? { error: 'nothing here' }))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const plainUrl = `${url}/plain`
 
   const jwks = (): { keys: JWK[] } => ({ keys: keys.map(({ publicJwk }) => publicJwk) })
@@ -111,12 +108,10 @@ export async function createIssuer(findKey: (agentId: string) => JWK | undefined
       failing = now
     },
     requests: () => requests,
-    close: () =>
-      new Promise((resolve) => {
-        feed.close()
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    close: () => {
+      feed.close()
+      return close()
+    },
   }
 }
 

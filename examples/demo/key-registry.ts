@@ -1,5 +1,4 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { startServer } from '@countermark/testing'
 
 /** A key as an agent registers it. */
 export interface RegisteredKey {
@@ -37,25 +36,26 @@ export async function createKeyRegistry(): Promise<KeyRegistry> {
   const ceilings = new Map<string, Ceiling>()
   let failing = false
   let requests = 0
-  const server = createServer((request, response) => {
+  const { origin, close } = await startServer((request, response) => {
     requests++
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://registry.invalid')
-    const document = failing ? undefined : findAgent(decodeURIComponent(pathname.slice(1)), searchParams.get('keyid'))
+    const [, agentId = ''] = decodeURIComponent(pathname.slice(1)).split('/')
+    const document = failing ? undefined : find(agentId, searchParams.get('keyid'))
     response.statusCode = failing ? 500 : document === undefined ? 404 : 200
     response.setHeader('Content-Type', 'application/json').end(JSON.stringify(document ?? { error: 'nothing here' }))
   })
-  const findAgent = (path: string, keyId: string | null): object | undefined => {
-    const [, agentId = ''] = path.split('/')
-    const found = agents.has(agentId)
-      ? agentId
-      : [...agents].find(([, keys]) => keys.some((key) => key.keyId === keyId))?.[0]
-    if (found === undefined) return undefined
-    const keys = agents.get(found)?.map(({ keyId: id, jwk, notAfter }) => ({ id, jwk, notAfter }))
-    return { id: found, owner: 'demo team', state: 'active', keys, ...ceilings.get(found) }
+  const find = (agentId: string, keyId: string | null): object | undefined => {
+    if (agentId === '' && keyId === null) return { agents: [...agents.keys()].map(recordOf) }
+    const owner = [...agents].find(([, keys]) => keys.some((key) => key.keyId === keyId))?.[0]
+    const found = agents.has(agentId) ? agentId : owner
+    return found === undefined ? undefined : recordOf(found)
   }
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const recordOf = (agentId: string): object => {
+    const keys = agents.get(agentId)?.map(({ keyId: id, jwk, notAfter }) => ({ id, jwk, notAfter }))
+    return { id: agentId, owner: 'demo team', state: 'active', keys, ...ceilings.get(agentId) }
+  }
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/agent-keys`,
+    url: `${origin}/agent-keys`,
     put: (agentId, key) => void agents.set(agentId, [...(agents.get(agentId) ?? []), key]),
     find: (agentId) => agents.get(agentId)?.[0]?.jwk,
     limit: (agentId, ceiling) => void ceilings.set(agentId, ceiling),
@@ -63,10 +63,6 @@ export async function createKeyRegistry(): Promise<KeyRegistry> {
       failing = now
     },
     requests: () => requests,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    close,
   }
 }

@@ -1,4 +1,4 @@
-// A guarded application in a process of its own: its flood must not be slowed down by whoever makes it.
+// A guarded application in a process of its own: its flood must not slow down the process that makes it, nor be slowed down by it.
 import { createGuard } from '@countermark/express'
 import { type RegistryOptions, redisSecondLevel, registry } from '@countermark/keys'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
@@ -26,5 +26,4 @@ app.use(
 app.get('/orders', (_request, response) => void response.json([]))
 app.post('/orders', (_request, response) => void response.json({}))
 const { port } = await startServer(app)
-process.send?.(port)
-process.on('disconnect', () => process.exit())
+console.log(`port ${port}`)

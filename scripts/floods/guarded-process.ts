@@ -1,6 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
+import { startProgram } from '@countermark/testing'
 
 /** Who the guarded application is. */
 export const AUTHORITY = 'api.example.com'
@@ -22,22 +21,13 @@ export interface GuardedProcess {
 
 /** Starts one and waits until it listens. */
 export async function startGuardedProcess(input: GuardedAppInput): Promise<GuardedProcess> {
-  const child = fork(join(import.meta.dirname, 'guarded-app.ts'), [JSON.stringify(input)], {
-    execArgv: ['--import', 'tsx', '--conditions=@countermark/source'],
+  const program = join(import.meta.dirname, 'guarded-app.ts')
+  const { output, stop } = await startProgram({
+    command: process.execPath,
+    arguments: ['--import', 'tsx', '--conditions=@countermark/source', program, JSON.stringify(input)],
+    ready: PORT,
   })
-  const port = await Promise.race([firstMessage(child), once(child, 'exit').then(() => undefined)])
-  if (typeof port !== 'number') throw new Error('the guarded application did not start')
-  return {
-    port,
-    stop: async () => {
-      const ended = once(child, 'exit')
-      child.kill()
-      await ended
-    },
-  }
+  return { port: Number(PORT.exec(output())?.[1]), stop }
 }
 
-async function firstMessage(child: ChildProcess): Promise<unknown> {
-  const [message] = await once(child, 'message')
-  return message
-}
+const PORT = /port (\d+)\n/

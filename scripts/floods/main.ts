@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createTestAgent, findProgram, startRedis } from '@countermark/testing'
+import { createKeyRegistry } from '../../examples/demo/key-registry.ts'
 import { type Outcome, runCourse } from './course.ts'
 import { createKeyCourses } from './key-courses.ts'
-import { startRegistry } from './registry-server.ts'
 import { nameOf, writeTable } from './table.ts'
 import { createWorkCourses } from './work-courses.ts'
 
@@ -22,7 +22,8 @@ const AGENTS = 60
 const agents = await Promise.all(
   Array.from({ length: AGENTS }, (_, index) => createTestAgent({ agentId: `agt_${index}` })),
 )
-const registry = await startRegistry(agents)
+const registry = await createKeyRegistry()
+for (const { agentId, keyId, publishedJwk } of agents) registry.put(agentId, { keyId, jwk: publishedJwk })
 const command = findProgram('redis-server')
 const redis = command === undefined ? undefined : await startRedis({ command })
 const outcomes: Outcome[] = []
