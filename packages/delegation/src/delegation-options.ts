@@ -14,7 +14,7 @@ import {
   word,
 } from '@countermark/core/internal'
 import type { AcceptanceRules } from './accept-token.ts'
-import { createDpop, type DpopOptions } from './binding/dpop.ts'
+import { Dpop, type DpopOptions } from './binding/dpop.ts'
 import { type CertificateSource, createCertificateHashes } from './binding/mtls.ts'
 import { type ChallengeRules, describeTokens } from './challenge.ts'
 import { type IssuerOptions, type IssuerSettings, readIssuerOptions, stateIssuer } from './issuers/issuer-options.ts'
@@ -125,7 +125,7 @@ export function readDelegationOptions(options: VerifyDelegationOptions): Delegat
     throw invalid('token and tokenFrom both say where the token is: leave one out')
   }
   const allowTestKeys = [...issuers.values()].some((issuer) => issuer.allowTestKeys)
-  const dpop = given.dpop === undefined ? undefined : createDpop(given.dpop, allowTestKeys)
+  const dpop = given.dpop === undefined ? undefined : new Dpop(given.dpop, allowTestKeys)
   const { audiences } = audience
   const { coversScope = isEqual, maxLinksUnlessStated = 0 } = offline ?? {}
   const links = { coversScope, maxLinksUnlessStated, audiences, maxDepth, agents, allowTestKeys }

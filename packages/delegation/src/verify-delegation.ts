@@ -12,7 +12,7 @@ import type { IssuerSettings } from './issuers/issuer-options.ts'
 import { REVOCATION_METRICS, TOKEN_METRICS } from './metric-rows.ts'
 import { loadJose } from './token/jws-key.ts'
 import { createTokenReader, requireCovered } from './token/presented-token.ts'
-import { createRememberedTokens, type RememberedTokens } from './token/remembered-tokens.ts'
+import { RememberedTokens } from './token/remembered-tokens.ts'
 import type { DelegationFacts } from './token/verified-token.ts'
 import { createTokenVerifier } from './token/verify-token.ts'
 
@@ -29,7 +29,7 @@ export function verifyDelegation(options: VerifyDelegationOptions): Check<object
   const { acceptance, challenge, metadata } = settings
   void loadJose()
   const readToken = createTokenReader(settings.tokenFrom)
-  const remembered = createRememberedTokens(createTokenVerifier(settings.tokens), settings.rememberedTokens)
+  const remembered = new RememberedTokens(createTokenVerifier(settings.tokens), settings.rememberedTokens)
   return defineCheck<object, DelegationFacts>(
     {
       name: 'verifyDelegation',
@@ -74,7 +74,7 @@ function tokenMetrics({ tokens, acceptance }: DelegationSettings, remembered: Re
     ...TOKEN_METRICS.rowsOf(
       {},
       {
-        remembered_tokens: remembered.size,
+        remembered_tokens: () => remembered.size(),
         degraded: () => (issuers.some(({ keys }) => keys.isFailing()) ? 1 : 0),
       },
     ),

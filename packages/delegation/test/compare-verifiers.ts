@@ -3,7 +3,7 @@ import { nodeVerifier } from '@countermark/core/internal'
 import { createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compactVerify, EmbeddedJWK, errors } from 'jose'
 import { seededRandom } from '../../audit/test/seeded-random.ts'
-import { createDpopProofs } from '../src/binding/dpop-proof.ts'
+import { DpopProofs } from '../src/binding/dpop-proof.ts'
 import { type IssuerKey, parseKeySet } from '../src/issuers/key-set.ts'
 import { openCompactJws } from '../src/token/jws.ts'
 import { createJwsKey, toJoseAlgorithm, verifyIssuerSignature, verifyJwsSignature } from '../src/token/jws-key.ts'
@@ -88,7 +88,7 @@ async function tokensOf(algorithm: (typeof ALGORITHMS)[number]): Promise<Subject
 
 function proofsOf(type: 'ed25519' | 'P-256'): Subject {
   const prover = createDpopProver(type)
-  const proofs = createDpopProofs({ algorithms: ['EdDSA', 'ES256'], allowTestKeys: false })
+  const proofs = new DpopProofs({ algorithms: ['EdDSA', 'ES256'], allowTestKeys: false })
   const environment = createTestEnvironment({ clock: createFakeClock(), verifier: nodeVerifier })
   const request = { method: 'GET', scheme: 'https', authority: 'api.example.com', path: '/orders' } as const
   const expected = { request, thumbprint: prover.thumbprint, tokenHash: undefined }

@@ -52,7 +52,6 @@ describe('the keys of an issuer', () => {
     // Importing makes a new object each time.
     expect(await find()).toBe(before)
     expect([before === undefined, server.asked.length]).toEqual([false, 2])
-    keys.close()
   })
 
   it('are asked for again when a token names an unknown one, half a minute apart', async () => {

@@ -29,12 +29,6 @@ export interface DpopProof {
   readonly nonce: string | undefined
 }
 
-/** Verifies proofs and remembers the keys in their headers, which stay the same from request to request. */
-export interface DpopProofs {
-  /** @throws Refusal `dpop_proof_invalid`, `token_binding_mismatch` */
-  readonly verify: (text: string, expected: DpopExpectation, environment: Environment) => DpopProof
-}
-
 /** Which proofs are taken. */
 export interface DpopProofRules {
   readonly algorithms: readonly JoseAlgorithm[]
@@ -48,30 +42,35 @@ interface KnownHeader {
 
 const RULES = { maxLength: 4096, code: 'dpop_proof_invalid', noun: 'DPoP proof', allowedKeyMember: 'jwk' } as const
 const MAX_KEYS = 10_000
-/** Headers that are longer on average are fewer: whoever makes proofs writes into them what it likes. */
+/** Headers that are longer on average are fewer: a caller writes into them what it likes. */
 const CHARACTERS_EACH = 512
 const MAX_TEXT = 256
 
-/** Makes the verifier of DPoP proofs for one guard. */
-export function createDpopProofs(rules: DpopProofRules): DpopProofs {
-  const headers = new LRUCache<string, KnownHeader>({ max: MAX_KEYS, maxSize: MAX_KEYS * CHARACTERS_EACH })
-  const reading = { ...RULES, findHeader: (headerText: string) => headers.get(headerText)?.header }
-  return {
-    verify: (text, expected, environment) => {
-      const jws = parseCompactJws(text, reading)
-      const { headerText } = jws
-      const known = headers.get(headerText)
-      const key = known?.key ?? readKey(jws, expected, rules)
-      requireKey(key.thumbprint, expected)
-      const proof = readClaims(jws, key.thumbprint, expected)
-      if (!verifyJwsSignature(key, jws, environment)) throw invalid('does not verify')
-      if (known === undefined) headers.set(headerText, { header: headerOf(jws), key }, { size: headerText.length })
-      return proof
-    },
+/** Verifies proofs for one guard, and remembers the keys in their headers, which stay the same from request to request. */
+export class DpopProofs {
+  readonly #rules: DpopProofRules
+  readonly #headers = new LRUCache<string, KnownHeader>({ max: MAX_KEYS, maxSize: MAX_KEYS * CHARACTERS_EACH })
+  readonly #reading = { ...RULES, findHeader: (text: string) => this.#headers.get(text)?.header }
+
+  constructor(rules: DpopProofRules) {
+    this.#rules = rules
+  }
+
+  /** @throws Refusal `dpop_proof_invalid`, `token_binding_mismatch` */
+  verify(text: string, expected: DpopExpectation, environment: Environment): DpopProof {
+    const jws = parseCompactJws(text, this.#reading)
+    const { headerText } = jws
+    const known = this.#headers.get(headerText)
+    const key = known?.key ?? parseKey(jws, expected, this.#rules)
+    requireKey(key.thumbprint, expected)
+    const proof = parseClaims(jws, key.thumbprint, expected)
+    if (!verifyJwsSignature(key, jws, environment)) throw invalid('does not verify')
+    if (known === undefined) this.#headers.set(headerText, { header: headerOf(jws), key }, { size: headerText.length })
+    return proof
   }
 }
 
-function readKey(jws: CompactJws, expected: DpopExpectation, rules: DpopProofRules): JwsKey {
+function parseKey(jws: CompactJws, expected: DpopExpectation, rules: DpopProofRules): JwsKey {
   if (jws.type !== 'dpop+jwt') throw invalid('must be of type dpop+jwt')
   const algorithm = toJoseAlgorithm(jws.algorithm)
   if (algorithm === undefined || !rules.algorithms.includes(algorithm)) throw invalid('uses another algorithm')
@@ -99,7 +98,7 @@ function requireKey(thumbprint: string, expected: DpopExpectation): void {
   throw new Refusal('token_binding_mismatch', 'the DPoP proof is made with another key than the token is bound to')
 }
 
-function readClaims({ claims }: CompactJws, thumbprint: string, expected: DpopExpectation): DpopProof {
+function parseClaims({ claims }: CompactJws, thumbprint: string, expected: DpopExpectation): DpopProof {
   const [id, method, url, issuedAt, hash, nonce] = ['jti', 'htm', 'htu', 'iat', 'ath', 'nonce'].map((name) =>
     ownMember(claims, name),
   )

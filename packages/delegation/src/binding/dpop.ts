@@ -1,5 +1,12 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type AgentRequest, type Environment, Misconfigured, Refusal, type ReplayStore } from '@countermark/core'
+import {
+  type AgentRequest,
+  type Environment,
+  Misconfigured,
+  Refusal,
+  type ReplayClaim,
+  type ReplayStore,
+} from '@countermark/core'
 import {
   type ClaimAnswer,
   type ClaimRefusals,
@@ -11,12 +18,13 @@ import {
   type OptionRows,
   optionTable,
   refusalOf,
+  type SettingsOf,
   then,
   word,
 } from '@countermark/core/internal'
 import { type AlgorithmName, algorithms } from '../option-readers.ts'
 import { spellingsOf } from '../token/jws-key.ts'
-import { createDpopProofs, type DpopProof } from './dpop-proof.ts'
+import { type DpopExpectation, type DpopProof, DpopProofs } from './dpop-proof.ts'
 
 /** How DPoP proofs are taken (RFC 9449). */
 export interface DpopOptions {
@@ -36,90 +44,92 @@ export interface DpopOptions {
   readonly nonceSeconds?: number
 }
 
+const ROWS = {
+  store: methods<ReplayStore>(['claim', 'issueNonce'], 'a replay store, such as memoryReplayStore()'),
+  algorithms: algorithms(['EdDSA', 'ES256']),
+  maxAgeSeconds: number({ min: 1, max: 300, default: 60 }),
+  futureSkewSeconds: number({ min: 0, max: 300, default: 30 }),
+  nonce: word(['optional', 'required'], 'optional'),
+  nonceSecret: custom((name, given) => requireSecret(name, given)),
+  nonceSeconds: number({ min: 1, max: 3600, default: 300 }),
+} satisfies OptionRows<DpopOptions>
+
+const TABLE = optionTable('dpop', ROWS)
+
+function requireSecret(name: string, given: unknown): Uint8Array {
+  if (given === undefined) return randomBytes(SECRET_BYTES)
+  if (given instanceof Uint8Array && given.length >= SECRET_BYTES) return given
+  throw new Misconfigured('ERR_OPTION_INVALID', `dpop.${name} must have at least ${SECRET_BYTES} bytes`)
+}
+
+const SECRET_BYTES = 32
+
 /** DPoP as one guard takes it. */
-export interface Dpop {
+export class Dpop {
   /** For challenges: every algorithm by each of its names. */
   readonly algorithmNames: string
-  /** Verifies the proof of a request, claims it, and answers with the thumbprint of its key. */
-  readonly verify: (input: DpopInput, environment: Environment) => string | Promise<string>
+  readonly #settings: Omit<SettingsOf<typeof ROWS>, 'algorithms' | 'nonce' | 'nonceSecret'>
+  readonly #nonces: DpopNonces | undefined
+  readonly #proofs: DpopProofs
+
+  /** @throws Misconfigured */
+  constructor(options: DpopOptions, allowTestKeys: boolean) {
+    const { algorithms: accepted, nonce, nonceSecret, ...settings } = TABLE.read(options)
+    this.algorithmNames = accepted.flatMap(spellingsOf).join(' ')
+    this.#settings = settings
+    this.#nonces = nonce === 'required' ? new DpopNonces(nonceSecret, settings.nonceSeconds) : undefined
+    this.#proofs = new DpopProofs({ algorithms: accepted, allowTestKeys })
+  }
+
+  /**
+   * Verifies the proof of a request, claims it, and answers with the thumbprint of its key.
+   * @throws Refusal `token_binding_mismatch`, `dpop_proof_invalid`, `dpop_nonce_required`, `replay_detected`
+   */
+  verify(
+    expected: DpopExpectation & { readonly request: AgentRequest },
+    environment: Environment,
+  ): string | Promise<string> {
+    const { headers, raw } = expected.request
+    const text = headers.only('dpop')
+    if (text === undefined) {
+      throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
+    }
+    const proof = this.#proofs.verify(text, expected, environment)
+    // Claimed only now: a proof that does not hold must not claim another caller's `jti`.
+    return then(this.#claim(proof, environment, raw), () => proof.thumbprint)
+  }
+
   /** The value of `DPoP-Nonce`. */
-  readonly issueNonce: (environment: Environment) => string | undefined
-}
+  issueNonce(environment: Environment): string | undefined {
+    const inner = this.#settings.store.issueNonce(environment)
+    return this.#nonces === undefined ? inner : this.#nonces.issue(environment.clock.wallMs(), inner)
+  }
 
-/** A request with a proof. */
-export interface DpopInput {
-  readonly request: AgentRequest
-  /** SHA-256 of the token as sent, base64url; `undefined` where tokens are only being asked for (RFC 9449 section 5). */
-  readonly tokenHash: string | undefined
-  /** What the token is bound to; `undefined`: any key. */
-  readonly thumbprint: string | undefined
-}
+  #claim(proof: DpopProof, environment: Environment, raw: object): void | Promise<void> {
+    const { thumbprint } = proof
+    // RFC 9449 section 11.1; by key, so that a caller cannot claim what belongs to another one.
+    const id = hash('sha256', `dpop ${thumbprint} ${proof.id}`, 'buffer')
+    const claim = { id, thumbprint, ...this.#timeOf(proof, environment.clock.wallMs()) }
+    return then(claimOnce(this.#settings.store, claim, environment, raw), requireClaimed)
+  }
 
-interface Settings {
-  readonly store: ReplayStore
-  readonly maxAgeSeconds: number
-  readonly futureSkewSeconds: number
-  readonly nonceSeconds: number
-  readonly nonces: DpopNonces | undefined
-}
-
-/**
- * Prepares DPoP for one guard.
- * @throws {@link Misconfigured}
- */
-export function createDpop(options: DpopOptions, allowTestKeys: boolean): Dpop {
-  const { algorithms: accepted, nonce, nonceSecret, ...given } = TABLE.read(options)
-  const nonces = nonce === 'required' ? createDpopNonces(nonceSecret, given.nonceSeconds) : undefined
-  const settings: Settings = { ...given, nonces }
-  const proofs = createDpopProofs({ algorithms: accepted, allowTestKeys })
-  return {
-    algorithmNames: accepted.flatMap(spellingsOf).join(' '),
-    verify: ({ request, tokenHash, thumbprint }, environment) => {
-      const text = request.headers.only('dpop')
-      if (text === undefined) {
-        throw new Refusal('token_binding_mismatch', 'the token is bound to a key; send a DPoP proof made with it')
+  #timeOf(proof: DpopProof, nowMs: number): Pick<ReplayClaim, 'created' | 'acceptUntil' | 'nonce'> {
+    const { maxAgeSeconds, futureSkewSeconds, nonceSeconds } = this.#settings
+    if (this.#nonces !== undefined) {
+      const read = proof.nonce === undefined ? undefined : this.#nonces.read(proof.nonce, nowMs)
+      if (read === undefined) {
+        throw new Refusal('dpop_nonce_required', 'the DPoP proof must carry the nonce that the response offers')
       }
-      const proof = proofs.verify(text, { request, thumbprint, tokenHash }, environment)
-      return then(claimProof(settings, proof, environment, request.raw), () => proof.thumbprint)
-    },
-    issueNonce: (environment) => {
-      const inner = settings.store.issueNonce(environment)
-      return settings.nonces === undefined ? inner : settings.nonces.issue(environment.clock.wallMs(), inner)
-    },
+      // RFC 9449 section 11.1: the time of the nonce, which is ours, may stand for the caller's.
+      return { created: read.issuedAt, acceptUntil: read.issuedAt + nonceSeconds, nonce: read.inner }
+    }
+    const now = nowMs / 1000
+    const acceptUntil = proof.issuedAt + maxAgeSeconds
+    if (!(proof.issuedAt <= now + futureSkewSeconds && now <= acceptUntil)) {
+      throw new Refusal('dpop_proof_invalid', `the DPoP proof must be at most ${maxAgeSeconds} s old`)
+    }
+    return { created: Math.floor(proof.issuedAt), acceptUntil, nonce: proof.nonce }
   }
-}
-
-/** Claimed only now: a proof that does not hold must not claim another caller's `jti`. */
-function claimProof(settings: Settings, proof: DpopProof, environment: Environment, raw: object): void | Promise<void> {
-  const { created, acceptUntil, nonce } = timeOf(settings, proof, environment.clock.wallMs())
-  // RFC 9449 section 11.1; by key, so that a caller cannot claim what belongs to another one.
-  const id = hash('sha256', `dpop ${proof.thumbprint} ${proof.id}`, 'buffer')
-  const claim = { id, thumbprint: proof.thumbprint, created, acceptUntil, nonce }
-  const answer = claimOnce(settings.store, claim, environment, raw)
-  return then(answer, requireClaimed)
-}
-
-interface ProofTime {
-  readonly created: number
-  readonly acceptUntil: number
-  readonly nonce: string | undefined
-}
-
-function timeOf({ nonces, ...window }: Settings, proof: DpopProof, nowMs: number): ProofTime {
-  const read = proof.nonce === undefined ? undefined : nonces?.read(proof.nonce, nowMs)
-  if (nonces !== undefined && read === undefined) {
-    throw new Refusal('dpop_nonce_required', 'the DPoP proof must carry the nonce that the response offers')
-  }
-  // RFC 9449 section 11.1: the time of the nonce, which is ours, may stand for the caller's.
-  if (read !== undefined) {
-    return { created: read.issuedAt, acceptUntil: read.issuedAt + window.nonceSeconds, nonce: read.inner }
-  }
-  const now = nowMs / 1000
-  const acceptUntil = proof.issuedAt + window.maxAgeSeconds
-  if (!(proof.issuedAt <= now + window.futureSkewSeconds && now <= acceptUntil)) {
-    throw new Refusal('dpop_proof_invalid', `the DPoP proof must be at most ${window.maxAgeSeconds} s old`)
-  }
-  return { created: Math.floor(proof.issuedAt), acceptUntil, nonce: proof.nonce }
 }
 
 const REFUSALS: ClaimRefusals = {
@@ -135,34 +145,8 @@ function requireClaimed(answer: ClaimAnswer): void {
   if (refusal !== undefined) throw refusal
 }
 
-const TABLE = optionTable('dpop', {
-  store: methods<ReplayStore>(['claim', 'issueNonce'], 'a replay store, such as memoryReplayStore()'),
-  algorithms: algorithms(['EdDSA', 'ES256']),
-  maxAgeSeconds: number({ min: 1, max: 300, default: 60 }),
-  futureSkewSeconds: number({ min: 0, max: 300, default: 30 }),
-  nonce: word(['optional', 'required'], 'optional'),
-  nonceSecret: custom((name, given) => requireSecret(name, given)),
-  nonceSeconds: number({ min: 1, max: 3600, default: 300 }),
-} satisfies OptionRows<DpopOptions>)
-
-function requireSecret(name: string, given: unknown): Uint8Array {
-  if (given === undefined) return randomBytes(SECRET_BYTES)
-  if (given instanceof Uint8Array && given.length >= SECRET_BYTES) return given
-  throw new Misconfigured('ERR_OPTION_INVALID', `dpop.${name} must have at least ${SECRET_BYTES} bytes`)
-}
-
-const SECRET_BYTES = 32
-
-/** Nonces that a DPoP proof must carry (RFC 9449 section 9), recognised without having been stored. */
-export interface DpopNonces {
-  /** The nonce of now; `inner` travels along and comes back from {@link DpopNonces.read}. */
-  readonly issue: (nowMs: number, inner: string | undefined) => string
-  /** `undefined` for a nonce that is not ours or too old. */
-  readonly read: (nonce: string, nowMs: number) => ReadNonce | undefined
-}
-
 /** A nonce that was recognised. */
-export interface ReadNonce {
+interface ReadNonce {
   /** Unix seconds. */
   readonly issuedAt: number
   readonly inner: string | undefined
@@ -170,31 +154,45 @@ export interface ReadNonce {
 
 const TIME_BYTES = 6
 const MAC_BYTES = 16
+/** Another process that shares the secret may have a clock that is slightly ahead. */
+const MAX_AHEAD_SECONDS = 30
 
-/** Makes nonces of one secret. A nonce may be used again while it is young; each proof still counts once by its `jti`. */
-export function createDpopNonces(secret: Uint8Array, lifetimeSeconds: number): DpopNonces {
-  const seal = (time: Uint8Array): Buffer =>
-    createHmac('sha256', secret).update('countermark dpop nonce').update(time).digest().subarray(0, MAC_BYTES)
-  return {
-    issue: (nowMs, inner) => {
-      const time = Buffer.alloc(TIME_BYTES)
-      time.writeUIntBE(Math.max(0, Math.floor(nowMs / 1000)), 0, TIME_BYTES)
-      const nonce = Buffer.concat([time, seal(time)]).toString('base64url')
-      return inner === undefined ? nonce : `${nonce}.${inner}`
-    },
-    read: (nonce, nowMs) => {
-      const dot = nonce.indexOf('.')
-      const bytes = decodeBase64url(dot < 0 ? nonce : nonce.slice(0, dot))
-      if (bytes?.length !== TIME_BYTES + MAC_BYTES) return undefined
-      const time = bytes.subarray(0, TIME_BYTES)
-      if (!timingSafeEqual(seal(time), bytes.subarray(TIME_BYTES))) return undefined
-      const issuedAt = time.readUIntBE(0, TIME_BYTES)
-      const age = nowMs / 1000 - issuedAt
-      // Another process that shares the secret may have a clock that is slightly ahead.
-      if (!(age <= lifetimeSeconds && age >= -MAX_AHEAD_SECONDS)) return undefined
-      return { issuedAt, inner: dot < 0 ? undefined : nonce.slice(dot + 1) }
-    },
+/**
+ * Nonces that a DPoP proof must carry (RFC 9449 section 9), recognised by a secret without having been stored. One may be used
+ * again while it is young; each proof still counts once by its `jti`.
+ */
+class DpopNonces {
+  readonly #secret: Uint8Array
+  readonly #lifetimeSeconds: number
+
+  constructor(secret: Uint8Array, lifetimeSeconds: number) {
+    this.#secret = secret
+    this.#lifetimeSeconds = lifetimeSeconds
+  }
+
+  /** The nonce of now; `inner` travels along and comes back from {@link DpopNonces.read}. */
+  issue(nowMs: number, inner: string | undefined): string {
+    const time = Buffer.alloc(TIME_BYTES)
+    time.writeUIntBE(Math.max(0, Math.floor(nowMs / 1000)), 0, TIME_BYTES)
+    const nonce = Buffer.concat([time, this.#seal(time)]).toString('base64url')
+    return inner === undefined ? nonce : `${nonce}.${inner}`
+  }
+
+  /** `undefined` for a nonce that is not ours or too old. */
+  read(nonce: string, nowMs: number): ReadNonce | undefined {
+    const dot = nonce.indexOf('.')
+    const bytes = decodeBase64url(dot < 0 ? nonce : nonce.slice(0, dot))
+    if (bytes?.length !== TIME_BYTES + MAC_BYTES) return undefined
+    const time = bytes.subarray(0, TIME_BYTES)
+    if (!timingSafeEqual(this.#seal(time), bytes.subarray(TIME_BYTES))) return undefined
+    const issuedAt = time.readUIntBE(0, TIME_BYTES)
+    const age = nowMs / 1000 - issuedAt
+    if (!(age <= this.#lifetimeSeconds && age >= -MAX_AHEAD_SECONDS)) return undefined
+    return { issuedAt, inner: dot < 0 ? undefined : nonce.slice(dot + 1) }
+  }
+
+  #seal(time: Uint8Array): Buffer {
+    const mac = createHmac('sha256', this.#secret).update('countermark dpop nonce').update(time)
+    return mac.digest().subarray(0, MAC_BYTES)
   }
 }
-
-const MAX_AHEAD_SECONDS = 30

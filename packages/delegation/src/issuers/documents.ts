@@ -40,15 +40,16 @@ export function metadataUrlsOf(issuer: string): readonly string[] {
 }
 
 /**
- * Fetches a URL that an issuer's metadata names, from the first place that tells it. The metadata must call itself exactly what
- * it is called here (RFC 8414 section 3.3).
+ * Fetches the URL of an issuer's keys out of its metadata, from the first place that tells it. The metadata must call itself
+ * exactly what it is called here (RFC 8414 section 3.3).
  * @throws OutboundError what was wrong at the first place, where neither tells
  */
-export async function fetchMetadataUrl(issuer: string, member: string, access: MetadataAccess): Promise<string> {
+export async function fetchJwksUri(issuer: string, fetcher: Fetcher, signal: AbortSignal): Promise<string> {
   let first: unknown
   for (const url of metadataUrlsOf(issuer)) {
     try {
-      return await fetchMember(url, issuer, member, access)
+      const { value } = await fetcher.fetchJson(url, signal)
+      return parseJwksUri(value, issuer)
     } catch (error) {
       if (!isOutboundError(error)) throw error
       first ??= error
@@ -57,25 +58,13 @@ export async function fetchMetadataUrl(issuer: string, member: string, access: M
   throw first
 }
 
-/** How documents are fetched. */
-export interface MetadataAccess {
-  readonly fetcher: Fetcher
-  readonly signal: AbortSignal
-}
-
-async function fetchMember(
-  url: string,
-  issuer: string,
-  member: string,
-  { fetcher, signal }: MetadataAccess,
-): Promise<string> {
-  const { value } = await fetcher.fetchJson(url, signal)
-  if (!isJsonObject(value) || ownMember(value, 'issuer') !== issuer) {
+function parseJwksUri(metadata: unknown, issuer: string): string {
+  if (!isJsonObject(metadata) || ownMember(metadata, 'issuer') !== issuer) {
     throw new OutboundError('malformed', 'the metadata belongs to another issuer')
   }
-  const found = ownMember(value, member)
-  if (typeof found === 'string') return found
-  throw new OutboundError('malformed', `the metadata has no ${member}`)
+  const jwksUri = ownMember(metadata, 'jwks_uri')
+  if (typeof jwksUri === 'string') return jwksUri
+  throw new OutboundError('malformed', 'the metadata has no jwks_uri')
 }
 
 const LONGEST_RETRY_SECONDS = 60

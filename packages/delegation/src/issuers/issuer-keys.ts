@@ -1,15 +1,9 @@
 import { type Environment, Misconfigured } from '@countermark/core'
 import { addressPrefix, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
-import {
-  type FetcherOptions,
-  isOutboundError,
-  OutboundError,
-  RefreshCache,
-  type RefreshTimes,
-} from '@countermark/outbound'
+import { type FetcherOptions, OutboundError, RefreshCache, type RefreshTimes } from '@countermark/outbound'
 import type { Loaded } from '@countermark/outbound/internal'
 import { LRUCache } from 'lru-cache'
-import { configured, createIssuerFetcher, fetchMetadataUrl, metadataUrlsOf, unavailable } from './documents.ts'
+import { configured, createIssuerFetcher, fetchJwksUri, metadataUrlsOf, unavailable } from './documents.ts'
 import {
   type IssuerKey,
   type IssuerKeyQuery,
@@ -34,7 +28,7 @@ export type IssuerKeyPlace =
 
 /** The keys of one issuer, kept fresh. */
 export interface IssuerKeys {
-  /** At once while they are known. @throws Unavailable `key_source_unavailable` when nobody can tell */
+  /** At once while they are known. @throws Unavailable `key_source_unavailable` when the issuer cannot tell */
   readonly find: (
     query: IssuerKeyQuery,
     environment: Environment,
@@ -42,7 +36,6 @@ export interface IssuerKeys {
   ) => IssuerKey | undefined | Promise<IssuerKey | undefined>
   /** Whether the last fetch failed. */
   readonly isFailing: () => boolean
-  readonly close: () => void
 }
 
 /** What the keys of an issuer are made of. */
@@ -63,79 +56,69 @@ export function createIssuerKeys(input: IssuerKeysInput): IssuerKeys {
   const { place } = input
   if (typeof place === 'object' && 'jwks' in place) return writtenKeys(input, place.jwks)
   if (typeof place === 'object' && 'bundle' in place) return writtenKeys(input, openSpiffeBundle(place.bundle).jwks)
-  return fetchedKeys(input)
+  return new FetchedKeys(input)
 }
 
 function writtenKeys(input: IssuerKeysInput, jwks: unknown): IssuerKeys {
-  const set = configured('issuers', () => {
-    try {
-      return parseKeySet(jwks, input)
-    } catch (error) {
-      throw isOutboundError(error) ? new TypeError(error.message) : error
-    }
-  })
+  const set = configured('issuers', () => parseKeySet(jwks, input))
   if (set.size === 0 || set.refused > 0) {
     throw new Misconfigured('ERR_KEY_MATERIAL', `issuers: each key of ${input.issuer} must fit one of its algorithms`)
   }
-  return { find: (query) => set.find(query), isFailing: () => false, close: () => undefined }
+  return { find: (query) => set.find(query), isFailing: () => false }
 }
 
 /** All keys of an issuer are one document. */
 const SET = 'set'
+const MAX_ABSENCES = 4_096
 
-function fetchedKeys(input: IssuerKeysInput): IssuerKeys {
-  const measurements = createIssuerMeasurements('issuer_keys')
-  const cache = createCache(input, measurements)
-  const absences = createAbsences(input.times.absentMs ?? ABSENT_MS)
-  const findLater = async (
+class FetchedKeys implements IssuerKeys {
+  readonly #measurements = createIssuerMeasurements('issuer_keys')
+  readonly #cache: RefreshCache<IssuerKeySet, Environment>
+  /** Keys that the issuer does not have, and until when it is not asked for them again, whoever names them. */
+  readonly #absences = new LRUCache<string, number>({ max: MAX_ABSENCES })
+  readonly #absentMs: number
+
+  constructor(input: IssuerKeysInput) {
+    this.#absentMs = input.times.absentMs ?? 60_000
+    this.#cache = createCache(input, this.#measurements)
+  }
+
+  isFailing(): boolean {
+    return this.#measurements.isFailing()
+  }
+
+  find(query: IssuerKeyQuery, environment: Environment, caller?: KeyCaller): ReturnType<IssuerKeys['find']> {
+    const known = this.#cache.read(SET, environment, caller)
+    if (isThenable(known)) return this.#findLater(known, query, environment, caller)
+    const key = known?.find(query)
+    if (key !== undefined) return key
+    if (environment.clock.monotonicMs() < (this.#absences.get(nameOf(query)) ?? 0)) {
+      this.#measurements.observe('absent', environment)
+      return undefined
+    }
+    // Counted by where it comes from: names that strangers invent must not keep others from a key that is new.
+    const newer = this.#cache.recheck(SET, environment, caller)
+    return isThenable(newer) ? this.#findLater(newer, query, environment, caller) : newer?.find(query)
+  }
+
+  async #findLater(
     answer: Promise<IssuerKeySet | undefined>,
     query: IssuerKeyQuery,
     environment: Environment,
     caller: KeyCaller | undefined,
-  ): Promise<IssuerKey | undefined> => {
+  ): Promise<IssuerKey | undefined> {
     try {
-      const key = (await answer)?.find(query) ?? (await cache.recheck(SET, environment, caller))?.find(query)
-      if (key === undefined) absences.remember(query, environment)
+      const key = (await answer)?.find(query) ?? (await this.#cache.recheck(SET, environment, caller))?.find(query)
+      if (key === undefined) this.#absences.set(nameOf(query), environment.clock.monotonicMs() + this.#absentMs)
       return key
     } catch (error) {
       throw unavailable('key_source_unavailable', "the issuer's keys cannot be fetched", error)
     }
   }
-  return {
-    find: (query, environment, caller) => {
-      const known = cache.read(SET, environment, caller)
-      if (isThenable(known)) return findLater(known, query, environment, caller)
-      const key = known?.find(query)
-      if (key !== undefined) return key
-      if (absences.holds(query, environment)) {
-        measurements.observe('absent', environment)
-        return undefined
-      }
-      // Counted by where it comes from: names that strangers invent must not keep others from a key that is new.
-      const newer = cache.recheck(SET, environment, caller)
-      return isThenable(newer) ? findLater(newer, query, environment, caller) : newer?.find(query)
-    },
-    isFailing: measurements.isFailing,
-    close: () => cache.close(),
-  }
 }
 
-const ABSENT_MS = 60_000
-const MAX_ABSENCES = 4_096
-
-/** Keys that the issuer was asked for and does not have: it is not asked for them again at once, whoever names them. */
-interface Absences {
-  readonly holds: (query: IssuerKeyQuery, environment: Environment) => boolean
-  readonly remember: (query: IssuerKeyQuery, environment: Environment) => void
-}
-
-function createAbsences(absentMs: number): Absences {
-  const endings = new LRUCache<string, number>({ max: MAX_ABSENCES })
-  const nameOf = ({ keyId, algorithm }: IssuerKeyQuery): string => `${algorithm} ${keyId ?? ''}`
-  return {
-    holds: (query, { clock }) => clock.monotonicMs() < (endings.get(nameOf(query)) ?? Number.NEGATIVE_INFINITY),
-    remember: (query, { clock }) => void endings.set(nameOf(query), clock.monotonicMs() + absentMs),
-  }
+function nameOf({ keyId, algorithm }: IssuerKeyQuery): string {
+  return `${algorithm} ${keyId ?? ''}`
 }
 
 function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): RefreshCache<IssuerKeySet, Environment> {
@@ -163,13 +146,7 @@ function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): R
   )
 }
 
-/** What was fetched, and for how long its publisher says that it is fresh. */
-interface FetchedSet {
-  readonly value: unknown
-  readonly freshForSeconds: number | undefined
-}
-
-type FetchSet = (signal: AbortSignal) => Promise<FetchedSet>
+type FetchSet = (signal: AbortSignal) => Promise<Loaded<unknown>>
 
 function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
   const options = { contentTypes: CONTENT_TYPES, ...http }
@@ -181,7 +158,7 @@ function createSetFetcher({ issuer, place, http }: IssuerKeysInput): FetchSet {
   const [url = issuer] = URL.canParse(issuer) ? metadataUrlsOf(issuer) : []
   const fetcher = createIssuerFetcher('issuers[].http', url, options)
   return async (signal) => {
-    const jwksUri = await fetchMetadataUrl(issuer, 'jwks_uri', { fetcher, signal })
+    const jwksUri = await fetchJwksUri(issuer, fetcher, signal)
     return fetcher.fetchJson(jwksUri, signal)
   }
 }

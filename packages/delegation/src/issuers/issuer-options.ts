@@ -15,8 +15,8 @@ import {
 import type { FetcherOptions, RefreshTimes } from '@countermark/outbound'
 import type { ActorRules } from '../chain/actor-chain.ts'
 import { type AlgorithmName, algorithms, names, requireNames, requireTexts } from '../option-readers.ts'
-import { createIntrospection, type Introspection, type IntrospectionOptions } from '../revocation/introspection.ts'
-import { createStatusLists, type StatusLists } from '../revocation/status-list.ts'
+import { Introspection, type IntrospectionOptions } from '../revocation/introspection.ts'
+import { StatusLists } from '../revocation/status-list.ts'
 import { normaliseType } from '../token/jws.ts'
 import type { JoseAlgorithm } from '../token/jws-key.ts'
 import { createIssuerKeys, type IssuerKeyPlace, type IssuerKeys } from './issuer-keys.ts'
@@ -136,8 +136,8 @@ export function readIssuerOptions(options: IssuerOptions): IssuerSettings {
     types: new Set(types.map(normaliseType)),
     audiences: audience,
     agentIdOf: createAgentIds(issuer, agentIds),
-    statusLists: statusList === 'ignored' ? undefined : createStatusLists({ ...kept, keys, http }),
-    introspection: introspection === undefined ? undefined : createIntrospection(introspection, issuer, http),
+    statusLists: statusList === 'ignored' ? undefined : new StatusLists({ ...kept, keys, http }),
+    introspection: introspection === undefined ? undefined : new Introspection(introspection, issuer, http),
   }
 }
 

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { type Environment, Misconfigured, Refusal, requireKnownOptions, requireNumber } from '@countermark/core'
 import { isJsonObject, isThenable, ownMember } from '@countermark/core/internal'
-import { type Fetcher, type FetcherOptions, OutboundError, RefreshCache } from '@countermark/outbound'
+import { type FetcherOptions, OutboundError, RefreshCache } from '@countermark/outbound'
 import type { CacheContext } from '@countermark/outbound/internal'
-import { configured, createIssuerFetcher, unavailable } from '../issuers/documents.ts'
+import { createIssuerFetcher, unavailable } from '../issuers/documents.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
 
 /** Asks the issuer whether a token still counts (RFC 7662). */
@@ -14,15 +14,6 @@ export interface IntrospectionOptions {
   readonly clientSecret: string
   /** How long an answer counts: a revoked token is accepted that much longer. At most 30. @default 10 */
   readonly cacheSeconds?: number
-}
-
-/** Answers about the tokens of one issuer. */
-export interface Introspection {
-  /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
-  readonly check: (token: string, environment: Environment) => void | Promise<void>
-  /** Whether the last question failed. */
-  readonly isFailing: () => boolean
-  readonly close: () => void
 }
 
 interface Answer {
@@ -37,49 +28,48 @@ interface Question extends CacheContext {
 
 const MAX_ANSWERS = 10_000
 
-/**
- * Prepares introspection at one issuer. Tokens go there and nowhere else; answers are kept under a hash.
- * @throws {@link Misconfigured}
- */
-export function createIntrospection(
-  options: IntrospectionOptions,
-  issuer: string,
-  http: FetcherOptions,
-): Introspection {
-  const { endpoint, cacheSeconds, headers } = readOptions(options)
-  const fetcher = createIssuerFetcher('introspection', endpoint, { ...http, headers: { ...http.headers, ...headers } })
-  const { observe, isFailing } = createIssuerMeasurements('introspection')
-  const ageMs = cacheSeconds * 1000
-  const cache = configured(
-    'introspection',
-    () =>
-      new RefreshCache<Answer, Question>({
-        // An answer past its age is waited for, and an endpoint that fails is not made up for by old answers.
-        times: {
-          refreshAfterMs: ageMs,
-          maxAgeMs: ageMs,
-          staleIfErrorMs: 0,
-          maxEntries: MAX_ANSWERS,
-          unknownPerMinute: 1e6,
-        },
-        observe: (event, { environment }, error) => observe(event, environment, error),
-        load: async ({ context, signal }) => {
-          const form = { token: context.token, token_type_hint: 'access_token' }
-          return { value: await introspect(fetcher, endpoint, form, issuer, signal) }
-        },
-      }),
-  )
-  return {
-    check: (token, environment) => {
-      const question = { clock: environment.clock, environment, token }
-      const answer = cache.read(hash('sha256', token, 'base64'), question)
-      if (!isThenable(answer)) return requireActive(answer)
-      return answer.then(requireActive, (cause: unknown) => {
-        throw unavailable('revocation_unavailable', 'the issuer cannot be asked', cause)
-      })
-    },
-    isFailing,
-    close: () => cache.close(),
+/** Introspection at one issuer. Tokens go there and nowhere else; answers are kept under a hash. */
+export class Introspection {
+  readonly #measurements = createIssuerMeasurements('introspection')
+  readonly #cache: RefreshCache<Answer, Question>
+
+  /** @throws Misconfigured */
+  constructor(options: IntrospectionOptions, issuer: string, http: FetcherOptions) {
+    const { endpoint, cacheSeconds, headers } = readOptions(options)
+    const access = { ...http, headers: { ...http.headers, ...headers } }
+    const fetcher = createIssuerFetcher('introspection', endpoint, access)
+    const ageMs = cacheSeconds * 1000
+    this.#cache = new RefreshCache<Answer, Question>({
+      // An answer past its age is waited for, and an endpoint that fails is not made up for by old answers.
+      times: {
+        refreshAfterMs: ageMs,
+        maxAgeMs: ageMs,
+        staleIfErrorMs: 0,
+        maxEntries: MAX_ANSWERS,
+        unknownPerMinute: 1e6,
+      },
+      observe: (event, { environment }, error) => this.#measurements.observe(event, environment, error),
+      load: async ({ context, signal }) => {
+        const form = { token: context.token, token_type_hint: 'access_token' }
+        const { value } = await fetcher.postForm(endpoint, form, signal)
+        return { value: parseAnswer(value, issuer) }
+      },
+    })
+  }
+
+  /** Whether the last question failed. */
+  isFailing(): boolean {
+    return this.#measurements.isFailing()
+  }
+
+  /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
+  check(token: string, environment: Environment): void | Promise<void> {
+    const question = { clock: environment.clock, environment, token }
+    const answer = this.#cache.read(hash('sha256', token, 'base64'), question)
+    if (!isThenable(answer)) return requireActive(answer)
+    return answer.then(requireActive, (cause: unknown) => {
+      throw unavailable('revocation_unavailable', 'the issuer cannot be asked', cause)
+    })
   }
 }
 
@@ -88,14 +78,7 @@ function requireActive(answer: Answer | undefined): void {
   throw new Refusal('token_revoked', 'the issuer says that the token does not count')
 }
 
-async function introspect(
-  fetcher: Fetcher,
-  endpoint: string,
-  form: Readonly<Record<string, string>>,
-  issuer: string,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const { value } = await fetcher.postForm(endpoint, form, signal)
+function parseAnswer(value: unknown, issuer: string): Answer {
   const active = isJsonObject(value) ? ownMember(value, 'active') : undefined
   if (!isJsonObject(value) || typeof active !== 'boolean') {
     throw new OutboundError('malformed', 'expected an answer that is active or not')

@@ -1,7 +1,7 @@
 import { type Clock, type MetricRow, Unavailable } from '@countermark/core'
 import { methods, number, optionTable, type RevokedKeys, systemClock } from '@countermark/core/internal'
 import { REVOCATION_METRICS } from '../metric-rows.ts'
-import { createLostRevocations } from './lost-revocations.ts'
+import { LostRevocations } from './lost-revocations.ts'
 import { type RevocationEvent, type RevocationName, requireEvent, revocationKey } from './revocation-event.ts'
 
 /** What a token, or a link that was handed on, can be revoked by. */
@@ -99,7 +99,7 @@ class RevocationList implements Revocations {
   readonly #applied: Record<RevocationName['type'], number> = { token: 0, agent: 0, key: 0, chain: 0, user: 0 }
   #clock: Clock
   #hasClock: boolean
-  #lost: ReturnType<typeof createLostRevocations>
+  #lost: LostRevocations
   /** When the next entry ends: looking at all of them is too dear for each event that finds the list full. */
   #nextEnd = Number.POSITIVE_INFINITY
   #heardMs: number
@@ -109,7 +109,7 @@ class RevocationList implements Revocations {
     this.#staleAfterMs = staleAfterMs
     this.#clock = clock ?? systemClock
     this.#hasClock = clock !== undefined
-    this.#lost = createLostRevocations(maxEntries)
+    this.#lost = new LostRevocations(maxEntries)
     this.#heardMs = this.#clock.monotonicMs()
   }
 
@@ -156,7 +156,7 @@ class RevocationList implements Revocations {
 
   readonly clear = (): void => {
     this.#entries.clear()
-    this.#lost = createLostRevocations(this.#maxEntries)
+    this.#lost = new LostRevocations(this.#maxEntries)
     this.#nextEnd = Number.POSITIVE_INFINITY
   }
 

@@ -80,15 +80,6 @@ export interface FetchedStatusList extends StatusList {
   readonly expiresAt: number | undefined
 }
 
-/** Answers about the tokens of one issuer. */
-export interface StatusLists {
-  /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
-  readonly check: (reference: StatusReference, environment: Environment, caller?: KeyCaller) => void | Promise<void>
-  /** Whether the last fetch failed. */
-  readonly isFailing: () => boolean
-  readonly close: () => void
-}
-
 /** Whose lists they are and how they are read. */
 export interface StatusListsInput {
   readonly issuer: string
@@ -117,34 +108,35 @@ const TIMES: RefreshTimes = { refreshAfterMs: 60_000, maxAgeMs: 300_000, staleIf
 const MAX_TOKEN_BYTES = 4 * 1024 * 1024
 const CONTENT_TYPES = ['application/statuslist+jwt']
 
-/** Prepares the status lists of one issuer, fetched and kept fresh. */
-export function createStatusLists(input: StatusListsInput): StatusLists {
-  const http = { maxBytes: MAX_TOKEN_BYTES, ...input.http, contentTypes: CONTENT_TYPES }
-  const fetcher = configured('statusList', () => createFetcher(http))
-  const { observe, isFailing } = createIssuerMeasurements('status_list')
-  const cache = configured(
-    'statusList',
-    () =>
-      new RefreshCache<FetchedStatusList, Environment>({
-        times: TIMES,
-        observe,
-        sourceOf: addressPrefix,
-        load: (request) => fetchList(request, input, fetcher),
-      }),
-  )
-  return {
-    check: ({ uri, index }, environment, caller) => {
-      const list = cache.read(uri, environment, caller)
-      if (!isThenable(list)) return requireValid(list, index, environment)
-      return list.then(
-        (read) => requireValid(read, index, environment),
-        (cause: unknown) => {
-          throw unavailable('revocation_unavailable', 'the status list cannot be read', cause)
-        },
-      )
-    },
-    isFailing,
-    close: () => cache.close(),
+/** The status lists of one issuer, fetched and kept fresh. */
+export class StatusLists {
+  readonly #measurements = createIssuerMeasurements('status_list')
+  readonly #cache: RefreshCache<FetchedStatusList, Environment>
+
+  /** @throws Misconfigured */
+  constructor(input: StatusListsInput) {
+    const http = { maxBytes: MAX_TOKEN_BYTES, ...input.http, contentTypes: CONTENT_TYPES }
+    const fetcher = configured('statusList', () => createFetcher(http))
+    const load = (request: LoadRequest<FetchedStatusList, Environment>): ReturnType<typeof fetchList> =>
+      fetchList(request, input, fetcher)
+    this.#cache = new RefreshCache({ times: TIMES, observe: this.#measurements.observe, sourceOf: addressPrefix, load })
+  }
+
+  /** Whether the last fetch failed. */
+  isFailing(): boolean {
+    return this.#measurements.isFailing()
+  }
+
+  /** @throws Refusal `token_revoked` @throws Unavailable `revocation_unavailable` */
+  check({ uri, index }: StatusReference, environment: Environment, caller?: KeyCaller): void | Promise<void> {
+    const list = this.#cache.read(uri, environment, caller)
+    if (!isThenable(list)) return requireValid(list, index, environment)
+    return list.then(
+      (read) => requireValid(read, index, environment),
+      (cause: unknown) => {
+        throw unavailable('revocation_unavailable', 'the status list cannot be read', cause)
+      },
+    )
   }
 }
 

@@ -3,14 +3,14 @@ import { type AgentRequest, isRefusal } from '@countermark/core'
 import { memoryReplayStore } from '@countermark/replay'
 import { aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compare, type JudgeVector, type Vector, type Verdict } from '../../../signature/test/conformance/vector.ts'
-import { createDpop } from '../../src/binding/dpop.ts'
+import { Dpop } from '../../src/binding/dpop.ts'
 import { normaliseHttpUrl } from '../../src/binding/dpop-proof.ts'
 
 /** DPoP proofs as RFC 9449 prints them, and what is changed about them. */
 export const judgeDpop: JudgeVector = async ({ input, expected }): Promise<Verdict> => {
   if (input.access_token_jwt !== undefined) return { skip: 'a token that nobody signed' }
   const clock = createFakeClock(input.clock * 1000)
-  const dpop = createDpop({ store: memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true }) }, true)
+  const dpop = new Dpop({ store: memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true }) }, true)
   const tokenHash = input.access_token === undefined ? undefined : hash('sha256', input.access_token, 'base64url')
   const presented = { request: toRequest(input), tokenHash, thumbprint: undefined }
   try {
