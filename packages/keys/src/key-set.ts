@@ -1,4 +1,5 @@
 import type { AgentKey, AgentRecord, KeyQuery } from '@countermark/core'
+import { isAgentId, isKeyId } from '@countermark/core/internal'
 
 /** Keys laid out so that every question is answered by looking it up. */
 export interface KeySet {
@@ -109,4 +110,10 @@ function groupBy(keys: readonly AgentKey[], nameOf: (key: AgentKey) => string): 
     else group.push(key)
   }
   return groups
+}
+
+/** Whether any key can match. A question that none can match must cost nothing and reach nobody. */
+export function isAskable({ agentId, keyId }: KeyQuery): boolean {
+  if (agentId === undefined) return keyId !== undefined && isKeyId(keyId)
+  return isAgentId(agentId) && (keyId === undefined || isKeyId(keyId))
 }

@@ -7,10 +7,8 @@ import {
   type Scheme,
   type SignatureAlgorithm,
 } from '@countermark/core/internal'
-import { createAgentKey } from './key-description.ts'
-import { toKeyDocument } from './key-document.ts'
+import { createAgentKey, isOptionalTime, ownMember, toKeyDocument } from './key-document.ts'
 import { createKeySet } from './key-set.ts'
-import { isOptionalTime, ownMember } from './own-member.ts'
 
 /** A key written into the program or its configuration. */
 export interface StaticKey {

@@ -2,7 +2,7 @@ import { type AgentKey, type KeySource, Unavailable } from '@countermark/core'
 import { createTestEnvironment } from '@countermark/testing'
 import { firstOf, staticKeys } from '../src/index.ts'
 import { createKeySet } from '../src/key-set.ts'
-import { parseRegistryDocument } from '../src/registry-document.ts'
+import { parseRegistryDocument } from '../src/registry/registry-document.ts'
 import { createPublicKey } from './public-key.ts'
 
 const environment = createTestEnvironment()

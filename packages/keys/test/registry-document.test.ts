@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
-import { parseRegistryDocument } from '../src/registry-document.ts'
+import { parseRegistryDocument } from '../src/registry/registry-document.ts'
 import { createPublicKey, SMALL_ORDER_JWK } from './public-key.ts'
 
 const RULES = { allowTestKeys: false, agents: () => true, maxKeys: 50 }

@@ -1,9 +1,8 @@
 import type { AgentKey, AgentRecord } from '@countermark/core'
 import { OutboundError } from '@countermark/outbound'
 import type { Loaded } from '@countermark/outbound/internal'
-import type { RefusedEntry } from './key-description.ts'
-import type { KeyDocument } from './key-document.ts'
-import { createKeySet, type KeySet } from './key-set.ts'
+import type { KeyDocument, RefusedEntry } from '../key-document.ts'
+import { createKeySet, type KeySet } from '../key-set.ts'
 
 /** The agents and keys of one document as they are cached. */
 export interface FetchedKeys extends KeySet {

@@ -1,7 +1,13 @@
 import { isMisconfigured, Misconfigured, requireKnownOptions } from '@countermark/core'
-import { createFetcher, type Fetcher, type FetcherOptions, isOutboundError, type RefreshTimes, type SecondLevel } from '@countermark/outbound'
+import {
+  createFetcher,
+  type Fetcher,
+  type FetcherOptions,
+  isOutboundError,
+  type RefreshTimes,
+  type SecondLevel,
+} from '@countermark/outbound'
 import { FETCHER_OPTIONS, REFRESH_TIMES } from '@countermark/outbound/internal'
-import { requireSourceName } from './source-name.ts'
 
 /** How a source fetches keys and keeps them: the options of `@countermark/outbound`, and these. */
 export interface RemoteKeysOptions extends FetcherOptions, RefreshTimes {
@@ -107,4 +113,13 @@ function pick(options: RemoteKeysOptions, names: readonly string[]): Readonly<Re
 export function misconfigured(kind: string, error: unknown): unknown {
   if (isMisconfigured(error) || !(error instanceof TypeError)) return error
   return new Misconfigured('ERR_OPTION_INVALID', `${kind}: ${error.message}`)
+}
+
+/**
+ * Checks a source's name, which becomes the value of a metric label.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ */
+export function requireSourceName(name: string): string {
+  if (typeof name === 'string' && /^[a-z][a-z0-9_]{0,31}$/.test(name)) return name
+  throw new Misconfigured('ERR_OPTION_INVALID', 'name must be up to 32 of a-z 0-9 _ and start with a letter')
 }

@@ -1,7 +1,6 @@
-import type { AgentKey, AgentRecord, Environment, KeySource } from '@countermark/core'
+import { type AgentKey, type AgentRecord, type Environment, isUnavailable, type KeySource } from '@countermark/core'
 import { findAgentRecord, isThenable, type KeyCaller } from '@countermark/core/internal'
-import { NO_KEYS } from './key-set.ts'
-import { askSource } from './skip-unavailable.ts'
+import { NO_KEYS } from '../key-set.ts'
 
 /** With what earlier sources are asked. */
 export interface EarlierWord {
@@ -65,4 +64,23 @@ function uniteRecords(earlier: AgentRecord, later: AgentRecord): AgentRecord {
   const state = earlier.state === 'active' ? later.state : earlier.state
   const united = Object.freeze({ ...later, ...earlier, state })
   return JSON.stringify(united) === JSON.stringify(later) ? later : united
+}
+
+/** Asks a source. One that cannot tell counts as one that knows nothing, where that is allowed; otherwise it ends the search. */
+export function askSource<Value>(
+  ask: () => Value | Promise<Value>,
+  nothing: Value,
+  skips: boolean,
+): Value | Promise<Value> {
+  const pass = (error: unknown): Value => {
+    if (skips && isUnavailable(error)) return nothing
+    throw error
+  }
+  try {
+    const answer = ask()
+    return skips && isThenable(answer) ? answer.catch(pass) : answer
+  } catch (error) {
+    // A source may throw or reject; callers see a rejection either way.
+    return Promise.reject(error).catch(pass)
+  }
 }

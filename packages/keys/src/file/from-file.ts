@@ -1,4 +1,4 @@
-import { type Stats, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
 import {
   type Environment,
   type KeySource,
@@ -8,11 +8,11 @@ import {
   requireNumber,
 } from '@countermark/core'
 import { nameLabels, rememberKeys } from '@countermark/core/internal'
-import type { KeyDocument } from './key-document.ts'
-import { type KeyFileRules, readKeyFile } from './key-file.ts'
-import { createKeySet } from './key-set.ts'
-import { FILE_METRIC_ROWS } from './metric-rows.ts'
-import { requireSourceName } from './source-name.ts'
+import type { KeyDocument, KeyImportRules } from '../key-document.ts'
+import { createKeySet } from '../key-set.ts'
+import { FILE_METRIC_ROWS } from '../metric-rows.ts'
+import { parseRegistryDocument } from '../registry/registry-document.ts'
+import { requireSourceName } from '../remote/remote-options.ts'
 
 /** Options of {@link fromFile}. */
 export interface FromFileOptions {
@@ -91,4 +91,21 @@ function note(pending: Pending, name: string, labels: Readonly<Record<string, st
 
 function flush(pending: Pending, environment: Environment): void {
   for (const measurement of pending.splice(0)) environment.report(measurement)
+}
+
+const MAX_BYTES = 16_777_216
+
+/** How a key file is read. */
+export interface KeyFileRules extends KeyImportRules {
+  readonly agents: (agentId: string) => boolean
+}
+
+/**
+ * Reads a file of agents and keys, whole.
+ * @throws Error when it cannot be read or is no such document
+ */
+export function readKeyFile(path: string, rules: KeyFileRules): KeyDocument {
+  if (statSync(path).size > MAX_BYTES) throw new RangeError(`the file exceeds ${MAX_BYTES} bytes`)
+  const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
+  return parseRegistryDocument(JSON.parse(text), { ...rules, maxKeys: Number.POSITIVE_INFINITY })
 }

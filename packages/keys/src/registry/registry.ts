@@ -1,18 +1,16 @@
 import type { AgentKey, Environment, KeyQuery, KeySource } from '@countermark/core'
 import { isThenable, type KeyCaller } from '@countermark/core/internal'
-import { isAskable } from './is-askable.ts'
-import { NO_KEYS } from './key-set.ts'
-import { createPreload, type Preload } from './preload.ts'
-import { createPreloadedKeys, type PreloadedKeys } from './preloaded-keys.ts'
-import { BY_AGENT, BY_KEY, createRegistryKind } from './registry-kind.ts'
-import { createRemoteKeys, type RemoteKeys } from './remote-keys.ts'
+import { isAskable, NO_KEYS } from '../key-set.ts'
+import { createRemoteKeys, type RemoteKeys } from '../remote/remote-keys.ts'
 import {
   createPreloadFetcher,
   MAX_REMEMBERED_KEYS,
   type RemoteKeysOptions,
   readRemoteOptions,
   requireSwitch,
-} from './remote-options.ts'
+} from '../remote/remote-options.ts'
+import { createPreload, createPreloadedKeys, type Preload, type PreloadedKeys } from './preload.ts'
+import { BY_AGENT, BY_KEY, createRegistryKind } from './registry-kind.ts'
 
 /** Options of {@link registry}. */
 export interface RegistryOptions extends RemoteKeysOptions {

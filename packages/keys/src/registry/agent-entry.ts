@@ -1,6 +1,6 @@
 import type { AgentRecord } from '@countermark/core'
 import { isAgentId, isJsonObject, type JsonObject } from '@countermark/core/internal'
-import { isOptionalText, ownMember } from './own-member.ts'
+import { isOptionalText, ownMember } from '../key-document.ts'
 
 const MAX_CAPABILITIES = 256
 /** As JSON. Parsed, small members take many times their length, and the cache holds thousands of agents. */

@@ -8,11 +8,9 @@ import {
   requireKnownOptions,
 } from '@countermark/core'
 import { type AgentQuery, findAgentRecord, isThenable, type KeyCaller } from '@countermark/core/internal'
-import { withEarlierWord } from './earlier-word.ts'
-import { isAskable } from './is-askable.ts'
-import { NO_KEYS } from './key-set.ts'
-import { requireSwitch } from './remote-options.ts'
-import { askSource } from './skip-unavailable.ts'
+import { isAskable, NO_KEYS } from '../key-set.ts'
+import { requireSwitch } from '../remote/remote-options.ts'
+import { askSource, withEarlierWord } from './earlier-word.ts'
 
 /** Options of {@link firstOf}, behind the sources. */
 export interface FirstOfOptions {
