@@ -12,7 +12,7 @@ export type TrailLabels = {
   readonly audit_checkpoint_age_seconds: Record<never, string>
 }
 
-/** Sinks of one trail; `none` stands for records that no sink was given. */
+/** Sinks of one trail; `none` is the label of records that no sink was given. */
 const sink = { atMost: 16 }
 
 /** What a trail reports. */

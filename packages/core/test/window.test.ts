@@ -46,8 +46,12 @@ describe('the acceptance window', () => {
 
   it('refuses every signature when a bound is not a number', () => {
     const times = { created: NOW, expires: undefined }
-    expect(() => acceptUntil(times, { ...WINDOW, toleranceSeconds: Number.NaN }, NOW_MS)).toThrow(expect.objectContaining({ code: 'signature_expired' }))
-    expect(() => acceptUntil(times, { ...WINDOW, futureSkewSeconds: Number.NaN }, NOW_MS)).toThrow(expect.objectContaining({ code: 'signature_not_yet_valid' }))
+    expect(() => acceptUntil(times, { ...WINDOW, toleranceSeconds: Number.NaN }, NOW_MS)).toThrow(
+      expect.objectContaining({ code: 'signature_expired' }),
+    )
+    expect(() => acceptUntil(times, { ...WINDOW, futureSkewSeconds: Number.NaN }, NOW_MS)).toThrow(
+      expect.objectContaining({ code: 'signature_not_yet_valid' }),
+    )
   })
 })
 

@@ -82,7 +82,7 @@ async function readSigning(options: CommandInput['options']): Promise<Checkpoint
   return { key: createPrivateKey(await readFile(sign, 'utf8')), anchors: [fileAnchor({ path })] }
 }
 
-/** `erase --subject USER FILE…`: forgets a person in files that nobody writes. */
+/** `erase --subject USER FILE…`: forgets a person in files that are no longer written. */
 export const eraseCommand: Command = async (input, output) => {
   const { subject, 'pseudonym-key': keyPath } = input.options
   if (typeof subject !== 'string' || subject === '') throw new TypeError('erase needs --subject, the user to forget')
@@ -93,7 +93,7 @@ export const eraseCommand: Command = async (input, output) => {
   })
 }
 
-/** `prune --keep CLASS=DAYS… FILE…`: leaves places of records past their time, in files that nobody writes. */
+/** `prune --keep CLASS=DAYS… FILE…`: leaves only the places of records past their time, in files that are no longer written. */
 export const pruneCommand: Command = async (input, output) => {
   const keepDays = readKeep(input.options['keep'])
   return maintain(input, output, async (store, record) => {

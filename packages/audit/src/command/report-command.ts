@@ -1,5 +1,5 @@
+import type { Answer } from '../reports/clause-answers.ts'
 import { isRegulationName, type RegulationReport, regulationReport } from '../reports/regulation-report.ts'
-import type { Answer } from '../reports/requirement.ts'
 import { type Command, commandAnchors, EXIT } from './command.ts'
 
 /** `report --regulation NAME FILE…`: what a trail shows of what a regulation asks, and what it does not. */

@@ -29,7 +29,7 @@ const GRADES: Readonly<Record<EvidenceGrade, string>> = {
   none: 'nothing was proven',
 }
 
-/** What stands instead where evidence is not, or no longer, what its grade says. */
+/** What is shown instead where evidence is not, or no longer, what its grade says. */
 const STATES: Readonly<Partial<Record<EvidenceState, string>>> = {
   erased: 'what was signed was erased; nothing can be verified any more',
   false: 'DOES NOT VERIFY: the record proves nothing',
@@ -103,8 +103,8 @@ function chainLines(
   actors: string | undefined,
 ): readonly Line[] {
   if (delegation === undefined) return []
-  const hands = actors === undefined ? ['(erased)'] : [...readActors(actors)].reverse()
-  const branches = hands.map((hand, index) => ['', `${'   '.repeat(index)}└─ ${hand}`] as const)
+  const chain = actors === undefined ? ['(erased)'] : [...readActors(actors)].reverse()
+  const branches = chain.map((actor, index) => ['', `${'   '.repeat(index)}└─ ${actor}`] as const)
   const { issuer, tokenId, scopes, expiresAt } = delegation
   const token = tokenId === undefined ? '' : ` (${quote(tokenId)})`
   return [

@@ -39,7 +39,7 @@ export function reportText(report: TrailReport): string {
     if (anchoredTo > 0) lines.push(`    anchored to record ${anchoredTo} by the checkpoint of ${anchoredAt}`)
     if (anchoredTo < last)
       lines.push(
-        `    NOT ANCHORED: records ${Math.max(anchoredTo + 1, first)} to ${last}; who can write them can replace them`,
+        `    NOT ANCHORED: records ${Math.max(anchoredTo + 1, first)} to ${last}; a writer of the trail can replace them`,
       )
   }
   if (evidence.verified > 0) lines.push(`${evidence.verified} decisions hold a signature that verifies`)

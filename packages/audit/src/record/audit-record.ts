@@ -19,19 +19,19 @@ export interface AuditAgent {
   readonly instance?: string | undefined
 }
 
-/** Somebody in the chain of delegation. */
+/** An actor in the delegation chain. */
 export interface AuditActor {
   readonly id: string
   readonly issuer?: string | undefined
 }
 
-/** For whom the agent acted, and through whose hands. */
+/** For whom the agent acted, and through which actors. */
 export interface AuditDelegation {
   readonly issuer: string
   readonly tokenId?: string | undefined
-  /** Who acts now, where that is the agent itself: the whole chain, which may name people, stands in `private.actors`. */
+  /** The actor that acts now, where that is the agent itself. The whole chain may name people, so it is in `private.actors`. */
   readonly actor?: AuditActor | undefined
-  /** How many hands the rights went through, the agent's included. */
+  /** How many actors the rights went through, the agent included. */
   readonly depth: number
   readonly scopes: readonly string[]
   readonly binding: string
@@ -42,7 +42,7 @@ export interface AuditDelegation {
 /** How much of an action a third party can check without us, most first. docs/protocol/audit-record.md tells how. */
 export type EvidenceGrade = 'signature' | 'signature+token' | 'signature+content' | 'possession' | 'bearer' | 'none'
 
-/** What proves a decision's facts. What was signed, and the signature, stand in `private.signed`. */
+/** What proves a decision's facts. The signed bytes and the signature are in `private.signed`. */
 export interface AuditEvidence {
   readonly grade: EvidenceGrade
   readonly algorithm?: SignatureAlgorithm | string | undefined
@@ -83,8 +83,8 @@ export interface DecisionRecord {
   }
   readonly resource: AuditResource
   /**
-   * SHA-256, base64url, of the salt of `private.target`, the query and the content's digest: who has the request can compare,
-   * and once the salt is erased nobody can guess.
+   * SHA-256, base64url, of the salt of `private.target`, the query and the content's digest. A holder of the request can
+   * compare; without the salt, once it is erased, it cannot be guessed.
    */
   readonly argumentHash?: string | undefined
   /** Hash of how the guard was configured. */
@@ -94,7 +94,7 @@ export interface DecisionRecord {
   readonly evidence: AuditEvidence
 }
 
-/** What was asked for. The path and the query as sent stand in `private.target`. */
+/** What was asked for. The path and the query as sent are in `private.target`. */
 export interface AuditResource {
   readonly authority: string
   readonly route?: string | undefined
@@ -131,7 +131,7 @@ export interface EventRecord {
   readonly commitments: Readonly<Record<string, string>>
 }
 
-/** What is hashed. Whatever a person may have erased stands beside it, in `private`. */
+/** What is hashed. Values that a person may have erased are beside it, in `private`. */
 export type AuditRecord = DecisionRecord | OutcomeRecord | EventRecord
 
 /** A value that may be erased, with the salt without which its commitment could be guessed. */

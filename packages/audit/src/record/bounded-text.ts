@@ -1,4 +1,4 @@
-/** Most characters of texts that somebody else chose. Longer ones end in `…`, so that a cut is seen. */
+/** Most characters of texts that callers choose. Longer ones end in `…`, so that a cut is seen. */
 export const MAX_TEXT = {
   method: 32,
   id: 256,
@@ -29,7 +29,7 @@ export function boundedOrNone(text: string | undefined, max: number): string | u
 // C1 controls act on terminals, U+2028 and U+2029 end lines in JavaScript, the others turn the direction of text around.
 const HOSTILE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
-/** JSON already escapes U+0000 to U+001F; this escapes whatever else a terminal or an editor acts upon. */
+/** JSON already escapes U+0000 to U+001F; this escapes what else a terminal or an editor acts upon. */
 export function escapeLine(json: string): string {
   // Both looks are made by the machine many characters at a time; the expression is for the few lines that need it.
   if (Buffer.byteLength(json) === json.length && !json.includes('\u007f')) return json

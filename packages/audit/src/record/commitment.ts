@@ -1,13 +1,13 @@
 import { hash, randomFillSync } from 'node:crypto'
 import type { PrivateValue } from './audit-record.ts'
 
-/** Values that may be erased, and what stands for them in the hashed part. */
+/** Values that may be erased, and the commitments to them in the hashed part. */
 export interface Committed {
   readonly commitments: Readonly<Record<string, string>>
   readonly private: Readonly<Record<string, PrivateValue>>
 }
 
-/** What stands for a value that may be erased: SHA-256, base64url, of the salt, a line feed and the value. */
+/** The commitment to a value: SHA-256, base64url, of the salt, a line feed and the value. */
 export function commitmentTo({ salt, value }: PrivateValue): string {
   return hash('sha256', `${salt}\n${value}`, 'base64url')
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { PublicJwk } from '@countermark/core/internal'
+import { isJsonObject, type JsonObject, type PublicJwk } from '@countermark/core/internal'
 import type { AuditEvidence } from './audit-record.ts'
 import { MAX_TEXT } from './bounded-text.ts'
 import { digestOf, type MaskedBase, maskSignatureBase } from './mask-signature-base.ts'
@@ -65,7 +65,7 @@ export function readDpopProof(text: string | undefined, mask: SecretMask): Evide
   if (signature === '' || header.length + payload.length > MAX_TEXT.signed) return undefined
   const { alg, jwk } = parseObject(header)
   const { iat } = parseObject(payload)
-  if (typeof alg !== 'string' || typeof jwk !== 'object' || jwk === null) return undefined
+  if (typeof alg !== 'string' || !isJsonObject(jwk)) return undefined
   const hasSecret = [header, payload].some((part) => holdsSecretClaim(part, mask))
   const evidence: AuditEvidence = {
     algorithm: alg,
@@ -87,15 +87,14 @@ function holdsSecretClaim(part: string, mask: SecretMask): boolean {
 const MEMBERS = ['crv', 'e', 'kty', 'n', 'x', 'y'] as const
 
 /** Nothing but the key: callers choose the other members. */
-function publicMembers(jwk: object): PublicJwk {
-  const given: Readonly<Record<string, unknown>> = { ...jwk }
-  return Object.fromEntries(MEMBERS.flatMap((name) => (typeof given[name] === 'string' ? [[name, given[name]]] : [])))
+function publicMembers(jwk: JsonObject): PublicJwk {
+  return Object.fromEntries(MEMBERS.flatMap((name) => (typeof jwk[name] === 'string' ? [[name, jwk[name]]] : [])))
 }
 
-/** The check before has verified the proof, so a part that is no object stands for none. */
-function parseObject(part: string): Readonly<Record<string, unknown>> {
+/** The check before has verified the proof, so each part is an object. */
+function parseObject(part: string): JsonObject {
   const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-  return typeof value === 'object' && value !== null ? { ...value } : {}
+  return isJsonObject(value) ? value : {}
 }
 
 function fromIssuer({ claimsDigest }: RecordedDelegation, userSalt: string): Evidence {

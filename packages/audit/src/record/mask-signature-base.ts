@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { SecretMask } from './secret-mask.ts'
 import { SHOWN_COMPONENTS } from './secret-names.ts'
 
-/** Signed text in which no secret stands. */
+/** Signed text without secrets. */
 export interface MaskedBase {
   readonly text: string
   /** Identifiers of the components whose values were replaced, as they begin their lines. */

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
-import { canonicalJson } from '@countermark/core/internal'
+import { canonicalJson, isJsonObject } from '@countermark/core/internal'
 import type { AuditRecord, PrivateValue } from './audit-record.ts'
 import { escapeLine } from './bounded-text.ts'
 import { contentHash, lineOf, linkHash, type SealedMembers } from './chain.ts'
-import { isAuditRecord, isMembers } from './record-shape.ts'
+import { isAuditRecord } from './record-shape.ts'
 
 /** Longest line that is read. Bytes. */
 export const MAX_LINE_BYTES = 1_048_576
@@ -85,7 +85,7 @@ const PRUNED_MEMBERS = 5
 const SEALED_MEMBERS = 6
 
 function toPlaced(value: unknown): PlacedMembers | undefined {
-  if (!isMembers(value)) return undefined
+  if (!isJsonObject(value)) return undefined
   const { chain, seq, previous, hash, content, record, private: values } = value
   if (typeof chain !== 'string' || typeof previous !== 'string' || typeof hash !== 'string') return undefined
   if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return undefined
@@ -97,11 +97,11 @@ function toPlaced(value: unknown): PlacedMembers | undefined {
 }
 
 function isPrivate(value: unknown): value is Readonly<Record<string, PrivateValue>> {
-  return isMembers(value) && Object.values(value).every(isPrivateValue)
+  return isJsonObject(value) && Object.values(value).every(isPrivateValue)
 }
 
 function isPrivateValue(value: unknown): value is PrivateValue {
-  if (!isMembers(value) || Object.keys(value).length !== 2) return false
+  if (!isJsonObject(value) || Object.keys(value).length !== 2) return false
   return typeof value['salt'] === 'string' && typeof value['value'] === 'string'
 }
 
@@ -110,7 +110,7 @@ function isPlainlyCanonical(text: string, value: unknown): boolean {
   return JSON.stringify(value) === text && isSorted(value, 0) && !text.includes('\\ud') && escapeLine(text) === text
 }
 
-/** A record stands one deep in its line, and canonical JSON takes 32 levels. */
+/** A record lies one deep in its line, and canonical JSON takes 32 levels. */
 const MAX_DEPTH = 33
 
 function isSorted(value: unknown, depth: number): boolean {

@@ -17,7 +17,7 @@ export interface RecordRules {
   readonly pseudonym?: NamePerson | undefined
 }
 
-/** Answers with the name that stands for an address or a user. */
+/** Answers with the pseudonym of an address or a user. */
 export type NamePerson = (name: 'address' | 'user', value: string) => string
 
 /** What is read from a request besides what its guard established. */
@@ -34,7 +34,7 @@ export interface RecordRuleOptions {
   readonly dataClass?: (request: AgentRequest) => string | undefined
 }
 
-/** How a trail calls addresses and users. */
+/** Pseudonyms of addresses and users. */
 export interface PseudonymOptions {
   /** A secret of at least 16 bytes: with another one the same user has another name. */
   readonly key: string | Uint8Array
@@ -82,7 +82,7 @@ function traceIdOf({ headers }: AgentRequest): string | undefined {
 }
 
 /**
- * Prepares the names that stand for addresses and users. `undefined` where they stand as they are.
+ * Prepares pseudonyms of addresses and users. `undefined` where both are recorded as they are.
  * @throws {@link Misconfigured}
  */
 export function readPseudonyms(options: PseudonymOptions | undefined): NamePerson | undefined {

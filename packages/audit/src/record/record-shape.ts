@@ -1,6 +1,6 @@
+import { isJsonObject } from '@countermark/core/internal'
 import type { AuditRecord } from './audit-record.ts'
 
-type Members = Readonly<Record<string, unknown>>
 type HasShape = (value: unknown) => boolean
 
 const isText: HasShape = (value) => typeof value === 'string'
@@ -12,13 +12,13 @@ const isTexts: HasShape = (value) => Array.isArray(value) && value.every(isText)
 function shape(required: Readonly<Record<string, HasShape>>, optional: Readonly<Record<string, HasShape>> = {}) {
   const [must, may] = [Object.entries(required), Object.entries(optional)]
   return (value: unknown): boolean =>
-    isMembers(value) &&
+    isJsonObject(value) &&
     must.every(([name, has]) => Object.hasOwn(value, name) && has(value[name])) &&
     may.every(([name, has]) => !Object.hasOwn(value, name) || has(value[name]))
 }
 
 const isDecision: HasShape = (value) => value === 'allow' || value === 'deny' || value === 'observe'
-const isCommitments: HasShape = (value) => isMembers(value) && Object.values(value).every(isText)
+const isCommitments: HasShape = (value) => isJsonObject(value) && Object.values(value).every(isText)
 const isActor = shape({ id: isText }, { issuer: isText })
 
 const isAgent = shape(
@@ -70,17 +70,12 @@ const SHAPES: ReadonlyMap<unknown, HasShape> = new Map<unknown, HasShape>([
       { route: isText, commitments: () => false },
     ),
   ],
-  ['event', shape({ event: isText, details: isMembers, commitments: isCommitments })],
+  ['event', shape({ event: isText, details: isJsonObject, commitments: isCommitments })],
 ])
 
 const isAnyRecord = shape({ v: (value) => value === 1, id: isText, at: isText })
 
 /** Whether a value is a record as this version of the schema has them: everything that is read of it has its type. */
 export function isAuditRecord(value: unknown): value is AuditRecord {
-  return isMembers(value) && isAnyRecord(value) && SHAPES.get(value['type'])?.(value) === true
-}
-
-/** Whether a value is a JSON object. */
-export function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isJsonObject(value) && isAnyRecord(value) && SHAPES.get(value['type'])?.(value) === true
 }

@@ -13,13 +13,7 @@ export interface SeenAtOnce {
 }
 
 /** How a decision ended up that could not be recorded in time. */
-export interface Withheld {
-  readonly outcome: 'deny' | 'observe'
-  readonly check: string
-  readonly code: string
-  readonly status: number
-  readonly reason: string
-}
+export type Withheld = Pick<RecordedDecision, 'outcome' | 'check' | 'code' | 'status' | 'reason'>
 
 /** What a signature proves, as far as a record tells of it. */
 export interface RecordedProof extends Pick<ProofFact, 'algorithm' | 'created' | 'keyId' | 'scheme' | 'thumbprint'> {

@@ -100,7 +100,7 @@ function maskShapes(text: string): string {
   return text.replace(SHAPES, '…')
 }
 
-/** One of these stands in every text with a credential, however its name is written. */
+/** Every text with a credential holds one of these, however its name is written. */
 function suspicion(names: readonly string[]): RegExp {
   const kinds = new RegExp(KINDS, 'i')
   const firstWords = names.filter((name) => !kinds.test(name)).map((name) => /[A-Za-z0-9]+/.exec(name)?.[0] ?? '')

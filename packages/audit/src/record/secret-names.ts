@@ -62,7 +62,7 @@ function asTarget(name: string): [string, 'target'] {
   return [name, 'target']
 }
 
-/** Tells whether a name, as it stands in a query or in JSON, is that of a credential. */
+/** Tells whether a name, as a query or JSON has it, is that of a credential. */
 export function secretNames(names: readonly string[]): (written: string) => boolean {
   const listed = new Set(names.map(plain))
   return (written) => {

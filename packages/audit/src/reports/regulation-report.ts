@@ -1,7 +1,7 @@
 import { type Anchors, readAnchors } from '../verify/anchors.ts'
 import { verifyTrail } from '../verify/verify-trail.ts'
+import type { ClauseAnswer } from './clause-answers.ts'
 import { REGULATIONS, type RegulationName } from './regulations.ts'
-import type { ClauseAnswer } from './requirement.ts'
 import { Tally, type TrailSummary } from './trail-summary.ts'
 
 /** What a trail says to a clause. */
@@ -51,6 +51,6 @@ export async function regulationReport(
     onRecord: (sealed, evidence) => tally.add(sealed, evidence),
   })
   const summary = tally.summary(verified.pruned)
-  const clauses = requirements.map(({ clause, asks, find }) => ({ clause, asks, ...find({ summary, verified }) }))
+  const clauses = requirements.map(([clause, asks, find]) => ({ clause, asks, ...find({ summary, verified }) }))
   return { regulation, title, summary, findingCount: verified.findingCount, clauses, beyond }
 }

@@ -1,55 +1,44 @@
-import { accountOfAccess, administration, failedAccess, integrity, type Regulation, type ReportFacts, retention, shownIf, type ClauseAnswer } from './requirement.ts'
+import {
+  accessTo,
+  accountOfAccess,
+  administration,
+  approvals,
+  authentication,
+  authorisation,
+  categories,
+  configurations,
+  erasure,
+  type FindAnswer,
+  failedAccess,
+  forWhom,
+  identification,
+  integrity,
+  pruning,
+  retention,
+  startsAndStops,
+} from './clause-answers.ts'
+
+/** A regulation, as far as it is about records of access. */
+export interface Regulation {
+  readonly title: string
+  /** What it asks, clause by clause, and where the answer is found. */
+  readonly requirements: readonly (readonly [clause: string, asks: string, find: FindAnswer])[]
+  /** What no trail of this kind can show. */
+  readonly beyond: readonly string[]
+}
 
 /** General IT controls over financial reporting: the act names none, so these are the usual groups of controls. */
 const SOX: Regulation = {
   title: 'SOX section 404, general IT controls (PCAOB AS 2201)',
   requirements: [
-    {
-      clause: 'Access: who did what',
-      asks: 'Actions on financial systems are traced to who did them',
-      find: accountOfAccess,
-    },
-    {
-      clause: 'Access: authorisation',
-      asks: 'Access is granted for a purpose, and used within it',
-      find: ({ summary }) =>
-        shownIf(
-          summary.withCapabilities,
-          `${summary.withCapabilities} decisions name the capabilities that were used; ${summary.unauthorised} refusals for want of a right`,
-          'no route asks for a capability',
-        ),
-    },
-    {
-      clause: 'Segregation of duties',
-      asks: 'What matters most is agreed to by a second person',
-      find: ({ summary }) =>
-        shownIf(
-          summary.withApproval,
-          `${summary.withApproval} requests used an approval, named in each`,
-          'no request needed an approval',
-        ),
-    },
-    { clause: 'Access: administration', asks: 'Grants, changes and revocations are recorded', find: administration },
-    { clause: 'Access: attempts', asks: 'Failed attempts are recorded', find: failedAccess },
-    {
-      clause: 'Change management',
-      asks: 'Under which configuration each decision was made',
-      find: ({ summary }) => {
-        const { allow, deny, observe } = summary.decisions
-        const shows = `${allow + deny + observe} decisions carry the hash of how their guard was configured`
-        return {
-          answer: 'partly',
-          shows,
-          gap: 'who changed the configuration stands in the version control of the application',
-        }
-      },
-    },
-    { clause: 'Integrity of records', asks: 'Records are not altered (18 U.S.C. 1519)', find: integrity },
-    {
-      clause: 'Retention',
-      asks: 'Seven years, as auditors keep their papers (17 CFR 210.2-06)',
-      find: (facts) => retention(facts, 2555),
-    },
+    ['Access: who did what', 'Actions on financial systems are traced to who did them', accountOfAccess],
+    ['Access: authorisation', 'Access is granted for a purpose, and used within it', authorisation],
+    ['Segregation of duties', 'What matters most is agreed to by a second person', approvals],
+    ['Access: administration', 'Grants, changes and revocations are recorded', administration],
+    ['Access: attempts', 'Failed attempts are recorded', failedAccess],
+    ['Change management', 'Under which configuration each decision was made', configurations],
+    ['Integrity of records', 'Records are not altered (18 U.S.C. 1519)', integrity],
+    ['Retention', 'Seven years, as auditors keep their papers (17 CFR 210.2-06)', retention(2555)],
   ],
   beyond: [
     'whether an amount was right: the trail holds what was asked for and granted, not the books',
@@ -62,39 +51,14 @@ const SOX: Regulation = {
 const HIPAA: Regulation = {
   title: 'HIPAA Security Rule (45 CFR part 164)',
   requirements: [
-    {
-      clause: '164.312(b)',
-      asks: 'Audit controls: record activity in systems that hold health information',
-      find: accountOfAccess,
-    },
-    {
-      clause: '164.312(a)(2)(i)',
-      asks: 'Unique user identification',
-      find: ({ summary }) => ({
-        answer: summary.withoutAgent === 0 ? 'shown' : 'partly',
-        shows: `${summary.agents} agents and ${summary.users} users told apart; ${summary.withoutAgent} decisions without an agent`,
-        gap: summary.withoutAgent === 0 ? undefined : 'who was refused before an agent was known has only an address',
-      }),
-    },
-    {
-      clause: '164.312(d)',
-      asks: 'Person or entity authentication',
-      find: ({ summary }) =>
-        shownIf(
-          summary.signed + summary.signedIncompletely,
-          `${summary.signed} decisions hold a signature that verifies, ${summary.signedIncompletely} one that verifies with the credential or content it covers`,
-          'no request was signed',
-        ),
-    },
-    { clause: '164.312(c)(1)', asks: 'Integrity: records are not altered improperly', find: integrity },
-    { clause: '164.308(a)(5)(ii)(C)', asks: 'Log-in monitoring: attempts that failed', find: failedAccess },
-    { clause: '164.308(a)(4)', asks: 'Information access management: who grants access', find: administration },
-    {
-      clause: '164.528',
-      asks: 'Accounting of disclosures of health information',
-      find: (facts) => tagged(facts, 'phi', '/patients/*'),
-    },
-    { clause: '164.316(b)(2)(i)', asks: 'Six years of documentation', find: (facts) => retention(facts, 2190) },
+    ['164.312(b)', 'Audit controls: record activity in systems that hold health information', accountOfAccess],
+    ['164.312(a)(2)(i)', 'Unique user identification', identification],
+    ['164.312(d)', 'Person or entity authentication', authentication],
+    ['164.312(c)(1)', 'Integrity: records are not altered improperly', integrity],
+    ['164.308(a)(5)(ii)(C)', 'Log-in monitoring: attempts that failed', failedAccess],
+    ['164.308(a)(4)', 'Information access management: who grants access', administration],
+    ['164.528', 'Accounting of disclosures of health information', accessTo('phi', '/patients/*')],
+    ['164.316(b)(2)(i)', 'Six years of documentation', retention(2190)],
   ],
   beyond: [
     '164.308(a)(1)(ii)(D): that these records are reviewed regularly',
@@ -107,51 +71,13 @@ const HIPAA: Regulation = {
 const GDPR: Regulation = {
   title: 'GDPR (Regulation (EU) 2016/679)',
   requirements: [
-    { clause: 'Art. 5(2), 24', asks: 'Accountability: who processed what, on whose behalf', find: accountOfAccess },
-    {
-      clause: 'Art. 30',
-      asks: 'Records of processing: categories of data',
-      find: ({ summary }) => {
-        const classes = Object.entries(summary.dataClasses).map(([name, count]) => `${name}: ${count}`)
-        const tagged = Object.keys(summary.dataClasses).filter((name) => name !== 'none').length
-        const gap = 'no route has a class of data: give auditTrail dataClass'
-        const finding = shownIf(tagged, `decisions by class of data: ${classes.join(', ')}`, gap)
-        return tagged === 0
-          ? finding
-          : { ...finding, answer: 'partly', gap: 'purposes and recipients are the record keeper\u2019s to name' }
-      },
-    },
-    {
-      clause: 'Art. 17',
-      asks: 'Erasure on request, and that it was done',
-      find: ({ summary }) => ({
-        answer: 'partly',
-        shows: `${summary.events['records_erased'] ?? 0} erasures recorded; ${summary.erasedValues} values are gone, and the chain holds`,
-        gap: 'copies at other sinks, such as a SIEM, are erased there',
-      }),
-    },
-    {
-      clause: 'Art. 5(1)(e)',
-      asks: 'Storage limitation: nothing is kept longer than needed',
-      find: ({ summary: { events, from = 'never', pruned } }) => {
-        const count = events['records_pruned'] ?? 0
-        const shows = `${count} prunings took ${pruned} records; the oldest is of ${from}`
-        if (count > 0) return { answer: 'shown', shows }
-        return { answer: 'not_shown', shows, gap: 'nothing was ever pruned: run prune with a row for each class' }
-      },
-    },
-    { clause: 'Art. 32(1)(b)', asks: 'Integrity and confidentiality of processing', find: integrity },
-    { clause: 'Art. 33', asks: 'Breaches are found: attempts that failed', find: failedAccess },
-    {
-      clause: 'Art. 15',
-      asks: 'Access: what was done for a person',
-      find: ({ summary }) =>
-        shownIf(
-          summary.withUser,
-          `${summary.withUser} decisions name, erasably, for whom they were made`,
-          'no request was made on behalf of a user',
-        ),
-    },
+    ['Art. 5(2), 24', 'Accountability: who processed what, on whose behalf', accountOfAccess],
+    ['Art. 30', 'Records of processing: categories of data', categories],
+    ['Art. 17', 'Erasure on request, and that it was done', erasure],
+    ['Art. 5(1)(e)', 'Storage limitation: nothing is kept longer than needed', pruning],
+    ['Art. 32(1)(b)', 'Integrity and confidentiality of processing', integrity],
+    ['Art. 33', 'Breaches are found: attempts that failed', failedAccess],
+    ['Art. 15', 'Access: what was done for a person', forWhom],
   ],
   beyond: [
     'the legal basis and the purpose of each processing (Art. 6): an agent may state its intent, which proves nothing',
@@ -164,35 +90,19 @@ const GDPR: Regulation = {
 const PCI: Regulation = {
   title: 'PCI DSS 4.0, requirement 10',
   requirements: [
-    { clause: '10.2.1', asks: 'Audit logs are enabled and active', find: accountOfAccess },
-    {
-      clause: '10.2.1.1',
-      asks: 'All individual access to cardholder data',
-      find: (facts) => tagged(facts, 'cardholder', '/cards/*'),
-    },
-    { clause: '10.2.1.2', asks: 'All actions by anyone with administrative access', find: administration },
-    { clause: '10.2.1.4', asks: 'All invalid access attempts', find: failedAccess },
-    { clause: '10.2.1.5', asks: 'Changes to identification and authentication credentials', find: administration },
-    {
-      clause: '10.2.1.6',
-      asks: 'Starting, stopping and pausing of audit logs',
-      find: ({ summary }) => ({
-        answer: 'partly',
-        shows: `${summary.events['trail_started'] ?? 0} starts; ${summary.withheld} requests refused because nothing could be recorded`,
-        gap: 'a process that is killed writes no end: the next start names where the chain before it ended',
-      }),
-    },
-    {
-      clause: '10.2.2',
-      asks: 'User, type of event, date and time, success or failure, origin, and the resource, for each event',
-      find: accountOfAccess,
-    },
-    {
-      clause: '10.3.2, 10.3.4',
-      asks: 'Logs are protected from modification, and changes are noticed',
-      find: integrity,
-    },
-    { clause: '10.5.1', asks: 'Twelve months are kept', find: (facts) => retention(facts, 365) },
+    ['10.2.1', 'Audit logs are enabled and active', accountOfAccess],
+    ['10.2.1.1', 'All individual access to cardholder data', accessTo('cardholder', '/cards/*')],
+    ['10.2.1.2', 'All actions by anyone with administrative access', administration],
+    ['10.2.1.4', 'All invalid access attempts', failedAccess],
+    ['10.2.1.5', 'Changes to identification and authentication credentials', administration],
+    ['10.2.1.6', 'Starting, stopping and pausing of audit logs', startsAndStops],
+    [
+      '10.2.2',
+      'User, type of event, time, success or failure, origin, and the resource, for each event',
+      accountOfAccess,
+    ],
+    ['10.3.2, 10.3.4', 'Logs are protected from modification, and changes are noticed', integrity],
+    ['10.5.1', 'Twelve months are kept', retention(365)],
   ],
   beyond: [
     '10.2.1.3: who reads this trail; watch its files and its database with what guards them',
@@ -207,10 +117,9 @@ const PCI: Regulation = {
 export type RegulationName = 'sox' | 'hipaa' | 'gdpr' | 'pci'
 
 /** All of them. */
-export const REGULATIONS: Readonly<Record<RegulationName, Regulation>> = { sox: SOX, hipaa: HIPAA, gdpr: GDPR, pci: PCI }
-
-function tagged({ summary }: ReportFacts, dataClass: string, route: string): ClauseAnswer {
-  const count = summary.dataClasses[dataClass] ?? 0
-  const gap = `no route is tagged ${dataClass}: give auditTrail dataClass: dataClasses({ '${route}': '${dataClass}' })`
-  return shownIf(count, `${count} decisions on routes tagged ${dataClass}`, gap)
+export const REGULATIONS: Readonly<Record<RegulationName, Regulation>> = {
+  sox: SOX,
+  hipaa: HIPAA,
+  gdpr: GDPR,
+  pci: PCI,
 }

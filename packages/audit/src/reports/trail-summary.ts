@@ -1,7 +1,7 @@
-import { commitmentsOf } from '../record/parse-line.ts'
 import type { DecisionRecord } from '../record/audit-record.ts'
-import type { EvidenceState } from '../verify/evidence-check.ts'
 import type { SealedMembers } from '../record/chain.ts'
+import { commitmentsOf } from '../record/parse-line.ts'
+import type { EvidenceState } from '../verify/evidence-check.ts'
 
 /** What a trail holds, in numbers. */
 export interface TrailSummary {
@@ -38,11 +38,15 @@ export interface TrailSummary {
 
 const MAX_NAMES = 100_000
 
+type Count = {
+  [Name in keyof TrailSummary]: TrailSummary[Name] extends number ? Name : never
+}[keyof TrailSummary]
+
 /** Counts records. */
 export class Tally {
-  private readonly counts = new Counts()
-  private readonly events = new Counts()
-  private readonly dataClasses = new Counts()
+  private readonly counts = new Counts<Count | DecisionRecord['decision']>()
+  private readonly events = new Counts<string>()
+  private readonly dataClasses = new Counts<string>()
   private readonly agents = new Set<string>()
   private readonly users = new Set<string>()
   private from: string | undefined
@@ -60,13 +64,12 @@ export class Tally {
   }
 
   summary(pruned: number): TrailSummary {
-    const { agents, from, until, users } = this
-    const of = (name: string): number => this.counts.of(name)
+    const of = (name: Count | DecisionRecord['decision']): number => this.counts.of(name)
     return {
-      ...{ records: of('records'), from, until, outcomes: of('outcomes') },
+      ...{ records: of('records'), from: this.from, until: this.until, outcomes: of('outcomes') },
       ...{ events: this.events.toObject(), dataClasses: this.dataClasses.toObject() },
       decisions: { allow: of('allow'), deny: of('deny'), observe: of('observe') },
-      ...{ agents: agents.size, users: users.size, withoutAgent: of('withoutAgent') },
+      ...{ agents: this.agents.size, users: this.users.size, withoutAgent: of('withoutAgent') },
       ...{ unauthenticated: of('unauthenticated'), unauthorised: of('unauthorised') },
       ...{ withUser: of('withUser'), withAddress: of('withAddress'), withApproval: of('withApproval') },
       ...{ withCapabilities: of('withCapabilities'), withheld: of('withheld') },
@@ -76,42 +79,38 @@ export class Tally {
   }
 
   private addDecision(record: DecisionRecord, values: SealedMembers['private'], evidence: EvidenceState): void {
-    this.counts.add(record.decision)
-    this.dataClasses.add(record.resource.dataClass ?? 'none')
-    remember(this.agents, record.agent?.id)
+    const { action, agent, code, commitments, decision, resource, status } = record
+    const countIf = (name: Count, holds: boolean): void => this.counts.add(name, holds ? 1 : 0)
+    this.counts.add(decision)
+    this.dataClasses.add(resource.dataClass ?? 'none')
+    remember(this.agents, agent?.id)
     remember(this.users, values['user']?.value)
-    if (evidence === 'verified') this.counts.add('signed')
-    if (evidence === 'incomplete') this.counts.add('signedIncompletely')
-    for (const [name, holds] of Object.entries(marksOf(record))) if (holds) this.counts.add(name)
+    countIf('signed', evidence === 'verified')
+    countIf('signedIncompletely', evidence === 'incomplete')
+    countIf('withoutAgent', agent === undefined)
+    countIf('unauthenticated', code !== undefined && status === 401)
+    countIf('unauthorised', code !== undefined && status === 403)
+    countIf('withUser', Object.hasOwn(commitments, 'user'))
+    countIf('withAddress', Object.hasOwn(commitments, 'address'))
+    countIf('withApproval', action.approval !== undefined)
+    countIf('withCapabilities', action.capabilities !== undefined)
+    countIf('withheld', code === 'audit_unavailable')
   }
 }
 
-class Counts {
-  private readonly byName = new Map<string, number>()
+class Counts<Name extends string> {
+  private readonly byName = new Map<Name, number>()
 
-  add(name: string, by = 1): void {
+  add(name: Name, by = 1): void {
     this.byName.set(name, this.of(name) + by)
   }
 
-  of(name: string): number {
+  of(name: Name): number {
     return this.byName.get(name) ?? 0
   }
 
   toObject(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.byName)
-  }
-}
-
-function marksOf({ agent, code, commitments, action, status }: DecisionRecord): Readonly<Record<string, boolean>> {
-  return {
-    withoutAgent: agent === undefined,
-    unauthenticated: code !== undefined && status === 401,
-    unauthorised: code !== undefined && status === 403,
-    withUser: Object.hasOwn(commitments, 'user'),
-    withAddress: Object.hasOwn(commitments, 'address'),
-    withApproval: action.approval !== undefined,
-    withCapabilities: action.capabilities !== undefined,
-    withheld: code === 'audit_unavailable',
   }
 }
 

@@ -11,7 +11,7 @@ export interface EraseOptions {
   readonly subject: string
   /** Records that it was done: the `event` of a trail. */
   readonly record: (event: AuditEvent) => Promise<void>
-  /** The key of the trail's pseudonyms, where it holds those instead of users. @default users stand as they are */
+  /** The key of the trail's pseudonyms, where it holds those instead of users. @default it holds users as they are */
   readonly pseudonymKey?: string | Uint8Array
 }
 

@@ -17,7 +17,7 @@ export interface FileStoreOptions {
 }
 
 /**
- * Files of a trail that nobody writes: finished ones, or those of a process that has stopped. Each file that changes is
+ * Files of a trail that are no longer written: finished ones, or those of a process that has stopped. Each file that changes is
  * written anew beside itself and takes its own place at once, so that a failure leaves the old one.
  */
 export function fileStore(paths: readonly string[], options: FileStoreOptions = {}): TrailStore {

@@ -26,7 +26,7 @@ export interface AuditTables {
 }
 
 /**
- * Refuses what is no Kysely of a database that is taken.
+ * Takes a Kysely of SQLite or PostgreSQL, and refuses anything else.
  * @throws {@link Misconfigured} `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`
  */
 export function requireDatabase(owner: string, db: unknown): Kysely<AuditTables> {

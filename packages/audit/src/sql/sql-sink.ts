@@ -31,7 +31,7 @@ export interface SqlSink extends ClosableSink<SealedRecord> {
 
 /** Stays below the number of parameters that a statement may have (SQLite 32,766, PostgreSQL 65,535). */
 const ROWS_PER_STATEMENT = 500
-/** Whoever starts second waits until the first one has made the table. */
+/** The second process to start waits until the first one has made the table. */
 const OPENING_DEADLINE_MS = 30_000
 
 /**
@@ -84,7 +84,7 @@ async function writeRecords(transaction: Transaction<AuditTables>, records: read
   }
 }
 
-/** What stands there already must be the same record: two writers of one chain would each lose half. */
+/** A record in this place must be the same one: two writers of one chain would each lose half. */
 async function requireSame(transaction: Transaction<AuditTables>, batch: readonly SealedRecord[]): Promise<void> {
   for (const { chain, seq, hash } of batch) {
     const kept = await transaction

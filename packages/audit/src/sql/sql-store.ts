@@ -44,7 +44,7 @@ async function verifyRows(db: Kysely<AuditTables>, anchors: Anchors): Promise<vo
 
 function checkLine(line: string, chain: string, verifier: ChainVerifier): readonly Finding[] {
   const placed = parsePlaced(Buffer.from(line))
-  if (placed === undefined) return [{ kind: 'malformed', message: `chain ${chain} holds a line that is no record` }]
+  if (placed === undefined) return [{ kind: 'malformed', message: `chain ${chain} holds a line that is not a record` }]
   const { own, place } = verifier.add(placed)
   return [...own, ...place]
 }

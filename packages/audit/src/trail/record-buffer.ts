@@ -1,18 +1,15 @@
-import { type Clock, type Measurement, Unavailable } from '@countermark/core'
+import { type Measurement, Unavailable } from '@countermark/core'
 import type { ChainEnd } from '../record/chain.ts'
 import { eventInput, type RecordInput, unwritable } from '../record/record-input.ts'
-import { type CheckpointOptions, CheckpointWriter } from './checkpoint-writer.ts'
+import { CheckpointWriter } from './checkpoint-writer.ts'
 import type { RecordWriter, WriterListener } from './record-writer.ts'
+import type { TrailSettings } from './trail-options.ts'
 
 /** How records are taken in. */
-export interface RecordBufferOptions {
-  readonly checkpoints: CheckpointOptions | undefined
+export interface RecordBufferOptions
+  extends Pick<TrailSettings, 'bufferRecords' | 'checkpoints' | 'clock' | 'deadlineMs' | 'flushMs'> {
   /** The name of the chain: ids of records begin with it. */
   readonly chain: string
-  readonly bufferRecords: number
-  readonly deadlineMs: number
-  readonly flushMs: number
-  readonly clock: Clock
   readonly report: (measurement: Measurement) => void
 }
 
@@ -105,7 +102,7 @@ export class RecordBuffer {
   /** @throws what the first sink throws that cannot be opened */
   async ready(): Promise<void> {
     await this.writer.ready()
-    await this.hand()
+    await this.handOver()
     // Also when a sink does not take the first record: then requests are refused that need one.
     await this.writer.drain()
   }
@@ -113,7 +110,7 @@ export class RecordBuffer {
   /** @throws Unavailable `audit_unavailable` when no sink has all records */
   async flush(): Promise<void> {
     const wanted = this.nextSeq - 1
-    await this.hand()
+    await this.handOver()
     if (this.isStarted) await this.writer.drain()
     if (this.durableSeq < wanted && this.isStarted) throw unavailable('no sink has all records', undefined)
     if (!this.isStarted) throw unavailable('no sink could be opened', this.startFailure)
@@ -185,7 +182,7 @@ export class RecordBuffer {
     })
   }
 
-  private async hand(): Promise<void> {
+  private async handOver(): Promise<void> {
     this.timer = undefined
     this.isUrgent = false
     try {
@@ -204,8 +201,8 @@ export class RecordBuffer {
     if (this.timer !== undefined && (this.isUrgent || !urgent)) return
     if (this.timer !== undefined) clearTimeout(this.timer as NodeJS.Timeout)
     this.isUrgent = urgent
-    const hand = (): void => void this.hand()
-    this.timer = urgent ? setImmediate(hand) : setTimeout(hand, this.options.flushMs)
+    const handOver = (): void => void this.handOver()
+    this.timer = urgent ? setImmediate(handOver) : setTimeout(handOver, this.options.flushMs)
   }
 }
 

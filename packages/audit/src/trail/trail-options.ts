@@ -15,7 +15,7 @@ import type { CheckpointOptions } from './checkpoint-writer.ts'
 export interface AuditTrailOptions extends RecordRuleOptions {
   /** Where records go. One must succeed; two in separate failure domains are better. */
   readonly sinks: readonly AuditSink[]
-  /** Signs the end of the chain now and then. @default nothing is anchored: whoever can write the trail can rewrite it */
+  /** Signs the end of the chain now and then. @default nothing is anchored: a writer of the trail can rewrite it */
   readonly checkpoints?: CheckpointOptions
   /** Most records that no sink has yet, and most that wait for a sink that fails. @default 10_000 */
   readonly bufferRecords?: number
@@ -28,21 +28,17 @@ export interface AuditTrailOptions extends RecordRuleOptions {
    * `fileSink` and the clock is the machine's. `false`: the main thread does it. @default true
    */
   readonly worker?: boolean
-  /** Keyed hashes stand in the place of addresses and users. @default they stand as they are, erasably */
+  /** Keyed hashes replace addresses and users. @default both are recorded as they are, erasably */
   readonly pseudonyms?: PseudonymOptions
   /** Give the guard's, when that has one of its own. @default the machine's clock */
   readonly clock?: Clock
 }
 
+type OwnOptions = Omit<AuditTrailOptions, keyof RecordRuleOptions | 'checkpoints' | 'pseudonyms'>
+
 /** Options after validation. */
-export interface TrailSettings {
-  readonly sinks: readonly AuditSink[]
+export interface TrailSettings extends Required<OwnOptions> {
   readonly checkpoints: CheckpointOptions | undefined
-  readonly bufferRecords: number
-  readonly deadlineMs: number
-  readonly flushMs: number
-  readonly worker: boolean
-  readonly clock: Clock
   readonly rules: RecordRules
 }
 

@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { isJsonObject } from '@countermark/core/internal'
 import type { ChainEnd } from '../record/chain.ts'
 import { readLines } from '../record/trail-files.ts'
 import { type Checkpoint, checkpointKeyName, checkpointLine, isSignedBy } from '../trail/checkpoint.ts'
@@ -94,8 +95,8 @@ function parseCheckpoint(bytes: Buffer): Checkpoint | undefined {
 }
 
 function isCheckpoint(value: unknown): value is Checkpoint {
-  if (typeof value !== 'object' || value === null) return false
-  const { v, type, seq, ...texts }: Readonly<Record<string, unknown>> = { ...value }
+  if (!isJsonObject(value)) return false
+  const { v, type, seq, ...texts } = value
   const names = ['at', 'chain', 'hash', 'key', 'signature']
   if (v !== 1 || type !== 'checkpoint' || typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return false
   return Object.keys(texts).sort().join() === names.join() && names.every((name) => typeof texts[name] === 'string')

@@ -1,3 +1,4 @@
+import { isJsonObject } from '@countermark/core/internal'
 import { type ChainEnd, firstPrevious, type SealedMembers } from '../record/chain.ts'
 import { isPruned, type PlacedMembers, type PrunedMembers } from '../record/parse-line.ts'
 import type { Anchors } from './anchors.ts'
@@ -160,8 +161,8 @@ function followedBy(sealed: PlacedMembers): ChainEnd | undefined {
   const { record, seq: place } = sealed
   if (place !== 1 || record.type !== 'event' || record.event !== 'trail_started') return undefined
   const { follows } = record.details
-  if (typeof follows !== 'object' || follows === null) return undefined
-  const { chain, seq, hash }: Readonly<Record<string, unknown>> = { ...follows }
+  if (!isJsonObject(follows)) return undefined
+  const { chain, seq, hash } = follows
   if (typeof chain !== 'string' || typeof seq !== 'number' || typeof hash !== 'string') return undefined
   return { chain, seq, hash }
 }

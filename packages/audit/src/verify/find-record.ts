@@ -11,7 +11,7 @@ export interface FoundRecord {
   readonly sealed: SealedMembers
   /** How the request ended, when that is recorded. */
   readonly outcome: SealedMembers | undefined
-  /** Content hashes of the records from behind this one to the checkpoint. */
+  /** Content hashes of the records from behind this one to the checkpoint; of those records they tell nothing. */
   readonly links: readonly string[]
   /** The first trusted checkpoint at or behind this record, if the records up to there lead to it. */
   readonly checkpoint: Checkpoint | undefined
@@ -21,13 +21,10 @@ export interface FoundRecord {
 }
 
 /** Everything a third party needs to check one record: docs/protocol/audit-record.md tells how. */
-export interface EvidenceBundle {
+export interface EvidenceBundle extends Pick<FoundRecord, 'sealed' | 'links'> {
   readonly v: 1
   readonly type: 'evidence'
-  readonly sealed: SealedMembers
   readonly outcome: SealedMembers | null
-  /** Content hashes of the records behind it, up to the checkpoint; of those records they tell nothing. */
-  readonly links: readonly string[]
   readonly checkpoint: Checkpoint | null
 }
 

@@ -1,3 +1,5 @@
+import { isJsonObject } from '@countermark/core/internal'
+
 /** Places one behind the other, the last one included. */
 export type SeqRange = readonly [from: number, to: number]
 
@@ -27,7 +29,7 @@ export class SeqRangeCollector {
 
 /** Reads ranges out of an event; what is no range is left out. */
 export function readSeqRanges(value: unknown): SeqRanges {
-  if (typeof value !== 'object' || value === null) return {}
+  if (!isJsonObject(value)) return {}
   const chains = Object.entries(value).map(([chain, ranges]): [string, [number, number][]] => {
     const list: readonly unknown[] = Array.isArray(ranges) ? ranges : []
     return [chain, list.flatMap(readRange)]

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
-import { Misconfigured } from '../misconfigured.ts'
 import { requireBoolean } from '../internal/options.ts'
+import { Misconfigured } from '../misconfigured.ts'
 
 /** What tells of several processes. */
 export interface ProcessSurroundings {

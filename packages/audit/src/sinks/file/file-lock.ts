@@ -150,7 +150,7 @@ async function describeWriter(writer: string): Promise<Holder> {
   return { host: hostname(), boot: boot.trim(), container, pid, start: await startOf(pid), writer }
 }
 
-/** The name of the program stands in brackets and may hold anything; the start is the twentieth field behind it. */
+/** The name of the program, in brackets, may hold anything; the start is the twentieth field behind it. */
 async function startOf(pid: number): Promise<string> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''

@@ -23,7 +23,7 @@ export async function realPathOf(path: string): Promise<string> {
 }
 
 /**
- * What stands at a path now; `undefined` when nothing can be seen there. A thread of its own waits for the disk, which costs a tenth;
+ * The file at a path now; `undefined` when none can be seen. A thread of its own waits for the disk, which costs a tenth;
  * the main thread must not, should the disk hang.
  */
 export function lookAt(path: string): Promise<Stats | undefined> | Stats | undefined {
@@ -36,7 +36,7 @@ export function lookAt(path: string): Promise<Stats | undefined> | Stats | undef
   }
 }
 
-/** Under how many names an open file stands; none when it was removed. */
+/** How many names an open file has; none when it was removed. */
 export async function countNames(handle: FileHandle): Promise<number> {
   return isMainThread ? (await handle.stat()).nlink : fstatSync(handle.fd).nlink
 }
@@ -47,7 +47,7 @@ export function finishedPath(path: string, at: string, inode: number): string {
   return `${dir === '' ? '.' : dir}/${name}.${stampOf(at)}-${inode.toString(16)}${ext}`
 }
 
-/** A time as it stands in a name. */
+/** A time as file names have it. */
 export function stampOf(at: string): string {
   return at.replace(/[-:.]/g, '')
 }

@@ -42,7 +42,7 @@ export function fileSettingsOf(sink: AuditSink): TrailFileOptions | undefined {
 
 /**
  * Writes records as lines of JSON, readable by their owner only. What could not be written whole is taken back; the file is
- * opened anew until it can, and whenever another one stands at its path.
+ * opened anew until it can, and whenever another file took its path.
  * @throws {@link Misconfigured}
  */
 export function fileSink(options: FileSinkOptions): AuditSink {

@@ -62,7 +62,7 @@ export class RecentLines {
     const there = new Set(toLines(present).map(({ text }) => text))
     const wanted = lines.filter(({ chain, seq }) => seq > (copied.get(chain) ?? 0))
     if (wanted.every(({ text }) => there.has(text))) return
-    // In their order, when nothing stands there that is not written again.
+    // In their order, when the file holds nothing that is not written again.
     const isOurs = [...there].every((text) => wanted.some((line) => line.text === text))
     if (isOurs) await handle.truncate(0)
     const missing = isOurs ? wanted : wanted.filter(({ text }) => !there.has(text))

@@ -8,7 +8,7 @@ const OPENING = 123
 const CLOSING = 125
 
 /**
- * Looks at the end of a file of records. What stands behind the last whole record, half a line when a process died in the
+ * Looks at the end of a file of records. What follows the last whole record, half a line when a process died in the
  * middle of it, is copied to a file beside and cut off, so that the next record begins a line of its own.
  */
 export async function repairTail(handle: FileHandle, path: string, stamp: string): Promise<FoundTrail> {
@@ -33,8 +33,8 @@ interface LastRecord {
 }
 
 /**
- * A page that never reached the disk may leave whole lines of zeros behind: what is no JSON is no record. Whatever is JSON stays
- * where it is, for the verifier to judge.
+ * A page that never reached the disk may leave whole lines of zeros behind. Only JSON can be a record; a line of JSON stays where it
+ * is, for the verifier to check.
  */
 function findLastRecord(tail: Buffer): LastRecord | undefined {
   let lineEnd = tail.lastIndexOf(LINE_FEED)

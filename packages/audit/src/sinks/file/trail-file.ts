@@ -36,7 +36,7 @@ interface OpenFile {
 }
 
 const MOST_MOVES = 3
-/** How long one stays away from a file that another writer has. */
+/** How long this writer stays away from a file that another one has. */
 const RIVAL_MS = 30_000
 
 /** A file of lines that grows until it is full or the day is over. Not for two calls at once. */
@@ -92,7 +92,7 @@ export class TrailFile {
   async look(): Promise<void> {
     await this.lock?.held.refresh()
     if (this.file === undefined || !this.file.isRegular) return
-    // Taken for dead, by a writer who could not see this one: the next record asks for the lock again.
+    // Another writer could not see this one and took it for dead: the next record asks for the lock again.
     if (this.lock !== undefined && !(await this.lock.held.isHeld())) await this.leave(this.file)
     else await this.lookAgain(this.file)
   }
@@ -111,7 +111,7 @@ export class TrailFile {
     }
   }
 
-  /** Before the end of the file is looked at: a half-written line of a process that runs is no rest of one that died. */
+  /** Taken before the end of the file is looked at: a half-written line may belong to a process that still runs. */
   private async takeLock(real: string): Promise<void> {
     if (this.lock !== undefined && (this.lock.path !== real || !(await this.lock.held.isHeld()))) {
       await this.lock.held.release()
@@ -152,7 +152,7 @@ export class TrailFile {
     if (this.file === target && size > target.size) await this.judgeGrowth(target, size)
   }
 
-  /** Others move, remove and shorten files: what stands at the path now is what counts. Answers with its size. */
+  /** Other programs move, remove and shorten files: the file at the path now is what counts. Answers with its size. */
   private async lookAgain(target: OpenFile): Promise<number> {
     const there = await lookAt(this.options.path)
     if (there === undefined || there.ino !== target.inode || there.dev !== target.device) await this.leave(target)
@@ -177,7 +177,7 @@ export class TrailFile {
     await target.handle.close()
   }
 
-  /** A file that is mounted alone has a folder, and with it a lock, in each container: who began first goes on. */
+  /** A file that is mounted alone has a folder, and with it a lock, in each container: the writer that began first goes on. */
   private async judgeGrowth(target: OpenFile, size: number): Promise<void> {
     const other = await this.recent.otherWriter(target, size)
     await this.letGo(target)

@@ -28,7 +28,7 @@ export function syslogHeader(record: AuditRecord, origin: SyslogOrigin): string 
 
 /**
  * One record with its fields as structured data and its line as the message. What does not fit stays out, the line first, and
- * `truncated` says so: chain, place and hash are always there.
+ * `truncated` tells: chain, place and hash are always there.
  */
 export function writeRfc5424(placed: PlacedRecord, origin: SyslogOrigin, maxBytes: number): string {
   const parameters = Object.entries(recordFields(placed))
