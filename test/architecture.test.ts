@@ -32,8 +32,7 @@ const AMBIENT: Readonly<Record<string, readonly string[]>> = {
   'packages/core/src/guard-options.ts': ['process.env'],
   'packages/core/src/node/node-guard.ts': ['process.env'],
   'packages/core/src/node/single-process.ts': ['process.env'],
-  'packages/testing/src/find-program.ts': ['process.env'],
-  'packages/testing/src/start-program.ts': ['process.env'],
+  'packages/testing/src/servers/programs.ts': ['process.env'],
 }
 
 /** What a profile would show at once, had it a Map for each request; elsewhere that may read best. */

@@ -1,4 +1,4 @@
-import { problemOf, type RequestToSign } from '@countermark/testing'
+import type { RequestToSign } from '@countermark/testing'
 import { aRefund, ask, outcomeOfAsking, type Question, READ, unlike } from './ask.ts'
 import { allOf, rawOutcome, type Scene } from './scene.ts'
 import { atBoth, grantTo, refundsWithin, type Service } from './service.ts'
@@ -53,7 +53,7 @@ function underLimits(
 async function breachOf(question: Question, limit: object): Promise<string> {
   const answer = await ask(question)
   const [name] = Object.keys(limit)
-  const named = problemOf(answer)['constraint']
+  const named = JSON.parse(answer.text).constraint
   return named === name ? rawOutcome(answer) : `${rawOutcome(answer)}, named ${String(named)}`
 }
 

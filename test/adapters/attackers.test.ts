@@ -2,20 +2,18 @@ import type { IncomingMessage } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import type { HeaderField } from '@countermark/core'
 import {
-  type AdapterExchange,
   type AdapterUnderTest,
   createFakeClock,
-  type GuardedApp,
-  problemOf,
   type RawResponse,
   type RequestToSign,
   rawRequest,
   type SignedRequest,
   sendRaw,
-  useGuardedApps,
 } from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'
+import type { AdapterExchange } from '../../packages/testing/src/adapters/adapter-under-test.ts'
+import { type GuardedApp, problemOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
 import { createSignatureChecks } from './signature-checks.ts'

@@ -1,14 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { memoryBudgets, requireCapability } from '@countermark/capability'
-import {
-  type AdapterUnderTest,
-  createFakeClock,
-  problemOf,
-  type RawResponse,
-  useGuardedApps,
-} from '@countermark/testing'
+import { type AdapterUnderTest, createFakeClock, type RawResponse } from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'
+import { problemOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, behindCapability, createApprover, grant, limits } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'

@@ -4,16 +4,15 @@ import { memoryBudgets, redisBudgets } from '@countermark/capability'
 import type { RefusalRow } from '@countermark/core'
 import { REFUSAL_CODES } from '@countermark/core/internal'
 import { type AnswerStore, idempotency, memoryAnswers, redisAnswers } from '@countermark/idempotency'
+import type { AdapterUnderTest, RawResponse } from '@countermark/testing'
+import express from 'express'
+import Koa from 'koa'
 import {
-  type AdapterUnderTest,
   type GuardedApp,
   type GuardedAppInput,
   problemOf,
-  type RawResponse,
   useGuardedApps,
-} from '@countermark/testing'
-import express from 'express'
-import Koa from 'koa'
+} from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, behindCapability, createApprover, grant, limits, type RouteInput } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { EXPRESS_STEP, KOA_STEP, type WithIdempotency } from './idempotent-step.ts'

@@ -5,9 +5,9 @@ import {
   body,
   type CapabilityRulesOptions,
   capabilityRules,
+  type RequiredScopes,
   requireCapability,
   signApprovalTicket,
-  type RequiredScopes,
 } from '@countermark/capability'
 import {
   type AgentFact,
@@ -19,13 +19,8 @@ import {
   type KeySource,
 } from '@countermark/core'
 import { memoryReplayStore } from '@countermark/replay'
-import {
-  type AdapterKit,
-  type GuardedAppInput,
-  problemOf,
-  type RawResponse,
-  type RequestToSign,
-} from '@countermark/testing'
+import type { RawResponse, RequestToSign } from '@countermark/testing'
+import { type AdapterKit, type GuardedAppInput, problemOf } from '../../packages/testing/src/adapters/guarded-app.ts'
 
 /** Where values of a refund stand. */
 export const REFUND: ArgumentSources = { amount: body('/amount'), currency: body('/currency') }

@@ -1,17 +1,12 @@
 import { capabilityRules, requireCapability } from '@countermark/capability'
 import { createRevocations, verifyDelegation } from '@countermark/delegation'
 import { memoryReplayStore } from '@countermark/replay'
-import {
-  type AdapterUnderTest,
-  type GuardedApp,
-  problemOf,
-  type RawResponse,
-  useGuardedApps,
-} from '@countermark/testing'
+import type { AdapterUnderTest, RawResponse } from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'
 import { parseChallenges } from '../../packages/client/src/challenges/www-authenticate.ts'
 import type { Members } from '../../packages/delegation/test/token-issuer.ts'
+import { type GuardedApp, problemOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, limits, REFUND } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'

@@ -2,20 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { ClaimResult, ReplayStore } from '@countermark/core'
 import { verifyDelegation } from '@countermark/delegation'
 import { memoryReplayStore, preventReplay } from '@countermark/replay'
-import {
-  type AdapterUnderTest,
-  type GuardedApp,
-  type RawResponse,
-  rawRequest,
-  sendRaw,
-  useGuardedApps,
-} from '@countermark/testing'
+import { type AdapterUnderTest, type RawResponse, rawRequest, sendRaw } from '@countermark/testing'
 import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
 import { createDpopProver, type DpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
+import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, behindCapability, createApprover, limits } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'

@@ -1,8 +1,9 @@
 import type { GuardOptions, KeySource, ReplayStore } from '@countermark/core'
 import type { GuardFactory } from '@countermark/core/internal'
 import { memoryReplayStore } from '@countermark/replay'
-import type { AdapterUnderTest, CreateAdapterChecks } from '@countermark/testing'
+import type { AdapterUnderTest } from '@countermark/testing'
 import type { Countermark, CountermarkOptions } from 'countermark/express'
+import type { CreateAdapterChecks } from '../../packages/testing/src/adapters/adapter-under-test.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 /** One of the two umbrella calls, as far as both take the same. */
@@ -49,7 +50,10 @@ export function umbrellaUnderTest<Middleware>(
     }
     const withOptions: GuardFactory<Middleware>['with'] = (route) =>
       choose(agents.with(route), agents.guard.with(route) as Compose)
-    return Object.assign(choose(agents, agents.guard as Compose), { with: withOptions, environment: agents.guard.environment })
+    return Object.assign(choose(agents, agents.guard as Compose), {
+      with: withOptions,
+      environment: agents.guard.environment,
+    })
   }
   const createChecks: CreateAdapterChecks = (agentKeys) => {
     const checks = createSignatureChecks(agentKeys)

@@ -7,12 +7,10 @@ import {
   agentKeyOf,
   createFakeClock,
   createTestAgent,
-  type GuardedApp,
   keySourceOf,
   rawRequest,
   sendRaw,
   type TestAgent,
-  useGuardedApps,
 } from '@countermark/testing'
 import { type Countermark, type CountermarkOptions, countermark as expressCountermark } from 'countermark/express'
 import { countermark as koaCountermark } from 'countermark/koa'
@@ -20,6 +18,7 @@ import express from 'express'
 import Koa from 'koa'
 import { createDpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
+import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'

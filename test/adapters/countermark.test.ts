@@ -1,14 +1,7 @@
 import { type AgentRequest, defineCheck } from '@countermark/core'
 import { delegateOffline, requireClaims } from '@countermark/delegation'
 import { idempotency, memoryAnswers } from '@countermark/idempotency'
-import {
-  type AdapterUnderTest,
-  type GuardedApp,
-  problemOf,
-  type RawResponse,
-  type RequestToSign,
-  useGuardedApps,
-} from '@countermark/testing'
+import type { AdapterUnderTest, RawResponse, RequestToSign } from '@countermark/testing'
 import { type Countermark, type CountermarkOptions, countermark as expressCountermark } from 'countermark/express'
 import { countermark as koaCountermark } from 'countermark/koa'
 import express from 'express'
@@ -17,6 +10,7 @@ import Koa from 'koa'
 import Koa2 from 'koa2'
 import { createDpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
+import { type GuardedApp, problemOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, createApprover, limits, REFUND } from './capability-world.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'

@@ -1,9 +1,10 @@
 import type { RequestListener, Server } from 'node:http'
 import { createGuard, createServer } from '@countermark/express'
-import type { AdapterApp, AdapterExchange, AdapterUnderTest, BodyParser } from '@countermark/testing'
+import type { AdapterUnderTest } from '@countermark/testing'
 import type express from 'express'
 import type { Express, IRouter, NextFunction, Request, RequestHandler, Response } from 'express'
 import multer from 'multer'
+import type { AdapterApp, AdapterExchange, BodyParser } from '../../packages/testing/src/adapters/adapter-under-test.ts'
 
 /** Who makes the server: Node, as for `app.listen`, or {@link createServer}. */
 export type ServerMaker = 'node' | 'ours'

@@ -2,20 +2,19 @@ import { capabilityRules, memoryBudgets, requireCapability } from '@countermark/
 import type { Check } from '@countermark/core'
 import { type AnswerStore, idempotency, memoryAnswers, redisAnswers } from '@countermark/idempotency'
 import {
-  type AdapterExchange,
   type AdapterUnderTest,
-  type GuardedApp,
   type RawResponse,
   rawRequest,
   requireProgram,
   type StartedRedis,
   sendRaw,
   startRedis,
-  useGuardedApps,
 } from '@countermark/testing'
 import express from 'express'
 import { Redis } from 'ioredis'
 import Koa from 'koa'
+import type { AdapterExchange } from '../../packages/testing/src/adapters/adapter-under-test.ts'
+import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, createApprover, grant, limits, type RouteInput } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { EXPRESS_STEP, KOA_STEP, type WithIdempotency } from './idempotent-step.ts'

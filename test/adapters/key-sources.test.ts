@@ -2,15 +2,7 @@ import type { KeySource } from '@countermark/core'
 import { verifyDelegation } from '@countermark/delegation'
 import { firstOf, jwks, registry, staticKeys } from '@countermark/keys'
 import { verifySignature } from '@countermark/signature'
-import {
-  type AdapterUnderTest,
-  createTestAgent,
-  type GuardedApp,
-  rawRequest,
-  sendRaw,
-  type TestAgent,
-  useGuardedApps,
-} from '@countermark/testing'
+import { type AdapterUnderTest, createTestAgent, rawRequest, sendRaw, type TestAgent } from '@countermark/testing'
 import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
@@ -24,6 +16,7 @@ import {
   startKeyServer,
   text,
 } from '../../packages/keys/test/key-server.ts'
+import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
 import { outcomeOf } from './outcome.ts'

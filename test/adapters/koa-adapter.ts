@@ -1,11 +1,12 @@
 import { createGuard } from '@countermark/koa'
-import type { AdapterApp, AdapterExchange, AdapterUnderTest, BodyParser } from '@countermark/testing'
+import type { AdapterUnderTest } from '@countermark/testing'
 import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import mount from 'koa-mount'
 import multer from 'multer'
+import type { AdapterApp, AdapterExchange, BodyParser } from '../../packages/testing/src/adapters/adapter-under-test.ts'
 
 /** Koa 2 or 3, as the shared suite builds applications with it. */
 export function koaAdapter(Framework: typeof Koa): AdapterUnderTest<Middleware> {

@@ -4,7 +4,7 @@ import { staticKeys } from '@countermark/keys'
 import { createGuard as createKoaGuard } from '@countermark/koa'
 import { memoryReplayStore, redisReplayStore } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'
-import { createTestEnvironment, useCapturedWarnings } from '@countermark/testing'
+import { createTestEnvironment } from '@countermark/testing'
 import { countermark as expressCountermark } from 'countermark/express'
 import { countermark as koaCountermark } from 'countermark/koa'
 import express, { type RequestHandler } from 'express'
@@ -14,6 +14,7 @@ import Koa, { type Middleware } from 'koa'
 import Koa2 from 'koa2'
 import { createClient } from 'redis'
 import request from 'supertest'
+import { useCapturedWarnings } from '../../packages/testing/src/adapters/guarded-app.ts'
 
 const GUARDING = { authorities: ['api.example.com'] }
 const keys = staticKeys([])

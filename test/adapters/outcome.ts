@@ -1,4 +1,5 @@
-import { problemOf, type RawResponse } from '@countermark/testing'
+import type { RawResponse } from '@countermark/testing'
+import { problemOf } from '../../packages/testing/src/adapters/guarded-app.ts'
 
 /** The status of an answer, and the code of its refusal: `200`, `401 signature_invalid`. */
 export function outcomeOf(response: RawResponse): string {

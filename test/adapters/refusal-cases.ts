@@ -3,7 +3,8 @@ import { nodeVerifier, type REFUSAL_CODES, systemClock } from '@countermark/core
 import { createRevocations } from '@countermark/delegation'
 import { type MemoryReplayStoreOptions, memoryReplayStore, preventReplay } from '@countermark/replay'
 import { createVerificationQueue, type VerifySignatureOptions, verifySignature } from '@countermark/signature'
-import type { CreateAdapterChecks, GuardedApp, GuardedAppInput } from '@countermark/testing'
+import type { CreateAdapterChecks } from '../../packages/testing/src/adapters/adapter-under-test.ts'
+import type { GuardedApp, GuardedAppInput } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 /** How one refusal is brought about over HTTP. */

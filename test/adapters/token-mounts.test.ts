@@ -2,7 +2,6 @@ import type { RequestListener } from 'node:http'
 import { memoryReplayStore } from '@countermark/replay'
 import {
   keySourceOf,
-  problemOf,
   type RawResponse,
   rawRequest,
   type StartedServer,
@@ -15,6 +14,7 @@ import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import { problemOf } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { createTokenWorld, type TokenWorld } from './token-refusal-cases.ts'
 
 const ORIGIN = 'https://api.example.com'

@@ -1,17 +1,17 @@
 import { defineCheck, type GuardOptions } from '@countermark/core'
 import { type VerifyDelegationOptions, verifyDelegation } from '@countermark/delegation'
 import { memoryReplayStore } from '@countermark/replay'
-import {
-  type AdapterUnderTest,
-  type GuardedApp,
-  type PlainInput,
-  problemOf,
-  useGuardedApps,
-} from '@countermark/testing'
+import type { AdapterUnderTest } from '@countermark/testing'
 import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import {
+  type GuardedApp,
+  type PlainInput,
+  problemOf,
+  useGuardedApps,
+} from '../../packages/testing/src/adapters/guarded-app.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
 import { createSignatureChecks } from './signature-checks.ts'

@@ -2,9 +2,9 @@ import { type Check, Unavailable } from '@countermark/core'
 import type { REFUSAL_CODES } from '@countermark/core/internal'
 import { createRevocations, type VerifyDelegationOptions, verifyDelegation } from '@countermark/delegation'
 import { memoryReplayStore } from '@countermark/replay'
-import type { GuardedApp, PlainInput } from '@countermark/testing'
 import { createDpopProver, type DpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
+import type { GuardedApp, PlainInput } from '../../packages/testing/src/adapters/guarded-app.ts'
 
 /** What the cases are made of. */
 export interface TokenWorld {

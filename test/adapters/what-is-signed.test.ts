@@ -3,18 +3,17 @@ import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import { httpSignatures, verifySignature } from '@countermark/signature'
 import {
   type AdapterUnderTest,
-  type GuardedApp,
   type RawResponse,
   type RequestToSign,
   rawRequest,
   type SignedRequest,
   sendRaw,
-  useGuardedApps,
 } from '@countermark/testing'
 import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
+import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
 import { outcomeOf } from './outcome.ts'

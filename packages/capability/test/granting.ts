@@ -7,7 +7,8 @@ import {
   isRefusal,
   type Refusal,
 } from '@countermark/core'
-import { type AgentRequestInput, aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
+import { aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
+import type { AgentRequestInput } from '../../testing/src/environment/a-request.ts'
 import type { ArgumentSources } from '../src/arguments/read-arguments.ts'
 import type { can } from '../src/can.ts'
 import { type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'

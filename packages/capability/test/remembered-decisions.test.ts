@@ -1,5 +1,6 @@
 import { type DelegationFact, isRefusal } from '@countermark/core'
-import { type AgentRequestInput, createFakeClock, createTestEnvironment } from '@countermark/testing'
+import { createFakeClock, createTestEnvironment } from '@countermark/testing'
+import type { AgentRequestInput } from '../../testing/src/environment/a-request.ts'
 import { body } from '../src/arguments/argument-source.ts'
 import { type CapabilityRules, type CapabilityRulesOptions, capabilityRules } from '../src/capability-rules.ts'
 import type { CallerFacts } from '../src/grants.ts'

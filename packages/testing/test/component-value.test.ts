@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createTestAgent } from '@countermark/testing'
-import { readComponent, serializeIdentifier } from '../src/component-value.ts'
-import { toPlainRequest } from '../src/plain-request.ts'
-import { buildSignatureBase } from '../src/signature-base.ts'
+import { toPlainRequest } from '../src/agent/request-to-sign.ts'
+import { buildSignatureBase, readComponent, serializeIdentifier } from '../src/agent/signature-base.ts'
 
 interface Message {
   readonly type: string
