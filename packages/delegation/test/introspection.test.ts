@@ -1,5 +1,6 @@
 import { createFakeClock } from '@countermark/testing'
-import { delegateOffline, type IntrospectionOptions } from '../src/index.ts'
+import { delegateOffline } from '../src/index.ts'
+import type { IntrospectionOptions } from '../src/revocation/introspection.ts'
 import { createDpopProver } from './dpop-prover.ts'
 import { type IssuerServer, LOOPBACK, useIssuerServers } from './issuer-server.ts'
 import { createTokenCaller, signedBy, type TokenCaller } from './token-call.ts'

@@ -1,4 +1,4 @@
-import type { OfflineDelegationOptions } from '../src/index.ts'
+import type { OfflineDelegationOptions } from '../src/delegation-options.ts'
 import { createDpopProver, type DpopProver } from './dpop-prover.ts'
 import { useOfflineChain } from './offline-chain.ts'
 import { AUDIENCE, type Members, NOW } from './token-issuer.ts'

@@ -1,5 +1,6 @@
 import { createFakeClock } from '@countermark/testing'
-import { createRevocations, type RevocationEvent, type RevocationsOptions } from '../src/index.ts'
+import { createRevocations, type RevocationEvent } from '../src/index.ts'
+import type { RevocationsOptions } from '../src/revocation/revocations.ts'
 import { useOneIssuer } from './one-issuer.ts'
 import { createTokenCaller, signedBy } from './token-call.ts'
 import { type Members, NOW } from './token-issuer.ts'
