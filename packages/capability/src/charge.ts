@@ -43,7 +43,7 @@ export function charge({ budgets, needsApproval }: Outcome, charged: Charged): R
 
 function requireTicket({ caller, rules, request, environment }: Charged): ValidTicket | Promise<ValidTicket> {
   if (rules.approvals !== undefined) return verifyTicket(request, caller, rules.approvals, environment)
-  throw new Refusal('approval_required', 'a human has to approve this, and nobody here takes approvals')
+  throw new Refusal('approval_required', 'a human has to approve this, and this service takes no approvals')
 }
 
 /** Takes from all budgets or from none. */

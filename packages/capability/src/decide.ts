@@ -78,11 +78,11 @@ function askApplication(
   return replies.some(isThenable) ? Promise.all(replies).then(answer) : answer(replies)
 }
 
-/** The name of a constraint is told to the caller only where it stands in the caller's own token. */
+/** The caller is told the name of a constraint only when its own token has it. */
 function refusalFor(violation: Violation | undefined): Refusal {
   const { code, constraint, isVisible } = violation ?? FALLBACK
   const members = isVisible ? { constraint } : {}
-  const subject = isVisible ? `the limit ${constraint}` : 'a limit'
+  const subject = isVisible ? `the constraint ${constraint}` : 'a constraint'
   const message = code === 'constraint_unknown' ? 'is not understood here' : 'does not allow this request'
   const details = { members, diagnosis: { constraint }, hints: { constraint } }
   return new Refusal(code, `${subject} of what was granted ${message}`, details)

@@ -1,7 +1,7 @@
 export { type ApprovalRequest, approvalDigest } from './approvals/approval-digest.ts'
 export { type ApprovalTicket, signApprovalTicket } from './approvals/approval-ticket.ts'
 export type { ApprovalOptions } from './approvals/redeem-ticket.ts'
-export { type ArgumentSource, body, notUsed, param, query } from './arguments/argument-source.ts'
+export { body, notUsed, param, query } from './arguments/argument-source.ts'
 export type { ArgumentSources } from './arguments/read-arguments.ts'
 export { type CapabilityBlock, loadCapabilityBlock } from './blocks/load-capability-block.ts'
 export type { BudgetClaim, BudgetStore, Reservation } from './budgets/budget-store.ts'

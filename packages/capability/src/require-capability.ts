@@ -51,7 +51,7 @@ interface Exchange {
 
 /**
  * Lets a request pass if what its caller was granted covers the scope and every constraint of the grant holds. `sources` says
- * where the values stand that a grant may limit.
+ * where the request has the values that a grant may limit.
  * @throws {@link Refusal} `insufficient_scope`, `constraint_violation`, `constraint_unknown`, `approval_required`,
  *   `rate_limited`, `token_expired`, `coverage_insufficient`
  * @throws {@link Unavailable} `budget_store_unavailable`
@@ -202,7 +202,7 @@ function bothReleases(first: CapabilityFact['release'], second: CapabilityFact['
 
 /**
  * A request, as far as constraints are about it; each part is worked out when a constraint asks for it. A class, because
- * getters in an object literal cost more than all the rest of a decision; and nothing of it stands in JSON.
+ * getters in an object literal cost more than all the rest of a decision; and nothing of it gets into JSON.
  */
 class RequestContext implements CapabilityContext {
   readonly #request: AgentRequest

@@ -1,6 +1,6 @@
 import type { Environment, MetricRow } from '@countermark/core'
 
-/** An answer that is kept for whoever asks again. */
+/** An answer that is kept for repetitions. */
 export interface KeptAnswer {
   readonly status: number
   readonly headers: readonly (readonly [name: string, value: string | readonly string[]])[]
@@ -18,9 +18,9 @@ export interface KeyedRequest {
 }
 
 /**
- * `first`: nobody has used this key, and now it is taken. `running`: it is taken, and there is no answer yet. `answered`: here
+ * `first`: the key was free, and now it is taken. `running`: it is taken, and there is no answer yet. `answered`: here
  * it is. `unkept`: there was an answer, which was too large to keep. `reused`: the key belongs to another request.
- * `over_quota`, `full`: nothing was taken, because this agent, or everybody together, has too many keys.
+ * `over_quota`, `full`: nothing was taken, because this agent, or all agents together, have too many keys.
  */
 export type KeyState =
   | {

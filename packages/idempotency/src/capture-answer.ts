@@ -6,7 +6,7 @@ import { decodeUnlessAccepted } from './content-coding.ts'
 /** What is done with an answer before its last byte goes out; `undefined` for one that is too large to keep. */
 export type KeepAnswer = (answer: KeptAnswer | undefined) => void | Promise<void>
 
-/** Fields that belong to one connection, one moment or one visitor, and are not given to whoever asks again. */
+/** Fields that belong to one connection, one moment or one visitor, and are not repeated. */
 const NOT_KEPT: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -23,13 +23,13 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
 
 /** An answer that is being taken down. */
 export interface Capture {
-  /** Ends it early, where nobody is left to answer; `undefined` when the answer is not known. Counts once. */
+  /** Ends it early, when the caller is gone; `undefined` when the answer is not known. Counts once. */
   readonly settle: (body: Uint8Array | undefined) => void | Promise<void>
 }
 
 /**
  * Takes down what a handler answers, at the one place through which Express and Koa both answer. The end waits until the
- * answer is kept, so that whoever has it can have it again.
+ * answer is kept, so that a caller that has it can have it again.
  */
 export function captureAnswer(response: ServerResponse, maxBytes: number, keep: KeepAnswer): Capture {
   const { write, end, writeHead } = response
@@ -126,7 +126,7 @@ function pairsOf(list: readonly unknown[]): readonly (readonly [string, string |
   return pairs
 }
 
-/** A copy: whoever writes may use its buffer again. */
+/** A copy: the handler may use its buffer again. */
 function bytesOf(chunk: unknown, encoding: unknown): Buffer {
   if (chunk instanceof Uint8Array) return Buffer.from(chunk)
   if (typeof chunk !== 'string') return Buffer.alloc(0)

@@ -40,8 +40,8 @@ export function decodeUnlessAccepted(answer: KeptAnswer, acceptEncoding: string 
   }
 }
 
-function findField({ headers }: KeptAnswer, wanted: string): string | undefined {
-  const value = headers.find(([name]) => name.toLowerCase() === wanted)?.[1]
+function findField({ headers }: KeptAnswer, field: string): string | undefined {
+  const value = headers.find(([name]) => name.toLowerCase() === field)?.[1]
   return typeof value === 'string' ? value : undefined
 }
 

@@ -37,7 +37,7 @@ export interface Idempotency {
 }
 
 /**
- * Executes a request with an `Idempotency-Key` once, and gives its answer to whoever asks again: the same agent, for the same
+ * Executes a request with an `Idempotency-Key` once, and gives its answer to a repetition: the same agent, for the same
  * user, on the same route, with the same content. Mount it behind the guard that knows the agent and before the one that
  * counts budgets and uses up tickets.
  * @example

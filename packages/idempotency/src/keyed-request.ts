@@ -13,7 +13,7 @@ const FIELD = 'idempotency-key'
 const KEY = /^[\x20-\x7e]{1,255}$/
 
 /**
- * The key of a request as it stands in `Idempotency-Key`; `undefined` without one.
+ * The value of `Idempotency-Key`; `undefined` without one.
  * @throws {@link Refusal} `request_malformed`, `coverage_insufficient`
  */
 export function readKey({ headers }: AgentRequest, proof: ProofFact | undefined): string | undefined {

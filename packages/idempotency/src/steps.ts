@@ -21,7 +21,7 @@ export type ExpressHandler = { handle(req: IncomingMessage, res: ServerResponse,
 export interface KoaExchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  /** Whether somebody is left to answer. */
+  /** Whether the caller still waits for an answer. */
   readonly writable: boolean
   readonly body?: unknown
   respond?: boolean | undefined
@@ -89,7 +89,7 @@ async function settleWhenGone(
   }
 }
 
-/** As Koa writes it; `undefined` for a stream, which nobody reads any more. */
+/** As Koa writes it; `undefined` for a stream, which is not read any more. */
 function bytesOfKoa(body: unknown): Uint8Array | undefined {
   if (body === undefined || body === null) return Buffer.alloc(0)
   if (typeof body === 'string') return Buffer.from(body)
@@ -136,7 +136,7 @@ function proceed(
 }
 
 function free({ abandon }: Extract<Begun, { state: 'first' }>): void {
-  // Nobody waits any more; a key that cannot be freed ends by itself.
+  // The caller does not wait any more; a key that cannot be freed ends by itself.
   Promise.resolve()
     .then(abandon)
     .catch(() => undefined)

@@ -20,7 +20,7 @@ export interface ApprovalTicket {
   readonly expiresAt: number
 }
 
-/** A ticket that somebody presents, not yet believed. */
+/** A ticket as presented, its signature not yet verified. */
 export interface PresentedTicket extends ApprovalTicket {
   readonly keyId: string
   readonly signed: Uint8Array

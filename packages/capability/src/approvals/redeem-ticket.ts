@@ -23,7 +23,7 @@ import type { Grantee } from '../grants.ts'
 import { approvalDigest } from './approval-digest.ts'
 import { type PresentedTicket, tryParseTicket } from './approval-ticket.ts'
 
-/** Who approves, and how tickets are judged. */
+/** Who approves, and how tickets are verified. */
 export interface ApprovalOptions {
   /** Who signs tickets: their `iss`, and the name under which `keys` knows the approver. */
   readonly issuer: string
@@ -48,7 +48,7 @@ const NAMED = custom((name, given) => {
 
 const OPTIONS = optionTable('approvals', {
   issuer: NAMED,
-  keys: methods<KeySource>(['findKeys'], 'pass the source of the keys of who approves'),
+  keys: methods<KeySource>(['findKeys'], 'pass the source of the keys of approvers'),
   audience: NAMED,
   store: methods<ReplayStore>(['claim'], 'pass the store of preventReplay'),
   url: NAMED,

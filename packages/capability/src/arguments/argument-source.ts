@@ -2,7 +2,7 @@ import { type AgentRequest, Misconfigured, type ProofFact, Refusal } from '@coun
 import { isSegmentName } from '../scopes/scope.ts'
 
 /**
- * A value as a limit meets it. `undeclared`: the route says nothing of it. `not-used`: the route says that it has none.
+ * A value as a constraint meets it. `undeclared`: the route says nothing of it. `not-used`: the route says that it has none.
  * `absent`: the route has it, and this request does not, or not readably.
  */
 export type Argument =
@@ -17,7 +17,7 @@ export interface ArgumentInput {
   readonly document: () => { readonly root: unknown } | undefined
 }
 
-/** Where a value that a grant may limit stands in a request. Never in a header field. */
+/** Where a request has a value that a grant may limit. Never in a header field. */
 export interface ArgumentSource {
   readonly needsBody: boolean
   readonly read: (input: ArgumentInput) => Argument
@@ -66,7 +66,7 @@ export function param(name: string): ArgumentSource {
 }
 
 /**
- * Says that a route has no such value, so that a limit of everything the agent does, such as `max_amount`, is not about
+ * Says that a route has no such value, so that a constraint of everything the agent does, such as `max_amount`, is not about
  * this route. It takes nothing from a grant for this very action.
  */
 export function notUsed(): ArgumentSource {

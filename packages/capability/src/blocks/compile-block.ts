@@ -24,12 +24,12 @@ export interface CompiledCapability {
 export interface BlockCompiler {
   readonly rename: RenameScope
   readonly readRegistered: ReadScopes
-  /** Names of limits that the host judges. */
+  /** Names of constraints that the application checks. */
   readonly hostNames: ReadonlySet<string>
 }
 
 /**
- * Compiles blocks, by agent. A limit that nobody judges would refuse every request, so it stops the start instead.
+ * Compiles blocks, by agent. An unknown constraint would refuse every request, so it stops the start instead.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
 export function compileBlocks(
@@ -47,13 +47,13 @@ function compileBlock({ agentId, capabilities, constraints }: CapabilityBlock, c
   const unknown = named.find((name) => !hostNames.has(name) && findConstraint(name) === undefined)
   if (unknown !== undefined) {
     const fix = `pass capabilityRules({ constraints: { ${unknown} } })`
-    throw new Misconfigured('ERR_OPTION_INVALID', `nobody judges the limit ${unknown} of ${agentId}: ${fix}`)
+    throw new Misconfigured('ERR_OPTION_INVALID', `the constraint ${unknown} of ${agentId} is unknown: ${fix}`)
   }
   const rows = capabilities.map((capability) => ({ ...capability, segments: segmentsOf(capability.scope, rename) }))
   return { agentId, granted: readRegistered(capabilities.map(({ scope }) => scope)), rows, constraints }
 }
 
-/** None for a restriction or a role: limits are about scopes. */
+/** None for a restriction or a role: constraints are about scopes. */
 function segmentsOf(scope: string, rename: RenameScope): readonly string[] {
   return tryParseScope(scope, rename)?.segments ?? []
 }

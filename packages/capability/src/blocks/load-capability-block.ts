@@ -4,7 +4,7 @@ import { custom, isAgentId, optionTable, text } from '@countermark/core/internal
 import { isCount, type Money } from '../constraints/amounts.ts'
 import { isRestriction, isSegmentName, tryParseScope } from '../scopes/scope.ts'
 
-/** A capability of a block: a scope and what limits it. */
+/** A capability of a block: a scope and its constraints. */
 export interface BlockCapability {
   readonly scope: string
   readonly constraints: Readonly<Record<string, unknown>>
@@ -14,7 +14,7 @@ export interface BlockCapability {
 export interface CapabilityBlock {
   readonly agentId: string
   readonly capabilities: readonly BlockCapability[]
-  /** Limits of everything that the agent does. */
+  /** Constraints of everything that the agent does. */
   readonly constraints: Readonly<Record<string, unknown>>
 }
 
@@ -22,7 +22,7 @@ export interface CapabilityBlock {
 export interface LoadBlockOptions {
   /** Whose block it is, for a template that several agents share. @default `Agent` of the block */
   readonly agentId?: string
-  /** What `{name}` in scopes and limits stands for. @default nothing */
+  /** The values of `{name}` in scopes and constraints. @default none */
   readonly parameters?: Readonly<Record<string, string>>
   /** The currency of `$100` and of `refund_under_100`. @default USD for `$`; for the latter, that of the other amounts */
   readonly currency?: string
@@ -146,7 +146,7 @@ function invalid(message: string): Misconfigured {
 /** What amounts are read with. */
 export interface AmountReader {
   readonly currency: string | undefined
-  /** What the block's other limits say, to find out in which currency it counts. */
+  /** What the block's other constraints say, to find out in which currency it counts. */
   readonly amounts: readonly unknown[]
 }
 
@@ -155,7 +155,7 @@ const AMOUNT = /^(?:([$€£¥])|([A-Z]{3}) )?([0-9]{1,12})(?:\.([0-9]{1,4}))?(?
 const LIMITS_MONEY = /^(?:max_(?:[a-z]+_)?amount(?:_per_(?:hour|day))?|require_approval_above)$/
 const UNDER = /^[a-z]+(?:_[a-z]+)*_under_([0-9]{1,9})$/
 
-/** A limit as decisions are made by it: `$100` becomes 10000 cents. */
+/** A constraint as decisions are made by it: `$100` becomes 10000 cents. */
 export function readLimit(name: string, limit: unknown, reader: AmountReader): unknown {
   if (!LIMITS_MONEY.test(name) || (typeof limit === 'object' && limit !== null)) return limit
   const money = typeof limit === 'string' ? findAmount(limit, reader) : undefined
@@ -164,8 +164,8 @@ export function readLimit(name: string, limit: unknown, reader: AmountReader): u
 }
 
 /**
- * What the name of a limit means. `always`: none. `refund_under_100`: less than a hundred, in whole units of the currency.
- * Anything else is a limit that the host judges.
+ * What the name of a constraint means. `always`: none. `refund_under_100`: less than a hundred, in whole units of the currency.
+ * Anything else is a constraint that the application checks.
  */
 export function readNamedLimit(name: string, reader: AmountReader): readonly (readonly [string, unknown])[] {
   if (name === 'always') return []

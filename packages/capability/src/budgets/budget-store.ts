@@ -10,7 +10,7 @@ export interface BudgetClaim {
   readonly cost: number
   /** `requests`, or the currency of an amount. */
   readonly unit: string
-  /** Who uses it: a store may bound how many counters one agent makes. @default nobody in particular */
+  /** Who uses it: a store may bound how many counters one agent makes. @default no agent in particular */
   readonly agentId?: string
 }
 

@@ -10,7 +10,7 @@ export interface MemoryBudgetsOptions {
   readonly allowSingleProcess?: boolean
   /** Counters in all; one is needed for each budget in use. With more in use than that, requests are refused. @default 100_000 */
   readonly maxCounters?: number
-  /** Counters that one agent may make: whoever hands rights on writes budgets of its own. @default 10_000 */
+  /** Counters that one agent may make: an agent that delegates writes budgets of its own. @default 10_000 */
   readonly maxCountersPerAgent?: number
 }
 

@@ -49,15 +49,15 @@ function join(one: Outcome, other: Outcome): Outcome {
 /** The first set that holds stands for its group; one that needs no human comes before one that does. */
 function checkGroup(group: ConstraintGroup, input: ConstraintInput): Outcome {
   let first: Outcome | undefined
-  let holding: Outcome | undefined
+  let approvable: Outcome | undefined
   for (const set of group.sets) {
     const outcome = checkSet(set, group, input)
     first ??= outcome
     if (outcome.violation !== undefined) continue
     if (!outcome.needsApproval) return outcome
-    holding ??= outcome
+    approvable ??= outcome
   }
-  return holding ?? first ?? HOLDS
+  return approvable ?? first ?? HOLDS
 }
 
 function checkSet(set: ConstraintSet, group: ConstraintGroup, input: ConstraintInput): Outcome {

@@ -117,7 +117,7 @@ function countersOfGrant(
   actions: readonly (readonly string[])[],
 ): ConstraintSet['countersFor'] {
   const { issuer, subject, actor, priorActors } = delegation ?? {}
-  // The first agent of the chain, not the latest: all agents that it hands rights on to share its budget.
+  // The first agent of the chain, not the latest: the agents that it delegates to share its budget.
   const owner = ['grant', issuer, subject, (priorActors?.at(-1) ?? actor)?.id]
   const together = [...new Set(actions.map((segments) => segments.join(':')))].sort()
   return ({ text }) => {
@@ -126,7 +126,7 @@ function countersOfGrant(
   }
 }
 
-/** An entry of a type that nobody here knows: harmless in so far as it says that it is about other places. */
+/** An entry of an unknown type: harmless when it says that it is about other places. */
 function setOfForeignDetail({ type, locations }: Detail, { compiler }: ConstraintSources): ConstraintSet {
   const check = elsewhere(locations, compiler) ?? (() => 'unknown')
   return { constraints: [{ name: 'type', limit: type, check }], countersFor: () => [] }

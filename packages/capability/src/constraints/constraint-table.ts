@@ -8,7 +8,7 @@ const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
 
-/** The limits that are understood, by name. Documented in docs/protocol/constraints.md; a new one is a new row. */
+/** The constraints that are understood, by name. Documented in docs/protocol/constraints.md; a new one is a new row. */
 export const CONSTRAINTS: ReadonlyMap<string, ParseConstraint> = new Map<string, ParseConstraint>([
   ['max_amount', amountAtMost('amount')],
   ['max_refund_amount', amountAtMost('refund_amount', 'amount')],
@@ -36,7 +36,7 @@ export const CONSTRAINTS: ReadonlyMap<string, ParseConstraint> = new Map<string,
 
 const LIST = /^([a-z][a-z0-9_]{0,63})_(allowed|blocked)$/
 
-/** How a limit is read; `undefined` when nobody here understands it. `zones_allowed` is about the argument `zones`. */
+/** How a constraint is read; `undefined` for an unknown one. `zones_allowed` is about the argument `zones`. */
 export function findConstraint(name: string): ParseConstraint | undefined {
   const known = CONSTRAINTS.get(name)
   if (known !== undefined) return known
@@ -52,29 +52,29 @@ function requestsAtMost(windowSeconds: number): ParseConstraint {
   }
 }
 
-/** How often rights may be handed on is judged where the links of a chain are: by the check of tokens. */
+/** The check of tokens sees the links of a chain, and checks how many there may be. */
 function checkedWithLinks(...[limit]: Parameters<ParseConstraint>): ReturnType<ParseConstraint> {
   return isCount(limit) ? () => 'met' : undefined
 }
 
-/** A limit, read once. */
+/** A constraint, read once. */
 export interface Constraint {
   readonly name: string
   /** As the grant says it. */
   readonly limit: unknown
-  /** `undefined` when the host judges. */
+  /** `undefined` when the application checks it. */
   readonly check: CheckConstraint | undefined
 }
 
-/** What limits are read with. */
+/** What constraints are compiled with. */
 export interface ConstraintCompiler extends ParseTools {
-  /** Names of limits that the host judges. */
+  /** Names of constraints that the application checks. */
   readonly hostNames: ReadonlySet<string>
 }
 
 const UNKNOWN: CheckConstraint = () => 'unknown'
 
-/** Reads a limit. One that nobody knows, or that is written in a way nobody understands, is kept: it refuses. */
+/** Reads a constraint. An unknown or unreadable one is kept: it refuses. */
 export function compileConstraint(name: string, limit: unknown, compiler: ConstraintCompiler): Constraint {
   if (compiler.hostNames.has(name)) return { name, limit, check: undefined }
   return { name, limit, check: findConstraint(name)?.(limit, compiler) ?? UNKNOWN }

@@ -2,7 +2,6 @@ import type { CapabilityContext } from '@countermark/core/internal'
 import type { FindArgument } from '../arguments/read-arguments.ts'
 import type { RequiredScope } from '../scopes/required-scopes.ts'
 import type { RenameScope } from '../scopes/scope-aliases.ts'
-import type { ZoneClock } from './times.ts'
 
 /** A constraint that the application checks, and for which scope. */
 export interface HostConstraintCall {
@@ -50,6 +49,17 @@ export type ConstraintResult =
 
 /** Checks a request against one constraint. */
 export type CheckConstraint = (input: ConstraintInput) => ConstraintResult
+
+/** A time as a clock on the wall shows it somewhere. */
+export interface LocalTime {
+  /** 1 is Monday, 7 is Sunday (ISO 8601). */
+  readonly weekday: number
+  /** Minutes since midnight, 0 to 1439. */
+  readonly minute: number
+}
+
+/** What the clocks of an IANA time zone show; `undefined` when there is no such zone. */
+export type ZoneClock = (zone: string, nowMs: number) => LocalTime | undefined
 
 /** What constraints are read with. */
 export interface ParseTools {

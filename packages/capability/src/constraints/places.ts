@@ -24,7 +24,7 @@ export const atLocation: ParseConstraint = (limit) => {
   }
 }
 
-/** What is about other places only is not about this request. About this one, it says something that nobody understands. */
+/** A detail about other places is not about this request. About this place it is unknown. */
 export const elsewhere: ParseConstraint = (limit) => {
   const locations = tryParseTexts(limit)
   if (locations === undefined) return undefined

@@ -1,4 +1,4 @@
-import type { ParseConstraint } from './constraint.ts'
+import type { LocalTime, ParseConstraint, ZoneClock } from './constraint.ts'
 
 /** Hours of some days of the week by the clocks of a place. From is inside, to is not. */
 interface Hours {
@@ -82,17 +82,6 @@ function tryParseTime(text: unknown): number | undefined {
   const isDate = date.getUTCMonth() + 1 === month && date.getUTCDate() === day
   return isDate ? Date.parse(match[0]) : undefined
 }
-
-/** A time as a clock on the wall shows it somewhere. */
-export interface LocalTime {
-  /** 1 is Monday, 7 is Sunday (ISO 8601). */
-  readonly weekday: number
-  /** Minutes since midnight, 0 to 1439. */
-  readonly minute: number
-}
-
-/** What the clocks of an IANA time zone show; `undefined` when there is no such zone. */
-export type ZoneClock = (zone: string, nowMs: number) => LocalTime | undefined
 
 const ZONE = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/
 const MAX_ZONES = 64

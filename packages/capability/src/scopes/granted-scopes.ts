@@ -6,7 +6,7 @@ import type { RenameScope } from './scope-aliases.ts'
 /** As much of a scope as is compared. */
 export type ComparedScope = Pick<RequiredScope, 'text' | 'segments'>
 
-/** A list of scopes, read: what it grants, and what restricts whoever holds it. */
+/** A list of scopes, read: what it grants, and what restricts its use. */
 export interface GrantedScopes {
   readonly covers: (required: ComparedScope) => boolean
   /** The same without what has a duration: where there is no token, nothing could end it. */
@@ -15,7 +15,7 @@ export interface GrantedScopes {
   readonly shortestSeconds: number | undefined
   /** The caller's address must lie in every one of them. */
   readonly networks: readonly IpNetwork[]
-  /** A restriction that nobody here understands: it must not be passed over. */
+  /** Whether there is a restriction that is not understood: it must not be passed over. */
   readonly isUnclear: boolean
 }
 
@@ -25,7 +25,7 @@ export type ReadScopes = (scopes: readonly string[]) => GrantedScopes
 const MAX_SCOPES = 1024
 const IP_RESTRICTION = /^restrict:ip:/
 
-/** Makes a reader that remembers, for as long as somebody holds the list. Roles stand for lists, which hold no roles. */
+/** Makes a reader that remembers, for as long as the list is in use. A role is a list of scopes, none of them a role. */
 export function createScopeReader(
   rename: RenameScope,
   roles: ReadonlyMap<string, readonly string[]> = new Map(),

@@ -120,7 +120,7 @@ export function tryParseRequiredScope(text: string, rename: RenameScope): Requir
 
 function readSegments(text: string, rename: RenameScope): readonly string[] {
   if (typeof text !== 'string' || isRestriction(text)) throw invalid()
-  // Judged with a name in the place of each parameter: what a scope may be does not depend on the request.
+  // Read with a name in the place of each parameter: what a scope may be does not depend on the request.
   const scope = tryParseScope(text.replace(PARAMETER, 'x'))
   if (scope === undefined) throw invalid()
   if (scope.durationSeconds !== undefined) {

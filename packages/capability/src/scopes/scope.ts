@@ -47,13 +47,13 @@ function isSegment(text: string): boolean {
 }
 
 /**
- * Whether what is granted covers what is wanted: as many segments, and each the same or granted as `*`. A wanted `*` is
- * covered by a granted `*` only. Durations are no part of it; a restriction covers nothing.
+ * Whether what is granted covers what is required: as many segments, and each the same or granted as `*`. A required `*`
+ * is covered by a granted `*` only. Durations are no part of it; a restriction covers nothing.
  */
 export function coversScope(granted: string, required: string): boolean {
-  const having = tryParseScope(granted)
-  const wanting = tryParseScope(required)
-  return having !== undefined && wanting !== undefined && coversSegments(having.segments, wanting.segments)
+  const had = tryParseScope(granted)
+  const needed = tryParseScope(required)
+  return had !== undefined && needed !== undefined && coversSegments(had.segments, needed.segments)
 }
 
 /** The same for segments. */
