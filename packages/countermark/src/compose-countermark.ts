@@ -20,6 +20,7 @@ import {
 import { type DelegationFacts, verifyDelegation } from '@countermark/delegation'
 import { preventReplay } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'
+import { type CompleteOptions, completeOptions } from './complete-options.ts'
 import type { CountermarkOptions } from './countermark-options.ts'
 import {
   createMetadataDocument,
@@ -73,9 +74,10 @@ export interface Framework<Handler> {
  * @throws Misconfigured
  */
 export function composeCountermark<Handler extends object>(
-  options: CountermarkOptions,
+  given: CountermarkOptions,
   { createGuard, publish, inOrder }: Framework<Handler>,
 ): Countermark<Handler> {
+  const options = completeOptions(given)
   const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...guarding } =
     options
   const { authorities } = guarding
@@ -117,7 +119,7 @@ export function calledOtherwise(here: string, there: string): Misconfigured {
 }
 
 /** The options, with what is decided here. */
-interface DecidedOptions extends CountermarkOptions {
+interface DecidedOptions extends CompleteOptions {
   readonly resourceMetadata: string
 }
 

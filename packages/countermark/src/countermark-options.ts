@@ -1,3 +1,4 @@
+import type { AuditTrailOptions } from '@countermark/audit'
 import type { ApprovalOptions, CapabilityRulesOptions } from '@countermark/capability'
 import {
   type GuardOptions,
@@ -8,6 +9,7 @@ import {
 } from '@countermark/core'
 import { GUARD_OPTIONS, isFrameworkCall, mountedWrongly, requireObject } from '@countermark/core/internal'
 import type { DpopOptions, VerifyDelegationOptions } from '@countermark/delegation'
+import type { PrometheusMetricsOptions } from '@countermark/metrics'
 import type { PreventReplayOptions } from '@countermark/replay'
 import type { VerifySignatureOptions } from '@countermark/signature'
 
@@ -40,12 +42,15 @@ export interface MetadataOptions {
   readonly termsOfService?: string
 }
 
-/** Options of `countermark`: three are required, and those of `createGuard` may stand among them. */
+/** Options of `countermark`: two are required, and those of `createGuard` may stand among them. */
 export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompose'> {
   /** Where agents' public keys come from, such as `registry(url)` or `staticKeys([…])`. Required. */
   readonly keys: KeySource
-  /** Where used requests are remembered: `memoryReplayStore()` or `redisReplayStore({ client })`. Required. */
-  readonly replay: ReplayStore
+  /**
+   * Where used requests are remembered: `redisReplayStore({ client })` where several processes serve.
+   * @default `memoryReplayStore()`, which refuses to start in production
+   */
+  readonly replay?: ReplayStore
   /** What happens when that store cannot answer. @default 'refuse' */
   readonly onStoreUnavailable?: NonNullable<PreventReplayOptions['onStoreUnavailable']>
   /** @default RFC 9421 and the simple form, version 1 */
@@ -58,6 +63,10 @@ export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompo
   readonly resource?: string
   /** @default nothing besides what the checks accept */
   readonly metadata?: MetadataOptions
+  /** Counts decisions for Prometheus; `true` in the global register of prom-client. Needs prom-client. @default not counted */
+  readonly metrics?: true | PrometheusMetricsOptions
+  /** Records decisions in a tamper-evident trail: the path of a file, or the options of `auditTrail`. @default not recorded */
+  readonly audit?: string | AuditTrailOptions
 }
 
 type OwnOption = Exclude<keyof CountermarkOptions, keyof GuardOptions>
@@ -72,6 +81,8 @@ const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
   capabilities: ['clock', 'resourceMetadata', 'approvals.store'],
   resource: [],
   metadata: [],
+  metrics: [],
+  audit: [],
 }
 
 /**
@@ -81,13 +92,17 @@ const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
  */
 export function requireCountermarkOptions(options: CountermarkOptions, adapterOptions: readonly string[]): void {
   if (isFrameworkCall(options)) {
-    throw mountedWrongly('countermark', 'app.use(countermark({ authorities, keys, replay }))')
+    throw mountedWrongly('countermark', 'app.use(countermark({ authorities, keys }))')
   }
   const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view' && name !== 'onCompose')
   requireKnownOptions('countermark', options, [...Object.keys(OWN), ...guardOptions, ...adapterOptions])
-  if (typeof options.replay?.claim !== 'function') {
+  const { replay, recorder, audit } = options
+  if (replay !== undefined && typeof replay?.claim !== 'function') {
     const hint = 'replay must be a store: memoryReplayStore() or redisReplayStore({ client })'
-    throw new Misconfigured('ERR_OPTION_MISSING', hint)
+    throw new Misconfigured('ERR_OPTION_INVALID', hint)
+  }
+  if (recorder !== undefined && audit !== undefined) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'give either audit or recorder: both say what records')
   }
   for (const [name, decided] of Object.entries(OWN)) {
     for (const path of decided) refuseDecided(name, Reflect.get(options, name), path)

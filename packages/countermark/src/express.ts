@@ -5,7 +5,15 @@ import { type Countermark, calledOtherwise, composeCountermark } from './compose
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
 import type { MetadataDocument } from './metadata-document.ts'
 
+export { auditTrail, fileAnchor, fileSink } from '@countermark/audit'
+export { body, notUsed, param, query } from '@countermark/capability'
+export { type AgentView, isMisconfigured, isRefusal } from '@countermark/core'
+export { auth0, createRevocations, entra, google, keycloak, okta, spiffe } from '@countermark/delegation'
 export { createHttpsServer, createServer } from '@countermark/express'
+export { idempotency } from '@countermark/idempotency'
+export { firstOf, fromFile, jwks, redisSecondLevel, registry, staticKeys } from '@countermark/keys'
+export { metricsHandler, prometheusMetrics } from '@countermark/metrics'
+export { memoryReplayStore, redisReplayStore } from '@countermark/replay'
 export type { Countermark } from './compose-countermark.ts'
 export type { CapabilityOptions, CountermarkOptions } from './countermark-options.ts'
 

@@ -15,8 +15,20 @@ describe.each([
   ['Express', (options: unknown) => expressCountermark(options as never)],
   ['Koa', (options: unknown) => koaCountermark(options as never)],
 ])('countermark for %s', (_name, countermark) => {
-  it('needs three options', () => {
-    expect(() => countermark(required)).not.toThrow()
+  it('needs two options', () => {
+    const { replay: _, ...two } = required
+    expect(() => countermark(two)).not.toThrow()
+  })
+
+  it('starts no single process by itself in production', () => {
+    const { replay: _, ...two } = required
+    const { NODE_ENV } = process.env
+    process.env['NODE_ENV'] = 'production'
+    try {
+      expect(() => countermark(two)).toThrow(expect.objectContaining({ code: 'ERR_REPLAY_SINGLE_PROCESS' }))
+    } finally {
+      process.env['NODE_ENV'] = NODE_ENV
+    }
   })
 
   it.each<[string, object | undefined | null, string, RegExp]>([
@@ -24,7 +36,13 @@ describe.each([
     ['null', null, 'ERR_OPTION_INVALID', /countermark takes an object of options/],
     ['no authorities', { ...required, authorities: undefined }, 'ERR_OPTION_MISSING', /authorities must name/],
     ['no keys', { ...required, keys: undefined }, 'ERR_OPTION_MISSING', /keys must be a source of keys/],
-    ['no store', { ...required, replay: undefined }, 'ERR_OPTION_MISSING', /replay must be a store: memoryReplayStore/],
+    ['no store', { ...required, replay: {} }, 'ERR_OPTION_INVALID', /replay must be a store: memoryReplayStore/],
+    [
+      'two recorders',
+      { ...required, audit: 'a.ndjson', recorder: { record: () => undefined } },
+      'ERR_OPTION_INVALID',
+      /either audit or recorder/,
+    ],
     ['a misspelt option', { ...required, delegations: {} }, 'ERR_OPTION_UNKNOWN', /did you mean delegation\?/],
     ['a misspelt option of guards', { ...required, observer: [] }, 'ERR_OPTION_UNKNOWN', /did you mean observers\?/],
     ['a view of its own', { ...required, view: {} }, 'ERR_OPTION_UNKNOWN', /has no option view/],

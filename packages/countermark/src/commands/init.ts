@@ -74,7 +74,7 @@ function readManifest({ folder }: Terminal): Manifest {
 }
 
 function linesFor(terminal: Terminal, { framework, origin }: Answers): readonly string[] {
-  const names = '{ countermark, fromFile, memoryReplayStore }'
+  const names = '{ countermark, fromFile }'
   const isModule = readManifest(terminal).type === 'module' || existsSync(join(terminal.folder, 'tsconfig.json'))
   return [
     isModule
@@ -85,7 +85,6 @@ function linesFor(terminal: Terminal, { framework, origin }: Answers): readonly 
     '  countermark({',
     `    authorities: ['${origin}'],`,
     `    keys: fromFile('${AGENTS_FILE}'),`,
-    '    replay: memoryReplayStore(),',
     '  }),',
     ')',
   ]
