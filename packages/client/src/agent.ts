@@ -1,12 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
-import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { isAgentId, isKeyId, systemClock } from '@countermark/core/internal'
+import { type Clock, Misconfigured } from '@countermark/core'
+import { custom, isAgentId, isKeyId, number, optionTable, systemClock } from '@countermark/core/internal'
 import type { AgentFetchOptions, Authorize } from './agent-fetch-options.ts'
-import { createStepUps, type StepUps } from './challenges/token-challenge.ts'
+import { createStepUps, type MayAskFor, type StepUps } from './challenges/token-challenge.ts'
 import { compileOrigins, type IsAllowedOrigin } from './fetch/outgoing-request.ts'
 import { type ClockOffsets, createClockOffsets } from './fetch/repetition.ts'
-import { createResponseVerification, type VerifyResponse } from './fetch/response-verification.ts'
-import { type CheckedFetch, checkFetch } from './fetch/underlying-fetch.ts'
+import {
+  createResponseVerification,
+  type ResponseVerificationOptions,
+  type VerifyResponse,
+} from './fetch/response-verification.ts'
+import { type CheckedFetch, checkFetch, type UnderlyingFetch } from './fetch/underlying-fetch.ts'
 import { createForm } from './forms/create-form.ts'
 import { createDpopProver, type DpopProver } from './forms/dpop.ts'
 import { isSignableValue, type SigningForm } from './forms/signing-form.ts'
@@ -32,82 +36,76 @@ export interface Agent {
   readonly delay: (ms: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
-const KNOWN: readonly (keyof AgentFetchOptions)[] = [
-  'agentId',
-  'origins',
-  'key',
-  'keyId',
-  'sign',
-  'algorithm',
-  'publicKey',
-  'form',
-  'authorization',
-  'token',
-  'mayAskFor',
-  'dpop',
-  'cover',
-  'signatureAgent',
-  'headerNames',
-  'expiresSeconds',
-  'maxBodyBytes',
-  'maxRedirects',
-  'maxRetries',
-  'maxRetryDelaySeconds',
-  'maxClockSkewSeconds',
-  'verifyResponses',
-  'fetch',
-  'clock',
-  'delay',
-]
+const GIVEN = custom((_name, given) => given)
+
+const OPTIONS = optionTable('createAgentFetch', {
+  // What `createSigningIdentity` reads, and below what `createForm` does.
+  ...{ key: GIVEN, sign: GIVEN, algorithm: GIVEN, publicKey: GIVEN, keyId: custom(requireKeyId) },
+  ...{ form: GIVEN, cover: GIVEN, signatureAgent: GIVEN, headerNames: GIVEN, expiresSeconds: GIVEN },
+  agentId: custom(requireAgentId),
+  origins: custom((_name, given) => compileOrigins(given)),
+  authorization: custom(requireAuthorization),
+  token: custom(requireSource),
+  mayAskFor: custom((_name, given = []) => createStepUps(given as MayAskFor)),
+  dpop: GIVEN,
+  maxBodyBytes: number({ min: 0, default: 16_777_216 }),
+  maxRedirects: number({ min: 0, max: 20, default: 5 }),
+  maxRetries: number({ min: 0, max: 10, default: 2 }),
+  maxRetryDelaySeconds: number({ min: 0, default: 30 }),
+  maxClockSkewSeconds: number({ min: 0, max: 86_400, default: 3600 }),
+  verifyResponses: custom((_name, given) =>
+    given === undefined ? undefined : createResponseVerification(given as ResponseVerificationOptions),
+  ),
+  fetch: custom((_name, given) => checkFetch(given as UnderlyingFetch | undefined)),
+  clock: custom((_name, given = systemClock) => given as Clock),
+  delay: custom((_name, given = wait) => given as Agent['delay']),
+})
 
 /**
  * Validates the options of an agent fetch.
  * @throws Misconfigured
  */
 export function createAgent(options: AgentFetchOptions): Agent {
-  requireKnownOptions('createAgentFetch', options, KNOWN)
-  requireValidWords(options)
-  const { authorization, token, mayAskFor = [], verifyResponses } = options
+  const settings = OPTIONS.read(options)
+  if (settings.authorization !== undefined && settings.token !== undefined) {
+    throw invalid('give either authorization or token: both say what is sent')
+  }
   const identity = createSigningIdentity(options)
   const dpop = options.form === 'dpop' ? (options.dpop ?? true) : options.dpop
   return {
+    ...settings,
     form: createForm(options, identity),
-    isAllowedOrigin: compileOrigins(options.origins),
-    authorization,
-    token,
-    stepUps: createStepUps(mayAskFor),
+    isAllowedOrigin: settings.origins,
+    stepUps: settings.mayAskFor,
     dpop: dpop === undefined ? undefined : createDpopProver(dpop, identity),
-    maxBodyBytes: requireNumber('maxBodyBytes', options.maxBodyBytes ?? 16_777_216, { min: 0 }),
-    maxRedirects: requireNumber('maxRedirects', options.maxRedirects ?? 5, { min: 0, max: 20 }),
-    maxRetries: requireNumber('maxRetries', options.maxRetries ?? 2, { min: 0, max: 10 }),
-    maxRetryDelaySeconds: requireNumber('maxRetryDelaySeconds', options.maxRetryDelaySeconds ?? 30, { min: 0 }),
-    offsets: createClockOffsets(
-      requireNumber('maxClockSkewSeconds', options.maxClockSkewSeconds ?? 3600, { min: 0, max: 86_400 }),
-    ),
-    verifyResponse: verifyResponses === undefined ? undefined : createResponseVerification(verifyResponses),
-    fetch: checkFetch(options.fetch),
-    clock: options.clock ?? systemClock,
-    delay: options.delay ?? wait,
+    offsets: createClockOffsets(settings.maxClockSkewSeconds),
+    verifyResponse: settings.verifyResponses,
   }
 }
 
-function requireValidWords({ agentId, keyId, authorization, token }: AgentFetchOptions): void {
-  if (typeof agentId !== 'string' || !isAgentId(agentId)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'agentId must be 1 to 128 letters, digits or . _ : @ / -')
-  }
-  if (keyId !== undefined && !isKeyId(keyId)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'keyId must be 1 to 256 printable characters')
-  }
-  if (authorization !== undefined && typeof authorization !== 'function' && !isSignableValue(authorization)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'authorization must be printable ASCII or a function that gives it')
-  }
-  if (token === undefined) return
-  if (typeof token !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'token must be a source of tokens, such as clientCredentials(…)')
-  }
-  if (authorization !== undefined) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'give either authorization or token: both say what is sent')
-  }
+function requireAgentId(_name: string, given: unknown): string {
+  if (typeof given === 'string' && isAgentId(given)) return given
+  throw invalid('agentId must be 1 to 128 letters, digits or . _ : @ / -')
+}
+
+function requireKeyId(_name: string, given: unknown): string | undefined {
+  if (given === undefined || (typeof given === 'string' && isKeyId(given))) return given
+  throw invalid('keyId must be 1 to 256 printable characters')
+}
+
+function requireAuthorization(_name: string, given: unknown): string | Authorize | undefined {
+  if (given === undefined || isSignableValue(given)) return given
+  if (typeof given === 'function') return given as Authorize
+  throw invalid('authorization must be printable ASCII or a function that gives it')
+}
+
+function requireSource(_name: string, given: unknown): TokenSource | undefined {
+  if (given === undefined || typeof given === 'function') return given as TokenSource | undefined
+  throw invalid('token must be a source of tokens, such as clientCredentials(…)')
+}
+
+function invalid(message: string): Misconfigured {
+  return new Misconfigured('ERR_OPTION_INVALID', message)
 }
 
 async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {

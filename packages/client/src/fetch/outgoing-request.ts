@@ -188,7 +188,7 @@ const HTTP = /^https?:$/
  * Compiles a list of origins such as `https://api.example.com`.
  * @throws Misconfigured `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`
  */
-export function compileOrigins(origins: readonly string[]): IsAllowedOrigin {
+export function compileOrigins(origins: unknown): IsAllowedOrigin {
   if (!Array.isArray(origins) || origins.length === 0) {
     throw new Misconfigured(
       'ERR_OPTION_MISSING',

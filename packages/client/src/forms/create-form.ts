@@ -1,4 +1,4 @@
-import { Misconfigured, requireNumber } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
 import type { AgentFetchOptions } from '../agent-fetch-options.ts'
 import type { SigningIdentity } from '../signing-key.ts'
 import { createDpopForm } from './dpop.ts'
@@ -10,9 +10,9 @@ type Form = NonNullable<AgentFetchOptions['form']>
 type CreateForm = (options: AgentFetchOptions, identity: SigningIdentity) => SigningForm
 
 const FORMS: Readonly<Record<Form, CreateForm>> = {
-  httpsig: createHttpsig,
-  'simple-v1': (options, identity) => createSimple(options, identity, 1),
-  'simple-v0': (options, identity) => createSimple(options, identity, 0),
+  httpsig: createHttpsigForm,
+  'simple-v1': (options, identity) => createSimpleForm(options, identity, 1),
+  'simple-v0': (options, identity) => createSimpleForm(options, identity, 0),
   dpop: createDpopForm,
 }
 
@@ -34,38 +34,6 @@ export function createForm(options: AgentFetchOptions, identity: SigningIdentity
     if (options[name] !== undefined && !belongsTo(form)) throw invalid(`${name} means nothing in form ${form}`)
   }
   return FORMS[form](options, identity)
-}
-
-function createHttpsig(options: AgentFetchOptions, identity: SigningIdentity): SigningForm {
-  const { agentId, cover = [], signatureAgent, expiresSeconds = 60 } = options
-  const { key, keyId, algorithm } = identity
-  if (signatureAgent !== undefined && !isSecureOrigin(signatureAgent)) {
-    throw invalid('signatureAgent must be an origin such as https://agent.example')
-  }
-  const names = cover.map((name) => String(name).toLowerCase())
-  if (!names.every((name) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name))) {
-    throw invalid('each of cover must be the name of a header field')
-  }
-  return createHttpsigForm({
-    agentId,
-    key,
-    keyId,
-    algorithm,
-    signatureAgent,
-    cover: names,
-    expiresSeconds: requireNumber('expiresSeconds', expiresSeconds, { min: 1, max: 300 }),
-  })
-}
-
-function createSimple(options: AgentFetchOptions, identity: SigningIdentity, version: 0 | 1): SigningForm {
-  const { agentId, headerNames } = options
-  const { key, keyId, algorithm, isNamed } = identity
-  if (version === 0 && algorithm !== 'ed25519') throw invalid('form simple-v0 is for Ed25519 keys')
-  return createSimpleForm({ version, agentId, key, keyId: isNamed ? keyId : undefined, names: headerNames })
-}
-
-function isSecureOrigin(text: string): boolean {
-  return URL.canParse(text) && text === new URL(text).origin && text.startsWith('https://')
 }
 
 function invalid(message: string): Misconfigured {

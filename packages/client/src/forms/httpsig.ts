@@ -1,42 +1,56 @@
-import type { HeaderField } from '@countermark/core'
-import type { SignatureAlgorithm } from '@countermark/core/internal'
-import { createContentDigest, SECURITY_FIELDS, type SigningKey, signMessage } from '@countermark/signature'
+import { type HeaderField, Misconfigured, requireNumber } from '@countermark/core'
+import { createContentDigest, SECURITY_FIELDS, signMessage } from '@countermark/signature'
+import type { AgentFetchOptions } from '../agent-fetch-options.ts'
 import { readAcceptSignature } from '../challenges/accept-signature.ts'
 import { type OutgoingRequest, toSignable } from '../fetch/outgoing-request.ts'
+import type { SigningIdentity } from '../signing-key.ts'
 import { CREDENTIAL_FIELDS, type Occasion, type SigningForm } from './signing-form.ts'
 
-/** Who signs by RFC 9421, and what is covered besides what always is. */
-interface HttpsigFormOptions {
-  readonly agentId: string
-  readonly key: SigningKey
-  readonly keyId: string
-  readonly algorithm: SignatureAlgorithm
-  /** Origin of the agent's own key directory (Web Bot Auth). */
-  readonly signatureAgent: string | undefined
-  /** Lower-case names of further fields to cover when they are sent. */
-  readonly cover: readonly string[]
-  readonly expiresSeconds: number
-}
+type HttpsigSettings = ReturnType<typeof readOptions>
 
 const DEFAULT_LABEL = 'sig1'
 
-/** HTTP Message Signatures (RFC 9421) with Content-Digest (RFC 9530). */
-export function createHttpsigForm(options: HttpsigFormOptions): SigningForm {
-  const tag = options.signatureAgent === undefined ? 'agent-auth' : 'web-bot-auth'
-  const willing = { tag, keyId: options.keyId, algorithm: options.algorithm }
+/**
+ * HTTP Message Signatures (RFC 9421) with Content-Digest (RFC 9530).
+ * @throws Misconfigured `ERR_OPTION_INVALID`
+ */
+export function createHttpsigForm(options: AgentFetchOptions, identity: SigningIdentity): SigningForm {
+  const settings = readOptions(options, identity)
   return {
     ownFields: new Set(['agent-id', 'content-digest', 'signature', 'signature-agent', 'signature-input']),
     rereadsBlobs: true,
-    sign: (request, occasion) => sign(request, occasion, { ...options, tag }),
-    readChallenge: (sent, response) => readAcceptSignature(sent, response, willing),
+    sign: (request, occasion) => sign(request, occasion, settings),
+    readChallenge: (sent, response) => readAcceptSignature(sent, response, settings),
     bindingOf: (challenge) => ({ requestLabel: challenge?.label ?? DEFAULT_LABEL }),
   }
+}
+
+function readOptions(
+  { agentId, cover = [], signatureAgent, expiresSeconds = 60 }: AgentFetchOptions,
+  { key, keyId, algorithm }: SigningIdentity,
+) {
+  if (signatureAgent !== undefined && !isSecureOrigin(signatureAgent)) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'signatureAgent must be an origin such as https://agent.example')
+  }
+  const names = cover.map((name) => String(name).toLowerCase())
+  if (!names.every((name) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name))) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'each of cover must be the name of a header field')
+  }
+  return {
+    ...{ agentId, key, keyId, algorithm, signatureAgent, cover: names },
+    tag: signatureAgent === undefined ? 'agent-auth' : 'web-bot-auth',
+    expiresSeconds: requireNumber('expiresSeconds', expiresSeconds, { min: 1, max: 300 }),
+  }
+}
+
+function isSecureOrigin(text: string): boolean {
+  return URL.canParse(text) && text === new URL(text).origin && text.startsWith('https://')
 }
 
 async function sign(
   request: OutgoingRequest,
   { nowMs, nonce, challenge }: Occasion,
-  options: HttpsigFormOptions & { readonly tag: string },
+  options: HttpsigSettings,
 ): Promise<readonly HeaderField[]> {
   const { key, keyId, cover, expiresSeconds, tag } = options
   const label = challenge?.label ?? DEFAULT_LABEL
@@ -67,7 +81,7 @@ async function sign(
 
 function ownFields(
   request: OutgoingRequest,
-  { agentId, signatureAgent }: HttpsigFormOptions,
+  { agentId, signatureAgent }: HttpsigSettings,
   label: string,
   wantsDigest = false,
 ): readonly HeaderField[] {

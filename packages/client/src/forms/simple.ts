@@ -1,43 +1,41 @@
-import {
-  completeHeaderNames,
-  type SigningKey,
-  type SimpleHeaderNames,
-  signSimpleV0,
-  signSimpleV1,
-} from '@countermark/signature'
+import { Misconfigured } from '@countermark/core'
+import { completeHeaderNames, signSimpleV0, signSimpleV1 } from '@countermark/signature'
+import type { AgentFetchOptions } from '../agent-fetch-options.ts'
 import { parseChallenges } from '../challenges/www-authenticate.ts'
+import type { SigningIdentity } from '../signing-key.ts'
 import type { Challenge, SigningForm } from './signing-form.ts'
 
-/** Who signs in a simple form, and under which names. */
-interface SimpleFormOptions {
-  readonly version: 0 | 1
+interface Signer extends Pick<SigningIdentity, 'key' | 'keyId' | 'isNamed'> {
   readonly agentId: string
-  readonly key: SigningKey
-  /** Sent when given: which of the agent's keys. */
-  readonly keyId: string | undefined
-  readonly names: SimpleHeaderNames | undefined
+  readonly headerNames: AgentFetchOptions['headerNames'] | undefined
 }
 
 /**
  * The simple header forms: nine lines (version 1), or body and timestamp alone (version 0).
- * @throws Misconfigured for names that cannot be
+ * @throws Misconfigured `ERR_OPTION_INVALID`
  */
-export function createSimpleForm(options: SimpleFormOptions): SigningForm {
-  const { version } = options
-  const names = completeHeaderNames(options.names)
+export function createSimpleForm(
+  { agentId, headerNames }: AgentFetchOptions,
+  { key, keyId, algorithm, isNamed }: SigningIdentity,
+  version: 0 | 1,
+): SigningForm {
+  if (version === 0 && algorithm !== 'ed25519') {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'form simple-v0 is for Ed25519 keys')
+  }
+  const signer = { agentId, headerNames, key, keyId, isNamed }
+  const names = completeHeaderNames(headerNames)
   const signatureField = `${names.signature.toLowerCase()};req`
   const nonceField = `${names.nonce.toLowerCase()};req`
   return {
     ownFields: new Set([...Object.values(names).map((name) => name.toLowerCase()), 'signature-input']),
     rereadsBlobs: false,
-    sign: version === 1 ? signV1(options) : signV0(options),
+    sign: version === 1 ? signV1(signer) : signV0(signer),
     readChallenge: version === 1 ? (_sent, response) => readNonce(response) : () => undefined,
     bindingOf: () => ({ oneOf: version === 1 ? [signatureField, nonceField] : [signatureField] }),
   }
 }
 
-function signV1(options: SimpleFormOptions): SigningForm['sign'] {
-  const { agentId, key, keyId, names } = options
+function signV1({ agentId, headerNames, key, keyId, isNamed }: Signer): SigningForm['sign'] {
   return ({ method, url, target, headers, body }, { nowMs, nonce }) => {
     const fieldOf = (field: string): string | undefined => headers.find(([name]) => name === field)?.[1]
     const token = fieldOf('agent-delegation') ?? fieldOf('authorization')
@@ -51,20 +49,20 @@ function signV1(options: SimpleFormOptions): SigningForm['sign'] {
       nonce,
       ...(body?.bytes === undefined ? {} : { body: body.bytes }),
       ...(token === undefined ? {} : { token }),
-      ...(keyId === undefined ? {} : { keyId }),
-      ...(names === undefined ? {} : { headers: names }),
+      ...(isNamed ? { keyId } : {}),
+      ...(headerNames === undefined ? {} : { headers: headerNames }),
     })
   }
 }
 
-function signV0({ agentId, key, names }: SimpleFormOptions): SigningForm['sign'] {
+function signV0({ agentId, headerNames, key }: Signer): SigningForm['sign'] {
   return ({ body }, { nowMs }) =>
     signSimpleV0({
       agentId,
       key,
       timestamp: Math.floor(nowMs / 1000),
       ...(body?.bytes === undefined ? {} : { body: body.bytes }),
-      ...(names === undefined ? {} : { headers: names }),
+      ...(headerNames === undefined ? {} : { headers: headerNames }),
     })
 }
 
