@@ -1,9 +1,11 @@
 import { type AgentKey, type AgentRecord, type KeySource, Misconfigured, requireKnownOptions } from '@countermark/core'
 import {
+  flag,
   isAgentId,
   isJsonObject,
   isKeyId,
   type KeyMaterial,
+  optionTable,
   type Scheme,
   type SignatureAlgorithm,
 } from '@countermark/core/internal'
@@ -38,6 +40,7 @@ export interface StaticKeysOptions {
   readonly allowTestKeys?: boolean
 }
 
+const OPTIONS = optionTable('staticKeys', { allowTestKeys: flag(false) })
 const MEMBERS = ['agentId', 'key', 'keyId', 'algorithm', 'state', 'notBefore', 'notAfter', 'schemes', 'record']
 
 /**
@@ -47,9 +50,8 @@ const MEMBERS = ['agentId', 'key', 'keyId', 'algorithm', 'state', 'notBefore', '
  * @throws {@link Misconfigured} `ERR_KEY_MATERIAL`, `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
  */
 export function staticKeys(entries: readonly StaticKey[], options: StaticKeysOptions = {}): KeySource {
-  requireKnownOptions('staticKeys', options, ['allowTestKeys'])
+  const { allowTestKeys } = OPTIONS.read(options)
   if (!Array.isArray(entries)) throw new Misconfigured('ERR_OPTION_INVALID', 'staticKeys takes an array of keys')
-  const { allowTestKeys = false } = options
   for (const entry of entries) requireKnownOptions('a static key', entry, MEMBERS)
   const records = readRecords(entries)
   const document = toKeyDocument(

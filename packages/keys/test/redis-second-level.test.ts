@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { KeySource } from '@countermark/core'
+import type { SecondLevel } from '@countermark/outbound'
 import {
   createFakeClock,
   createTestEnvironment,
@@ -13,7 +14,7 @@ import {
 } from '@countermark/testing'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
-import { jwks, redisSecondLevel, registry, type SecondLevel } from '../src/index.ts'
+import { jwks, redisSecondLevel, registry } from '../src/index.ts'
 import { json, type KeyServer, registryOf, startKeyServer, text, until } from './key-server.ts'
 import { KNOWN, MINUTE, servedKey } from './remote-under-test.ts'
 

@@ -1,6 +1,6 @@
 import type { AgentKey, KeyQuery, KeySource } from '@countermark/core'
 import { createFakeClock, createTestEnvironment, type FakeClock, type TestEnvironment } from '@countermark/testing'
-import { jwks, type RemoteKeysOptions, registry } from '../src/index.ts'
+import { jwks, type RegistryOptions, registry } from '../src/index.ts'
 import { type Answer, json, type KeyServer, registryOf, startKeyServer, until } from './key-server.ts'
 import { createPublicKey } from './public-key.ts'
 
@@ -12,7 +12,7 @@ export interface ServedKey {
 
 /** One kind of remote source, with how its documents look. */
 export interface RemoteKind {
-  readonly open: (url: string, options: RemoteKeysOptions) => KeySource
+  readonly open: (url: string, options: RegistryOptions) => KeySource
   readonly publish: (...keys: readonly ServedKey[]) => Answer
 }
 
@@ -49,7 +49,7 @@ const opened: RemoteUnderTest[] = []
 export async function openRemote(
   kind: RemoteKind,
   keys: readonly ServedKey[],
-  options: RemoteKeysOptions = {},
+  options: RegistryOptions = {},
 ): Promise<RemoteUnderTest> {
   const server = await startKeyServer(kind.publish(...keys))
   const clock = createFakeClock()

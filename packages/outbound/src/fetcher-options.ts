@@ -1,7 +1,8 @@
+import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireBoolean, requireStrings } from '@countermark/core/internal'
 import { type ResolveAddresses, systemResolve } from './addresses.ts'
 import type { UrlRules } from './check-url.ts'
 import { createNodeTransport } from './node-transport.ts'
-import { invalidOption, requireBetween, requireOptions } from './option-checks.ts'
 import type { Transport } from './transport.ts'
 import { createFetchTransport, type FetchFunction } from './transport.ts'
 
@@ -49,44 +50,41 @@ export const FETCHER_OPTIONS: readonly (keyof FetcherOptions)[] = [
 
 /**
  * Checks the options of a fetcher.
- * @throws TypeError
+ * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`
  */
 export function readFetcherOptions(options: FetcherOptions): FetcherRules {
-  requireOptions('createFetcher', options, FETCHER_OPTIONS)
+  requireKnownOptions('createFetcher', options, FETCHER_OPTIONS)
   const { contentTypes = ['application/json'] } = options
-  const allowHttp = readSwitch('allowHttp', options.allowHttp)
-  const allowPrivateAddresses = readSwitch('allowPrivateAddresses', options.allowPrivateAddresses)
-  const maxBytes = requireBetween('maxBytes', options.maxBytes ?? 262_144, 1, 16_777_216)
+  const allowHttp = requireBoolean('allowHttp', options.allowHttp ?? false)
+  const allowPrivateAddresses = requireBoolean('allowPrivateAddresses', options.allowPrivateAddresses ?? false)
+  const maxBytes = requireNumber('maxBytes', options.maxBytes ?? 262_144, { min: 1, max: 16_777_216 })
   return {
     allowHttp,
     // A fetch of the user's own decides by itself what it connects to.
     allowPrivateAddresses: allowPrivateAddresses || options.fetch !== undefined,
     ports: readPorts(options.ports ?? (allowHttp ? [443, 80] : [443])),
     maxBytes,
-    deadlineMs: requireBetween('deadlineMs', options.deadlineMs ?? 3_000, 1, 60_000),
-    maxDepth: requireBetween('maxDepth', options.maxDepth ?? 8, 1, 64),
-    contentTypes: contentTypes.map((type) => type.toLowerCase()),
+    deadlineMs: requireNumber('deadlineMs', options.deadlineMs ?? 3_000, { min: 1, max: 60_000 }),
+    maxDepth: requireNumber('maxDepth', options.maxDepth ?? 8, { min: 1, max: 64 }),
+    contentTypes: requireStrings('contentTypes', contentTypes).map((type) => type.toLowerCase()),
     headers: { ...options.headers },
     transport: chooseTransport(options, maxBytes),
   }
 }
 
-/** `'false'` out of an environment variable must not open anything. */
-function readSwitch(name: string, value: unknown): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false
-  throw invalidOption(`${name} must be true or false`)
-}
-
 function readPorts(ports: readonly number[] | 'any'): readonly number[] | 'any' {
   if (ports === 'any') return ports
-  return ports.map((port) => requireBetween('ports', port, 1, 65_535))
+  return ports.map((port) => requireNumber('ports', port, { min: 1, max: 65_535 }))
 }
 
 function chooseTransport(options: FetcherOptions, maxBytes: number): Transport {
   const { fetch, allowPrivateAddresses = false, resolve = systemResolve, ca } = options
   if (fetch === undefined) return createNodeTransport({ maxBytes, allowPrivateAddresses, resolve, ca })
   if (options.allowPrivateAddresses !== undefined || options.resolve !== undefined || ca !== undefined) {
-    throw invalidOption('allowPrivateAddresses, resolve and ca have no effect beside fetch; leave them out')
+    throw new Misconfigured(
+      'ERR_OPTION_INVALID',
+      'allowPrivateAddresses, resolve and ca have no effect beside fetch; leave them out',
+    )
   }
   return createFetchTransport(fetch)
 }

@@ -1,4 +1,4 @@
-import { requireOptions } from './option-checks.ts'
+import { requireKnownOptions } from '@countermark/core'
 import { Answers, type Entry } from './refresh-answers.ts'
 import { Flights } from './refresh-flights.ts'
 import {
@@ -25,9 +25,9 @@ export class RefreshCache<Value extends object, Context extends CacheContext> {
   readonly #observe: RefreshCacheOptions<Value, Context>['observe']
   readonly #sourceOf: (asker: Asker | undefined) => string
 
-  /** @throws TypeError */
+  /** @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID` */
   constructor(options: RefreshCacheOptions<Value, Context>) {
-    requireOptions('RefreshCache', options, ['load', 'times', 'secondLevel', 'observe', 'sourceOf'])
+    requireKnownOptions('RefreshCache', options, ['load', 'times', 'secondLevel', 'observe', 'sourceOf'])
     const { sourceOf = (address) => address ?? '' } = options
     this.#rules = readRefreshRules(options.times ?? {})
     this.#answers = new Answers(this.#rules)

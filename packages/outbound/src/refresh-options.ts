@@ -1,4 +1,4 @@
-import { requireBetween, requireOptions } from './option-checks.ts'
+import { requireKnownOptions, requireNumber } from '@countermark/core'
 import type { BackoffRules } from './outage.ts'
 
 /** What the caller brings: time, and whatever the hooks of its cache want to see. */
@@ -120,17 +120,17 @@ export const REFRESH_TIMES: readonly string[] = [...Object.keys(NUMBERS), 'rando
 
 /**
  * Checks the times of a cache.
- * @throws TypeError
+ * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`
  */
 export function readRefreshRules(times: RefreshTimes): RefreshRules {
-  requireOptions('times', times, REFRESH_TIMES)
+  requireKnownOptions('times', times, REFRESH_TIMES)
   const read = (name: keyof typeof NUMBERS): number => {
     const [fallback, min, max] = NUMBERS[name]
-    return requireBetween(name, times[name] ?? fallback, min, max)
+    return requireNumber(name, times[name] ?? fallback, { min, max })
   }
   const { random = Math.random } = times
   const refreshAfterMs = read('refreshAfterMs')
-  const maxAgeMs = requireBetween('maxAgeMs', read('maxAgeMs'), refreshAfterMs, YEAR_MS)
+  const maxAgeMs = requireNumber('maxAgeMs', read('maxAgeMs'), { min: refreshAfterMs, max: YEAR_MS })
   const unknownPerMinute = read('unknownPerMinute')
   return {
     refreshAfterMs,

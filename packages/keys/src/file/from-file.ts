@@ -1,16 +1,9 @@
 import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
-import {
-  type Environment,
-  type KeySource,
-  type Measurement,
-  Misconfigured,
-  requireKnownOptions,
-  requireNumber,
-} from '@countermark/core'
-import { nameLabels, rememberKeys } from '@countermark/core/internal'
+import { type KeySource, type Measurement, Misconfigured } from '@countermark/core'
+import { callback, custom, flag, number, optionTable, rememberKeys } from '@countermark/core/internal'
 import type { KeyDocument, KeyImportRules } from '../key-document.ts'
-import { createKeySet } from '../key-set.ts'
-import { FILE_METRIC_ROWS } from '../metric-rows.ts'
+import { createKeySet, type KeySet } from '../key-set.ts'
+import { FILE_METRICS } from '../metric-rows.ts'
 import { parseRegistryDocument } from '../registry/registry-document.ts'
 import { requireSourceName } from '../remote/remote-options.ts'
 
@@ -26,10 +19,18 @@ export interface FromFileOptions {
   readonly allowTestKeys?: boolean
 }
 
-/** What happened while no request was there to report it. */
-type Pending = Measurement[]
+const OPTIONS = optionTable('fromFile', {
+  name: custom((_name, given) => requireSourceName(given ?? 'file')),
+  pollMs: number({ min: 1, max: 3_600_000, default: 1_000 }),
+  agents: callback<(agentId: string) => boolean>(),
+  allowTestKeys: flag(false),
+})
 
+const { measure } = FILE_METRICS
+
+/** What happened while no request was there to report it. */
 const MAX_PENDING = 100
+const MAX_BYTES = 16_777_216
 
 /** Two keys for each of as many agents as a file of 16 MB may hold. */
 const MAX_REMEMBERED_KEYS = 200_000
@@ -41,29 +42,34 @@ const MAX_REMEMBERED_KEYS = 200_000
  * @throws {@link Misconfigured} `ERR_KEY_MATERIAL` when the file cannot be read at the start
  */
 export function fromFile(path: string, options: FromFileOptions = {}): KeySource {
-  requireKnownOptions('fromFile', options, ['name', 'pollMs', 'agents', 'allowTestKeys'])
-  const { agents = () => true, allowTestKeys = false } = options
-  const name = requireSourceName(options.name ?? 'file')
-  const pollMs = requireNumber('pollMs', options.pollMs ?? 1_000, { min: 1, max: 3_600_000 })
-  const pending: Pending = []
+  const { name, pollMs, agents = () => true, allowTestKeys } = OPTIONS.read(options)
+  const pending: Measurement[] = []
   const rules = { agents, allowTestKeys, importKey: rememberKeys(MAX_REMEMBERED_KEYS) }
-  let known = createKeySet(take(readAtStart(path, rules), name, pending))
+  const note = (measurement: Measurement): void => {
+    if (pending.length < MAX_PENDING) pending.push(measurement)
+  }
+  const take = (document: KeyDocument): KeySet => {
+    for (const reason of document.refused) note(measure('key_entries_refused_total', 1, { source: name, reason }))
+    return createKeySet(document)
+  }
+  let known = take(readAtStart(path, rules))
   const reload = (now: Stats): void => {
     try {
-      known = createKeySet(take(readKeyFile(path, rules), name, pending))
-      note(pending, 'key_fetches_total', { source: name, result: 'ok' })
+      known = take(readKeyFile(path, rules))
+      note(measure('key_fetches_total', 1, { source: name, result: 'ok' }))
     } catch {
-      // Counted. What is known stays until somebody writes a file that can be read.
-      note(pending, 'key_fetches_total', { source: name, result: now.ino === 0 ? 'not_found' : 'malformed' })
+      // Counted. What is known stays until the file can be read again.
+      const result = now.ino === 0 ? 'not_found' : 'malformed'
+      note(measure('key_fetches_total', 1, { source: name, result }))
     }
   }
   // Polled, because events of the file system miss renames, links and network drives.
   watchFile(path, { interval: pollMs, persistent: false }, reload)
   return {
     name,
-    metrics: nameLabels(FILE_METRIC_ROWS, { source: name }),
-    findKeys: (query, environment) => {
-      if (pending.length > 0) flush(pending, environment)
+    metrics: FILE_METRICS.rowsOf({ source: name }),
+    findKeys: (query, { report }) => {
+      if (pending.length > 0) for (const measurement of pending.splice(0)) report(measurement)
       return known.find(query)
     },
     findAgent: ({ agentId }) => known.findAgent(agentId),
@@ -80,23 +86,8 @@ function readAtStart(path: string, rules: KeyFileRules): KeyDocument {
   }
 }
 
-function take(document: KeyDocument, source: string, pending: Pending): KeyDocument {
-  for (const reason of document.refused) note(pending, 'key_entries_refused_total', { source, reason })
-  return document
-}
-
-function note(pending: Pending, name: string, labels: Readonly<Record<string, string>>): void {
-  if (pending.length < MAX_PENDING) pending.push({ name, kind: 'counter', value: 1, labels })
-}
-
-function flush(pending: Pending, environment: Environment): void {
-  for (const measurement of pending.splice(0)) environment.report(measurement)
-}
-
-const MAX_BYTES = 16_777_216
-
 /** How a key file is read. */
-export interface KeyFileRules extends KeyImportRules {
+interface KeyFileRules extends KeyImportRules {
   readonly agents: (agentId: string) => boolean
 }
 
@@ -104,7 +95,7 @@ export interface KeyFileRules extends KeyImportRules {
  * Reads a file of agents and keys, whole.
  * @throws Error when it cannot be read or is no such document
  */
-export function readKeyFile(path: string, rules: KeyFileRules): KeyDocument {
+function readKeyFile(path: string, rules: KeyFileRules): KeyDocument {
   if (statSync(path).size > MAX_BYTES) throw new RangeError(`the file exceeds ${MAX_BYTES} bytes`)
   const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
   return parseRegistryDocument(JSON.parse(text), { ...rules, maxKeys: Number.POSITIVE_INFINITY })

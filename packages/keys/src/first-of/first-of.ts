@@ -5,11 +5,16 @@ import {
   type KeyQuery,
   type KeySource,
   Misconfigured,
-  requireKnownOptions,
 } from '@countermark/core'
-import { type AgentQuery, findAgentRecord, isThenable, type KeyCaller } from '@countermark/core/internal'
+import {
+  type AgentQuery,
+  findAgentRecord,
+  flag,
+  isThenable,
+  type KeyCaller,
+  optionTable,
+} from '@countermark/core/internal'
 import { isAskable, NO_KEYS } from '../key-set.ts'
-import { requireSwitch } from '../remote/remote-options.ts'
 import { askSource, withEarlierWord } from './earlier-word.ts'
 
 /** Options of {@link firstOf}, behind the sources. */
@@ -20,6 +25,8 @@ export interface FirstOfOptions {
    */
   readonly allowSkippingUnavailable?: boolean
 }
+
+const OPTIONS = optionTable('firstOf', { allowSkippingUnavailable: flag(false) })
 
 type Found = readonly AgentKey[]
 
@@ -79,9 +86,7 @@ function readArguments(given: readonly (KeySource | FirstOfOptions)[]): Argument
     throw new Misconfigured('ERR_OPTION_INVALID', 'firstOf takes one source of keys or more')
   }
   if (!hasOptions) return { sources, skips: false }
-  requireKnownOptions('firstOf', last, ['allowSkippingUnavailable'])
-  const { allowSkippingUnavailable = false } = last as FirstOfOptions
-  return { sources, skips: requireSwitch('allowSkippingUnavailable', allowSkippingUnavailable) }
+  return { sources, skips: OPTIONS.read(last as FirstOfOptions).allowSkippingUnavailable }
 }
 
 function askKeys(source: KeySource, { query, environment, caller }: Asked, skips: boolean): Found | Promise<Found> {

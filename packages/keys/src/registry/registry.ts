@@ -1,5 +1,5 @@
 import type { AgentKey, Environment, KeyQuery, KeySource } from '@countermark/core'
-import { isThenable, type KeyCaller } from '@countermark/core/internal'
+import { isThenable, type KeyCaller, requireBoolean } from '@countermark/core/internal'
 import { isAskable, NO_KEYS } from '../key-set.ts'
 import { createRemoteKeys, type RemoteKeys } from '../remote/remote-keys.ts'
 import {
@@ -7,7 +7,6 @@ import {
   MAX_REMEMBERED_KEYS,
   type RemoteKeysOptions,
   readRemoteOptions,
-  requireSwitch,
 } from '../remote/remote-options.ts'
 import { createPreload, createPreloadedKeys, type Preload, type PreloadedKeys } from './preload.ts'
 import { BY_AGENT, BY_KEY, createRegistryKind } from './registry-kind.ts'
@@ -34,7 +33,7 @@ const MAX_PRELOADED = 100_000
  * @throws {@link Misconfigured}
  */
 export function registry(url: string, options: RegistryOptions = {}): KeySource {
-  const preloads = requireSwitch('preload', options.preload ?? false)
+  const preloads = requireBoolean('preload', options.preload ?? false)
   const rules = readRemoteOptions(KIND, url, preloads ? { maxEntries: MAX_PRELOADED, ...options } : options)
   const maxKeys = preloads ? 2 * MAX_PRELOADED : MAX_REMEMBERED_KEYS
   const kind = createRegistryKind({ remote: rules, agents: options.agents ?? (() => true), maxKeys })

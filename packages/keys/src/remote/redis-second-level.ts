@@ -1,5 +1,4 @@
-import { requireKnownOptions } from '@countermark/core'
-import { clearKeys, createSender, type RedisClient } from '@countermark/core/internal'
+import { clearKeys, createSender, optionTable, type RedisClient, text } from '@countermark/core/internal'
 import type { SecondLevel } from '@countermark/outbound'
 
 /** Options of {@link redisSecondLevel}. */
@@ -8,15 +7,16 @@ export interface RedisSecondLevelOptions {
   readonly prefix?: string
 }
 
+const OPTIONS = optionTable('redisSecondLevel', { prefix: text('countermark:keys:') })
+
 /**
  * Shares fetched key documents between processes in Redis or Valkey, or a cluster of it. The client stays the application's own: it is
- * neither connected nor closed here. Whoever may write to that server may vouch for keys, so guard it accordingly.
+ * neither connected nor closed here. A client that may write to that server vouches for keys: guard it accordingly.
  * @example registry(url, { secondLevel: redisSecondLevel(new Redis()) })
  * @throws {@link Misconfigured} `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`
  */
 export function redisSecondLevel(client: RedisClient, options: RedisSecondLevelOptions = {}): Required<SecondLevel> {
-  requireKnownOptions('redisSecondLevel', options, ['prefix'])
-  const { prefix = 'countermark:keys:' } = options
+  const { prefix } = OPTIONS.read(options)
   const send = createSender('redisSecondLevel', client)
   return {
     get: async (key) => {

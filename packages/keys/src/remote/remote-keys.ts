@@ -20,7 +20,7 @@ import { EMPTY_DOCUMENT, type KeyDocument } from '../key-document.ts'
 import { type KeySet, NO_KEYS } from '../key-set.ts'
 import { createKeyMeasurements, type KeyMeasurements } from '../metric-rows.ts'
 import { type FetchedKeys, settleDocument, toFetchedKeys } from './fetched-keys.ts'
-import { misconfigured, type RemoteKeysRules } from './remote-options.ts'
+import type { RemoteKeysRules } from './remote-options.ts'
 
 /** Asks the cache about one document. */
 export type DocumentRequest = LoadRequest<FetchedKeys, Environment>
@@ -129,23 +129,19 @@ function createCache(
   const revive = (text: string, request: DocumentRequest): FetchedKeys => {
     return toFetchedKeys(kind.parse(JSON.parse(text), request))
   }
-  try {
-    return new RefreshCache<FetchedKeys, Environment>({
-      times,
-      observe: measurements.cacheEvent,
-      sourceOf: addressPrefix,
-      ...(secondLevel === undefined ? {} : { secondLevel: { store: secondLevel, namespace, revive } }),
-      load: async (request) => {
-        const { document, answer } = await fetchDocument(kind, rules, request)
-        measurements.refusedEntries(document.refused, request.context)
-        const loaded = settleDocument(document, request.previous, answer)
-        if (loaded === undefined && request.previous !== undefined) kind.gone?.(request.previous.keys)
-        return loaded
-      },
-    })
-  } catch (error) {
-    throw misconfigured(rules.name, error)
-  }
+  return new RefreshCache<FetchedKeys, Environment>({
+    times,
+    observe: measurements.cacheEvent,
+    sourceOf: addressPrefix,
+    ...(secondLevel === undefined ? {} : { secondLevel: { store: secondLevel, namespace, revive } }),
+    load: async (request) => {
+      const { document, answer } = await fetchDocument(kind, rules, request)
+      measurements.refusedEntries(document.refused, request.context)
+      const loaded = settleDocument(document, request.previous, answer)
+      if (loaded === undefined && request.previous !== undefined) kind.gone?.(request.previous.keys)
+      return loaded
+    },
+  })
 }
 
 interface Fetched {

@@ -1,4 +1,5 @@
-import { isMisconfigured, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import { requireBoolean, requireMethods } from '@countermark/core/internal'
 import {
   createFetcher,
   type Fetcher,
@@ -58,7 +59,9 @@ export function readRemoteOptions(kind: RemoteKind, url: string, options: Remote
     ...['name', 'secondLevel', 'allowTestKeys', ...kind.options],
     ...[...FETCHER_OPTIONS, ...REFRESH_TIMES],
   ])
-  const { secondLevel, allowTestKeys = false } = options
+  const { secondLevel } = options
+  if (secondLevel !== undefined) requireMethods('secondLevel', secondLevel, ['get', 'set'])
+  const allowTestKeys = requireBoolean('allowTestKeys', options.allowTestKeys ?? false)
   const name = requireSourceName(options.name ?? kind.name)
   const fetcherOptions = { contentTypes: kind.contentTypes, ports: portsOf(url), ...pick(options, FETCHER_OPTIONS) }
   const { fetcher, checked } = createCheckedFetcher(kind.name, url, fetcherOptions)
@@ -72,15 +75,6 @@ const PRELOAD_FETCHER = { maxBytes: 16_777_216, deadlineMs: 10_000 } as const
 export function createPreloadFetcher(url: string, options: RemoteKeysOptions): Fetcher {
   const fetcherOptions = { ports: portsOf(url), ...pick(options, FETCHER_OPTIONS), ...PRELOAD_FETCHER }
   return createCheckedFetcher('registry', url, fetcherOptions).fetcher
-}
-
-/**
- * Takes nothing but `true` and `false`: `'false'` out of an environment variable must not switch anything on.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
- */
-export function requireSwitch(name: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value
-  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be true or false`)
 }
 
 /** A port that the operator wrote into the URL needs no second mention. */
@@ -98,7 +92,7 @@ function createCheckedFetcher(
     const fetcher = createFetcher(options)
     return { fetcher, checked: fetcher.checkUrl(url) }
   } catch (error) {
-    if (!isOutboundError(error)) throw misconfigured(kind, error)
+    if (!isOutboundError(error)) throw error
     throw new Misconfigured('ERR_OPTION_INVALID', `${kind}: ${error.message}`)
   }
 }
@@ -109,17 +103,11 @@ function pick(options: RemoteKeysOptions, names: readonly string[]): Readonly<Re
   )
 }
 
-/** Turns what a layer below refuses at start into the error that applications know. @throws {@link Misconfigured} */
-export function misconfigured(kind: string, error: unknown): unknown {
-  if (isMisconfigured(error) || !(error instanceof TypeError)) return error
-  return new Misconfigured('ERR_OPTION_INVALID', `${kind}: ${error.message}`)
-}
-
 /**
  * Checks a source's name, which becomes the value of a metric label.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
-export function requireSourceName(name: string): string {
+export function requireSourceName(name: unknown): string {
   if (typeof name === 'string' && /^[a-z][a-z0-9_]{0,31}$/.test(name)) return name
   throw new Misconfigured('ERR_OPTION_INVALID', 'name must be up to 32 of a-z 0-9 _ and start with a letter')
 }
