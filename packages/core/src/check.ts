@@ -1,15 +1,13 @@
 import type { AgentRequest } from './agent-request.ts'
 import type { Clock } from './clock.ts'
 import type { Environment } from './environment.ts'
+import type { HeaderField } from './header-fields.ts'
 import type { JsonValue } from './internal/canonical-json.ts'
 import type { MetricRow } from './metric-row.ts'
 import { Misconfigured } from './misconfigured.ts'
 import { isFrameworkCall, mountedWrongly } from './misuse.ts'
 import type { Refusal } from './refusal.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
-
-/** A response header field. */
-export type HeaderField = readonly [name: string, value: string]
 
 /** What a check needs to write its challenges. */
 export interface ChallengeContext {

@@ -1,5 +1,5 @@
+import { Given } from './internal/bare-object.ts'
 import type { ReplayClaim, ReplayStore } from './replay-store.ts'
-import { Given } from './request-states.ts'
 
 /** A claim that a request made with success. */
 interface Made {

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import type { AgentRecord, Scheme } from './agent-key.ts'
 import type { SignatureAlgorithm } from './algorithms.ts'
+import type { AgentRecord, Scheme } from './keys/agent-key.ts'
 
 /** How much a credential proves, weakest first. */
 export type Level = 'identified' | 'bearer' | 'bound' | 'signed'

@@ -32,3 +32,25 @@ export interface Run {
   readonly facts: Partial<Facts>
   readonly timings: CheckTiming[]
 }
+
+/** Makes the environment of one guard factory. */
+export function createEnvironment(settings: GuardSettings): Environment {
+  const { clock, verifier, development, errorDetail, observers, service } = settings
+  const measurers = observers.filter((observer) => observer.measured !== undefined)
+  return {
+    clock,
+    verifier,
+    development,
+    hidesAgents: errorDetail === 'minimal',
+    service,
+    report: (measurement) => {
+      for (const observer of measurers) {
+        try {
+          observer.measured?.(measurement)
+        } catch {
+          // Silence is right: reporting that a report failed would fail the same way.
+        }
+      }
+    },
+  }
+}

@@ -106,3 +106,6 @@ class FieldTable {
     return this.#places === undefined ? this.names.indexOf(name) : (this.#places.get(name) ?? -1)
   }
 }
+
+/** A response header field. */
+export type HeaderField = readonly [name: string, value: string]

@@ -1,4 +1,4 @@
-import type { AgentKey, Scheme } from './agent-key.ts'
+import type { AgentKey, Scheme } from './keys/agent-key.ts'
 import { Refusal } from './refusal.ts'
 
 /** What an agent's key is about to be used for. */

@@ -1,5 +1,3 @@
-import type { Measurement } from './observer.ts'
-
 /**
  * The values a label may take: all of them, or how many there can be at most where others name them, such as sources of
  * keys. What is no listed value is shown as `other`.
@@ -60,4 +58,24 @@ export function readMetrics(
     const read = readings[row.name]
     return read === undefined ? row : { ...row, read }
   })
+}
+
+/** A number that a package wants seen. `labels` take values of closed sets only: never an id, a path or an address. */
+export interface Measurement {
+  /** Snake case with its unit, without a prefix, such as `key_fetches_total` or `key_set_age_seconds`. */
+  readonly name: string
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  readonly value: number
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** Counts or measures something; reaches every observer. */
+export type Report = (measurement: Measurement) => void
+
+/** What a package that watches or records can measure of itself. */
+export interface Measured {
+  /** What it reports. */
+  readonly metrics?: readonly MetricRow[]
+  /** Called once by each guard factory it is given to: where its own measurements go. */
+  readonly reportTo?: (report: Report) => void
 }

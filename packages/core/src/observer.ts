@@ -1,17 +1,7 @@
 import type { AgentRequest } from './agent-request.ts'
-import type { Environment } from './environment.ts'
 import type { AgentView, Facts } from './facts.ts'
-import type { GuardMetrics, MetricRow } from './metric-row.ts'
+import type { GuardMetrics, Measured, Measurement } from './metric-row.ts'
 import type { Refusal } from './refusal.ts'
-
-/** A number that a package wants seen. `labels` take values of closed sets only: never an id, a path or an address. */
-export interface Measurement {
-  /** Snake case with its unit, without a prefix, such as `key_fetches_total` or `key_set_age_seconds`. */
-  readonly name: string
-  readonly kind: 'counter' | 'gauge' | 'histogram'
-  readonly value: number
-  readonly labels?: Readonly<Record<string, string>>
-}
 
 /** How long one check took. */
 export interface CheckTiming {
@@ -54,14 +44,6 @@ export interface Outcome {
   readonly unserved?: boolean
   /** Another guard of the same factory has told of this request's end already: it counts once. @default false */
   readonly repeated?: boolean
-}
-
-/** What a package that watches or records can measure of itself. */
-export interface Measured {
-  /** What it reports. */
-  readonly metrics?: readonly MetricRow[]
-  /** Called once by each guard factory it is given to: where its own measurements go. */
-  readonly reportTo?: (report: Environment['report']) => void
 }
 
 /** Watches; never changes a decision and never delays one. What it throws is swallowed and counted. */

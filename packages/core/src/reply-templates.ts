@@ -1,4 +1,4 @@
-import type { HeaderField } from './check.ts'
+import type { HeaderField } from './header-fields.ts'
 import type { Reply } from './reply.ts'
 
 /** An answer in which a nonce and the id of the request are still to be filled in. */

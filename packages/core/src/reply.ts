@@ -1,4 +1,4 @@
-import type { HeaderField } from './check.ts'
+import type { HeaderField } from './header-fields.ts'
 import { isUnavailable, type Refusal } from './refusal.ts'
 import { REFUSAL_CODES, type RefusalCode, type RefusalRow } from './refusal-codes.ts'
 import { type ForeignRows, rowOf } from './refusal-rows.ts'

@@ -1,3 +1,4 @@
+import { Given } from './internal/bare-object.ts'
 import type { RequestState } from './request-state.ts'
 
 /** What one guard factory remembers of requests, by the framework's own request. */
@@ -5,13 +6,6 @@ export interface RequestStates {
   readonly find: (raw: object) => RequestState | undefined
   readonly remember: (raw: object, state: RequestState) => void
 }
-
-/** Returns what it is given: a class that extends it puts its private members on somebody else's object. */
-export const Given = function given(object: object): object {
-  return object
-} as unknown as new (
-  object: object,
-) => object
 
 /**
  * Keeps states by request, one set for each guard factory. A private member is to other code what an entry of a WeakMap

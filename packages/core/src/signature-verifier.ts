@@ -1,8 +1,8 @@
 import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
-import type { AgentKey } from './agent-key.ts'
 import { SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
 import { isSmallOrder } from './ed25519-points.ts'
-import type { Measured } from './observer.ts'
+import type { AgentKey } from './keys/agent-key.ts'
+import type { Measured } from './metric-row.ts'
 
 /** Checks signatures over bytes. Registry and guards must share one: libraries disagree on edge cases (RFC 8032 section 8.8). */
 export interface SignatureVerifier extends Measured {

@@ -1,5 +1,6 @@
-import type { ChallengeContext, CheckDescription, HeaderField } from './check.ts'
+import type { ChallengeContext, CheckDescription } from './check.ts'
 import type { Run } from './guard-run.ts'
+import type { HeaderField } from './header-fields.ts'
 import { NOTHING, Refusal } from './refusal.ts'
 import { publicCode, type Reply, replyTo } from './reply.ts'
 import { createReplyTemplate, ID_MARK, isPlainNonce, NONCE_MARK, type ReplyTemplate } from './reply-templates.ts'

@@ -1,5 +1,4 @@
-import { type MetricRow, nameLabels, readMetrics } from '../metric-row.ts'
-import type { Measurement } from '../observer.ts'
+import { type Measurement, type MetricRow, nameLabels, readMetrics } from '../metric-row.ts'
 
 /** The labels of each metric, with their values: `{ claims_total: { result: 'claimed' | 'replayed' } }`. */
 export type LabelsByName<Labels> = { readonly [Name in keyof Labels]: Readonly<Record<string, string>> }
