@@ -1,4 +1,4 @@
-import type { LabelValues, MetricRow } from '../packages/core/src/metric-row.ts'
+import type { LabelValues, MetricRow } from '../packages/core/src/seams/metric-row.ts'
 
 /** The rows of one package as a table of Markdown. */
 export function renderMetricTable(rows: readonly MetricRow[]): string {

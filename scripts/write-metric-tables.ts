@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { MetricRow } from '../packages/core/src/metric-row.ts'
+import type { MetricRow } from '../packages/core/src/seams/metric-row.ts'
 import { renderMetricTable } from './metric-tables.ts'
 import { readWorkspacePackages } from './workspace-packages.ts'
 

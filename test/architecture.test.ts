@@ -28,18 +28,18 @@ const LAYERS: Readonly<Record<string, number>> = {
 
 /** Where time and environment enter as defaults; everywhere else they are arguments. */
 const AMBIENT: Readonly<Record<string, readonly string[]>> = {
-  'packages/core/src/clock.ts': ['Date.now', 'performance.now'],
-  'packages/core/src/guard-options.ts': ['process.env'],
-  'packages/core/src/node/node-guard.ts': ['process.env'],
+  'packages/core/src/environment.ts': ['Date.now', 'performance.now'],
+  'packages/core/src/guard/options.ts': ['process.env'],
+  'packages/core/src/node/guard.ts': ['process.env'],
   'packages/core/src/node/single-process.ts': ['process.env'],
   'packages/testing/src/servers/programs.ts': ['process.env'],
 }
 
 /** What a profile would show at once, had it a Map for each request; elsewhere that may read best. */
 const EVERY_REQUEST = [
-  'packages/core/src/run-checks.ts',
-  'packages/core/src/guard-run.ts',
-  'packages/core/src/node/node-request.ts',
+  'packages/core/src/guard/run.ts',
+  'packages/core/src/guard/state.ts',
+  'packages/core/src/node/request.ts',
   'packages/signature/src/verify-with-keys.ts',
   'packages/signature/src/http/fields.ts',
   'packages/replay/src/claim-proof.ts',

@@ -1,13 +1,11 @@
-import type { AgentRequest } from './agent-request.ts'
-import type { Clock } from './clock.ts'
-import type { Environment } from './environment.ts'
+import type { Clock, Environment } from './environment.ts'
 import type { HeaderField } from './header-fields.ts'
 import type { JsonValue } from './internal/canonical-json.ts'
-import type { MetricRow } from './metric-row.ts'
-import { Misconfigured } from './misconfigured.ts'
-import { isFrameworkCall, mountedWrongly } from './misuse.ts'
-import type { Refusal } from './refusal.ts'
-import type { ResourceMetadata } from './resource-metadata.ts'
+import { isFrameworkCall, Misconfigured, mountedWrongly } from './misconfigured.ts'
+import type { Refusal } from './refusal/refusal.ts'
+import type { ResourceMetadata } from './refusal/resource-metadata.ts'
+import type { AgentRequest } from './request.ts'
+import type { MetricRow } from './seams/metric-row.ts'
 
 /** What a check needs to write its challenges. */
 export interface ChallengeContext {

@@ -1,6 +1,20 @@
-import type { Clock } from './clock.ts'
-import type { Report } from './metric-row.ts'
-import type { SignatureVerifier } from './signature-verifier.ts'
+import type { SignatureVerifier } from './keys/verifier.ts'
+import type { Report } from './seams/metric-row.ts'
+
+/**
+ * Time as an argument. `wallMs` is Unix time in milliseconds and judges `created` and `exp`; `monotonicMs` never
+ * goes back and measures ages, deadlines and cooldowns.
+ */
+export interface Clock {
+  readonly wallMs: () => number
+  readonly monotonicMs: () => number
+}
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+}
 
 /** What a check may use besides its arguments. One per guard factory. */
 export interface Environment {

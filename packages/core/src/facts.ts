@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { SignatureAlgorithm } from './algorithms.ts'
-import type { AgentRecord, Scheme } from './keys/agent-key.ts'
+import type { AgentRecord, Scheme, SignatureAlgorithm } from './keys/key.ts'
 
 /** How much a credential proves, weakest first. */
 export type Level = 'identified' | 'bearer' | 'bound' | 'signed'

@@ -1,8 +1,5 @@
-export type { KeyQuery, KeySource } from './agent-key.ts'
-export type { AgentRequest } from './agent-request.ts'
 export { type Check, type CheckDescription, defineCheck } from './check.ts'
-export type { Clock } from './clock.ts'
-export type { Environment } from './environment.ts'
+export type { Clock, Environment } from './environment.ts'
 export type {
   AgentFact,
   AgentView,
@@ -13,16 +10,18 @@ export type {
   Level,
   ProofFact,
 } from './facts.ts'
-export { createGuardComposer } from './guard.ts'
-export { createGuardSettings, type GuardOptions } from './guard-options.ts'
+export { createGuardComposer } from './guard/compose.ts'
+export { createGuardSettings, type GuardOptions } from './guard/options.ts'
 export { createHeaderFields, type HeaderField } from './header-fields.ts'
 export { requireKnownOptions, requireNumber } from './internal/options.ts'
-export { importPublicKey } from './key-import.ts'
-export type { AgentKey, AgentRecord } from './keys/agent-key.ts'
-export type { Measurement, MetricRow } from './metric-row.ts'
+export { importPublicKey } from './keys/import.ts'
+export type { AgentKey, AgentRecord } from './keys/key.ts'
+export type { SignatureVerifier } from './keys/verifier.ts'
 export { isMisconfigured, Misconfigured } from './misconfigured.ts'
-export type { Decision, Observer, Outcome, Recorder } from './observer.ts'
-export { isRefusal, isUnavailable, Refusal, Unavailable } from './refusal.ts'
-export type { ForeignRefusalCodes, RefusalCode, RefusalRow } from './refusal-codes.ts'
-export type { ClaimResult, ReplayClaim, ReplayStore } from './replay-store.ts'
-export type { SignatureVerifier } from './signature-verifier.ts'
+export type { ForeignRefusalCodes, RefusalCode, RefusalRow } from './refusal/codes.ts'
+export { isRefusal, isUnavailable, Refusal, Unavailable } from './refusal/refusal.ts'
+export type { AgentRequest } from './request.ts'
+export type { KeyQuery, KeySource } from './seams/key-source.ts'
+export type { Measurement, MetricRow } from './seams/metric-row.ts'
+export type { Decision, Observer, Outcome, Recorder } from './seams/observer.ts'
+export type { ClaimResult, ReplayClaim, ReplayStore } from './seams/replay-store.ts'

@@ -1,19 +1,16 @@
-export { isAgentId, isKeyId } from './agent-id.ts'
-export { type AgentQuery, findAgentRecord, type KeyCaller, type RevokedKeys } from './agent-key.ts'
-export type { RouteInfo } from './agent-request.ts'
-export type { ViewMember } from './agent-view.ts'
-export { DEFAULT_ALGORITHMS, isSignatureAlgorithm, SIGNATURE_LENGTH, type SignatureAlgorithm } from './algorithms.ts'
-export { type Authorities, type FindOrigin, type Origin, originFinder } from './authority.ts'
 export type { ChallengeContext, GuardDescription } from './check.ts'
-export { type ClaimAnswer, type ClaimRefusals, claimOnce, refusalOf } from './claim-once.ts'
-export { systemClock } from './clock.ts'
-export { hasDotSegment } from './dot-segments.ts'
-export { isSmallOrder } from './ed25519-points.ts'
+export { systemClock } from './environment.ts'
 export { type Actor, type CapabilityContext, type DelegationLink, reachesLevel } from './facts.ts'
-export type { Guard, GuardComposer } from './guard.ts'
-export { type ComposeGuard, createGuardFactory, type GuardFactory } from './guard-factory.ts'
-export { GUARD_OPTIONS, type GuardSettings, type MinimumLevels } from './guard-options.ts'
-export { type GuardSummary, summariesOf, summarise } from './guard-summary.ts'
+export { type Authorities, type FindOrigin, type Origin, originFinder } from './guard/authorities.ts'
+export type { Guard, GuardComposer } from './guard/compose.ts'
+export { type GuardSummary, summariesOf, summarise } from './guard/compose.ts'
+export { type ComposeGuard, createGuardFactory, type GuardFactory } from './guard/factory.ts'
+export type { OpenRequests } from './guard/open-requests.ts'
+export { GUARD_OPTIONS, type GuardSettings, type MinimumLevels } from './guard/options.ts'
+export type { RouteOptions } from './guard/route-options.ts'
+export type { SourceLimit } from './guard/source-limit.ts'
+export type { Finish, Verdict } from './guard/state.ts'
+export type { ViewMember } from './guard/view.ts'
 export type { HeaderFields } from './header-fields.ts'
 export { decodeBase64, decodeBase64url } from './internal/base64.ts'
 export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './internal/breaker.ts'
@@ -75,38 +72,50 @@ export {
   type SendCommand,
 } from './internal/redis.ts'
 export { isThenable, then } from './internal/then.ts'
-export type { ImportedKey, ImportOptions } from './key-import.ts'
-export type { KeyMaterial } from './key-material.ts'
-export { type KeyUse, requireUsableKey } from './key-use.ts'
-export type { Scheme } from './keys/agent-key.ts'
-export type { Measured } from './metric-row.ts'
-export { degradedRow, type GuardMetrics, type LabelValues, nameLabels, readMetrics } from './metric-row.ts'
+export type { ImportedKey, ImportOptions } from './keys/import.ts'
+export { type ImportPublicKey, rememberKeys } from './keys/import.ts'
+export type { PublicJwk } from './keys/jwk.ts'
+export { thumbprintOf } from './keys/jwk.ts'
+export type { Scheme } from './keys/key.ts'
+export {
+  DEFAULT_ALGORITHMS,
+  isAgentId,
+  isKeyId,
+  isSignatureAlgorithm,
+  type KeyUse,
+  requireUsableKey,
+  SIGNATURE_LENGTH,
+  type SignatureAlgorithm,
+} from './keys/key.ts'
+export type { KeyMaterial } from './keys/material.ts'
+export { tidyPem } from './keys/material.ts'
+export { isSmallOrder } from './keys/points.ts'
+export { hasSignatureLength, nodeVerifier } from './keys/verifier.ts'
 export type { MisconfiguredCode } from './misconfigured.ts'
-export { isFrameworkCall, mountedWrongly } from './misuse.ts'
-export type { ReadMessage } from './node/kept-body.ts'
-export { wasRefused } from './node/reply-head.ts'
-export { originOf } from './node/request-host.ts'
-export { sentTarget } from './node/sent-target.ts'
+export { isFrameworkCall, mountedWrongly } from './misconfigured.ts'
+export type { ReadMessage } from './node/body.ts'
+export { originOf, sentTarget } from './node/request.ts'
+export { wasRefused } from './node/response.ts'
 export {
   findSignOfOthers,
   type ProcessSurroundings,
   readSurroundings,
   requireSingleProcess,
 } from './node/single-process.ts'
-export type { CheckTiming } from './observer.ts'
-export type { OpenRequests } from './open-requests.ts'
-export { tidyPem } from './pem.ts'
-export type { PublicJwk } from './public-jwk.ts'
-export type { Credential, RefusalDetails } from './refusal.ts'
-export { REFUSAL_CODES } from './refusal-codes.ts'
-export { rowOf } from './refusal-rows.ts'
-export { type ImportPublicKey, rememberKeys } from './remembered-keys.ts'
-export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './reply.ts'
-export { mergeResourceMetadata, metadataUrl, type ResourceMetadata, requireMetadataPlace } from './resource-metadata.ts'
-export type { RouteOptions } from './route-options.ts'
-export { isSafeMethod } from './safe-method.ts'
-export { hasSignatureLength, nodeVerifier } from './signature-verifier.ts'
-export type { SourceLimit } from './source-limit.ts'
-export { thumbprintOf } from './thumbprint.ts'
-export type { Finish, Verdict } from './verdict.ts'
-export { type AcceptanceWindow, acceptUntil, type SignatureTimes } from './window.ts'
+export { REFUSAL_CODES, rowOf } from './refusal/codes.ts'
+export type { Credential, RefusalDetails } from './refusal/refusal.ts'
+export {
+  mergeResourceMetadata,
+  metadataUrl,
+  type ResourceMetadata,
+  requireMetadataPlace,
+} from './refusal/resource-metadata.ts'
+export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './refusal/response.ts'
+export type { RouteInfo } from './request.ts'
+export { hasDotSegment, isSafeMethod } from './request.ts'
+export { type ClaimAnswer, type ClaimRefusals, claimOnce, refusalOf } from './seams/claim-once.ts'
+export { type AgentQuery, findAgentRecord, type KeyCaller, type RevokedKeys } from './seams/key-source.ts'
+export type { Measured } from './seams/metric-row.ts'
+export { degradedRow, type GuardMetrics, type LabelValues, nameLabels, readMetrics } from './seams/metric-row.ts'
+export type { CheckTiming } from './seams/observer.ts'
+export { type AcceptanceWindow, acceptUntil, type SignatureTimes } from './seams/replay-store.ts'

@@ -1,4 +1,4 @@
-import { degradedRow, type MetricRow } from './metric-row.ts'
+import { degradedRow, type MetricRow } from './seams/metric-row.ts'
 
 /** Values of the `check` label that are no check: the parts of the guard itself that can refuse. */
 export const GUARD_PARTS: readonly string[] = ['request', 'open', 'level', 'recorder']

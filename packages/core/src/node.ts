@@ -1,7 +1,11 @@
-export { createClientAddress } from './node/client-address.ts'
-export { type HttpRefusal, toHttpRefusal } from './node/http-refusal.ts'
-export { createLateCheck, type IsTooLate } from './node/late-response.ts'
-export { createNodeGuard, type NodeGuard } from './node/node-guard.ts'
-export type { NodeRequestInput } from './node/node-request.ts'
-export { writeReplyHead } from './node/reply-head.ts'
-export { watchResponse } from './node/watch-response.ts'
+export { createClientAddress } from './node/address.ts'
+export { createNodeGuard, type NodeGuard } from './node/guard.ts'
+export type { NodeRequestInput } from './node/request.ts'
+export {
+  createLateCheck,
+  type HttpRefusal,
+  type IsTooLate,
+  toHttpRefusal,
+  watchResponse,
+  writeReplyHead,
+} from './node/response.ts'

@@ -1,8 +1,8 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { isCanonicalPoint, isOnCurve } from '../src/ed25519-points.ts'
 import { importPublicKey, isRefusal } from '../src/index.ts'
 import { isSmallOrder } from '../src/internal.ts'
+import { isCanonicalPoint, isOnCurve } from '../src/keys/points.ts'
 import { thrownBy } from './guarding.ts'
 
 const ZERO = '00'.repeat(30)

@@ -1,4 +1,4 @@
-import { createFieldNames } from '../src/field-names.ts'
+import { createFieldNames } from '../src/header-fields.ts'
 
 describe('the memory of field names', () => {
   it('knows a field under every spelling', () => {

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findVerifier } from '../src/find-verifier.ts'
 import { createGuardSettings } from '../src/index.ts'
 import { nodeVerifier } from '../src/internal.ts'
+import { findVerifier } from '../src/keys/verifier.ts'
 
 const WORKING = `exports.tables = () => ({ name: 'found', verify: () => true, verifyInThreadPool: async () => true })`
 

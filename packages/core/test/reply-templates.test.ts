@@ -1,5 +1,5 @@
 import { type Check, type CheckDescription, defineCheck, type Measurement, Refusal } from '../src/index.ts'
-import { createReplyTemplate, createReplyTemplates, ID_MARK, NONCE_MARK } from '../src/reply-templates.ts'
+import { createReplyTemplate, createReplyTemplates, ID_MARK, NONCE_MARK } from '../src/refusal/response.ts'
 import { aFactory, aGuard, aRequest, atOnce, fieldOf, problemOf, type RequestInput, refuseWith } from './guarding.ts'
 
 const GET = aRequest({ method: 'GET' })

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { isRocaModulus } from '../src/roca.ts'
+import { isRocaModulus } from '../src/keys/rsa.ts'
 
 describe('the fingerprint of factorable RSA keys', () => {
   it('shows in whatever is built from powers of 65537', () => {

@@ -1,7 +1,7 @@
-import { createSourceLimiter, readSourceLimit } from '../src/source-limit.ts'
+import { createSourceLimiter, type SourceLimit, sourceLimit } from '../src/guard/source-limit.ts'
 
-function start(options: Parameters<typeof readSourceLimit>[0] = { perSecond: 2, burst: 3 }) {
-  const settings = readSourceLimit(options)
+function start(options: SourceLimit = { perSecond: 2, burst: 3 }) {
+  const settings = sourceLimit.read('sourceLimit', options, 'createGuard')
   if (settings === undefined) throw new Error('the limit is off')
   const limiter = createSourceLimiter(settings)
   let nowMs = 0
@@ -82,6 +82,8 @@ describe('a limit for each network', () => {
     [null],
     ['on'],
   ])('does not start: %j', (limit) => {
-    expect(() => readSourceLimit(limit as never)).toThrow(expect.objectContaining({ name: 'Misconfigured' }))
+    expect(() => sourceLimit.read('sourceLimit', limit, 'createGuard')).toThrow(
+      expect.objectContaining({ name: 'Misconfigured' }),
+    )
   })
 })

@@ -1,4 +1,4 @@
-import { type Measurement, type MetricRow, nameLabels, readMetrics } from '../metric-row.ts'
+import { type Measurement, type MetricRow, nameLabels, readMetrics } from '../seams/metric-row.ts'
 
 /** The labels of each metric, with their values: `{ claims_total: { result: 'claimed' | 'replayed' } }`. */
 export type LabelsByName<Labels> = { readonly [Name in keyof Labels]: Readonly<Record<string, string>> }

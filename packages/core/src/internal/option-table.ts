@@ -34,10 +34,14 @@ export interface OptionTable<Rows> {
   readonly names: readonly (keyof Rows & string)[]
   /**
    * Validates options and puts defaults in the place of what was left out; `null` was not left out. `path` comes before the
-   * names in messages.
+   * names in messages, `foreign` are names of options that belong to others.
    * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
    */
-  readonly read: (options: { readonly [Name in keyof Rows]?: unknown }, path?: string) => SettingsOf<Rows>
+  readonly read: (
+    options: { readonly [Name in keyof Rows]?: unknown },
+    path?: string,
+    foreign?: readonly string[],
+  ) => SettingsOf<Rows>
   /** What {@link CheckDescription.settings} may tell: options or settings as JSON, but for what is unstated or left out. */
   readonly state: (options: { readonly [Name in keyof Rows]?: unknown }) => Readonly<Record<string, JsonValue>>
 }
@@ -48,8 +52,8 @@ export function optionTable<Rows extends OptionRows>(owner: string, rows: Rows):
   const stated = names.filter((name) => rows[name]?.isUnstated !== true)
   return {
     names,
-    read: (options, path = '') => {
-      requireKnownOptions(owner, options, names)
+    read: (options, path = '', foreign = []) => {
+      requireKnownOptions(owner, options, [...names, ...foreign])
       const settings = names.map(
         (name) => [name, rows[name]?.read(path + name, ownOption(options, name), owner)] as const,
       )

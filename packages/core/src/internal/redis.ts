@@ -1,7 +1,7 @@
 import type { Environment } from '../environment.ts'
 import { Misconfigured } from '../misconfigured.ts'
-import { Unavailable } from '../refusal.ts'
-import type { RefusalCode } from '../refusal-codes.ts'
+import type { RefusalCode } from '../refusal/codes.ts'
+import { Unavailable } from '../refusal/refusal.ts'
 import { type BreakerRule, createCircuitBreaker } from './breaker.ts'
 import { withDeadline } from './deadline.ts'
 

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import type { CheckDescription } from '../check.ts'
+import type { Environment } from '../environment.ts'
+import type { AgentView, Facts, Level } from '../facts.ts'
+import { bareCopy, Given } from '../internal/bare-object.ts'
+import type { Refusal } from '../refusal/refusal.ts'
+import type { Reply, ReplyTemplates } from '../refusal/response.ts'
+import type { AgentRequest } from '../request.ts'
+import type { CheckTiming } from '../seams/observer.ts'
+import type { GuardSettings } from './options.ts'
+import type { OrderedChecks } from './order.ts'
+import type { SourceLimiter } from './source-limit.ts'
+
+/** One composed guard. */
+export interface GuardContext extends OrderedChecks {
+  readonly settings: GuardSettings
+  readonly environment: Environment
+  readonly route: {
+    readonly optional: boolean
+    readonly mode: 'enforce' | 'observe'
+    readonly minimumLevel: Level | undefined
+  }
+  readonly templates: ReplyTemplates
+  /** Hash of how this guard is configured. */
+  readonly configuration: string
+  /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for nobody else. */
+  readonly listens: boolean
+  /** `undefined` when it is off. */
+  readonly sources: SourceLimiter | undefined
+}
+
+/** One request on its way through one guard. Its facts stand only once the guard lets it pass. */
+export interface Run {
+  readonly context: GuardContext
+  readonly state: RequestState
+  readonly facts: Partial<Facts>
+  readonly timings: CheckTiming[]
+}
+
+/** Makes the environment of one guard factory. */
+export function createEnvironment(settings: GuardSettings): Environment {
+  const { clock, verifier, development, errorDetail, observers, service } = settings
+  const measurers = observers.filter((observer) => observer.measured !== undefined)
+  return {
+    clock,
+    verifier,
+    development,
+    hidesAgents: errorDetail === 'minimal',
+    service,
+    report: (measurement) => {
+      for (const observer of measurers) {
+        try {
+          observer.measured?.(measurement)
+        } catch {
+          // Silence is right: reporting that a report failed would fail the same way.
+        }
+      }
+    },
+  }
+}
+
+/** What the guards of one factory know of one request. Kept beside the request, where no other code can assign it. */
+export interface RequestState {
+  readonly request: AgentRequest
+  readonly requestId: string
+  /** By the monotonic clock; 0 when nobody listens. */
+  readonly startedMs: number
+  /** Facts that stand: established by guards that let the request pass. */
+  facts: Readonly<Partial<Facts>>
+  view: AgentView | undefined
+  shapeChecked: boolean
+  /** Whether its network had a request left. */
+  admitted: boolean
+  /** Somebody was told how the request ended. */
+  ended: boolean
+  /** Some guard let this request through without an identity, by name. */
+  anonymous: boolean
+  /** Checks of guards that did so: what they accept helps the caller behind them as well. */
+  passed: readonly CheckDescription[]
+}
+
+const NOBODY: readonly CheckDescription[] = []
+const NO_FACTS: Readonly<Partial<Facts>> = Object.freeze(bareCopy({}))
+
+/** Starts to remember a request. */
+export function createRequestState(request: AgentRequest, startedMs: number): RequestState {
+  return {
+    request,
+    requestId: randomUUID(),
+    startedMs,
+    facts: NO_FACTS,
+    view: undefined,
+    shapeChecked: false,
+    admitted: false,
+    ended: false,
+    anonymous: false,
+    passed: NOBODY,
+  }
+}
+
+/** What one guard factory remembers of requests, by the framework's own request. */
+export interface RequestStates {
+  readonly find: (raw: object) => RequestState | undefined
+  readonly remember: (raw: object, state: RequestState) => void
+}
+
+/**
+ * Keeps states by request, one set for each guard factory. A private member is to other code what an entry of a WeakMap
+ * is: it can be neither seen nor set. It costs the garbage collector nothing; WeakMap entries made up most of a guard's
+ * time, because they outlive the request until the next full collection.
+ */
+export function createRequestStates(): RequestStates {
+  class Stated extends Given {
+    #state: RequestState
+
+    constructor(raw: object, state: RequestState) {
+      super(raw)
+      this.#state = state
+    }
+
+    static find(raw: object): RequestState | undefined {
+      return #state in raw ? raw.#state : undefined
+    }
+  }
+  return {
+    find: (raw) => Stated.find(raw),
+    remember: (raw, state) => {
+      new Stated(raw, state)
+    },
+  }
+}
+
+/** What the adapter has to do. */
+export type Verdict =
+  | {
+      readonly outcome: 'allow'
+      readonly agent: AgentView | undefined
+      readonly finish: Finish | undefined
+      /** What a guard that only observes let pass. */
+      readonly observed: Refusal | undefined
+    }
+  | { readonly outcome: 'deny'; readonly refusal: Refusal; readonly reply: Reply; readonly finish: Finish | undefined }
+
+/** Tells observers how the request ended; `unserved` when it was allowed but no handler ran. `undefined` without observers. */
+export type Finish = (status: number, aborted: boolean, unserved?: 'unserved') => void

@@ -1,0 +1,65 @@
+import type { AgentView, Facts } from '../facts.ts'
+import type { Refusal } from '../refusal/refusal.ts'
+import type { AgentRequest } from '../request.ts'
+import type { GuardMetrics, Measured, Measurement } from './metric-row.ts'
+
+/** How long one check took. */
+export interface CheckTiming {
+  readonly check: string
+  readonly durationMs: number
+}
+
+/** One decision of one guard. */
+export interface Decision {
+  readonly requestId: string
+  /** Unix time in milliseconds. */
+  readonly atMs: number
+  /** `observe` stands for a refusal that was let pass because its guard only observes. */
+  readonly outcome: 'allow' | 'deny' | 'observe'
+  /** The check that refused; for an allowed request the last one. */
+  readonly check: string
+  readonly refusal: Refusal | undefined
+  /** The status that was, or in observe mode would have been, answered. `undefined` when allowed. */
+  readonly status: number | undefined
+  readonly request: AgentRequest
+  readonly agent: AgentView | undefined
+  readonly facts: Readonly<Partial<Facts>>
+  readonly timings: readonly CheckTiming[]
+  /** Whether the guard enforces what it decides. */
+  readonly mode: 'enforce' | 'observe'
+  /** SHA-256, base64url, of how the guard and its checks are configured: the same for the same code and options. */
+  readonly configuration: string
+  /** The caller proved no identity because the guard is optional or the route is left open. */
+  readonly anonymous: boolean
+}
+
+/** What became of a request after its decision. */
+export interface Outcome {
+  readonly requestId: string
+  readonly status: number
+  readonly durationMs: number
+  /** The client went away before the answer was complete. */
+  readonly aborted: boolean
+  /** It was allowed, but an answer had begun before the guard decided, so that no handler ran. @default false */
+  readonly unserved?: boolean
+  /** Another guard of the same factory has told of this request's end already: it counts once. @default false */
+  readonly repeated?: boolean
+}
+
+/** Watches; never changes a decision and never delays one. What it throws is swallowed and counted. */
+export interface Observer extends Measured {
+  readonly decided?: (decision: Decision) => void
+  readonly finished?: (decision: Decision, outcome: Outcome) => void
+  readonly measured?: (measurement: Measurement) => void
+  /** Called when a guard is composed, before its first request: what will be measured. May throw. */
+  readonly described?: (guard: GuardMetrics) => void
+}
+
+/**
+ * Writes evidence. A decision on an unsafe request is answered only after it was recorded; otherwise `audit_unavailable`.
+ * A safe one passes all the same, unless the recorder throws `Unavailable`: then it cannot even keep the record for later.
+ */
+export interface Recorder extends Measured {
+  readonly record: (decision: Decision) => void | Promise<void>
+  readonly finish?: (decision: Decision, outcome: Outcome) => void
+}
