@@ -66,7 +66,7 @@ function requireActor(
   const signer = call.agent
   if (agents === undefined) return signer
   const [acting, ...others] = token.actors
-  // The check of the signature judged the signature's key; the proof may be made with another one.
+  // The signature's key was checked with the signature; the proof may be made with another one.
   const holder = { agentId: signer.id, thumbprint: acting?.thumbprint }
   const proven = possession === 'dpop' ? requireUsableProof(holder, agents, call) : undefined
   return then(proven, () =>

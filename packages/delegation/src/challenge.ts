@@ -46,7 +46,7 @@ export function writeTokenChallenge(context: ChallengeContext, rules: ChallengeR
   const error_description = refusal.code
   if (!error.includes('dpop') && !isDpop(request, rules)) {
     const bearer = challenge('Bearer', request, { error, ...metadataOf(request, rules), error_description })
-    // RFC 9449 section 7.2: whoever sent a bound token as a bearer learns how it is meant to be sent.
+    // RFC 9449 section 7.2: a caller that sent a bound token as a bearer learns how to send it.
     return error === 'invalid_token' ? [bearer, ...offerDpop(request, rules)] : [bearer]
   }
   const parameters = { error, ...algorithmsOf(rules), ...metadataOf(request, rules), error_description }
@@ -74,7 +74,7 @@ const SHARED: ReadonlySet<RefusalCode> = new Set([
   ...(['key_invalid', 'key_revoked', 'key_expired', 'key_not_yet_valid'] as const),
 ])
 
-/** RFC 9449 section 7.1: the error stands with the scheme that was used. */
+/** RFC 9449 section 7.1: the error is told with the scheme that was used. */
 function isDpop({ headers }: AgentRequest, { isElsewhere }: ChallengeRules): boolean {
   if (headers.has('dpop') && (isElsewhere || headers.has('agent-delegation'))) return true
   return /^dpop /i.test(headers.only('authorization') ?? '')

@@ -37,7 +37,7 @@ export interface VerifyDelegationOptions {
   readonly issuers: readonly IssuerOptions[]
   /** Who we are in `aud`. With `only`, a token that names another service as well is refused. Required. */
   readonly audience: string | readonly string[] | { readonly only: string | readonly string[] }
-  /** Where the token stands; `either`: Agent-Delegation, where Authorization is taken by something else. @default 'either' */
+  /** Where the token is; `either`: Agent-Delegation, where Authorization is taken by something else. @default 'either' */
   readonly tokenFrom?: TokenField | 'either'
   /**
    * Finds the token in another place, such as a cookie or `X-Forwarded-Access-Token`; `undefined` where there is none. The
@@ -52,7 +52,7 @@ export interface VerifyDelegationOptions {
   readonly dpop?: DpopOptions
   /** Where client certificates are seen. @default 'connection' */
   readonly clientCertificate?: CertificateSource
-  /** Who is known: a suspended agent, or a revoked key, ends a chain wherever it stands in it. @default nobody is looked up */
+  /** Who is known: a suspended agent, or a revoked key, ends a chain in any place of it. @default no agent is looked up */
   readonly agents?: KeySource
   /** What counts of agents that `agents` does not know. @default 'refuse' */
   readonly unknownAgents?: 'refuse' | 'accept'

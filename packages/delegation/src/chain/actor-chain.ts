@@ -1,7 +1,7 @@
 import { Refusal } from '@countermark/core'
 import { type Actor, isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
 
-/** Who acts, and through whose hands it went before; outermost first. */
+/** Who acts, and who acted before; outermost first. */
 export interface ActorChain {
   readonly actor: Actor
   readonly priorActors: readonly Actor[]
@@ -94,7 +94,7 @@ function invalid(why: string): Refusal {
 }
 
 /**
- * Whether the subject of a token lets somebody act for it: `may_act` names them (RFC 8693 section 4.4). An issuer asks before
+ * Whether the subject of a token lets another one act for it: `may_act` names that actor (RFC 8693 section 4.4). An issuer asks before
  * it exchanges the token; a service that receives one does not, because `may_act` grants nothing by itself.
  */
 export function permitsActor(

@@ -19,6 +19,7 @@ import {
 import { parseConfirmation } from '../binding/confirmation.ts'
 import { requireNames, requireTexts } from '../option-readers.ts'
 import { isTime, parseCompactJws } from '../token/jws.ts'
+import { fitsKey } from '../token/jws-key.ts'
 import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
 import { LINK_TYPE, SEPARATOR } from './link.ts'
 
@@ -138,18 +139,21 @@ function bindingOf(key: PublicJwk | JsonObject | string): JsonObject {
   return { jwk }
 }
 
+/** What each algorithm hashes with; Ed25519 hashes by itself. */
+const DIGESTS = { EdDSA: undefined, ES256: 'sha256', ES384: 'sha384' } as const
+
 function toSigner(given: DelegateOfflineOptions['key']): LinkSigner {
   if (typeof given === 'object' && 'sign' in given) return given
-  const key = typeof given === 'string' ? parsePrivateKey(given) : given
-  const row = key?.type === 'private' ? SIGNERS.find((candidate) => candidate.fits(key)) : undefined
-  if (key === undefined || row === undefined) {
+  const key = typeof given === 'string' ? tryParseKey(given) : given
+  const known = key?.type === 'private' ? tryDescribe(key) : undefined
+  if (key === undefined || known === undefined) {
     throw new Misconfigured('ERR_KEY_MATERIAL', 'key must be a private Ed25519 or ECDSA key')
   }
-  const thumbprint = thumbprintOf(createPublicKey(key).export({ format: 'jwk' }))
-  return { algorithm: row.algorithm, thumbprint, sign: (data) => row.sign(key, data) }
+  const digest = DIGESTS[known.algorithm]
+  return { ...known, sign: (data) => sign(digest, data, { key, dsaEncoding: 'ieee-p1363' }) }
 }
 
-function parsePrivateKey(pem: string): KeyObject | undefined {
+function tryParseKey(pem: string): KeyObject | undefined {
   try {
     return createPrivateKey(pem)
   } catch {
@@ -157,31 +161,17 @@ function parsePrivateKey(pem: string): KeyObject | undefined {
   }
 }
 
-interface SignerRow {
-  readonly algorithm: LinkSigner['algorithm']
-  readonly fits: (key: KeyObject) => boolean
-  readonly sign: (key: KeyObject, data: Uint8Array) => Uint8Array
+function tryDescribe(
+  key: KeyObject,
+): (Pick<LinkSigner, 'thumbprint'> & { readonly algorithm: keyof typeof DIGESTS }) | undefined {
+  const publicKey = createPublicKey(key)
+  try {
+    const algorithm = (['EdDSA', 'ES256', 'ES384'] as const).find((name) => fitsKey(name, publicKey))
+    return algorithm && { algorithm, thumbprint: thumbprintOf(publicKey.export({ format: 'jwk' })) }
+  } catch {
+    return undefined // Node writes no JWK for keys of other kinds
+  }
 }
-
-const isCurve = (name: string) => (key: KeyObject) => key.asymmetricKeyDetails?.namedCurve === name
-
-const SIGNERS: readonly SignerRow[] = [
-  {
-    algorithm: 'EdDSA',
-    fits: (key) => key.asymmetricKeyType === 'ed25519',
-    sign: (key, data) => sign(null, data, key),
-  },
-  {
-    algorithm: 'ES256',
-    fits: isCurve('prime256v1'),
-    sign: (key, data) => sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' }),
-  },
-  {
-    algorithm: 'ES384',
-    fits: isCurve('secp384r1'),
-    sign: (key, data) => sign('sha384', data, { key, dsaEncoding: 'ieee-p1363' }),
-  },
-]
 
 function encode(value: JsonObject): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -27,7 +27,7 @@ export const LINK_SCHEME: Scheme = 'httpsig'
 /**
  * Refuses a chain in which an agent is suspended, acts with a key that its own limits exclude, or is unknown to the source of
  * agents where all must be known. Answers with the record of the first; `undefined` for one that may be unknown.
- * @param scheme what the first one's key is used for; `undefined`: another check has judged that
+ * @param scheme what the first one's key is used for; `undefined`: another check has decided that
  * @throws {@link Refusal} `actor_unauthorized`, `agent_suspended` and those of {@link findUsableKey}
  */
 export function requireKnownActors(
@@ -118,7 +118,7 @@ export function findUsableKey(
   if (refusal === undefined) return listed[0]
   const usable = listed.find((_key, index) => refusals[index] === undefined)
   if (usable !== undefined && refusal.code !== 'key_revoked') return usable
-  // Marked: the caller must replace the token, or what stands behind it.
+  // Marked: the caller must replace the token, or the link behind it.
   throw new Refusal(refusal.code, refusal.message, { credential: 'token' })
 }
 

@@ -33,7 +33,7 @@ export interface Grant {
   readonly depthLeft: number
 }
 
-/** What a link says: who hands what on to whom. */
+/** What a link says: who grants what to whom. */
 export interface LinkClaims {
   readonly id: string
   readonly from: string

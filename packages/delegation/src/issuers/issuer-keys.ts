@@ -74,7 +74,7 @@ const MAX_ABSENCES = 4_096
 class FetchedKeys implements IssuerKeys {
   readonly #measurements = createIssuerMeasurements('issuer_keys')
   readonly #cache: RefreshCache<IssuerKeySet, Environment>
-  /** Keys that the issuer does not have, and until when it is not asked for them again, whoever names them. */
+  /** Keys that the issuer does not have, and until when it is not asked for them again, from no network. */
   readonly #absences = new LRUCache<string, number>({ max: MAX_ABSENCES })
   readonly #absentMs: number
 
@@ -96,7 +96,7 @@ class FetchedKeys implements IssuerKeys {
       this.#measurements.observe('absent', environment)
       return undefined
     }
-    // Counted by where it comes from: names that strangers invent must not keep others from a key that is new.
+    // Counted by where it comes from: names that one network invents must not keep others from a key that is new.
     const newer = this.#cache.recheck(SET, environment, caller)
     return isThenable(newer) ? this.#findLater(newer, query, environment, caller) : newer?.find(query)
   }

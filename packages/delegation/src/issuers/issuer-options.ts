@@ -24,7 +24,7 @@ import { trustDomainOf } from './spiffe.ts'
 
 /** An issuer whose tokens count, and how far. Every loosening has a name. */
 export interface IssuerOptions {
-  /** Exactly as it stands in `iss`; `spiffe://example.org` for a trust domain, which is known by `sub` instead. */
+  /** Exactly as in `iss`; `spiffe://example.org` for a trust domain, which is known by `sub` instead. */
   readonly issuer: string
   /** Other values of `iss` in this issuer's tokens, such as those of an earlier version. @default none */
   readonly aliases?: readonly string[]
@@ -36,7 +36,7 @@ export interface IssuerOptions {
   readonly types?: readonly string[]
   /** What `aud` must name in this issuer's tokens. @default the verifier's */
   readonly audience?: string | readonly string[]
-  /** `accept` takes tokens that are meant for nobody in particular. @default 'refuse' */
+  /** `accept` takes tokens without `aud`. @default 'refuse' */
   readonly missingAudience?: 'refuse' | 'accept'
   /** Claims besides `iss`, `sub`, `iat` and `exp`. @default ['jti'] */
   readonly requiredClaims?: readonly string[]

@@ -26,7 +26,7 @@ export interface IssuerKeyQuery {
 
 /** The keys of one issuer at one time. */
 export interface IssuerKeySet {
-  /** `undefined` when there is none, or more than one: which of two was meant, nobody may guess. */
+  /** `undefined` when there is none, or more than one: a guess which was meant may be wrong. */
   readonly find: (query: IssuerKeyQuery) => IssuerKey | undefined
   /** Keys times the algorithms each is used with. */
   readonly size: number

@@ -4,7 +4,7 @@ export type RevocationName =
   | { readonly type: 'token'; readonly issuer: string; readonly tokenId: string; readonly expiresAt?: number }
   /** Tokens without an id: those of a subject that were issued at this second. */
   | { readonly type: 'token'; readonly issuer: string; readonly subject: string; readonly issuedAt: number }
-  /** An agent, wherever in a chain it stands. */
+  /** An agent, in any place of a chain. */
   | { readonly type: 'agent'; readonly agentId: string; readonly issuedBefore?: number }
   /** A key, by its JWK thumbprint: tokens bound to it and links signed with it. */
   | { readonly type: 'key'; readonly thumbprint: string; readonly issuedBefore?: number }

@@ -68,7 +68,7 @@ async function inflateBounded(compressed: Uint8Array): Promise<Uint8Array> {
   }
 }
 
-/** Where a token's status stands. */
+/** Where a token's status is. */
 export interface StatusReference {
   readonly uri: string
   readonly index: number
@@ -89,7 +89,7 @@ export interface StatusListsInput {
 }
 
 /**
- * Reads where a token's status stands; `undefined` when the token does not say.
+ * Reads where a token's status is; `undefined` when the token does not say.
  * @throws {@link Refusal} `token_invalid` for a status that is not understood
  */
 export function parseStatusReference(claims: JsonObject): StatusReference | undefined {

@@ -28,7 +28,7 @@ export interface TokenClaims extends ActorChain, TokenTimes {
 /** What the verifier asks of every issuer's tokens. */
 export interface ClaimRules {
   readonly audiences: readonly string[]
-  /** Whether a token may name nobody else. */
+  /** Whether a token may name no other service. */
   readonly exclusive: boolean
   readonly maxDepth: number
   /** Imports the key that a token is bound to; one that remembers, for agents come again with new tokens. */
@@ -93,7 +93,7 @@ function parseLife(claims: JsonObject, { trustDomain, maxLifetimeSeconds }: Issu
 
 /** RFC 7519 section 4.1.3, and nothing but strings: a list may not hide us between things that compare oddly. */
 function parseAudiences(claims: JsonObject, issuer: IssuerSettings, rules: ClaimRules): readonly string[] {
-  if (!Object.hasOwn(claims, 'aud') && issuer.missingAudience === 'accept') return NOBODY
+  if (!Object.hasOwn(claims, 'aud') && issuer.missingAudience === 'accept') return NONE
   const stated = ownMember(claims, 'aud')
   const audiences: readonly unknown[] = Array.isArray(stated) ? stated : [stated]
   const accepted = issuer.audiences ?? rules.audiences
@@ -106,7 +106,7 @@ function parseAudiences(claims: JsonObject, issuer: IssuerSettings, rules: Claim
   return Object.freeze([...audiences])
 }
 
-const NOBODY: readonly string[] = Object.freeze([])
+const NONE: readonly string[] = Object.freeze([])
 
 /** RFC 8693 section 4.2: words apart by one space; some issuers write a list. What is neither grants nothing. */
 function parseScopes(claims: JsonObject, scopeClaims: readonly string[]): readonly string[] {

@@ -59,7 +59,7 @@ export function createJwsKey(algorithm: JoseAlgorithm, key: ImportedKey): JwsKey
   const { registered, digest, withKey } = ROWS[algorithm]
   const { thumbprint, publicKey } = key
   if (registered !== undefined) {
-    const agentKey: AgentKey = { ...key, algorithm: registered, ...NOBODY }
+    const agentKey: AgentKey = { ...key, algorithm: registered, ...NO_AGENT }
     return {
       thumbprint,
       verify: (data, signature, { verifier }) => verifier.verify(agentKey, data, signature) === true,
@@ -82,7 +82,7 @@ export function verifyJwsSignature(
 }
 
 /** The environment's verifier takes the keys of agents; whose this one is, it does not ask. */
-const NOBODY = {
+const NO_AGENT = {
   agent: { id: '', state: 'active' },
   keyId: '',
   state: 'active',

@@ -90,8 +90,8 @@ function createOtherReader(find: FindToken): FindPresented {
 }
 
 /**
- * Where the text of a token stands: names of fields, and `@query`. Each field occurs once: which of two lines counts, readers
- * decide differently.
+ * Where the text of a token is: names of fields, and `@query`. Each field occurs once: readers disagree which of two lines
+ * counts.
  */
 function placesOf(text: string, { headers, query }: AgentRequest): readonly string[] {
   const places = query?.includes(text) === true ? ['@query'] : []

@@ -67,7 +67,7 @@ export function createTokenVerifier(rules: TokenRules): VerifyToken {
 const MAX_WAITING_FOR_ISSUER = 192
 
 /**
- * Bounds how many tokens wait for one issuer: a token that nobody signed makes us wait as long as a good one, and an issuer
+ * Bounds how many tokens wait for one issuer: a token that its issuer never signed makes us wait as long as a good one, and an issuer
  * that is silent must not take the places of tokens whose keys are known.
  */
 function createKeyWaits(): <Value>(issuer: IssuerSettings, pending: Promise<Value>) => Promise<Value> {
@@ -103,7 +103,7 @@ function findTrustDomain(claims: JsonObject, issuers: TokenRules['issuers']): Is
 }
 
 function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithms }: IssuerSettings): JoseAlgorithm {
-  // `none` stands for a header without a type, not for a type of that name.
+  // `none` means a header without a type, not for a type of that name.
   if (type === 'none' || !types.has(type ?? 'none'))
     throw invalid('must be of a type that is accepted from this issuer')
   const algorithm = toJoseAlgorithm(name)
@@ -146,7 +146,7 @@ function toVerifiedToken({ claims, jws, issuer, key, keyQuery }: Parts): Verifie
   }
 }
 
-/** Inherits nothing: what somebody puts on `Object.prototype` is no claim. */
+/** Inherits nothing: a member of `Object.prototype` is no claim. */
 function bareCopy(claims: JsonObject): JsonObject {
   return Object.freeze(Object.assign(Object.create(null), claims))
 }
