@@ -1,13 +1,5 @@
 import { type Environment, Refusal, type ReplayClaim, type ReplayStore } from '@countermark/core'
-import {
-  type ClaimAnswer,
-  type ClaimRefusals,
-  claimOnce,
-  isThenable,
-  nodeVerifier,
-  refusalOf,
-  systemClock,
-} from '@countermark/core/internal'
+import { type ClaimRefusals, claimOnce, nodeVerifier, refusalOf, systemClock, then } from '@countermark/core/internal'
 
 /**
  * Uses up a signed message that belongs to no request; at once when the store answers at once.
@@ -19,18 +11,15 @@ export function claimMessage(claim: ReplayClaim, store: ReplayStore, environment
   if (!(environment.clock.wallMs() <= claim.acceptUntil * 1000)) {
     throw new Refusal('signature_expired', 'the signature ended while its key was looked for')
   }
-  const answer = claimOnce(store, claim, environment)
-  return isThenable(answer) ? answer.then(requireClaimed) : requireClaimed(answer)
+  return then(claimOnce(store, claim, environment), (answer) => {
+    const refusal = refusalOf(answer, REFUSALS)
+    if (refusal !== undefined) throw refusal
+  })
 }
 
 const REFUSALS: ClaimRefusals = {
   replayed: () => new Refusal('replay_detected', 'it was used before'),
   unproven: () => new Refusal('freshness_unproven', 'it was signed before the replay store could remember: sign again'),
-}
-
-function requireClaimed(answer: ClaimAnswer): void {
-  const refusal = refusalOf(answer, REFUSALS)
-  if (refusal !== undefined) throw refusal
 }
 
 const STANDALONE: Environment = {

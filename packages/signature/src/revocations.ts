@@ -1,12 +1,4 @@
-import {
-  type Clock,
-  type Environment,
-  type KeySource,
-  Misconfigured,
-  Refusal,
-  type ReplayStore,
-  Unavailable,
-} from '@countermark/core'
+import { type Clock, type Environment, type KeySource, Refusal, type ReplayStore, Unavailable } from '@countermark/core'
 import { isSafeMethod, type RevokedKeys } from '@countermark/core/internal'
 
 /** Who signed, with what and when. */
@@ -29,13 +21,9 @@ export interface SignerRevocations {
   readonly useClock?: (clock: Clock) => void
 }
 
-/** Lets key sources forget what is revoked at once. @throws Misconfigured */
-export function followRevocations(revocations: SignerRevocations | undefined, keys?: KeySource): void {
-  if (revocations === undefined) return
-  if (typeof revocations?.findSigner !== 'function' || typeof revocations.follow !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'revocations must come from createRevocations()')
-  }
-  if (keys?.forget !== undefined) revocations.follow((revoked) => keys.forget?.(revoked))
+/** Lets key sources forget what is revoked at once. */
+export function followRevocations(revocations: SignerRevocations | undefined, keys: KeySource): void {
+  if (keys.forget !== undefined) revocations?.follow((revoked) => keys.forget?.(revoked))
 }
 
 /**

@@ -1,7 +1,16 @@
-import { type KeySource, Misconfigured, requireKnownOptions } from '@countermark/core'
-import type { SignatureAlgorithm } from '@countermark/core/internal'
+import { type KeySource, Misconfigured } from '@countermark/core'
+import {
+  custom,
+  type JsonValue,
+  methods,
+  optionTable,
+  type SignatureAlgorithm,
+  unstated,
+  word,
+} from '@countermark/core/internal'
 import { httpSignatures } from './http/http-signatures.ts'
-import { HTTP_SIGNATURES_OPTIONS, requireAlgorithms } from './http/settings.ts'
+import { HTTP_SIGNATURES_OPTIONS } from './http/settings.ts'
+import { ALGORITHMS, KEYS, REVOCATIONS } from './options.ts'
 import { followRevocations, type SignerRevocations } from './revocations.ts'
 import type { SignatureScheme } from './signature-scheme.ts'
 import { simpleHeaders } from './simple/simple-headers.ts'
@@ -24,38 +33,45 @@ export interface VerifySignatureOptions {
 }
 
 /** The same after validation. */
-export interface SignatureSettings extends Omit<VerifySignatureOptions, 'accept' | 'queue'> {
+export interface SignatureSettings {
+  readonly keys: KeySource
   readonly accept: readonly SignatureScheme[]
+  readonly algorithms: readonly SignatureAlgorithm[] | undefined
+  readonly revocations: SignerRevocations | undefined
+  readonly replay: 'elsewhere' | undefined
   readonly queue: VerificationQueue
+  /** How it was set up: part of the configuration hash. */
+  readonly stated: Readonly<Record<string, JsonValue>>
 }
 
-const OPTIONS = ['keys', 'accept', 'algorithms', 'revocations', 'replay', 'queue']
+const OPTIONS = optionTable('verifySignature', {
+  keys: KEYS,
+  accept: unstated(custom((_name, given = [httpSignatures(), simpleHeaders({ version: 1 })]) => requireForms(given))),
+  algorithms: custom((name, given) => (given === undefined ? undefined : ALGORITHMS.read(name, given, ''))),
+  revocations: REVOCATIONS,
+  replay: word(['elsewhere']),
+  queue: unstated(methods<VerificationQueue>(['verify'])),
+})
 
 /** Validates what was chosen. @throws Misconfigured */
 export function readSignatureOptions(options: VerifySignatureOptions): SignatureSettings {
   refuseOptionsOfForms(options)
-  requireKnownOptions('verifySignature', options, OPTIONS)
-  const { keys, algorithms, replay, revocations, queue = createVerificationQueue() } = options
-  const { accept = [httpSignatures(), simpleHeaders({ version: 1 })] } = options
-  if (typeof keys?.findKeys !== 'function') {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'keys must be a source of keys, such as staticKeys([…])')
-  }
-  followRevocations(revocations, keys)
-  if (accept.length === undefined || accept.length === 0) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'accept must list at least one form, such as httpSignatures()')
-  }
-  if (replay !== undefined && replay !== 'elsewhere') {
-    throw new Misconfigured('ERR_OPTION_INVALID', "replay can only be 'elsewhere'")
-  }
-  if (algorithms !== undefined) requireAlgorithms(algorithms)
-  return { ...options, accept, queue }
+  const { queue = createVerificationQueue(), ...settings } = OPTIONS.read(options)
+  followRevocations(settings.revocations, settings.keys)
+  const accept = settings.accept.map((form) => ({ name: form.name, settings: form.settings ?? {} }))
+  return { ...settings, queue, stated: { ...OPTIONS.state(options), accept } }
+}
+
+function requireForms(given: unknown): readonly SignatureScheme[] {
+  if (Array.isArray(given) && given.length > 0) return given
+  throw new Misconfigured('ERR_OPTION_INVALID', 'accept must list at least one form, such as httpSignatures()')
 }
 
 /** What a form decides, written where the check is made: the names are right, so the remedy is known. */
 function refuseOptionsOfForms(options: VerifySignatureOptions): void {
   if (typeof options !== 'object' || options === null) return
   const stray = Object.keys(options).find(
-    (name) => !OPTIONS.includes(name) && HTTP_SIGNATURES_OPTIONS.some((option) => option === name),
+    (name) => !OPTIONS.names.some((own) => own === name) && HTTP_SIGNATURES_OPTIONS.includes(name),
   )
   if (stray === undefined) return
   const fix = `write accept: [httpSignatures({ ${stray} })]`

@@ -1,14 +1,13 @@
 import { availableParallelism } from 'node:os'
+import { type AgentKey, type Environment, type MetricRow, Unavailable } from '@countermark/core'
 import {
-  type AgentKey,
-  type Environment,
-  type Measurement,
-  type MetricRow,
-  requireKnownOptions,
-  requireNumber,
-  Unavailable,
-} from '@countermark/core'
-import { addressPrefix, createRecent, type KeyCaller } from '@countermark/core/internal'
+  addressPrefix,
+  createRecent,
+  defineMetrics,
+  type KeyCaller,
+  number,
+  optionTable,
+} from '@countermark/core/internal'
 
 /** How verification is spread under load. */
 export interface VerificationQueueOptions {
@@ -45,41 +44,33 @@ export interface VerificationQueue {
 }
 
 /** What verification of signatures reports. */
-export const VERIFICATION_METRICS: readonly MetricRow[] = [
-  {
-    name: 'verifications_total',
+const METRICS = defineMetrics<{
+  verifications_total: { mode: 'sync' | 'pool' }
+  verifications_shed_total: Record<never, never>
+  verifications_waiting: Record<never, never>
+}>({
+  verifications_total: {
     kind: 'counter',
     help: 'Signatures verified at once on the event loop or in the thread pool',
     labels: { mode: ['sync', 'pool'] },
   },
-  {
-    name: 'verifications_shed_total',
+  verifications_shed_total: {
     kind: 'counter',
     help: 'Requests refused because too many signatures were waiting to be verified',
     labels: {},
   },
-  {
-    name: 'verifications_waiting',
-    kind: 'gauge',
-    help: 'Signatures that wait for the thread pool',
-    labels: {},
-    initial: 0,
-  },
-  {
-    name: 'deprecated_scheme_requests_total',
-    kind: 'counter',
-    help: 'Requests signed in a form that is to go away',
-    labels: { scheme: ['simple-v0'] },
-  },
-]
+  verifications_waiting: { kind: 'gauge', help: 'Signatures that wait for the thread pool', labels: {}, initial: 0 },
+})
+/** Their rows. */
+export const VERIFICATION_ROWS: readonly MetricRow[] = METRICS.rows
 
-const AT_ONCE = counter('verifications_total', { mode: 'sync' })
-const IN_POOL = counter('verifications_total', { mode: 'pool' })
-const SHED = counter('verifications_shed_total', {})
+const AT_ONCE = METRICS.measure('verifications_total', 1, { mode: 'sync' })
+const IN_POOL = METRICS.measure('verifications_total', 1, { mode: 'pool' })
+const SHED = METRICS.measure('verifications_shed_total', 1)
 
 /** Creates a queue; guards may share one. A lone request is verified at once, a burst does not hold up the event loop. */
 export function createVerificationQueue(options: VerificationQueueOptions = {}): VerificationQueue {
-  const { syncPerTurn, maxInFlight, maxQueued } = validLimits(options)
+  const { syncPerTurn, maxInFlight, maxQueued } = OPTIONS.read(options)
   const line = createWaitingLine(maxQueued)
   const sources = createProvenSources()
   let inFlight = 0
@@ -110,11 +101,11 @@ export function createVerificationQueue(options: VerificationQueueOptions = {}):
     if (!line.hasPlace(isProven)) throw shed(environment)
     return new Promise((resolve, reject) => {
       const start = (): void => {
-        reportWaiting(environment, line.length())
+        environment.report(METRICS.measure('verifications_waiting', line.length()))
         resolve(verifyInPool(verification, environment))
       }
       line.enter({ start, refuse: () => reject(shed(environment)) }, isProven)
-      reportWaiting(environment, line.length())
+      environment.report(METRICS.measure('verifications_waiting', line.length()))
     })
   }
 
@@ -137,60 +128,39 @@ export function createVerificationQueue(options: VerificationQueueOptions = {}):
   }
 }
 
-function validLimits(options: VerificationQueueOptions): Readonly<Required<VerificationQueueOptions>> {
-  requireKnownOptions('createVerificationQueue', options, ['syncPerTurn', 'maxInFlight', 'maxQueued'])
-  const cores = availableParallelism()
-  const { syncPerTurn = cores === 1 ? Infinity : 8, maxInFlight = Math.max(8, 2 * cores), maxQueued = 256 } = options
-  return {
-    syncPerTurn: requireNumber('syncPerTurn', syncPerTurn, { min: 0, max: Infinity }),
-    maxInFlight: requireNumber('maxInFlight', maxInFlight, { min: 1 }),
-    maxQueued: requireNumber('maxQueued', maxQueued, { min: 0 }),
-  }
-}
+const CORES = availableParallelism()
+const OPTIONS = optionTable('createVerificationQueue', {
+  syncPerTurn: number({ min: 0, max: Infinity, default: CORES === 1 ? Infinity : 8 }),
+  maxInFlight: number({ min: 1, default: Math.max(8, 2 * CORES) }),
+  maxQueued: number({ min: 0, default: 256 }),
+})
 
-function reportWaiting(environment: Environment, value: number): void {
-  environment.report({ name: 'verifications_waiting', kind: 'gauge', value })
-}
-
-function counter(name: string, labels: Readonly<Record<string, string>>): Measurement {
-  return { name, kind: 'counter', value: 1, labels }
-}
-
-/** Somebody who waits. */
+/** A signature that waits. */
 interface Waiting {
   readonly start: () => void
   readonly refuse: () => void
 }
 
-/** A line in which the proven stand in front of the others. */
-interface WaitingLine {
-  /** Whether there is a place, if need be that of an unproven one. */
-  readonly hasPlace: (isProven: boolean) => boolean
-  /** Lines up. Where no place is free, the last unproven one is refused. */
-  readonly enter: (waiting: Waiting, isProven: boolean) => void
-  /** Starts the next one. */
-  readonly startNext: () => void
-  readonly length: () => number
-}
-
 /** One start in so many goes to the unproven, so that each of them is answered some day. */
 const SHARE_OF_OTHERS = 8
 
-/** Creates a line with so many places. */
-function createWaitingLine(places: number): WaitingLine {
+/** A line with so many places, in which the proven stand in front of the others. */
+function createWaitingLine(places: number) {
   const proven: Waiting[] = []
   const others: Waiting[] = []
   let started = 0
   const length = (): number => proven.length + others.length
   return {
     length,
-    hasPlace: (isProven) => length() < places || (isProven && others.length > 0),
-    enter: (waiting, isProven) => {
+    /** Whether there is a place, if need be that of an unproven one. */
+    hasPlace: (isProven: boolean): boolean => length() < places || (isProven && others.length > 0),
+    /** Where no place is free, the last unproven one is refused. */
+    enter: (waiting: Waiting, isProven: boolean): void => {
       if (length() >= places) others.pop()?.refuse()
       const own = isProven ? proven : others
       own.push(waiting)
     },
-    startNext: () => {
+    startNext: (): void => {
       const isTurnOfOthers = ++started % SHARE_OF_OTHERS === 0
       const next = (isTurnOfOthers ? others.shift() : undefined) ?? proven.shift() ?? others.shift()
       next?.start()
@@ -198,37 +168,26 @@ function createWaitingLine(places: number): WaitingLine {
   }
 }
 
-/** Which keys proved themselves lately, and from where. */
-interface ProvenSources {
-  /** Whether anything is known of the key: a look-up, cheap enough for every request. */
-  readonly knows: (thumbprint: string) => boolean
-  /** Takes note of a signature that held. */
-  readonly keep: (thumbprint: string, caller: KeyCaller | undefined) => void
-  /** Whether the key proved itself lately from the network of this caller. */
-  readonly has: (thumbprint: string, caller: KeyCaller | undefined) => boolean
-}
-
 /** Strangers cannot fill it: what does not verify is not kept. */
 const LIMITS = { maxEntries: 20_000, maxCharacters: 2_000_000 } as const
 /** Instances of one agent may call from several networks. */
 const MAX_NETWORKS = 4
 
-/** Remembers the last networks of each of the keys that were used last. */
-function createProvenSources(): ProvenSources {
+/** Remembers which keys proved themselves lately, and from which networks. */
+function createProvenSources() {
   const sources = createRecent<string[]>(LIMITS)
   return {
-    knows: (thumbprint) => sources.find(thumbprint) !== undefined,
-    keep: (thumbprint, caller) => {
+    /** A look-up, cheap enough for every request. */
+    knows: (thumbprint: string): boolean => sources.find(thumbprint) !== undefined,
+    keep: (thumbprint: string, caller: KeyCaller | undefined): void => {
       const network = addressPrefix(caller?.remoteAddress)
       const networks = sources.find(thumbprint)
-      if (networks === undefined) {
-        sources.keep(thumbprint, [network])
-        return
-      }
-      if (networks.includes(network)) return
+      if (networks === undefined) sources.keep(thumbprint, [network])
+      if (networks === undefined || networks.includes(network)) return
       if (networks.length >= MAX_NETWORKS) networks.shift()
       networks.push(network)
     },
-    has: (thumbprint, caller) => sources.find(thumbprint)?.includes(addressPrefix(caller?.remoteAddress)) ?? false,
+    has: (thumbprint: string, caller: KeyCaller | undefined): boolean =>
+      sources.find(thumbprint)?.includes(addressPrefix(caller?.remoteAddress)) ?? false,
   }
 }

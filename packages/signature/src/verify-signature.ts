@@ -10,7 +10,7 @@ import {
   type ProofFact,
   Refusal,
 } from '@countermark/core'
-import { type GuardDescription, isThenable, type SignatureAlgorithm, stateSettings } from '@countermark/core/internal'
+import { type GuardDescription, isThenable, type SignatureAlgorithm, then } from '@countermark/core/internal'
 import { readSignatureOptions, type VerifySignatureOptions } from './signature-options.ts'
 import {
   type Candidate,
@@ -20,7 +20,8 @@ import {
   type SignatureFacts,
   type SignatureScheme,
 } from './signature-scheme.ts'
-import { VERIFICATION_METRICS } from './verification-queue.ts'
+import { SIMPLE_ROWS } from './simple/simple-headers.ts'
+import { VERIFICATION_ROWS } from './verification-queue.ts'
 import { verifyWithKeys } from './verify-with-keys.ts'
 
 /**
@@ -29,17 +30,14 @@ import { verifyWithKeys } from './verify-with-keys.ts'
  * @throws Misconfigured
  */
 export function verifySignature(options: VerifySignatureOptions): Check<object, SignatureFacts> {
-  const { keys, accept, algorithms, replay, queue, revocations } = readSignatureOptions(options)
+  const { keys, accept, algorithms, replay, queue, revocations, stated } = readSignatureOptions(options)
   return defineCheck(
     {
       name: 'verifySignature',
       needs: [],
       adds: ['agent', 'proof'],
-      settings: {
-        ...stateSettings(options, ['keys', 'algorithms', 'revocations', 'replay']),
-        accept: accept.map(({ name, settings = {} }) => ({ name, settings })),
-      },
-      metrics: [...VERIFICATION_METRICS, ...(keys.metrics ?? [])],
+      settings: stated,
+      metrics: [...VERIFICATION_ROWS, ...SIMPLE_ROWS, ...(keys.metrics ?? [])],
       metadata: { agent_auth: describeForms(accept, algorithms) },
       challenge: (context) => challengesOf(accept, context),
       challengeKind: (_refusal, request) => challengeKindOf(accept, request),
@@ -131,14 +129,12 @@ function acceptCandidate(
   key: AgentKey,
   base: Uint8Array,
 ): SignatureFacts | Promise<SignatureFacts> {
-  const pending = candidate.checkContent()
-  return isThenable(pending) ? pending.then(() => toFacts(candidate, key, base)) : toFacts(candidate, key, base)
-}
-
-function toFacts(candidate: Candidate, key: AgentKey, base: Uint8Array): SignatureFacts {
   const { level, scheme } = candidate
   const { agent } = key
-  return { agent: { id: agent.id, level, scheme, record: agent }, proof: new Proof(candidate, key, base) }
+  return then(candidate.checkContent(), () => ({
+    agent: { id: agent.id, level, scheme, record: agent },
+    proof: new Proof(candidate, key, base),
+  }))
 }
 
 /** A class, because the hash of the base is worked out only when it is read: where there is a nonce, it seldom is. */

@@ -8,7 +8,7 @@ import {
   type KeySource,
   Refusal,
 } from '@countermark/core'
-import { isThenable, requireUsableKey, type Scheme, type SignatureAlgorithm } from '@countermark/core/internal'
+import { isThenable, requireUsableKey, type Scheme, type SignatureAlgorithm, then } from '@countermark/core/internal'
 import { explainBase } from './http/base.ts'
 import { requireUnrevoked, type SignerRevocations } from './revocations.ts'
 import type { VerificationQueue } from './verification-queue.ts'
@@ -57,8 +57,7 @@ const MAX_KEYS_OF_ALL = 16
  * @throws Refusal `key_unknown`, `signature_invalid`, `agent_mismatch`, `agent_suspended`, and what {@link usableKeys} throws
  */
 export function verifyWithKeys<Result>(given: Verification<Result>): Result | Promise<Result> {
-  const found = findKeys(given)
-  return isThenable(found) ? found.then((keys) => tryFound(given, keys)) : tryFound(given, found)
+  return then(findKeys(given), (found) => tryFound(given, found))
 }
 
 function findKeys<Result>(given: Verification<Result>): Keys | Promise<Keys> {
@@ -95,11 +94,9 @@ function findKeysOfOthers<Result>({ signed, keys, environment, request }: Verifi
 }
 
 /** Where agents are hidden, one that does not exist or may not act waits for the body like any other: time tells nothing. */
-function refuseLate<Result>(error: unknown, { signed, environment }: Verification<Result>): Promise<never> {
+function refuseLate<Result>(error: unknown, { signed, environment }: Verification<Result>): never | Promise<never> {
   if (!environment.hidesAgents || !isRefusal(error)) throw error
-  const pending = signed.base()
-  if (!isThenable(pending)) throw error
-  return pending.then(() => {
+  return then<Uint8Array, never>(signed.base(), () => {
     throw error
   })
 }
@@ -124,8 +121,7 @@ function tryUsable<Result>(given: Verification<Result>, found: Keys): Result | P
   } catch (error) {
     return refuseLate(error, given)
   }
-  const base = signed.base()
-  return isThenable(base) ? base.then((bytes) => tryKeys(given, keys, bytes, 0)) : tryKeys(given, keys, base, 0)
+  return then(signed.base(), (base) => tryKeys(given, keys, base, 0))
 }
 
 /**

@@ -1,12 +1,7 @@
 import { type AgentRequest, isRefusal, type KeySource, type Refusal } from '@countermark/core'
 import { aRequest, type SignedRequest, type TestAgent, type TestEnvironment } from '@countermark/testing'
-import {
-  type HttpSignaturesOptions,
-  httpSignatures,
-  type SignatureFacts,
-  type VerifySignatureOptions,
-  verifySignature,
-} from '../src/index.ts'
+import type { HttpSignaturesOptions } from '../src/http/settings.ts'
+import { httpSignatures, type SignatureFacts, type VerifySignatureOptions, verifySignature } from '../src/index.ts'
 
 /** A request as an adapter hands it on, from a signed one. */
 export function received(signed: SignedRequest): AgentRequest {

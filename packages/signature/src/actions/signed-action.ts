@@ -1,5 +1,5 @@
 import { Refusal } from '@countermark/core'
-import { decodeBase64, isThenable, type JsonValue } from '@countermark/core/internal'
+import { decodeBase64, type JsonValue, then } from '@countermark/core/internal'
 import { type SigningKey, signBytes } from '../signing-key.ts'
 import { type ActionLimits, type ActionStatement, buildActionBase, parseStatement } from './statement.ts'
 
@@ -20,65 +20,34 @@ export interface SignedAction {
 }
 
 const MEMBERS: readonly (keyof SignedAction)[] = [
-  'version',
-  'action',
-  'parameters',
-  'audience',
-  'agent_id',
-  'key_id',
-  'created',
-  'expires',
-  'nonce',
-  'limits',
-  'signature',
+  ...(['version', 'action', 'parameters', 'audience', 'agent_id', 'key_id'] as const),
+  ...(['created', 'expires', 'nonce', 'limits', 'signature'] as const),
 ]
 
-/** Writes a statement with its signature. */
-export function toSignedAction(statement: ActionStatement, signature: Uint8Array): SignedAction {
-  const { agentId, keyId, ...members } = statement
-  return {
-    version: 1,
-    ...members,
-    agent_id: agentId,
-    key_id: keyId,
-    signature: Buffer.from(signature).toString('base64'),
-  }
-}
-
 /**
- * Reads what somebody sent: exactly the members above, each well formed.
+ * Reads what was sent: exactly the members above, each well formed.
  * @throws {@link Refusal} `request_malformed`, `signature_malformed`, `scheme_not_allowed`, `body_too_large`
  */
 export function parseSignedAction(sent: unknown): {
   readonly statement: ActionStatement
   readonly signature: Uint8Array
 } {
-  const members = membersOf(sent)
-  if (members.get('version') !== 1) throw new Refusal('scheme_not_allowed', 'version must be 1')
-  const statement = parseStatement({
-    action: members.get('action'),
-    parameters: members.get('parameters'),
-    audience: members.get('audience'),
-    agentId: members.get('agent_id'),
-    keyId: members.get('key_id'),
-    created: members.get('created'),
-    expires: members.get('expires'),
-    nonce: members.get('nonce'),
-    limits: members.get('limits'),
-  })
-  const text = members.get('signature')
+  const { version, agent_id: agentId, key_id: keyId, signature: text, ...members } = membersOf(sent)
+  if (version !== 1) throw new Refusal('scheme_not_allowed', 'version must be 1')
+  const statement = parseStatement({ ...members, agentId, keyId })
   const signature = typeof text === 'string' ? decodeBase64(text) : undefined
   if (signature !== undefined && signature.length > 0) return { statement, signature }
   throw new Refusal('signature_malformed', 'signature must be padded base64')
 }
 
-function membersOf(sent: unknown): ReadonlyMap<string, unknown> {
+function membersOf(sent: unknown): Readonly<Record<keyof SignedAction, unknown>> {
   if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) {
     throw new Refusal('request_malformed', 'a signed action is a JSON object')
   }
-  const members = new Map<string, unknown>(Object.entries(sent))
-  if (members.size === MEMBERS.length && MEMBERS.every((name) => members.has(name))) return members
-  throw new Refusal('request_malformed', `a signed action has the members ${MEMBERS.join(', ')}`)
+  if (Object.keys(sent).length !== MEMBERS.length || !MEMBERS.every((name) => Object.hasOwn(sent, name))) {
+    throw new Refusal('request_malformed', `a signed action has the members ${MEMBERS.join(', ')}`)
+  }
+  return sent as Readonly<Record<keyof SignedAction, unknown>>
 }
 
 /** An action to sign. */
@@ -97,8 +66,12 @@ export interface ActionToSign extends Omit<ActionStatement, 'limits'> {
  */
 export function signAction(action: ActionToSign): SignedAction | Promise<SignedAction> {
   const statement = parseStatement({ ...action, limits: action.limits ?? {} })
-  const signature = signBytes(action.key, buildActionBase(statement))
-  return isThenable(signature)
-    ? signature.then((bytes) => toSignedAction(statement, bytes))
-    : toSignedAction(statement, signature)
+  const { agentId: agent_id, keyId: key_id, ...members } = statement
+  return then(signBytes(action.key, buildActionBase(statement)), (signature) => ({
+    version: 1,
+    ...members,
+    agent_id,
+    key_id,
+    signature: Buffer.from(signature).toString('base64'),
+  }))
 }

@@ -6,11 +6,17 @@ import {
   Misconfigured,
   Refusal,
   type ReplayStore,
-  requireKnownOptions,
-  requireNumber,
 } from '@countermark/core'
-import { acceptUntil, DEFAULT_ALGORITHMS, isThenable, type SignatureAlgorithm } from '@countermark/core/internal'
-import { requireAlgorithms } from '../http/settings.ts'
+import {
+  acceptUntil,
+  custom,
+  type OptionReader,
+  optionTable,
+  type SignatureAlgorithm,
+  strings,
+  then,
+} from '@countermark/core/internal'
+import { ALGORITHMS, KEYS, REVOCATIONS, STORE, WINDOW } from '../options.ts'
 import { claimMessage } from '../outside-http.ts'
 import { createClockFollower, followRevocations, type SignerRevocations } from '../revocations.ts'
 import { verifyWithKeys } from '../verify-with-keys.ts'
@@ -54,9 +60,7 @@ export interface VerifiedAction extends ActionStatement {
 /** Judges one action. */
 export type ActionVerifier = (action: unknown, environment: Environment) => VerifiedAction | Promise<VerifiedAction>
 
-interface Settings extends Required<Omit<ActionVerifierOptions, 'revocations'>> {
-  readonly revocations: SignerRevocations | undefined
-}
+type Settings = ReturnType<typeof OPTIONS.read>
 
 /**
  * Creates the counterpart of `signAction`: each signed action is accepted once, in its window, from an active key.
@@ -64,8 +68,9 @@ interface Settings extends Required<Omit<ActionVerifierOptions, 'revocations'>> 
  * @throws {@link Misconfigured}
  */
 export function verifyAction(options: ActionVerifierOptions): ActionVerifier {
-  const settings = readOptions(options)
+  const settings = OPTIONS.read(options)
   const { keys, algorithms, revocations } = settings
+  followRevocations(revocations, keys)
   const followClock = createClockFollower(settings.store, revocations)
   return function verifySignedAction(action, environment) {
     followClock(environment)
@@ -82,8 +87,7 @@ export function verifyAction(options: ActionVerifierOptions): ActionVerifier {
       accept: ({ agent, thumbprint, algorithm }, bytes) => {
         const signed = { base: bytes, signature }
         const verified = { ...statement, agent, thumbprint, algorithm, acceptUntil: end, signed }
-        const claim = claimAction(verified, settings.store, environment)
-        return isThenable(claim) ? claim.then(() => verified) : verified
+        return then(claimAction(verified, settings.store, environment), () => verified)
       },
     })
   }
@@ -105,22 +109,18 @@ function claimAction(action: VerifiedAction, store: ReplayStore, environment: En
   return claimMessage({ id, thumbprint, created, acceptUntil: end, nonce }, store, environment)
 }
 
-const OPTIONS: readonly (keyof ActionVerifierOptions)[] = [
-  ...(['keys', 'store', 'revocations', 'audience', 'requiredLimits', 'optionalLimits', 'algorithms'] as const),
-  ...(['toleranceSeconds', 'futureSkewSeconds'] as const),
-]
+const AUDIENCE: OptionReader<string> = custom((_name, given) => {
+  if (typeof given === 'string' && given !== '') return given
+  throw new Misconfigured('ERR_OPTION_MISSING', "verifyAction needs audience; say who we are, such as 'billing'")
+})
 
-function readOptions(options: ActionVerifierOptions): Settings {
-  requireKnownOptions('verifyAction', options, OPTIONS)
-  const { keys, store, audience, revocations, requiredLimits = [], optionalLimits = [] } = options
-  const { algorithms = DEFAULT_ALGORITHMS, toleranceSeconds = 300, futureSkewSeconds = 30 } = options
-  if (keys === undefined || store === undefined || typeof audience !== 'string' || audience === '') {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'verifyAction needs keys, store and audience')
-  }
-  followRevocations(revocations, keys)
-  requireAlgorithms(algorithms)
-  requireNumber('toleranceSeconds', toleranceSeconds, { min: 1 })
-  requireNumber('futureSkewSeconds', futureSkewSeconds, { min: 0 })
-  const limits = { requiredLimits, optionalLimits, toleranceSeconds, futureSkewSeconds }
-  return { keys, store, audience, revocations, algorithms, ...limits }
-}
+const OPTIONS = optionTable('verifyAction', {
+  keys: KEYS,
+  store: STORE,
+  audience: AUDIENCE,
+  revocations: REVOCATIONS,
+  requiredLimits: strings([]),
+  optionalLimits: strings([]),
+  algorithms: ALGORITHMS,
+  ...WINDOW,
+})

@@ -1,5 +1,5 @@
 import { Misconfigured, Refusal } from '@countermark/core'
-import { decodeBase64, isAgentId, isThenable } from '@countermark/core/internal'
+import { decodeBase64, isAgentId, then } from '@countermark/core/internal'
 import { type SigningKey, signBytes } from '../signing-key.ts'
 
 /** The answer to a challenge as it is sent. */
@@ -21,13 +21,6 @@ export interface ChallengeToAnswer {
   readonly purpose: string
 }
 
-/** What an answer says. */
-export interface ParsedAnswer {
-  readonly agentId: string
-  readonly message: string
-  readonly signature: Uint8Array
-}
-
 const MAX_BASE64 = 1024
 
 /**
@@ -40,33 +33,32 @@ export function answerMessageChallenge(challenge: ChallengeToAnswer): ChallengeA
     throw new Misconfigured('ERR_OPTION_INVALID', 'message must be a challenge for the stated purpose')
   }
   const bytes = Buffer.from(message, 'latin1')
-  const toAnswer = (signature: Uint8Array): ChallengeAnswer => ({
+  return then(signBytes(key, bytes), (signature) => ({
     agent_id: agentId,
     message: bytes.toString('base64'),
     signature: Buffer.from(signature).toString('base64'),
-  })
-  const signature = signBytes(key, bytes)
-  return isThenable(signature) ? signature.then(toAnswer) : toAnswer(signature)
+  }))
 }
 
 /**
  * Reads an answer: exactly three members.
  * @throws {@link Refusal} `request_malformed`, `signature_malformed`
  */
-export function parseAnswer(answer: unknown): ParsedAnswer {
+export function parseAnswer(
+  answer: unknown,
+): Pick<ChallengeToAnswer, 'agentId' | 'message'> & { signature: Uint8Array } {
   if (typeof answer !== 'object' || answer === null || Object.keys(answer).length !== 3) {
     throw new Refusal('request_malformed', 'an answer has the members agent_id, message and signature')
   }
-  const members = new Map<string, unknown>(Object.entries(answer))
-  const agentId = members.get('agent_id')
+  const { agent_id: agentId, message: text, signature: signed } = answer as Partial<Record<string, unknown>>
   if (typeof agentId !== 'string' || !isAgentId(agentId)) {
     throw new Refusal('request_malformed', 'agent_id must name an agent')
   }
-  const message = bytesOf(members.get('message'))?.toString('latin1')
+  const message = bytesOf(text)?.toString('latin1')
   if (message === undefined || !isChallengeMessage(message)) {
     throw new Refusal('request_malformed', 'message must be the challenge in padded base64')
   }
-  const signature = bytesOf(members.get('signature'))
+  const signature = bytesOf(signed)
   if (signature !== undefined && signature.length > 0) return { agentId, message, signature }
   throw new Refusal('signature_malformed', 'signature must be padded base64')
 }

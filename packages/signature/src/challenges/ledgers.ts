@@ -25,13 +25,6 @@ export interface ChallengeLedger {
   readonly claim: (message: string, key: AgentKey, environment: Environment) => void | Promise<void>
 }
 
-/** How several processes recognise each other's challenges. */
-interface SealedChallengesOptions {
-  readonly ttlSeconds: number
-  readonly store: ReplayStore
-  readonly secret: Uint8Array
-}
-
 /** What a message says of itself: `purpose:expires.random.seal`. */
 interface Sealed {
   readonly purpose: string
@@ -43,8 +36,7 @@ interface Sealed {
 const SUFFIX = /^([0-9]{10})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{22})z$/
 
 /** Hands out messages that carry their end and a seal: nothing is kept until one is answered. */
-export function createSealedChallenges(options: SealedChallengesOptions): ChallengeLedger {
-  const { ttlSeconds, store, secret } = options
+export function createSealedChallenges(ttlSeconds: number, store: ReplayStore, secret: Uint8Array): ChallengeLedger {
   return {
     issue: ({ purpose, agentId }: ChallengeRequest, { clock }: Environment) => {
       const expires = String(Math.floor(clock.wallMs() / 1000) + ttlSeconds)
@@ -86,13 +78,6 @@ function sealOf({ purpose, expires, random }: Sealed, agentId: string | undefine
   return createHmac('sha256', secret).update(text).digest().subarray(0, 16)
 }
 
-/** How challenges are kept in this process. */
-interface PendingChallengesOptions {
-  readonly ttlSeconds: number
-  readonly maxPending: number
-  readonly createSuffix: () => string
-}
-
 interface Pending {
   readonly agentId: string | undefined
   /** Unix seconds. */
@@ -108,8 +93,11 @@ export function randomSuffix(): string {
 }
 
 /** Keeps challenges in memory, used ones too until they end. Bounded: when full, nothing is handed out. */
-export function createPendingChallenges(options: PendingChallengesOptions): ChallengeLedger {
-  const { ttlSeconds, maxPending, createSuffix } = options
+export function createPendingChallenges(
+  ttlSeconds: number,
+  maxPending: number,
+  createSuffix: () => string,
+): ChallengeLedger {
   const pending = new Map<string, Pending>()
 
   /** All live equally long: the oldest end first. */

@@ -4,11 +4,19 @@ import {
   type KeySource,
   Misconfigured,
   type ReplayStore,
-  requireKnownOptions,
   requireNumber,
 } from '@countermark/core'
-import { DEFAULT_ALGORITHMS, isAgentId, isThenable, type SignatureAlgorithm } from '@countermark/core/internal'
-import { requireAlgorithms } from '../http/settings.ts'
+import {
+  callback,
+  custom,
+  isAgentId,
+  number,
+  optionTable,
+  type SignatureAlgorithm,
+  then,
+  unstated,
+} from '@countermark/core/internal'
+import { ALGORITHMS, KEYS, REVOCATIONS } from '../options.ts'
 import { createClockFollower, followRevocations, type SignerRevocations } from '../revocations.ts'
 import { verifyWithKeys } from '../verify-with-keys.ts'
 import { isPurpose, parseAnswer, purposeOf } from './answer.ts'
@@ -88,7 +96,10 @@ export interface MessageChallenges {
  * @throws {@link Misconfigured}
  */
 export function createMessageChallenges(options: MessageChallengesOptions): MessageChallenges {
-  const { keys, ttlSeconds, algorithms, revocations, store, ledger } = readOptions(options)
+  const settings = OPTIONS.read(options)
+  const { keys, ttlSeconds, algorithms, revocations, store } = settings
+  const ledger = createLedger(settings)
+  followRevocations(revocations, keys)
   const followClock = createClockFollower(store, revocations)
   return {
     issue: (request, environment) => {
@@ -108,59 +119,42 @@ export function createMessageChallenges(options: MessageChallengesOptions): Mess
         revocations,
         accept: (key) => {
           const { agent, keyId, thumbprint } = key
-          const answered = { agent, keyId, thumbprint, purpose: purposeOf(message), message }
-          const claim = ledger.claim(message, key, environment)
-          return isThenable(claim) ? claim.then(() => answered) : answered
+          const purpose = purposeOf(message)
+          return then(ledger.claim(message, key, environment), () => ({ agent, keyId, thumbprint, purpose, message }))
         },
       })
     },
   }
 }
 
-interface Settings extends Required<Omit<MessageChallengesBasics, 'revocations'>> {
-  readonly revocations: SignerRevocations | undefined
-  readonly store: ReplayStore | undefined
-  readonly ledger: ChallengeLedger
-}
+const OPTIONS = optionTable('createMessageChallenges', {
+  keys: KEYS,
+  ttlSeconds: custom((name, given) => requireWhole(requireNumber(name, given as number, { min: 1, max: 86_400 }))),
+  algorithms: ALGORITHMS,
+  revocations: REVOCATIONS,
+  maxPending: number({ min: 1 }),
+  unsafeCreateSuffix: callback<() => string>(),
+  store: custom((_name, given) => given as ReplayStore | undefined),
+  secret: unstated(custom((_name, given) => given as Uint8Array | undefined)),
+})
 
-const OPTIONS = [
-  'keys',
-  'ttlSeconds',
-  'algorithms',
-  'revocations',
-  'maxPending',
-  'unsafeCreateSuffix',
-  'store',
-  'secret',
-]
-
-function readOptions(options: MessageChallengesOptions): Settings {
-  requireKnownOptions('createMessageChallenges', options, OPTIONS)
-  const { keys, ttlSeconds, algorithms = DEFAULT_ALGORITHMS, revocations } = options
-  if (keys === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'createMessageChallenges needs keys')
-  requireNumber('ttlSeconds', ttlSeconds, { min: 1, max: 86_400 })
-  if (!Number.isInteger(ttlSeconds)) throw new Misconfigured('ERR_OPTION_INVALID', 'ttlSeconds must be a whole number')
-  requireAlgorithms(algorithms)
-  followRevocations(revocations, keys)
-  const settings = { keys, ttlSeconds, algorithms, revocations }
-  if (!isShared(options)) {
-    const { maxPending = 10_000, unsafeCreateSuffix = randomSuffix } = options
-    requireNumber('maxPending', maxPending, { min: 1 })
-    const ledger = createPendingChallenges({ ttlSeconds, maxPending, createSuffix: unsafeCreateSuffix })
-    return { ...settings, store: undefined, ledger }
+function createLedger(settings: ReturnType<typeof OPTIONS.read>): ChallengeLedger {
+  const { ttlSeconds, maxPending, unsafeCreateSuffix, store, secret } = settings
+  if (store === undefined && secret === undefined) {
+    return createPendingChallenges(ttlSeconds, maxPending ?? 10_000, unsafeCreateSuffix ?? randomSuffix)
   }
-  const { store, secret } = options
   if (store === undefined || !ArrayBuffer.isView(secret) || secret.byteLength < 32) {
     throw new Misconfigured('ERR_OPTION_MISSING', 'store and secret, of at least 32 bytes, are given together')
   }
-  if ('maxPending' in options || 'unsafeCreateSuffix' in options) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'maxPending and unsafeCreateSuffix do not go with a store')
+  if (maxPending === undefined && unsafeCreateSuffix === undefined) {
+    return createSealedChallenges(ttlSeconds, store, secret)
   }
-  return { ...settings, store, ledger: createSealedChallenges({ ttlSeconds, store, secret }) }
+  throw new Misconfigured('ERR_OPTION_INVALID', 'maxPending and unsafeCreateSuffix do not go with a store')
 }
 
-function isShared(options: MessageChallengesOptions): options is SharedChallengesOptions {
-  return 'store' in options || 'secret' in options
+function requireWhole(ttlSeconds: number): number {
+  if (Number.isInteger(ttlSeconds)) return ttlSeconds
+  throw new Misconfigured('ERR_OPTION_INVALID', 'ttlSeconds must be a whole number')
 }
 
 function checkRequest({ purpose, agentId }: ChallengeRequest): void {

@@ -20,21 +20,17 @@ interface FieldParameters {
 /** The types of Structured Fields, for `;sf`: without the type a field cannot be written canonically. */
 export type FieldType = 'dictionary' | 'list' | 'item'
 
-const FIELD_TYPES: ReadonlyMap<string, FieldType> = new Map([
-  ['accept-signature', 'dictionary'],
-  ['cache-status', 'list'],
-  ['client-cert', 'item'],
-  ['client-cert-chain', 'list'],
-  ['content-digest', 'dictionary'],
-  ['priority', 'dictionary'],
-  ['proxy-status', 'list'],
-  ['repr-digest', 'dictionary'],
-  ['signature', 'dictionary'],
-  ['signature-agent', 'dictionary'],
-  ['signature-input', 'dictionary'],
-  ['want-content-digest', 'dictionary'],
-  ['want-repr-digest', 'dictionary'],
-])
+const DICTIONARIES = [
+  ...['accept-signature', 'content-digest', 'priority', 'repr-digest', 'signature', 'signature-agent'],
+  ...['signature-input', 'want-content-digest', 'want-repr-digest'],
+]
+const LISTS = ['cache-status', 'client-cert-chain', 'proxy-status']
+
+function registeredType(name: string): FieldType | undefined {
+  if (DICTIONARIES.includes(name)) return 'dictionary'
+  if (LISTS.includes(name)) return 'list'
+  return name === 'client-cert' ? 'item' : undefined
+}
 
 /** The reader of a field's value. `fieldTypes` adds to the types known here. */
 export function fieldComponent(
@@ -58,7 +54,7 @@ function writerOf(
 ): Write {
   if (wrapped) return wrapLines
   if (member !== undefined) return (lines, parse) => writeOne(parse.dictionary(combine(lines)), member)
-  if (strict) return strictWriter(types.get(name) ?? FIELD_TYPES.get(name))
+  if (strict) return strictWriter(types.get(name) ?? registeredType(name))
   return name === 'cookie' ? combineCookies : combine
 }
 
@@ -206,15 +202,13 @@ const QUESTION_MARK = 0x3f
  * What is parsed while one signature base is written. Thirty components may each read one member of the same field: a
  * stranger must not make us parse it thirty times.
  */
-interface ParseOnce {
-  /** @throws Refusal `signature_malformed` */
-  readonly dictionary: (text: string) => ReadonlyMap<string, string>
-  /** @throws Refusal `signature_malformed` */
-  readonly query: (text: string) => ReadonlyMap<string, string | undefined>
-}
+type ParseOnce = ReturnType<typeof createParseOnce>
 
 /** Creates the memory for one signature base. */
-export function createParseOnce(): ParseOnce {
+export function createParseOnce(): {
+  readonly dictionary: (text: string) => ReadonlyMap<string, string>
+  readonly query: (text: string) => ReadonlyMap<string, string | undefined>
+} {
   return {
     dictionary: remember((text) => readStructuredText(text).dictionary()),
     query: remember(parseQuery),

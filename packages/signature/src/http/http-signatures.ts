@@ -1,5 +1,5 @@
 import { type AgentRequest, type Environment, isRefusal, type KeyQuery, type Level, Refusal } from '@countermark/core'
-import { acceptUntil, isAgentId, isKeyId, isSafeMethod, isThenable, stateSettings } from '@countermark/core/internal'
+import { acceptUntil, isAgentId, isKeyId, isSafeMethod, then } from '@countermark/core/internal'
 import type { Candidate, SignatureScheme } from '../signature-scheme.ts'
 import { describeHttpSignatures, writeHttpChallenge } from './challenge.ts'
 import { type ComponentList, createComponentLists } from './components.ts'
@@ -13,12 +13,7 @@ import {
   statedAlgorithm,
 } from './fields.ts'
 import { malformed } from './parse.ts'
-import {
-  HTTP_SIGNATURES_OPTIONS,
-  type HttpSignatureSettings,
-  type HttpSignaturesOptions,
-  httpSignatureSettings,
-} from './settings.ts'
+import { type HttpSignatureSettings, type HttpSignaturesOptions, readHttpSettings } from './settings.ts'
 
 const MAX_NONCE_LENGTH = 256
 
@@ -125,9 +120,7 @@ function requireQuery(keyId: string | undefined, request: AgentRequest, list: Co
 function checkContent(request: AgentRequest, list: ComponentList): void | Promise<void> {
   const digests = request.headers.lines('content-digest')
   if (digests.length === 0 || !(request.hasBody || list.covers('content-digest'))) return
-  const body = request.body('proven')
-  if (isThenable(body)) return body.then((content) => checkContentDigest(digests, content))
-  checkContentDigest(digests, body)
+  return then(request.body('proven'), (content) => checkContentDigest(digests, content))
 }
 
 function insufficient(missing: readonly string[]): Refusal {
@@ -143,7 +136,7 @@ const MAX_CANDIDATES = 2
  * @throws Misconfigured
  */
 export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureScheme {
-  const settings = httpSignatureSettings(options)
+  const settings = readHttpSettings(options)
   const findList = createComponentLists()
 
   const acceptsTag = ({ scanned }: PresentedSignature): boolean => {
@@ -183,7 +176,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
 
   return {
     name: 'httpsig',
-    settings: stateSettings(options, HTTP_SIGNATURES_OPTIONS),
+    settings: settings.stated,
     // A lone Signature belongs to the simple forms only when it comes with their Timestamp.
     isPresented: ({ headers }) =>
       headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),

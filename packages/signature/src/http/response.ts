@@ -1,10 +1,10 @@
 import { createHeaderFields, type HeaderField } from '@countermark/core'
-import { type HeaderFields, isThenable } from '@countermark/core/internal'
+import { type HeaderFields, then } from '@countermark/core/internal'
 import type { SigningKey } from '../signing-key.ts'
 import { createContentDigest } from './fields.ts'
 import type { SignableResponse } from './message.ts'
 import { malformed } from './parse.ts'
-import { type MessageSignature, signMessage } from './sign.ts'
+import { signMessage } from './sign.ts'
 import { type VerifiedMessage, type VerifyMessageOptions, verifyMessage } from './verify.ts'
 
 /** How a server signs what it answers. */
@@ -48,13 +48,11 @@ export function signResponse(
     ...responseComponents({ ...response, headers }, requestLabel, headers.has('content-digest')),
     ...also,
   ]
-  const toFields = ({ signatureInput, signature }: MessageSignature): readonly HeaderField[] => [
+  return then(signMessage({ ...response, headers }, { ...parameters, components }), ({ signatureInput, signature }) => [
     ...digest,
     ['Signature-Input', signatureInput],
     ['Signature', signature],
-  ]
-  const signed = signMessage({ ...response, headers }, { ...parameters, components })
-  return isThenable(signed) ? signed.then(toFields) : toFields(signed)
+  ])
 }
 
 function withFields(headers: HeaderFields, added: readonly HeaderField[]): HeaderFields {
@@ -81,18 +79,10 @@ export interface VerifyResponseOptions
  * @throws Refusal
  */
 export function verifyResponse(response: SignableResponse, options: VerifyResponseOptions): VerifiedMessage {
-  const { requestLabel, toleranceSeconds, futureSkewSeconds, content, ...others } = options
+  const { requestLabel, toleranceSeconds = 300, futureSkewSeconds = 30, content, ...others } = options
   if (response.request === undefined) throw malformed('the request is needed to verify its answer')
   const components = responseComponents(response, requestLabel, content.length > 0)
-  return verifyMessage(response, {
-    ...others,
-    content,
-    policy: {
-      components,
-      ...(toleranceSeconds === undefined ? {} : { toleranceSeconds }),
-      ...(futureSkewSeconds === undefined ? {} : { futureSkewSeconds }),
-    },
-  })
+  return verifyMessage(response, { ...others, content, policy: { components, toleranceSeconds, futureSkewSeconds } })
 }
 
 /**

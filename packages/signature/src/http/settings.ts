@@ -1,10 +1,6 @@
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import {
-  DEFAULT_ALGORITHMS,
-  isSignatureAlgorithm,
-  requireWord,
-  type SignatureAlgorithm,
-} from '@countermark/core/internal'
+import { Misconfigured } from '@countermark/core'
+import { custom, type JsonValue, number, optionTable, type SignatureAlgorithm, word } from '@countermark/core/internal'
+import { ALGORITHMS, WINDOW } from '../options.ts'
 import { type CoveragePolicy, createCoverage } from './coverage.ts'
 
 /** Which RFC 9421 signatures to accept. The defaults are strict; what loosens them has a name. */
@@ -40,13 +36,24 @@ export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptio
   /** The tag to ask for. */
   readonly tag: string | undefined
   readonly coverageFor: ReturnType<typeof createCoverage>
+  /** How it was set up: part of the configuration hash. */
+  readonly stated: Readonly<Record<string, JsonValue>>
 }
 
+const OPTIONS = optionTable('httpSignatures', {
+  profile: word(['agent-auth', 'rfc9421'], 'agent-auth'),
+  ...WINDOW,
+  expires: word(['required', 'optional']),
+  maxLifetimeSeconds: number({ min: 1, default: Infinity }),
+  nonce: word(['required', 'required-unsafe', 'optional']),
+  tags: custom((_name, given) => (given === undefined ? undefined : requireTags(given))),
+  coverage: custom((_name, given = {}) => createCoverage(given as CoveragePolicy)),
+  algorithms: ALGORITHMS,
+  identifiedSeconds: number({ min: 1, max: 86_400, default: 86_400 }),
+})
+
 /** The names of {@link HttpSignaturesOptions}. */
-export const HTTP_SIGNATURES_OPTIONS: readonly (keyof HttpSignaturesOptions)[] = [
-  ...(['profile', 'toleranceSeconds', 'futureSkewSeconds', 'expires', 'maxLifetimeSeconds'] as const),
-  ...(['nonce', 'tags', 'coverage', 'algorithms', 'identifiedSeconds'] as const),
-]
+export const HTTP_SIGNATURES_OPTIONS: readonly string[] = OPTIONS.names
 
 type Preset = Readonly<Required<Pick<HttpSignaturesOptions, 'tags' | 'expires' | 'nonce'>>>
 
@@ -56,33 +63,19 @@ const PROFILES: Readonly<Record<NonNullable<HttpSignaturesOptions['profile']>, P
 }
 
 /** Validates what was chosen. @throws Misconfigured */
-export function httpSignatureSettings(options: HttpSignaturesOptions): HttpSignatureSettings {
-  requireKnownOptions('httpSignatures', options, HTTP_SIGNATURES_OPTIONS)
-  const { toleranceSeconds = 300, futureSkewSeconds = 30, maxLifetimeSeconds, identifiedSeconds = 86_400 } = options
-  const preset = PROFILES[requireWord('profile', options.profile ?? 'agent-auth', ['agent-auth', 'rfc9421'])]
-  const { tags = preset.tags, algorithms = DEFAULT_ALGORITHMS, coverage = {} } = options
-  return {
-    toleranceSeconds: requireNumber('toleranceSeconds', toleranceSeconds, { min: 1 }),
-    futureSkewSeconds: requireNumber('futureSkewSeconds', futureSkewSeconds, { min: 0 }),
-    identifiedSeconds: requireNumber('identifiedSeconds', identifiedSeconds, { min: 1, max: 86_400 }),
-    maxLifetimeSeconds:
-      maxLifetimeSeconds === undefined ? Infinity : requireNumber('maxLifetimeSeconds', maxLifetimeSeconds, { min: 1 }),
-    expires: requireWord('expires', options.expires ?? preset.expires, ['required', 'optional']),
-    nonce: requireWord('nonce', options.nonce ?? preset.nonce, ['required', 'required-unsafe', 'optional']),
-    algorithms: requireAlgorithms(algorithms),
-    tags: requireTags(tags),
-    tag: tags === 'any' ? undefined : tags[0],
-    coverageFor: createCoverage(coverage),
+export function readHttpSettings(options: HttpSignaturesOptions): HttpSignatureSettings {
+  const { profile, coverage: coverageFor, ...settings } = OPTIONS.read(options)
+  const { tags, expires, nonce } = PROFILES[profile]
+  const chosen = {
+    tags: settings.tags ?? tags,
+    expires: settings.expires ?? expires,
+    nonce: settings.nonce ?? nonce,
   }
+  const tag = chosen.tags === 'any' ? undefined : chosen.tags[0]
+  return { ...settings, ...chosen, tag, coverageFor, stated: OPTIONS.state(options) }
 }
 
-/** Validates a list of algorithms. @throws Misconfigured */
-export function requireAlgorithms(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {
-  if (Array.isArray(algorithms) && algorithms.length > 0 && algorithms.every(isSignatureAlgorithm)) return algorithms
-  throw new Misconfigured('ERR_OPTION_INVALID', 'algorithms must name at least one known algorithm')
-}
-
-function requireTags(tags: HttpSignatureSettings['tags']): HttpSignatureSettings['tags'] {
+function requireTags(tags: unknown): HttpSignatureSettings['tags'] {
   const isTag = (tag: unknown): boolean => tag === undefined || (typeof tag === 'string' && /^[\x20-\x7e]+$/.test(tag))
   if (tags === 'any' || (Array.isArray(tags) && tags.length > 0 && tags.every(isTag))) return tags
   throw new Misconfigured('ERR_OPTION_INVALID', "tags must be 'any' or a list such as ['agent-auth', undefined]")

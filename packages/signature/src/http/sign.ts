@@ -1,4 +1,4 @@
-import { isThenable } from '@countermark/core/internal'
+import { then } from '@countermark/core/internal'
 import { type SigningKey, signBytes } from '../signing-key.ts'
 import { compileComponentList, writeComponentList } from './components.ts'
 import type { SignatureInput, SignatureParameters } from './fields.ts'
@@ -114,12 +114,10 @@ export function signMessage(
 ): MessageSignature | Promise<MessageSignature> {
   const input = createSignatureInput(options)
   const base = input.list.writeBase(message, input.text)
-  const toSignature = (bytes: Uint8Array): MessageSignature => ({
+  return then(signBytes(options.key, Buffer.from(base, 'latin1')), (bytes) => ({
     label: input.label,
     signatureInput: `${input.label}=${input.text}`,
     signature: `${input.label}=:${Buffer.from(bytes).toString('base64')}:`,
     base,
-  })
-  const bytes = signBytes(options.key, Buffer.from(base, 'latin1'))
-  return isThenable(bytes) ? bytes.then(toSignature) : toSignature(bytes)
+  }))
 }

@@ -1,5 +1,6 @@
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import type { SignatureAlgorithm } from '@countermark/core/internal'
+import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import { custom, number, optionTable, type SignatureAlgorithm } from '@countermark/core/internal'
+import { ALGORITHMS, WINDOW } from '../options.ts'
 
 /** Names of the header fields, where a deployment calls them otherwise, such as `X-Agent-ID`. */
 export interface SimpleHeaderNames {
@@ -58,28 +59,32 @@ export const SIMPLE_SETTINGS: readonly (keyof SimpleSettings)[] = [
   ...(['names', 'toleranceSeconds', 'futureSkewSeconds', 'maxBodyBytes', 'algorithms'] as const),
 ]
 
-/** Validates what was chosen. @throws Misconfigured */
-export function readSimpleSettings(
-  options: SimpleHeadersOptions,
-  algorithms: readonly SignatureAlgorithm[],
-): SimpleSettings {
-  const own = options.version === 1 ? 'algorithms' : 'routes'
-  const known = ['version', 'headers', 'toleranceSeconds', 'futureSkewSeconds', 'maxBodyBytes', own]
-  requireKnownOptions('simpleHeaders', options, known)
-  const { headers, toleranceSeconds = 300, futureSkewSeconds = 30, maxBodyBytes = 1_048_576 } = options
-  return {
-    names: completeHeaderNames(headers, (name) => name.toLowerCase()),
-    toleranceSeconds: requireNumber('toleranceSeconds', toleranceSeconds, { min: 1 }),
-    futureSkewSeconds: requireNumber('futureSkewSeconds', futureSkewSeconds, { min: 0 }),
-    maxBodyBytes: requireNumber('maxBodyBytes', maxBodyBytes, { min: 0 }),
-    algorithms,
-  }
+const COMMON = {
+  version: custom((_name, given) => given),
+  headers: custom((_name, given) => completeHeaderNames(given as SimpleHeaderNames, (name) => name.toLowerCase())),
+  ...WINDOW,
+  maxBodyBytes: number({ min: 0, default: 1_048_576 }),
+}
+const VERSION_1 = optionTable('simpleHeaders', { ...COMMON, algorithms: ALGORITHMS })
+const VERSION_0 = optionTable('simpleHeaders', { ...COMMON, routes: custom((_name, given) => requireRoutes(given)) })
+
+/** Validates what was chosen for version 1. @throws Misconfigured */
+export function readV1Settings(options: SimpleHeadersV1Options): SimpleSettings {
+  const { version: _version, headers: names, ...settings } = VERSION_1.read(options)
+  return { names, ...settings }
+}
+
+/** Validates what was chosen for version 0, and where it is accepted. @throws Misconfigured */
+export function readV0Settings(
+  options: SimpleHeadersV0Options,
+): SimpleSettings & { readonly routes: readonly string[] } {
+  const { version: _version, headers: names, ...settings } = VERSION_0.read(options)
+  return { names, ...settings, algorithms: ['ed25519'] }
 }
 
 const ROUTE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \/[\x21-\x7e]*$/
 
-/** Checks where version 0 is accepted. @throws Misconfigured */
-export function requireRoutes(routes: readonly string[]): readonly string[] {
+function requireRoutes(routes: unknown): readonly string[] {
   const example = "such as 'POST /orders'"
   if (!Array.isArray(routes) || routes.length === 0) {
     throw new Misconfigured('ERR_OPTION_MISSING', `routes must list where version 0 is accepted, ${example}`)

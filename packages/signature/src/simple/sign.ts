@@ -1,5 +1,5 @@
 import { type HeaderField, Misconfigured } from '@countermark/core'
-import { isAgentId, isKeyId, isThenable } from '@countermark/core/internal'
+import { isAgentId, isKeyId, then } from '@countermark/core/internal'
 import { type SigningKey, signBytes } from '../signing-key.ts'
 import { buildSimpleV0, buildSimpleV1, isNonce, isTimestamp } from './fields.ts'
 import { completeHeaderNames, type SimpleHeaderNames } from './settings.ts'
@@ -75,12 +75,7 @@ function withSignature(
   name: string,
   fields: readonly HeaderField[],
 ): readonly HeaderField[] | Promise<readonly HeaderField[]> {
-  const complete = (signature: Uint8Array): readonly HeaderField[] => [
-    ...fields,
-    [name, Buffer.from(signature).toString('base64')],
-  ]
-  const signature = signBytes(key, message)
-  return isThenable(signature) ? signature.then(complete) : complete(signature)
+  return then(signBytes(key, message), (signature) => [...fields, [name, Buffer.from(signature).toString('base64')]])
 }
 
 function timestampOf({ agentId, timestamp }: SimpleSigner): string {

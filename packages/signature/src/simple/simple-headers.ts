@@ -1,6 +1,5 @@
-import { type AgentRequest, type Environment, type Measurement, Misconfigured, Refusal } from '@countermark/core'
-import { acceptUntil, DEFAULT_ALGORITHMS, type HeaderFields, isKeyId, stateSettings } from '@countermark/core/internal'
-import { requireAlgorithms } from '../http/settings.ts'
+import { type AgentRequest, type Environment, type MetricRow, Misconfigured, Refusal } from '@countermark/core'
+import { acceptUntil, defineMetrics, type HeaderFields, isKeyId, stateSettings } from '@countermark/core/internal'
 import type { Candidate, SignatureScheme } from '../signature-scheme.ts'
 import {
   buildSimpleV0,
@@ -15,8 +14,8 @@ import {
   withBody,
 } from './fields.ts'
 import {
-  readSimpleSettings,
-  requireRoutes,
+  readV0Settings,
+  readV1Settings,
   SIMPLE_SETTINGS,
   type SimpleHeadersOptions,
   type SimpleSettings,
@@ -28,12 +27,8 @@ import {
  * @throws {@link Misconfigured}
  */
 export function simpleHeaders(options: SimpleHeadersOptions): SignatureScheme {
-  if (options.version === 1) {
-    return createSimpleV1(readSimpleSettings(options, requireAlgorithms(options.algorithms ?? DEFAULT_ALGORITHMS)))
-  }
-  if (options.version === 0) {
-    return createSimpleV0(readSimpleSettings(options, ['ed25519']), requireRoutes(options.routes))
-  }
+  if (options.version === 1) return createSimpleV1(readV1Settings(options))
+  if (options.version === 0) return createSimpleV0(readV0Settings(options))
   throw new Misconfigured('ERR_OPTION_INVALID', 'version must be 0 or 1')
 }
 
@@ -85,19 +80,24 @@ function readV1(
   })
 }
 
-const DEPRECATED: Measurement = {
-  name: 'deprecated_scheme_requests_total',
-  kind: 'counter',
-  value: 1,
-  labels: { scheme: 'simple-v0' },
-}
+const METRICS = defineMetrics<{ deprecated_scheme_requests_total: { scheme: 'simple-v0' } }>({
+  deprecated_scheme_requests_total: {
+    kind: 'counter',
+    help: 'Requests signed in a form that is to go away',
+    labels: { scheme: ['simple-v0'] },
+  },
+})
+/** What the forms report. */
+export const SIMPLE_ROWS: readonly MetricRow[] = METRICS.rows
+
+const DEPRECATED = METRICS.measure('deprecated_scheme_requests_total', 1, { scheme: 'simple-v0' })
 
 /**
  * The literal `Ed25519(body + timestamp)` (protocol profile, form C), which covers neither method nor target: on listed
  * routes only, and only with keys that are good for nothing else.
  */
-function createSimpleV0(settings: SimpleSettings, routes: readonly string[]): SignatureScheme {
-  const { names } = settings
+function createSimpleV0(settings: ReturnType<typeof readV0Settings>): SignatureScheme {
+  const { names, routes } = settings
   const listed = new Set(routes)
   const fields = [names.agentId, names.timestamp, names.signature]
   const isListed = ({ method, target }: AgentRequest): boolean => listed.has(`${method} ${target}`)

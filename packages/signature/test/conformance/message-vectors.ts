@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { isRefusal } from '@countermark/core'
 import type { FieldType } from '../../src/http/component-values.ts'
 import { compileComponentList } from '../../src/http/components.ts'
-import { createSignatureBase, parseSignatureInput, type VerifyMessageOptions, verifyMessage } from '../../src/index.ts'
+import type { VerifyMessageOptions } from '../../src/http/verify.ts'
+import { createSignatureBase, parseSignatureInput, verifyMessage } from '../../src/index.ts'
 import { attempt, compare, type JudgeVector, toAgentKey, toSignable, type Vector, type Verdict } from './vector.ts'
 
 const FIELD_TYPES: Readonly<Record<string, FieldType>> = { dict: 'dictionary', list: 'list', item: 'item' }

@@ -1,7 +1,7 @@
 import type { createPublicKey, JsonWebKey } from 'node:crypto'
 import { type AgentKey, createHeaderFields, importPublicKey } from '@countermark/core'
 import type { SignatureAlgorithm } from '@countermark/core/internal'
-import type { SignableMessage, SignableRequest } from '../../src/index.ts'
+import type { SignableMessage, SignableRequest } from '../../src/http/message.ts'
 
 /** What became of one vector: `skip` says why it does not apply. */
 export type Verdict = 'pass' | { readonly skip: string } | { readonly fail: string }

@@ -1,12 +1,7 @@
 import { type AgentRequest, Refusal, type RefusalCode } from '@countermark/core'
 import { aRequest, createTestAgent, createTestEnvironment, keySourceOf } from '@countermark/testing'
-import {
-  type HttpSignaturesOptions,
-  httpSignatures,
-  parseAcceptSignature,
-  type VerifySignatureOptions,
-  verifySignature,
-} from '../../src/index.ts'
+import type { HttpSignaturesOptions } from '../../src/http/settings.ts'
+import { httpSignatures, parseAcceptSignature, type VerifySignatureOptions, verifySignature } from '../../src/index.ts'
 import { judge, received } from '../run-check.ts'
 
 const POST = aRequest({

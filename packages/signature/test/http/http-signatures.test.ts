@@ -2,7 +2,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { type AgentRequest, createHeaderFields, isRefusal } from '@countermark/core'
 import { aRequest, createFakeClock, createTestAgent, createTestEnvironment, keySourceOf } from '@countermark/testing'
 import type { TestJwk } from '../../../testing/src/agent/test-key.ts'
-import { type HttpSignaturesOptions, httpSignatures, SECURITY_FIELDS, signMessage } from '../../src/index.ts'
+import type { HttpSignaturesOptions } from '../../src/http/settings.ts'
+import { httpSignatures, SECURITY_FIELDS, signMessage } from '../../src/index.ts'
 import { codeOf, judge, received, signedBy } from '../run-check.ts'
 
 type ToSign = Parameters<typeof signedBy>[1]

@@ -1,6 +1,7 @@
 import { type AgentKey, createHeaderFields } from '@countermark/core'
 import { agentKeyOf, createFakeClock, createTestAgent } from '@countermark/testing'
-import { type SignableRequest, type VerifyMessageOptions, verifyMessage } from '../../src/index.ts'
+import type { VerifyMessageOptions } from '../../src/http/verify.ts'
+import { type SignableRequest, verifyMessage } from '../../src/index.ts'
 
 const clock = createFakeClock()
 
