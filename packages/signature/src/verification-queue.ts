@@ -1,13 +1,7 @@
 import { availableParallelism } from 'node:os'
-import { type AgentKey, type Environment, type MetricRow, Unavailable } from '@countermark/core'
-import {
-  addressPrefix,
-  createRecent,
-  defineMetrics,
-  type KeyCaller,
-  number,
-  optionTable,
-} from '@countermark/core/internal'
+import { type AgentKey, type Environment, Unavailable } from '@countermark/core'
+import { addressPrefix, createRecent, type KeyCaller, number, optionTable } from '@countermark/core/internal'
+import { METRICS } from './metric-rows.ts'
 
 /** How verification is spread under load. */
 export interface VerificationQueueOptions {
@@ -42,27 +36,6 @@ export interface VerificationQueue {
    */
   readonly verify: (verification: Verification, environment: Environment) => boolean | Promise<boolean>
 }
-
-/** What verification of signatures reports. */
-const METRICS = defineMetrics<{
-  verifications_total: { mode: 'sync' | 'pool' }
-  verifications_shed_total: Record<never, never>
-  verifications_waiting: Record<never, never>
-}>({
-  verifications_total: {
-    kind: 'counter',
-    help: 'Signatures verified at once on the event loop or in the thread pool',
-    labels: { mode: ['sync', 'pool'] },
-  },
-  verifications_shed_total: {
-    kind: 'counter',
-    help: 'Requests refused because too many signatures were waiting to be verified',
-    labels: {},
-  },
-  verifications_waiting: { kind: 'gauge', help: 'Signatures that wait for the thread pool', labels: {}, initial: 0 },
-})
-/** Their rows. */
-export const VERIFICATION_ROWS: readonly MetricRow[] = METRICS.rows
 
 const AT_ONCE = METRICS.measure('verifications_total', 1, { mode: 'sync' })
 const IN_POOL = METRICS.measure('verifications_total', 1, { mode: 'pool' })

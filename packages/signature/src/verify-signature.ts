@@ -11,6 +11,7 @@ import {
   Refusal,
 } from '@countermark/core'
 import { type GuardDescription, isThenable, type SignatureAlgorithm, then } from '@countermark/core/internal'
+import { METRIC_ROWS } from './metric-rows.ts'
 import { readSignatureOptions, type VerifySignatureOptions } from './signature-options.ts'
 import {
   type Candidate,
@@ -20,8 +21,6 @@ import {
   type SignatureFacts,
   type SignatureScheme,
 } from './signature-scheme.ts'
-import { SIMPLE_ROWS } from './simple/simple-headers.ts'
-import { VERIFICATION_ROWS } from './verification-queue.ts'
 import { verifyWithKeys } from './verify-with-keys.ts'
 
 /**
@@ -37,7 +36,7 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       needs: [],
       adds: ['agent', 'proof'],
       settings: stated,
-      metrics: [...VERIFICATION_ROWS, ...SIMPLE_ROWS, ...(keys.metrics ?? [])],
+      metrics: [...METRIC_ROWS, ...(keys.metrics ?? [])],
       metadata: { agent_auth: describeForms(accept, algorithms) },
       challenge: (context) => challengesOf(accept, context),
       challengeKind: (_refusal, request) => challengeKindOf(accept, request),

@@ -1,5 +1,6 @@
-import { type AgentRequest, type Environment, type MetricRow, Misconfigured, Refusal } from '@countermark/core'
-import { acceptUntil, defineMetrics, type HeaderFields, isKeyId, stateSettings } from '@countermark/core/internal'
+import { type AgentRequest, type Environment, Misconfigured, Refusal } from '@countermark/core'
+import { acceptUntil, type HeaderFields, isKeyId, stateSettings } from '@countermark/core/internal'
+import { METRICS } from '../metric-rows.ts'
 import type { Candidate, SignatureScheme } from '../signature-scheme.ts'
 import {
   buildSimpleV0,
@@ -79,16 +80,6 @@ function readV1(
     covers: (component) => component === tokenHeader || covered.has(component),
   })
 }
-
-const METRICS = defineMetrics<{ deprecated_scheme_requests_total: { scheme: 'simple-v0' } }>({
-  deprecated_scheme_requests_total: {
-    kind: 'counter',
-    help: 'Requests signed in a form that is to go away',
-    labels: { scheme: ['simple-v0'] },
-  },
-})
-/** What the forms report. */
-export const SIMPLE_ROWS: readonly MetricRow[] = METRICS.rows
 
 const DEPRECATED = METRICS.measure('deprecated_scheme_requests_total', 1, { scheme: 'simple-v0' })
 
