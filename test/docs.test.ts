@@ -57,6 +57,13 @@ describe('docs/configuration-errors.md', () => {
   })
 })
 
+describe('the README', () => {
+  it('has at most 700 words', () => {
+    const words = read('README.md').match(/\S+/g) ?? []
+    expect(words.length).toBeLessThanOrEqual(700)
+  })
+})
+
 describe('the README of a package', () => {
   it.each(readmes)('%s exists and fits on two screens', (file) => {
     expect(read(file).split('\n').length).toBeLessThanOrEqual(121)

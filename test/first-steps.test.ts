@@ -5,19 +5,19 @@ import { join } from 'node:path'
 import { createTempFolder, findFreePort, requireProgram } from '@countermark/testing'
 import ts from 'typescript'
 
-const readme = readFileSync(join(__dirname, '..', 'README.md'), 'utf8')
+const page = readFileSync(join(__dirname, '..', 'docs', 'first-steps.md'), 'utf8')
 const hasPrograms = ['openssl', 'curl', 'bash'].every((name) => requireProgram(name) !== undefined)
 const withPrograms = hasPrograms ? describe : describe.skip
 const AsyncFunction = Object.getPrototypeOf(async () => undefined).constructor
 
 /** A block under a heading, as a reader would copy it. */
 function blockUnder(heading: string, about: string | RegExp = ''): string {
-  const section = readme.slice(readme.indexOf(`## ${heading}`)).split('\n## ')[0] ?? ''
+  const section = page.slice(page.indexOf(`## ${heading}`)).split('\n## ')[0] ?? ''
   const blocks = [...section.matchAll(/```(?:sh|ts)\n([\s\S]*?)```/g)].map(([, block = '']) => block)
   return blocks.find((block) => block.search(about) >= 0) ?? ''
 }
 
-/** Runs TypeScript of the README in this process. What it would wait for, print or open becomes visible to the test. */
+/** Runs TypeScript of the page in this process. What it would wait for, print or open becomes visible to the test. */
 async function runBlock(block: string, scope: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
   const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023, esModuleInterop: true }
   const { outputText } = ts.transpileModule(block, { compilerOptions })
@@ -32,7 +32,7 @@ function runShell(script: string, cwd: string): Promise<string> {
   })
 }
 
-withPrograms('the way through the README', () => {
+withPrograms('the way through the first steps', () => {
   it('leads to an Express application that takes a request of fetch, and one of curl, once', async () => {
     const folder = await createTempFolder()
     const port = await findFreePort()
