@@ -16,7 +16,7 @@ export interface OpenedClient {
 }
 
 /** Both kinds of client that are taken. */
-export const CLIENTS: readonly (readonly [name: string, open: (url: string) => Promise<OpenedClient>])[] = [
+const CLIENTS: readonly (readonly [name: string, open: (url: string) => Promise<OpenedClient>])[] = [
   [
     'ioredis',
     async (url) => {
@@ -56,31 +56,29 @@ export function useRedis(command: string): () => StartedRedis {
 }
 
 /** Both kinds of client, for a cluster. */
-export const CLUSTER_CLIENTS: readonly (readonly [
-  name: string,
-  open: (urls: readonly string[]) => Promise<OpenedClient>,
-])[] = [
+const CLUSTER_CLIENTS: readonly (readonly [name: string, open: (urls: readonly string[]) => Promise<OpenedClient>])[] =
   [
-    'ioredis, a cluster',
-    async (urls) => {
-      const client = new Cluster([...urls])
-      client.on('error', () => undefined)
-      return { client, close: async () => client.disconnect() }
-    },
-  ],
-  [
-    'node-redis, a cluster',
-    async (urls) => {
-      const client = createCluster({ rootNodes: urls.map((url) => ({ url })) })
-      client.on('error', () => undefined)
-      await client.connect()
-      return { client, close: async () => client.destroy() }
-    },
-  ],
-]
+    [
+      'ioredis, a cluster',
+      async (urls) => {
+        const client = new Cluster([...urls])
+        client.on('error', () => undefined)
+        return { client, close: async () => client.disconnect() }
+      },
+    ],
+    [
+      'node-redis, a cluster',
+      async (urls) => {
+        const client = createCluster({ rootNodes: urls.map((url) => ({ url })) })
+        client.on('error', () => undefined)
+        await client.connect()
+        return { client, close: async () => client.destroy() }
+      },
+    ],
+  ]
 
 /** Starts a cluster for all tests of a `describe`. */
-export function useRedisCluster(command: string): () => StartedRedisCluster {
+function useRedisCluster(command: string): () => StartedRedisCluster {
   let cluster: StartedRedisCluster | undefined
   beforeAll(async () => {
     cluster = await startRedisCluster({ command })
@@ -90,4 +88,47 @@ export function useRedisCluster(command: string): () => StartedRedisCluster {
     if (cluster === undefined) throw new Error('the cluster starts before the first test')
     return cluster
   }
+}
+
+/** A store of some kind, described for each way to reach Redis. */
+export interface StoreInRedis<Options, Store> {
+  readonly describeStore: (
+    name: string,
+    open: () => Promise<{
+      readonly createStore: (options?: Options) => Store
+      readonly close: () => Promise<void>
+    }>,
+  ) => void
+  /** A store of its own for each prefix. */
+  readonly create: (client: RedisClient, prefix: string, options?: Options) => Store
+}
+
+/** Describes a store with both kinds of client, on one server and in a cluster. */
+export function describeWithEachClient<Options, Store>(
+  command: string,
+  { describeStore, create }: StoreInRedis<Options, Store>,
+): void {
+  let stores = 0
+  const createWith =
+    (client: RedisClient) =>
+    (options?: Options): Store =>
+      create(client, `${stores++}:`, options)
+  describe('on one server', () => {
+    const server = useRedis(command)
+    for (const [name, open] of CLIENTS) {
+      describeStore(name, async () => {
+        const { client, close } = await open(server().url)
+        return { createStore: createWith(client), close }
+      })
+    }
+  })
+  describe('in a cluster', () => {
+    const cluster = useRedisCluster(command)
+    for (const [name, open] of CLUSTER_CLIENTS) {
+      describeStore(name, async () => {
+        const { client, close } = await open(cluster().urls)
+        return { createStore: createWith(client), close }
+      })
+    }
+  })
 }

@@ -42,17 +42,26 @@ export function decide(alternatives: readonly Alternative[], decision: Decision)
   return goOn({ alternatives, decision, index: 0, answers: NO_ANSWERS, violation: undefined })
 }
 
-function goOn({ alternatives, decision, ...from }: Attempt): Decided | Promise<Decided> {
+function goOn({
+  alternatives,
+  decision,
+  index: from,
+  answers: given,
+  violation: first,
+}: Attempt): Decided | Promise<Decided> {
   const { context, nowMs, argument } = decision
-  let { answers, violation } = from
-  for (const [index, alternative] of alternatives.entries()) {
-    if (index < from.index) continue
+  let answers = given
+  let violation = first
+  for (let index = from; index < alternatives.length; index++) {
+    const alternative = alternatives[index]
+    if (alternative === undefined) break
     const outcome = checkScopes(alternative.scopes, { context, nowMs, argument, answers })
     if (outcome.violation === undefined) {
       if (outcome.pending.length === 0) return { alternative, outcome }
-      const known = { alternatives, decision, index, violation }
+      const known = answers
+      const next = { alternatives, decision, index, violation }
       // An answer may bring up a set of constraints that the application has not been asked about.
-      const settle = (more: readonly HostAnswer[]) => goOn({ ...known, answers: [...answers, ...more] })
+      const settle = (more: readonly HostAnswer[]) => goOn({ ...next, answers: [...known, ...more] })
       const more = askApplication(outcome.pending, decision)
       return isThenable(more) ? more.then(settle) : settle(more)
     }

@@ -2,48 +2,16 @@ import { isUnavailable } from '@countermark/core'
 import { systemClock } from '@countermark/core/internal'
 import { createFakeClock, createTestEnvironment, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
-import {
-  CLIENTS,
-  CLUSTER_CLIENTS,
-  describeWithRedis,
-  useRedis,
-  useRedisCluster,
-} from '../../../test/support/redis-clients.ts'
+import { describeWithEachClient, describeWithRedis, useRedis } from '../../../test/support/redis-clients.ts'
 import { redisBudgets } from '../src/budgets/redis-budgets.ts'
 import { describeBudgetStore } from './describe-budget-store.ts'
 
 const CLAIM = { key: 'k', windowSeconds: 60, limit: 2, cost: 1, unit: 'requests' }
 
 describeWithRedis('redisBudgets', (command) => {
-  for (const [name, open] of CLIENTS) {
-    describeBudgetStore(name, async () => {
-      const server = await startRedis({ command })
-      const { client, close } = await open(server.url)
-      let stores = 0
-      return {
-        createStore: (options) => redisBudgets({ client, prefix: `${stores++}:`, deadlineMs: 2000, ...options }),
-        close: async () => {
-          await close()
-          await server.stop()
-        },
-      }
-    })
-  }
-
-  describe('with a cluster', () => {
-    const cluster = useRedisCluster(command)
-
-    for (const [name, open] of CLUSTER_CLIENTS) {
-      describeBudgetStore(name, async () => {
-        const { client, close } = await open(cluster().urls)
-        let stores = 0
-        return {
-          createStore: (options) =>
-            redisBudgets({ client, prefix: `${name}${stores++}:`, deadlineMs: 2000, ...options }),
-          close,
-        }
-      })
-    }
+  describeWithEachClient(command, {
+    describeStore: describeBudgetStore,
+    create: (client, prefix, options) => redisBudgets({ client, prefix, deadlineMs: 2000, ...options }),
   })
 
   describe('with a server', () => {

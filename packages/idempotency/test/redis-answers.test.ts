@@ -1,13 +1,7 @@
 import { isUnavailable } from '@countermark/core'
 import { createTestEnvironment, startRedis } from '@countermark/testing'
 import { Redis } from 'ioredis'
-import {
-  CLIENTS,
-  CLUSTER_CLIENTS,
-  describeWithRedis,
-  useRedis,
-  useRedisCluster,
-} from '../../../test/support/redis-clients.ts'
+import { describeWithEachClient, describeWithRedis, useRedis } from '../../../test/support/redis-clients.ts'
 import { redisAnswers } from '../src/redis-answers.ts'
 import { describeAnswerStore } from './describe-answer-store.ts'
 
@@ -15,35 +9,9 @@ const REQUEST = { id: 'k', fingerprint: 'f', agentId: 'agt_a' }
 const ANSWER = { status: 200, headers: [], body: Buffer.from('done') }
 
 describeWithRedis('redisAnswers', (command) => {
-  for (const [name, open] of CLIENTS) {
-    describeAnswerStore(name, async () => {
-      const server = await startRedis({ command })
-      const { client, close } = await open(server.url)
-      let stores = 0
-      return {
-        createStore: (options) => redisAnswers({ client, prefix: `${stores++}:`, deadlineMs: 2000, ...options }),
-        close: async () => {
-          await close()
-          await server.stop()
-        },
-      }
-    })
-  }
-
-  describe('with a cluster', () => {
-    const cluster = useRedisCluster(command)
-
-    for (const [name, open] of CLUSTER_CLIENTS) {
-      describeAnswerStore(name, async () => {
-        const { client, close } = await open(cluster().urls)
-        let stores = 0
-        return {
-          createStore: (options) =>
-            redisAnswers({ client, prefix: `${name}${stores++}:`, deadlineMs: 2000, ...options }),
-          close,
-        }
-      })
-    }
+  describeWithEachClient(command, {
+    describeStore: describeAnswerStore,
+    create: (client, prefix, options) => redisAnswers({ client, prefix, deadlineMs: 2000, ...options }),
   })
 
   describe('with a server', () => {

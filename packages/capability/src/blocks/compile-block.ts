@@ -3,20 +3,14 @@ import { findConstraint } from '../constraints/constraint-table.ts'
 import type { GrantedScopes, ReadScopes } from '../scopes/granted-scopes.ts'
 import { tryParseScope } from '../scopes/scope.ts'
 import type { RenameScope } from '../scopes/scope-aliases.ts'
-import type { CapabilityBlock } from './load-capability-block.ts'
+import type { BlockCapability, CapabilityBlock } from './load-capability-block.ts'
 
 /** A block as decisions are made by it. */
 export interface CompiledBlock {
   readonly agentId: string
   readonly granted: GrantedScopes
-  readonly rows: readonly CompiledCapability[]
-  readonly constraints: Readonly<Record<string, unknown>>
-}
-
-/** A capability of a block, its scope read. */
-export interface CompiledCapability {
-  readonly scope: string
-  readonly segments: readonly string[]
+  /** Its capabilities, their scopes read. */
+  readonly rows: readonly (BlockCapability & { readonly segments: readonly string[] })[]
   readonly constraints: Readonly<Record<string, unknown>>
 }
 
