@@ -1,13 +1,13 @@
-import type { Environment, Measurement, MetricRow } from '@countermark/core'
+import type { MetricRow } from '@countermark/core'
 import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
-import { isOutboundError } from '@countermark/outbound'
-import { type CacheEvent, OUTBOUND_REASONS, type OutboundReason } from '@countermark/outbound/internal'
+import { OUTBOUND_REASONS, type OutboundReason } from '@countermark/outbound/internal'
 import type { RefusedEntry } from './key-document.ts'
 
 /** What became of a fetch. `failed` is an error that is not ours. */
-type FetchResult = 'ok' | 'not_found' | 'failed' | OutboundReason
+export type FetchResult = 'ok' | 'not_found' | 'failed' | OutboundReason
 
-type CacheResult = 'hit' | 'stale' | 'miss' | 'absent' | 'failing' | 'over_budget'
+/** How a question to the cache was answered. */
+export type CacheResult = 'hit' | 'stale' | 'miss' | 'absent' | 'failing' | 'over_budget'
 
 /** Sources of keys that one process may name. */
 const source = { atMost: 32 } as const
@@ -38,7 +38,8 @@ interface RemoteLabels {
   key_set_fetched_timestamp_seconds: { source: string }
 }
 
-const REMOTE_METRICS: Metrics<RemoteLabels> = defineMetrics<RemoteLabels>({
+/** What a source reports besides that fetches keys and keeps them. */
+export const REMOTE_METRICS: Metrics<RemoteLabels> = defineMetrics<RemoteLabels>({
   key_cache_total: {
     kind: 'counter',
     help: 'Questions for keys, by how they were answered: absent and failing are remembered answers',
@@ -64,50 +65,3 @@ const REMOTE_METRICS: Metrics<RemoteLabels> = defineMetrics<RemoteLabels>({
 
 /** For the tables of the documentation. */
 export const METRIC_ROWS: readonly MetricRow[] = [...REMOTE_METRICS.rows, ...FILE_METRICS.rows, degradedRow(['keys'])]
-
-/** Reports what a source does that fetches keys and keeps them. */
-export interface KeyMeasurements {
-  readonly cacheEvent: (event: CacheEvent, environment: Environment, error?: unknown) => void
-  readonly refusedEntries: (refused: readonly RefusedEntry[], environment: Environment) => void
-  /** What is reported here. */
-  readonly metrics: readonly MetricRow[]
-}
-
-const CACHE_RESULTS: readonly CacheResult[] = ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget']
-
-/** Makes the measurements of one source. Those of a request's path are made once, not per request. */
-export function createKeyMeasurements(source: string): KeyMeasurements {
-  const { measure } = REMOTE_METRICS
-  const fixed = new Map<CacheEvent, Measurement>()
-  for (const result of CACHE_RESULTS) fixed.set(result, measure('key_cache_total', 1, { source, result }))
-  for (const result of ['hit', 'miss', 'failed'] as const) {
-    fixed.set(`second_level_${result}`, measure('key_second_level_total', 1, { source, result }))
-  }
-  let isFailing = false
-  return {
-    metrics: [
-      ...REMOTE_METRICS.rowsOf({ source }),
-      ...FILE_METRICS.rowsOf({ source }),
-      { ...degradedRow(['keys']), read: () => (isFailing ? 1 : 0) },
-    ],
-    cacheEvent: (event, { clock, report }, error) => {
-      const measurement = fixed.get(event)
-      if (measurement !== undefined) return report(measurement)
-      const result = toResult(event, error)
-      report(FILE_METRICS.measure('key_fetches_total', 1, { source, result }))
-      isFailing = result !== 'ok' && result !== 'not_found'
-      report(measure('key_source_failing', isFailing ? 1 : 0, { source }))
-      if (isFailing) return
-      report(measure('key_set_fetched_timestamp_seconds', Math.floor(clock.wallMs() / 1000), { source }))
-    },
-    refusedEntries: (refused, { report }) => {
-      for (const reason of refused) report(FILE_METRICS.measure('key_entries_refused_total', 1, { source, reason }))
-    },
-  }
-}
-
-function toResult(event: CacheEvent, error: unknown): FetchResult {
-  if (event === 'loaded') return 'ok'
-  if (event === 'not_found') return 'not_found'
-  return isOutboundError(error) ? error.reason : 'failed'
-}

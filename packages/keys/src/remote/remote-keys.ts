@@ -18,8 +18,8 @@ import { isOutboundError, RefreshCache } from '@countermark/outbound'
 import type { LoadRequest } from '@countermark/outbound/internal'
 import { EMPTY_DOCUMENT, type KeyDocument } from '../key-document.ts'
 import { type KeySet, NO_KEYS } from '../key-set.ts'
-import { createKeyMeasurements, type KeyMeasurements } from '../metric-rows.ts'
 import { type FetchedKeys, settleDocument, toFetchedKeys } from './fetched-keys.ts'
+import { createKeyMeasurements, type KeyMeasurements } from './key-measurements.ts'
 import type { RemoteKeysRules } from './remote-options.ts'
 
 /** Asks the cache about one document. */
