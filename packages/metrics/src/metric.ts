@@ -48,7 +48,10 @@ export function createMetric(row: MetricRow, takeLines: (lines: number) => boole
     if (read !== undefined && listed.length === 1) {
       for (const each of listed) addReading(readings, find(each), read)
     } else if (row.kind !== 'gauge' || initial !== undefined) {
-      for (const each of listed) if (tree.find(each) === undefined) start(find(each), initial)
+      for (const each of listed.filter((labels) => tree.find(labels) === undefined)) {
+        const series = find(each)
+        if (initial !== undefined) set(series, initial)
+      }
     }
   }
 
@@ -68,10 +71,6 @@ export function createMetric(row: MetricRow, takeLines: (lines: number) => boole
       for (const reading of readings.values()) reading.from = combine(reading, row) ?? 0
     },
   }
-}
-
-function start(series: Series, initial: number | undefined): void {
-  if (initial !== undefined) set(series, initial)
 }
 
 /** What a series is read from. */
