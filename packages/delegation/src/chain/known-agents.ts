@@ -49,16 +49,11 @@ function findRecord(
   lookup: AgentLookup,
   scheme: Scheme | undefined,
 ): AgentRecord | undefined | Promise<AgentRecord | undefined> {
-  const mayBeUnknown = unknownAgents === 'accept'
-  const unknown = (): undefined => {
-    if (mayBeUnknown) return undefined
-    throw new Refusal('actor_unauthorized', 'an agent of the chain is not known here')
-  }
-  if (agentId === undefined) return unknown()
-  const query = { agentId, acceptsOldAbsence: mayBeUnknown }
+  if (agentId === undefined) return requireMayBeUnknown(unknownAgents)
+  const query = { agentId, acceptsOldAbsence: unknownAgents === 'accept' }
   return then(findAgentRecord(agents, query, lookup.environment, lookup.request), (record) => {
-    if (record === undefined) return unknown()
-    if (record.id !== agentId) throw new Refusal('actor_unauthorized', 'an agent of the chain is not known here')
+    if (record === undefined) return requireMayBeUnknown(unknownAgents)
+    if (record.id !== agentId) throw unknown()
     if (record.state !== 'active') throw new Refusal('agent_suspended', 'an agent of the chain may not act at present')
     if (thumbprint === undefined) return record
     return then(findOwnKeys(agentId, agents, lookup), (keys) => {
@@ -66,6 +61,14 @@ function findRecord(
       return record
     })
   })
+}
+
+function requireMayBeUnknown(unknownAgents: KnownAgents['unknownAgents']): undefined {
+  if (unknownAgents === 'refuse') throw unknown()
+}
+
+function unknown(): Refusal {
+  return new Refusal('actor_unauthorized', 'an agent of the chain is not known here')
 }
 
 /**
