@@ -6,19 +6,27 @@ import {
   type Measurement,
   Misconfigured,
   type Observer,
-  requireKnownOptions,
-  requireNumber,
 } from '@countermark/core'
-import { requireMethods, requireObject, requireWord, systemClock } from '@countermark/core/internal'
+import {
+  callback,
+  custom,
+  methods,
+  number,
+  optionTable,
+  requireMethods,
+  requireObject,
+  requireWord,
+  systemClock,
+} from '@countermark/core/internal'
 import { EVENT_METRICS, metricsOfSinks } from '../metric-rows.ts'
 import { newChainName, type UnsealedRecord } from '../record/chain.ts'
 import { decisionRecord, outcomeRecord } from '../record/decision-record.ts'
 import {
   isPseudonymKey,
-  RECORD_RULE_OPTIONS,
+  RECORD_RULE_ROWS,
   type RecordRuleOptions,
   type RecordRules,
-  readRecordRules,
+  recordRules,
 } from '../record/record-rules.ts'
 import { recordedDecision } from '../record/recorded-decision.ts'
 import type { EventSink } from '../sinks/audit-sink.ts'
@@ -141,24 +149,24 @@ class Events {
   }
 }
 
-const OPTIONS: readonly (keyof EventStreamOptions)[] = [
-  ...(['sinks', 'maxQueued', 'deadlineMs', 'values', 'pseudonymKey', 'delay', 'clock'] as const),
-  ...RECORD_RULE_OPTIONS,
-]
+const OPTIONS = optionTable('eventStream', {
+  sinks: custom((_, given) => requireSinks(given as readonly EventSink[])),
+  maxQueued: number({ min: 1, max: 1_000_000, default: 10_000 }),
+  deadlineMs: number({ min: 1, max: 300_000, default: 10_000 }),
+  values: custom((name, given = {}) => readValues(name, given as EventValues)),
+  pseudonymKey: custom((_, given) => given as string | Uint8Array | undefined),
+  delay: callback<(ms: number) => Promise<void>>(),
+  clock: methods<Clock>(['wallMs']),
+  ...RECORD_RULE_ROWS,
+})
 
 function readOptions(options: EventStreamOptions): EventStreamSettings {
-  requireKnownOptions('eventStream', options, OPTIONS)
-  const { delay = async (ms: number) => void (await wait(ms, undefined, { ref: false })) } = options
-  return {
-    sinks: requireSinks(options.sinks),
-    maxQueued: requireNumber('maxQueued', options.maxQueued ?? 10_000, { min: 1, max: 1_000_000 }),
-    deadlineMs: requireNumber('deadlineMs', options.deadlineMs ?? 10_000, { min: 1, max: 300_000 }),
-    values: readValues(options),
-    pseudonymKey: options.pseudonymKey ?? '',
-    delay: requireMethods('eventStream', { delay }, ['delay']).delay,
-    clock: requireMethods('clock', options.clock ?? systemClock, ['wallMs']),
-    rules: readRecordRules(options),
+  const { clock = systemClock, pseudonymKey, ...settings } = OPTIONS.read(options)
+  const { delay = async (ms) => void (await wait(ms, undefined, { ref: false })), values } = settings
+  if (Object.values(values).includes('pseudonym') && !isPseudonymKey(pseudonymKey)) {
+    throw new Misconfigured('ERR_OPTION_MISSING', 'pseudonyms need pseudonymKey, a secret of at least 16 bytes')
   }
+  return { ...settings, clock, delay, pseudonymKey: pseudonymKey ?? '', rules: recordRules(settings) }
 }
 
 function requireSinks(sinks: readonly EventSink[]): readonly EventSink[] {
@@ -169,12 +177,8 @@ function requireSinks(sinks: readonly EventSink[]): readonly EventSink[] {
   return [...sinks]
 }
 
-function readValues({ values = {}, pseudonymKey }: EventStreamOptions): EventValues {
-  requireObject('values', values, EVENT_VALUES)
-  const forms = Object.values(values)
-  for (const form of forms) requireWord('values', form, ['plain', 'pseudonym'])
-  if (forms.includes('pseudonym') && !isPseudonymKey(pseudonymKey)) {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'pseudonyms need pseudonymKey, a secret of at least 16 bytes')
-  }
+function readValues(name: string, values: EventValues): EventValues {
+  requireObject(name, values, EVENT_VALUES)
+  for (const form of Object.values(values)) requireWord(name, form, ['plain', 'pseudonym'])
   return { ...values }
 }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
-import { type AgentRequest, Misconfigured, requireKnownOptions } from '@countermark/core'
+import { type AgentRequest, Misconfigured } from '@countermark/core'
+import { callback, custom, type OptionReader, optionTable, type SettingsOf, strings } from '@countermark/core/internal'
 import { SecretMask } from './secret-mask.ts'
 import { SECRET_PARAMETERS } from './secret-names.ts'
 
@@ -42,36 +43,39 @@ export interface PseudonymOptions {
   readonly values?: readonly ('address' | 'user')[]
 }
 
-/** Names of {@link RecordRuleOptions}. */
-export const RECORD_RULE_OPTIONS: readonly (keyof RecordRuleOptions)[] = [
-  ...(['secretParameters', 'intentHeader', 'instanceHeader', 'traceId', 'dataClass'] as const),
-]
+type Read = RecordRuleOptions['traceId']
 
-/**
- * Validates these options.
- * @throws {@link Misconfigured}
- */
-export function readRecordRules(options: RecordRuleOptions): RecordRules {
-  const { intentHeader = 'agent-intent', instanceHeader = 'agent-instance' } = options
-  const { secretParameters: secretNames = SECRET_PARAMETERS } = options
-  return {
-    secretNames,
-    mask: new SecretMask(secretNames),
-    intentHeader: requireField('intentHeader', intentHeader),
-    instanceHeader: requireField('instanceHeader', instanceHeader),
-    traceIdOf: requireFunction('traceId', options.traceId ?? traceIdOf),
-    dataClassOf: requireFunction('dataClass', options.dataClass ?? (() => undefined)),
-  }
+/** How {@link RecordRuleOptions} are read, for the tables of those that have them. */
+export const RECORD_RULE_ROWS: {
+  readonly secretParameters: OptionReader<readonly string[]>
+  readonly intentHeader: OptionReader<string>
+  readonly instanceHeader: OptionReader<string>
+  readonly traceId: OptionReader<Read>
+  readonly dataClass: OptionReader<Read>
+} = {
+  secretParameters: strings(SECRET_PARAMETERS),
+  intentHeader: custom((name, given = 'agent-intent') => requireField(name, given)),
+  instanceHeader: custom((name, given = 'agent-instance') => requireField(name, given)),
+  traceId: callback(),
+  dataClass: callback(),
 }
 
-function requireField(option: string, name: string): string {
+function requireField(option: string, name: unknown): string {
   if (typeof name === 'string' && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return name.toLowerCase()
   throw new Misconfigured('ERR_OPTION_INVALID', `${option} must be the name of a header field`)
 }
 
-function requireFunction<Reader>(option: string, read: Reader): Reader {
-  if (typeof read === 'function') return read
-  throw new Misconfigured('ERR_OPTION_INVALID', `${option} must be a function`)
+/** Makes the rules of options that were read. */
+export function recordRules(settings: SettingsOf<typeof RECORD_RULE_ROWS>): RecordRules {
+  const { secretParameters: secretNames, intentHeader, instanceHeader, traceId, dataClass } = settings
+  return {
+    secretNames,
+    mask: new SecretMask(secretNames),
+    intentHeader,
+    instanceHeader,
+    traceIdOf: traceId ?? traceIdOf,
+    dataClassOf: dataClass ?? (() => undefined),
+  }
 }
 
 /** W3C Trace Context section 3.2: version, trace id, parent id, flags; a trace id of zeros is none. */
@@ -81,23 +85,24 @@ function traceIdOf({ headers }: AgentRequest): string | undefined {
   return traceId === undefined || /^0+$/.test(traceId) ? undefined : traceId
 }
 
-/**
- * Prepares pseudonyms of addresses and users. `undefined` where both are recorded as they are.
- * @throws {@link Misconfigured}
- */
-export function readPseudonyms(options: PseudonymOptions | undefined): NamePerson | undefined {
-  if (options === undefined) return undefined
-  requireKnownOptions('pseudonyms', options, ['key', 'values'])
-  const { key, values = ['address', 'user'] } = options
-  if (!isPseudonymKey(key)) {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'pseudonyms.key must be a secret of at least 16 bytes')
-  }
-  if (!Array.isArray(values) || !values.every((name) => name === 'address' || name === 'user')) {
-    throw new Misconfigured('ERR_OPTION_INVALID', "pseudonyms.values must list 'address', 'user' or both")
-  }
+/** How {@link PseudonymOptions} are read: as what makes pseudonyms, or `undefined` where there are none. */
+export const PSEUDONYMS: OptionReader<NamePerson | undefined> = custom((path, given) => {
+  if (given === undefined) return undefined
+  const { key, values } = PSEUDONYM_OPTIONS.read(given as PseudonymOptions, `${path}.`)
   const secret = typeof key === 'string' ? key : Uint8Array.from(key)
   return (name, value) => (values.includes(name) ? pseudonymOf(name, value, secret) : value)
-}
+})
+
+const PSEUDONYM_OPTIONS = optionTable('pseudonyms', {
+  key: custom((name, key) => {
+    if (isPseudonymKey(key)) return key
+    throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be a secret of at least 16 bytes`)
+  }),
+  values: custom((name, values = ['address', 'user']): readonly string[] => {
+    if (Array.isArray(values) && values.every((each) => each === 'address' || each === 'user')) return values
+    throw new Misconfigured('ERR_OPTION_INVALID', `${name} must list 'address', 'user' or both`)
+  }),
+})
 
 /** The same text for the same value; only the key tells which value. HMAC-SHA-256, base64url. */
 export function pseudonymOf(name: string, value: string, key: string | Uint8Array): string {

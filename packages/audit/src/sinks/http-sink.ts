@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireMethods, requireWord } from '@countermark/core/internal'
+import { Misconfigured } from '@countermark/core'
+import { callback, custom, flag, number, optionTable, word } from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/chain.ts'
 import { type ClosableSink, createSerialSink, takeBatches } from './serial-sink.ts'
 
@@ -31,10 +31,23 @@ export interface HttpSinkOptions {
   readonly allowHttp?: boolean
 }
 
-const OPTIONS: readonly (keyof HttpSinkOptions)[] = [
-  ...(['url', 'headers', 'compression', 'maxRecords', 'maxBytes', 'deadlineMs'] as const),
-  ...(['attempts', 'backoffMs', 'delay', 'fetch', 'allowHttp'] as const),
-]
+type Headers = HttpSinkOptions['headers']
+
+const OPTIONS = optionTable('httpSink', {
+  url: custom((_, given) => given),
+  headers: custom((_, given) => given as Headers),
+  compression: word(['gzip', 'none'], 'none'),
+  maxRecords: number({ min: 1, max: 100_000, default: 500 }),
+  maxBytes: number({ min: 1, max: 100_000_000, default: 1_000_000 }),
+  deadlineMs: number({ min: 1, max: 60_000, default: 5000 }),
+  attempts: number({ min: 1, max: 10, default: 3 }),
+  backoffMs: number({ min: 1, max: 30_000, default: 200 }),
+  delay: callback<(ms: number) => Promise<void>>(),
+  fetch: callback<typeof fetch>(),
+  allowHttp: flag(false),
+})
+type Settings = ReturnType<typeof OPTIONS.read>
+
 const PASSING_STATUS: readonly number[] = [408, 425, 429]
 const LONGEST_WAIT_MS = 30_000
 const compress = promisify(gzip)
@@ -46,32 +59,21 @@ const compress = promisify(gzip)
  * httpSink({ url: 'https://siem.example.com/audit', headers: () => ({ authorization: `Bearer ${token()}` }) })
  */
 export function httpSink(options: HttpSinkOptions): ClosableSink<PlacedRecord> {
-  requireKnownOptions('httpSink', options, OPTIONS)
-  const { maxRecords = 500, maxBytes = 1_000_000 } = options
-  requireNumber('maxRecords', maxRecords, { min: 1, max: 100_000 })
-  requireNumber('maxBytes', maxBytes, { min: 1, max: 100_000_000 })
-  const rule = readRetryRule(options)
-  const post = createPost(options)
+  const settings = OPTIONS.read(options)
+  const { attempts, backoffMs, delay = async (ms) => void (await wait(ms)) } = settings
+  const post = createPost(settings)
   return createSerialSink({
     name: 'http',
     durable: true,
     write: async (records) => {
-      for (const batch of takeBatches(records, { maxRecords, maxBytes })) await withRetries(rule, await post(batch))
+      for (const batch of takeBatches(records, settings)) {
+        await withRetries({ attempts, backoffMs, delay }, await post(batch))
+      }
     },
   })
 }
 
 type RetryRule = Required<Pick<HttpSinkOptions, 'attempts' | 'backoffMs' | 'delay'>>
-
-function readRetryRule(options: HttpSinkOptions): RetryRule {
-  const { delay = async (ms: number) => void (await wait(ms)) } = options
-  requireMethods('httpSink', { delay }, ['delay'])
-  return {
-    attempts: requireNumber('attempts', options.attempts ?? 3, { min: 1, max: 10 }),
-    backoffMs: requireNumber('backoffMs', options.backoffMs ?? 200, { min: 1, max: 30_000 }),
-    delay,
-  }
-}
 
 /** A failure that another attempt may mend. */
 class Passing extends Error {
@@ -100,12 +102,9 @@ async function withRetries(rule: RetryRule, attempt: () => Promise<void>): Promi
 
 type Post = (batch: readonly PlacedRecord[]) => Promise<() => Promise<void>>
 
-function createPost(options: HttpSinkOptions): Post {
-  const { headers = {}, compression = 'none', fetch: send = fetch, allowHttp = false } = options
-  requireWord('compression', compression, ['gzip', 'none'])
-  requireMethods('httpSink', { fetch: send }, ['fetch'])
-  const url = readUrl(options.url, allowHttp)
-  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 })
+function createPost(settings: Settings): Post {
+  const { headers = {}, compression, deadlineMs, fetch: send = fetch } = settings
+  const url = readUrl(settings)
   return async (batch) => {
     const text = Buffer.from(batch.map(({ line }) => `${line}\n`).join(''))
     const body = new Uint8Array(compression === 'gzip' ? await compress(text) : text)
@@ -137,9 +136,9 @@ function nameBatch(batch: readonly PlacedRecord[]): string {
   return `"${encodeURIComponent(first?.chain ?? '')}/${first?.seq}-${last?.seq}"`
 }
 
-function readUrl(text: string, allowHttp: boolean): string {
-  if (text === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'httpSink needs url, where batches are posted')
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && allowHttp === true)) return url.href
+function readUrl({ allowHttp, url: given }: Settings): string {
+  if (given === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'httpSink needs url, where batches are posted')
+  const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && allowHttp)) return url.href
   throw new Misconfigured('ERR_OPTION_INVALID', 'httpSink.url must be an https address, or say allowHttp: true')
 }

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import { methods, optionTable } from '@countermark/core/internal'
 import { type CopySink, createCopySink } from './serial-sink.ts'
 
 /** Options of {@link lineSink}. */
@@ -8,6 +8,8 @@ export interface LineSinkOptions {
   readonly output: Writable
 }
 
+const OPTIONS = optionTable('lineSink', { output: methods<Writable>(['write'], 'a stream that can be written') })
+
 /**
  * Writes records as lines of JSON into a stream of Node, such as standard output. Such a stream does not tell when lines are on a
  * disk, so it holds a copy at best.
@@ -15,11 +17,7 @@ export interface LineSinkOptions {
  * eventStream({ sinks: [lineSink({ output: createWriteStream('events.ndjson', { flags: 'a' }) })] })
  */
 export function lineSink(options: LineSinkOptions): CopySink {
-  requireKnownOptions('lineSink', options, ['output'])
-  const { output } = options
-  if (typeof output?.write !== 'function') {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'lineSink needs output, a stream that can be written')
-  }
+  const { output } = OPTIONS.read(options)
   // Without a listener an error of the stream would end the process; here it rejects what is written.
   output.on('error', () => undefined)
   return createCopySink({

@@ -1,5 +1,4 @@
-import { Misconfigured, requireKnownOptions } from '@countermark/core'
-import { requireMethods } from '@countermark/core/internal'
+import { methods, optionTable } from '@countermark/core/internal'
 import type { LogAttributes, Logger, LogRecord } from '@opentelemetry/api-logs'
 import type { AuditRecord } from '../record/audit-record.ts'
 import type { PlacedRecord } from '../record/chain.ts'
@@ -29,6 +28,10 @@ const SEVERITY = {
   deny: { severityNumber: 13, severityText: 'WARN' },
 } as const
 
+const OPTIONS = optionTable('otelLogSink', {
+  logger: methods<OtelLogSinkOptions['logger']>(['emit'], "such as logs.getLogger('countermark')"),
+})
+
 /**
  * Emits records as OpenTelemetry logs: the line as the body, its fields as attributes, named `countermark.decision`,
  * `countermark.outcome` or `countermark.event`. Exporters batch, drop and retry unseen, so it holds a copy at best.
@@ -36,12 +39,7 @@ const SEVERITY = {
  * auditTrail({ sinks: [fileSink({ path }), otelLogSink({ logger: logs.getLogger('countermark') })] })
  */
 export function otelLogSink(options: OtelLogSinkOptions): CopySink {
-  requireKnownOptions('otelLogSink', options, ['logger'])
-  const { logger } = options
-  if (logger === undefined) {
-    throw new Misconfigured('ERR_OPTION_MISSING', "otelLogSink needs logger, such as logs.getLogger('countermark')")
-  }
-  requireMethods('logger', logger, ['emit'])
+  const { logger } = OPTIONS.read(options)
   return createCopySink({
     name: 'otel',
     write: async (records) => {

@@ -1,10 +1,14 @@
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
 import {
   createSender,
+  custom,
+  flag,
+  number,
+  optionTable,
   type RedisClient,
-  requireBoolean,
   requireOneServer,
   type SendCommand,
+  text,
   withDeadline,
 } from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/chain.ts'
@@ -48,6 +52,14 @@ redis.call('SET', KEYS[2], string.format('%.0f-%.0f', from, to), 'PX', ARGV[3])
 return 1
 `
 
+const OPTIONS = optionTable('redisStreamSink', {
+  client: custom((_, given) => given as RedisClient),
+  stream: text('countermark:audit'),
+  maxLength: number({ min: 1 }),
+  durable: flag(false),
+  deadlineMs: number({ min: 1, max: 60_000, default: 1000 }),
+})
+
 const LIMITS = { maxRecords: 200, maxBytes: 1_000_000 }
 /** A batch that failed is tried again much sooner. */
 const REMEMBERED_MS = 7 * 24 * 3600 * 1000
@@ -59,13 +71,9 @@ const REMEMBERED_MS = 7 * 24 * 3600 * 1000
  * redisStreamSink({ client: new Redis(), stream: 'audit' })
  */
 export function redisStreamSink(options: RedisStreamSinkOptions): ClosableSink<PlacedRecord> {
-  requireKnownOptions('redisStreamSink', options, ['client', 'stream', 'maxLength', 'durable', 'deadlineMs'])
-  const { client, stream = 'countermark:audit', maxLength } = options
+  const { client, stream, maxLength, durable, deadlineMs } = OPTIONS.read(options)
   const send = createSender('redisStreamSink', client)
   requireOneServer('redisStreamSink', client)
-  if (maxLength !== undefined) requireNumber('maxLength', maxLength, { min: 1 })
-  const durable = requireBoolean('durable', options.durable ?? false)
-  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 1000, { min: 1, max: 60_000 })
   return createSerialSink({
     name: 'redis-stream',
     durable,

@@ -1,5 +1,4 @@
-import { requireKnownOptions, requireNumber } from '@countermark/core'
-import { withDeadline } from '@countermark/core/internal'
+import { custom, number, optionTable, withDeadline } from '@countermark/core/internal'
 import type { Kysely, Transaction } from 'kysely'
 import type { SealedRecord } from '../record/chain.ts'
 import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'
@@ -29,6 +28,10 @@ export interface SqlSink extends ClosableSink<SealedRecord> {
   readonly chains: () => Promise<readonly string[]>
 }
 
+const OPTIONS = optionTable('sqlSink', {
+  db: custom((_, given, owner) => requireDatabase(owner, given)),
+  deadlineMs: number({ min: 1, max: 60_000, default: 5000 }),
+})
 /** Stays below the number of parameters that a statement may have (SQLite 32,766, PostgreSQL 65,535). */
 const ROWS_PER_STATEMENT = 500
 /** The second process to start waits until the first one has made the table. */
@@ -42,9 +45,7 @@ const OPENING_DEADLINE_MS = 30_000
  * auditTrail({ sinks: [sqlSink({ db })] })
  */
 export function sqlSink<Database>(options: SqlSinkOptions<Database>): SqlSink {
-  requireKnownOptions('sqlSink', options, ['db', 'deadlineMs'])
-  const db = requireDatabase('sqlSink', options.db)
-  const deadlineMs = requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 })
+  const { db, deadlineMs } = OPTIONS.read(options)
   let opening: Promise<void> | undefined
   const open = (): Promise<void> => {
     opening ??= migrateAuditTables(db).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { createPublicKey, KeyObject } from 'node:crypto'
-import { type Clock, type Measurement, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireMethods, withDeadline } from '@countermark/core/internal'
+import { type Clock, type Measurement, Misconfigured } from '@countermark/core'
+import { custom, number, optionTable, requireMethods, withDeadline } from '@countermark/core/internal'
 import { TRAIL_METRICS } from '../metric-rows.ts'
 import type { ChainEnd } from '../record/chain.ts'
 import { type CheckpointAnchor, checkpointKeyName, signCheckpoint } from './checkpoint.ts'
@@ -26,6 +26,23 @@ export interface CheckpointSurroundings {
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+const OPTIONS = optionTable('checkpoints', {
+  key: custom((name, key) => {
+    if (key instanceof KeyObject && key.type === 'private' && key.asymmetricKeyType === 'ed25519') return key
+    const message = `${name} must be an Ed25519 private key, as createPrivateKey makes it`
+    throw new Misconfigured('ERR_OPTION_INVALID', message)
+  }),
+  anchors: custom((name, anchors): readonly CheckpointAnchor[] => {
+    if (!Array.isArray(anchors) || anchors.length === 0) {
+      const message = `${name} must list at least one, such as fileAnchor({ path })`
+      throw new Misconfigured('ERR_OPTION_MISSING', message)
+    }
+    return anchors.map((anchor: CheckpointAnchor) => requireMethods(`each of ${name}`, anchor, ['publish']))
+  }),
+  everyRecords: number({ min: 1, default: 1000 }),
+  everySeconds: number({ min: 1, default: 60 }),
+})
+
 /**
  * Signs the end of a chain now and then.
  * @throws {@link Misconfigured}
@@ -41,7 +58,7 @@ export class CheckpointWriter {
   private running: Promise<void> | undefined
 
   constructor(options: CheckpointOptions, surroundings: CheckpointSurroundings) {
-    this.options = readOptions(options)
+    this.options = OPTIONS.read(options, 'checkpoints.')
     this.surroundings = surroundings
     this.keyName = checkpointKeyName(createPublicKey(options.key))
     this.signedAtMs = surroundings.clock.monotonicMs()
@@ -115,25 +132,5 @@ export class CheckpointWriter {
 
   private count(result: 'written' | 'failed'): void {
     this.surroundings.report(TRAIL_METRICS.measure('audit_checkpoints_total', 1, { result }))
-  }
-}
-
-function readOptions(options: CheckpointOptions): Required<CheckpointOptions> {
-  requireKnownOptions('checkpoints', options, ['key', 'anchors', 'everyRecords', 'everySeconds'])
-  const { key, anchors, everyRecords = 1000, everySeconds = 60 } = options
-  if (!(key instanceof KeyObject && key.type === 'private' && key.asymmetricKeyType === 'ed25519')) {
-    const message = 'checkpoints.key must be an Ed25519 private key, as createPrivateKey makes it'
-    throw new Misconfigured('ERR_OPTION_INVALID', message)
-  }
-  if (!Array.isArray(anchors) || anchors.length === 0) {
-    const message = 'checkpoints.anchors must list at least one, such as fileAnchor({ path })'
-    throw new Misconfigured('ERR_OPTION_MISSING', message)
-  }
-  for (const anchor of anchors) requireMethods('each of checkpoints.anchors', anchor, ['publish'])
-  return {
-    key,
-    anchors,
-    everyRecords: requireNumber('checkpoints.everyRecords', everyRecords, { min: 1 }),
-    everySeconds: requireNumber('checkpoints.everySeconds', everySeconds, { min: 1 }),
   }
 }

@@ -1,12 +1,12 @@
-import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireBoolean, requireMethods, systemClock } from '@countermark/core/internal'
+import { type Clock, Misconfigured } from '@countermark/core'
+import { custom, flag, methods, number, optionTable, requireMethods, systemClock } from '@countermark/core/internal'
 import {
+  PSEUDONYMS,
   type PseudonymOptions,
-  RECORD_RULE_OPTIONS,
+  RECORD_RULE_ROWS,
   type RecordRuleOptions,
   type RecordRules,
-  readPseudonyms,
-  readRecordRules,
+  recordRules,
 } from '../record/record-rules.ts'
 import type { AuditSink } from '../sinks/audit-sink.ts'
 import type { CheckpointOptions } from './checkpoint-writer.ts'
@@ -42,28 +42,25 @@ export interface TrailSettings extends Required<OwnOptions> {
   readonly rules: RecordRules
 }
 
-const KNOWN: readonly (keyof AuditTrailOptions)[] = [
-  ...(['sinks', 'checkpoints', 'bufferRecords', 'deadlineMs', 'flushMs', 'worker', 'pseudonyms', 'clock'] as const),
-  ...RECORD_RULE_OPTIONS,
-]
+const OPTIONS = optionTable('auditTrail', {
+  sinks: custom((_, given) => requireSinks(given as readonly AuditSink[])),
+  checkpoints: custom((_, given) => given as CheckpointOptions | undefined),
+  bufferRecords: number({ min: 1, max: 1_000_000, default: 10_000 }),
+  deadlineMs: number({ min: 1, max: 60_000, default: 1000 }),
+  flushMs: number({ min: 0, max: 10_000, default: 50 }),
+  worker: flag(true),
+  pseudonyms: PSEUDONYMS,
+  clock: methods<Clock>(['wallMs', 'monotonicMs']),
+  ...RECORD_RULE_ROWS,
+})
 
 /**
  * Validates the options of a trail.
  * @throws {@link Misconfigured}
  */
 export function readTrailOptions(options: AuditTrailOptions): TrailSettings {
-  requireKnownOptions('auditTrail', options, KNOWN)
-  const { bufferRecords = 10_000, deadlineMs = 1000, flushMs = 50, clock = systemClock } = options
-  return {
-    sinks: requireSinks(options.sinks),
-    checkpoints: options.checkpoints,
-    bufferRecords: requireNumber('bufferRecords', bufferRecords, { min: 1, max: 1_000_000 }),
-    deadlineMs: requireNumber('deadlineMs', deadlineMs, { min: 1, max: 60_000 }),
-    flushMs: requireNumber('flushMs', flushMs, { min: 0, max: 10_000 }),
-    worker: requireBoolean('worker', options.worker ?? true),
-    clock: requireMethods('clock', clock, ['wallMs', 'monotonicMs']),
-    rules: { ...readRecordRules(options), pseudonym: readPseudonyms(options.pseudonyms) },
-  }
+  const { pseudonyms: pseudonym, clock = systemClock, ...settings } = OPTIONS.read(options)
+  return { ...settings, clock, rules: { ...recordRules(settings), pseudonym } }
 }
 
 function requireSinks(sinks: readonly AuditSink[]): readonly AuditSink[] {

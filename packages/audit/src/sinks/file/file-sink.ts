@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireWord, systemClock } from '@countermark/core/internal'
+import { type Clock, Misconfigured } from '@countermark/core'
+import { callback, custom, flag, methods, number, optionTable, systemClock, word } from '@countermark/core/internal'
 import type { SealedRecord } from '../../record/chain.ts'
 import type { AuditSink, FoundTrail } from '../audit-sink.ts'
 import { REFRESH_MS } from './file-lock.ts'
@@ -169,24 +169,20 @@ function toBytes(records: readonly SealedRecord[]): Buffer {
   return bytes
 }
 
-function readOptions(options: FileSinkOptions): TrailFileOptions {
-  requireKnownOptions('fileSink', options, ['path', 'fsync', 'maxBytes', 'daily', 'onRotated', 'clock'])
-  const { path, fsync = 'group', maxBytes = 268_435_456, daily = true, onRotated = () => {} } = options
-  if (typeof path !== 'string' || path === '' || path.endsWith('/')) {
+const OPTIONS = optionTable('fileSink', {
+  path: custom((_, path) => {
+    if (typeof path === 'string' && path !== '' && !path.endsWith('/')) return path
     const message = 'fileSink needs the path of a file, such as /var/log/app/audit.ndjson'
     throw new Misconfigured('ERR_OPTION_MISSING', message)
-  }
-  if (typeof daily !== 'boolean' || typeof onRotated !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'fileSink.daily must be true or false, onRotated a function')
-  }
-  return {
-    path,
-    fsync: requireWord('fsync', fsync, ['group', 'each', 'never']),
-    maxBytes: requireNumber('maxBytes', maxBytes, { min: 4096 }),
-    daily,
-    onRotated,
-    clock: options.clock ?? systemClock,
-    writer: randomBytes(8).toString('hex'),
-    tell: tellOperator,
-  }
+  }),
+  fsync: word(['group', 'each', 'never'], 'group'),
+  maxBytes: number({ min: 4096, default: 268_435_456 }),
+  daily: flag(true),
+  onRotated: callback<(path: string) => void>(),
+  clock: methods<Clock>(['wallMs', 'monotonicMs']),
+})
+
+function readOptions(options: FileSinkOptions): TrailFileOptions {
+  const { clock = systemClock, onRotated = () => {}, ...settings } = OPTIONS.read(options)
+  return { ...settings, clock, onRotated, writer: randomBytes(8).toString('hex'), tell: tellOperator }
 }

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
 import type { ConnectionOptions } from 'node:tls'
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireObject, requireWord } from '@countermark/core/internal'
+import { Misconfigured, requireNumber } from '@countermark/core'
+import { custom, number, optionTable, requireObject, word } from '@countermark/core/internal'
 import type { PlacedRecord } from '../../record/chain.ts'
 import { type CopySink, createCopySink } from '../serial-sink.ts'
 import { writeCef } from './cef.ts'
-import { type SyslogOrigin, syslogHeader, writeRfc5424 } from './rfc5424.ts'
+import { syslogHeader, writeRfc5424 } from './rfc5424.ts'
 import { streamTransport, udpTransport } from './syslog-transport.ts'
 
 /** Options of {@link syslogSink}. */
@@ -31,11 +31,28 @@ export interface SyslogSinkOptions {
   readonly deadlineMs?: number
 }
 
-const OPTIONS: readonly (keyof SyslogSinkOptions)[] = [
-  ...(['host', 'port', 'protocol', 'format', 'tls', 'facility', 'hostname', 'appName', 'maxBytes'] as const),
-  'deadlineMs',
-]
-const PORTS = { udp: 514, tcp: 601, tls: 6514 } as const
+const OPTIONS = optionTable('syslogSink', {
+  host: custom((_, host) => {
+    if (typeof host === 'string' && host !== '') return host
+    throw new Misconfigured('ERR_OPTION_MISSING', 'syslogSink needs host, the name or address of the receiver')
+  }),
+  port: number({ min: 1, max: 65_535 }),
+  protocol: word(['udp', 'tcp', 'tls'], 'tls'),
+  format: word(['rfc5424', 'cef'], 'rfc5424'),
+  tls: custom((name, given = {}) => readTls(name, given as ConnectionOptions)),
+  facility: number({ min: 0, max: 23, default: 13 }),
+  hostname: custom((name, given = hostname()) => requireText(name, given)),
+  appName: custom((name, given = 'countermark') => requireText(name, given)),
+  maxBytes: number({ min: 1024, max: 1_048_576 }),
+  deadlineMs: number({ min: 1, max: 60_000, default: 5000 }),
+})
+
+/** By protocol; a UDP datagram over IPv4 takes at most 65,507 bytes. */
+const TRANSPORTS = {
+  udp: { port: 514, maxBytes: 2048, limit: 65_507 },
+  tcp: { port: 601, maxBytes: 65_536, limit: 1_048_576 },
+  tls: { port: 6514, maxBytes: 65_536, limit: 1_048_576 },
+} as const
 
 /**
  * Sends records to a syslog receiver or a SIEM: RFC 5424 over TLS (RFC 5425), TCP (RFC 6587, octet counting) or UDP
@@ -44,18 +61,14 @@ const PORTS = { udp: 514, tcp: 601, tls: 6514 } as const
  * auditTrail({ sinks: [fileSink({ path }), syslogSink({ host: 'siem.example.com', format: 'cef' })] })
  */
 export function syslogSink(options: SyslogSinkOptions): CopySink {
-  requireKnownOptions('syslogSink', options, OPTIONS)
-  const { protocol = 'tls', format = 'rfc5424' } = options
-  requireWord('protocol', protocol, ['udp', 'tcp', 'tls'])
-  requireWord('format', format, ['rfc5424', 'cef'])
-  const maxBytes = requireNumber('maxBytes', options.maxBytes ?? (protocol === 'udp' ? 2048 : 65_536), {
-    min: 1024,
-    max: protocol === 'udp' ? 65_507 : 1_048_576,
-  })
-  const origin = readOrigin(options)
-  const address = readAddress(options, PORTS[protocol])
-  const tls = protocol === 'tls' ? readTls(options) : undefined
-  const transport = protocol === 'udp' ? udpTransport(address) : streamTransport(address, tls)
+  const { appName, deadlineMs, facility, format, host, protocol, tls, ...given } = OPTIONS.read(options)
+  const transports = TRANSPORTS[protocol]
+  const { limit: max } = transports
+  const maxBytes = requireNumber('maxBytes', given.maxBytes ?? transports.maxBytes, { min: 1024, max })
+  const origin = { appName, facility: Math.floor(facility), hostname: given.hostname, processId: String(process.pid) }
+  const address = { host, port: given.port ?? transports.port, deadlineMs }
+  const transport =
+    protocol === 'udp' ? udpTransport(address) : streamTransport(address, protocol === 'tls' ? tls : undefined)
   const write = (placed: PlacedRecord): Buffer => {
     if (format === 'rfc5424') return Buffer.from(writeRfc5424(placed, origin, maxBytes))
     const head = `${syslogHeader(placed.record, origin)} - `
@@ -68,30 +81,15 @@ export function syslogSink(options: SyslogSinkOptions): CopySink {
   })
 }
 
-function readOrigin({
-  facility = 13,
-  hostname: name = hostname(),
-  appName = 'countermark',
-}: SyslogSinkOptions): SyslogOrigin {
-  requireNumber('facility', facility, { min: 0, max: 23 })
-  if (typeof name !== 'string' || typeof appName !== 'string') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'syslogSink.hostname and appName must be texts')
-  }
-  return { hostname: name, appName, facility: Math.floor(facility), processId: String(process.pid) }
-}
-
-function readAddress(options: SyslogSinkOptions, defaultPort: number) {
-  const { host, port = defaultPort } = options
-  if (typeof host !== 'string' || host === '') {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'syslogSink needs host, the name or address of the receiver')
-  }
-  requireNumber('port', port, { min: 1, max: 65_535 })
-  return { host, port, deadlineMs: requireNumber('deadlineMs', options.deadlineMs ?? 5000, { min: 1, max: 60_000 }) }
+/** An empty one is written as RFC 5424 section 6 writes none. */
+function requireText(name: string, given: unknown): string {
+  if (typeof given === 'string') return given
+  throw new Misconfigured('ERR_OPTION_INVALID', `syslogSink.${name} must be a text`)
 }
 
 /** A false receiver would read the audit trail. */
-function readTls({ tls = {} }: SyslogSinkOptions): ConnectionOptions {
-  requireObject('tls', tls)
+function readTls(name: string, tls: ConnectionOptions): ConnectionOptions {
+  requireObject(name, tls)
   if (tls.rejectUnauthorized !== false) return { minVersion: 'TLSv1.2', ...tls }
   throw new Misconfigured('ERR_OPTION_INVALID', 'syslogSink.tls must verify the receiver; give its authority as ca')
 }
