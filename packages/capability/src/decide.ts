@@ -42,17 +42,11 @@ export function decide(alternatives: readonly Alternative[], decision: Decision)
   return goOn({ alternatives, decision, index: 0, answers: NO_ANSWERS, violation: undefined })
 }
 
-function goOn({
-  alternatives,
-  decision,
-  index: from,
-  answers: given,
-  violation: first,
-}: Attempt): Decided | Promise<Decided> {
+function goOn(attempt: Attempt): Decided | Promise<Decided> {
+  const { alternatives, decision } = attempt
   const { context, nowMs, argument } = decision
-  let answers = given
-  let violation = first
-  for (let index = from; index < alternatives.length; index++) {
+  let { answers, violation } = attempt
+  for (let { index } = attempt; index < alternatives.length; index++) {
     const alternative = alternatives[index]
     if (alternative === undefined) break
     const outcome = checkScopes(alternative.scopes, { context, nowMs, argument, answers })

@@ -49,12 +49,10 @@ const NOT_DONE: ReadonlySet<number> = new Set([401, 403, 408, 425, 429, 503])
 /** The step for Express: the guard, then the answer or the handlers behind. */
 export function createExpressStep(guarded: ExpressHandler, context: StepContext): ExpressStep {
   return function idempotencyMiddleware(req, res, next) {
-    const abandon = abandonUnlessReached(req, res, context)
+    const proceed = watch(req, res, context)
     guarded(req, res, (error?: unknown) => {
       if (error !== undefined) return next(error)
-      abandon.reached()
-      if (proceed(req, res, context) === 'answered') return
-      next()
+      if (proceed() !== 'answered') next()
     })
   }
 }
@@ -62,12 +60,10 @@ export function createExpressStep(guarded: ExpressHandler, context: StepContext)
 /** The step for Koa. */
 export function createKoaStep(guarded: KoaMiddleware, context: StepContext): KoaStep {
   return async function idempotencyMiddleware(ctx, next) {
-    const { req, res } = ctx
-    const abandon = abandonUnlessReached(req, res, context)
+    const proceed = watch(ctx.req, ctx.res, context)
     await guarded(ctx, async () => {
-      abandon.reached()
-      const proceeding = proceed(req, res, context)
-      if (proceeding !== 'answered') return settleWhenGone(ctx, proceeding, next)
+      const capture = proceed()
+      if (capture !== 'answered') return settleWhenGone(ctx, capture, next)
       // Koa has nothing left to write.
       ctx.respond = false
     })
@@ -98,41 +94,34 @@ function bytesOfKoa(body: unknown): Uint8Array | undefined {
   return isPlain ? Buffer.from(JSON.stringify(body)) : undefined
 }
 
-/** A guard that refuses after the key was taken must not leave it taken. */
-function abandonUnlessReached(
+/**
+ * A guard that refuses after the key was taken must not leave it taken. What is returned goes on once the guard lets pass: it
+ * answers what was answered before, or takes down what will be.
+ */
+function watch(
   req: IncomingMessage,
   res: ServerResponse,
-  { begun }: StepContext,
-): { readonly reached: () => void } {
+  { begun, maxBytes }: StepContext,
+): () => Capture | undefined | 'answered' {
   let isReached = false
   res.once('close', () => {
     const state = begun.get(req)
     if (!isReached && state?.state === 'first') free(state)
   })
-  return {
-    reached: () => {
-      isReached = true
-    },
+  return function proceed() {
+    isReached = true
+    const state = begun.get(req)
+    if (state?.state === 'answered') {
+      repeatAnswer(req, res, state.answer)
+      return 'answered'
+    }
+    if (state === undefined) return undefined
+    return captureAnswer(res, maxBytes, (answer) => {
+      // Refused by a guard behind, or by the application before it began.
+      if (wasRefused(req) || NOT_DONE.has(res.statusCode)) return state.abandon()
+      return state.finish(answer)
+    })
   }
-}
-
-/** Answers what was answered before, or takes down what will be. */
-function proceed(
-  req: IncomingMessage,
-  res: ServerResponse,
-  { begun, maxBytes }: StepContext,
-): Capture | undefined | 'answered' {
-  const state = begun.get(req)
-  if (state === undefined) return undefined
-  if (state.state === 'answered') {
-    repeatAnswer(req, res, state.answer)
-    return 'answered'
-  }
-  return captureAnswer(res, maxBytes, (answer) => {
-    // Refused by a guard behind, or by the application before it began.
-    if (wasRefused(req) || NOT_DONE.has(res.statusCode)) return state.abandon()
-    return state.finish(answer)
-  })
 }
 
 function free({ abandon }: Extract<Begun, { state: 'first' }>): void {
