@@ -27,7 +27,8 @@ export function followRevocations(revocations: SignerRevocations | undefined, ke
 }
 
 /**
- * Refuses who was revoked since its key was fetched. Asked only when the signature held: a stranger learns nothing of it.
+ * Refuses agents and keys that were revoked since the key was fetched. Asked only when the signature held: an unproven caller
+ * learns nothing of it.
  * @param method of a request; what is no request counts as unsafe
  * @throws Refusal `agent_suspended`, `key_revoked`
  * @throws Unavailable `revocation_unavailable`

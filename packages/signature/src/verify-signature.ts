@@ -104,7 +104,7 @@ function verifyFrom(
   }
 }
 
-/** Whoever copied the request could take the deciding signature away and present another one alone. */
+/** A copy of the request could leave the deciding signature out and present another one alone. */
 async function withFurtherProofs(
   facts: SignatureFacts,
   others: readonly Candidate[],
@@ -116,7 +116,7 @@ async function withFurtherProofs(
       const { proof } = await verify(other)
       further.push(proof)
     } catch (error) {
-      // What does not hold is worth nothing alone either; where nobody can tell now, it may be later.
+      // What does not hold is worth nothing alone either; where it cannot be told now, it may hold later.
       if (!isRefusal(error) || isUnavailable(error)) throw error
     }
   }

@@ -53,7 +53,7 @@ const MAX_KEYS_OF_ALL = 16
 
 /**
  * The one place where keys are tried. Finds them, verifies, then judges the agent; at once when everything is at hand. Nothing
- * is read or computed for a stranger that a cheaper check would have refused.
+ * is read or computed for a caller that a cheaper check would have refused.
  * @throws Refusal `key_unknown`, `signature_invalid`, `agent_mismatch`, `agent_suspended`, and what {@link usableKeys} throws
  */
 export function verifyWithKeys<Result>(given: Verification<Result>): Result | Promise<Result> {
@@ -194,7 +194,7 @@ function tryKeys<Result>(
   throw new Refusal('signature_invalid', 'the signature does not verify', details)
 }
 
-/** The agent is judged only when the signature held: a stranger must not learn which agents are suspended. */
+/** The agent is judged only when the signature held: an unproven caller must not learn which agents are suspended. */
 function settle<Result>(given: Verification<Result>, key: AgentKey, base: Uint8Array): Result | Promise<Result> {
   const { signed, revocations, request } = given
   const { agent, thumbprint } = key

@@ -111,7 +111,7 @@ function parseLimits(value: unknown): ActionLimits {
 }
 
 /**
- * Refuses an action without a limit that must be there, or with one that nobody here would enforce.
+ * Refuses an action without a limit that must be there, or with one that is not enforced here.
  * @throws {@link Refusal} `coverage_insufficient`, `request_malformed`
  */
 export function checkLimits(limits: ActionLimits, policy: LimitPolicy): void {

@@ -17,7 +17,7 @@ export interface ChallengeToAnswer {
   readonly key: SigningKey
   /** The text that was handed out. */
   readonly message: string
-  /** What the agent is willing to sign for: nobody gets a signature for anything else. */
+  /** What the agent is willing to sign for: it signs nothing else. */
   readonly purpose: string
 }
 

@@ -200,7 +200,7 @@ const QUESTION_MARK = 0x3f
 
 /**
  * What is parsed while one signature base is written. Thirty components may each read one member of the same field: a
- * stranger must not make us parse it thirty times.
+ * caller must not make us parse it thirty times.
  */
 type ParseOnce = ReturnType<typeof createParseOnce>
 

@@ -54,6 +54,8 @@ export const SECURITY_FIELDS: readonly string[] = [
 const ABOUT_CONTENT: ReadonlySet<string> = new Set(['content-type', 'content-encoding'])
 
 const NOTHING: readonly string[] = []
+const TARGET = ['@method', '@authority', '@path']
+const TARGET_AND_QUERY = [...TARGET, '@query']
 const MOST_BITS = 31
 
 /** Compiles a policy: rules made by a function are compiled once each. @throws Misconfigured */
@@ -91,9 +93,9 @@ function compileRule(rule: CoverageRule): Coverage {
     return missing
   }
   const componentsFor = (request: AgentRequest): readonly string[] => {
-    const needsDigest = isContentRequired && request.hasBody
+    const digest = isContentRequired && request.hasBody ? ['content-digest'] : NOTHING
     const present = fields.filter((field) => isExpected(request, field)).map((field) => toAsk(request, field))
-    return unique([...targetOf(request), ...always, ...(needsDigest ? ['content-digest'] : NOTHING), ...present])
+    return [...new Set([...targetOf(request), ...always, ...digest, ...present])]
   }
   const kindOf = (request: AgentRequest): string | undefined => {
     // The label of a Signature-Agent is among the components.
@@ -114,18 +116,12 @@ function coversNamed(list: ComponentList, component: string): boolean {
 
 function missingTarget(request: AgentRequest, list: ComponentList): readonly string[] {
   if (list.covers('@target-uri')) return list.covers('@method') ? NOTHING : ['@method']
-  let missing = NOTHING
-  if (!list.covers('@method')) missing = [...missing, '@method']
-  if (!list.covers('@authority')) missing = [...missing, '@authority']
-  if (!list.covers('@path')) missing = [...missing, '@path']
-  if (request.query !== undefined && !list.covers('@query')) missing = [...missing, '@query']
-  return missing
+  return targetOf(request).filter((component) => !list.covers(component))
 }
 
 /** The triple rather than `@target-uri`: it survives a proxy that ends TLS. */
 function targetOf(request: AgentRequest): readonly string[] {
-  const parts = ['@method', '@authority', '@path']
-  return request.query === undefined ? parts : [...parts, '@query']
+  return request.query === undefined ? TARGET : TARGET_AND_QUERY
 }
 
 function isExpected(request: AgentRequest, field: string): boolean {
@@ -140,10 +136,6 @@ function coversField(list: ComponentList, field: string): boolean {
 function toAsk(request: AgentRequest, field: string): string {
   const label = /^([a-z*][a-z0-9_.*-]*)=/.exec(request.headers.only(field) ?? '')?.[1]
   return field === 'signature-agent' && label !== undefined ? `${field};key="${label}"` : field
-}
-
-function unique(components: readonly string[]): readonly string[] {
-  return [...new Set(components)]
 }
 
 function requireComponent(component: string): string {

@@ -139,23 +139,29 @@ function toCandidate(
   request: AgentRequest,
   environment: Environment,
   settings: SimpleSettings,
-  { timestamp, build, ...presented }: Presented,
+  presented: Presented,
 ): Candidate {
   const { maxBodyBytes, algorithms } = settings
+  const { scheme, query, timestamp, nonce, signature, build, replayIdentity, covers } = presented
   const created = Number(timestamp)
   const end = acceptUntil({ created, expires: undefined }, settings, environment.clock.wallMs())
   checkLength(request.contentLength, maxBodyBytes)
   return {
-    ...presented,
+    scheme,
     level: 'signed',
+    query,
     algorithm: undefined,
     algorithms,
     created,
     acceptUntil: end,
+    nonce,
     label: undefined,
     tag: undefined,
+    signature,
     base: () => withBody(request, maxBodyBytes, build),
+    replayIdentity,
     checkContent: () => undefined,
+    covers,
   }
 }
 
