@@ -4,10 +4,10 @@ import { type AdapterUnderTest, createFakeClock, type RawResponse } from '@count
 import express from 'express'
 import Koa from 'koa'
 import { problemOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
+import { outcomeOf } from '../support/outcomes.ts'
 import { aRefund, behindCapability, createApprover, grant, limits } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
-import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 const USD_100 = { value: 10_000, currency: 'USD' }

@@ -10,10 +10,10 @@ import Koa2 from 'koa2'
 import { createDpopProver, type DpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
 import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
+import { outcomeOf } from '../support/outcomes.ts'
 import { aRefund, behindCapability, createApprover, limits } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
-import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 // One message is used up once, however many guards judge it; and what a store of the application's own gets wrong is 503.

@@ -19,10 +19,10 @@ import Koa from 'koa'
 import { createDpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
 import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
+import { outcomeOf } from '../support/outcomes.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
-import { outcomeOf } from './outcome.ts'
 
 // What falls between the packages: each of them keeps its word, and an agent goes where none of them looks.
 

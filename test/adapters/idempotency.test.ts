@@ -15,11 +15,11 @@ import { Redis } from 'ioredis'
 import Koa from 'koa'
 import type { AdapterExchange } from '../../packages/testing/src/adapters/adapter-under-test.ts'
 import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
+import { outcomeOf } from '../support/outcomes.ts'
 import { aRefund, createApprover, grant, limits, type RouteInput } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { EXPRESS_STEP, KOA_STEP, type WithIdempotency } from './idempotent-step.ts'
 import { koaAdapter } from './koa-adapter.ts'
-import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 const REFUND = { amount: 100, currency: 'USD' }

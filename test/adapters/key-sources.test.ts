@@ -17,9 +17,9 @@ import {
   text,
 } from '../../packages/keys/test/key-server.ts'
 import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
+import { outcomeOf } from '../support/outcomes.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
-import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 // What a backend answers while its sources of keys are flooded, contradict each other, or know an agent but none of its keys.

@@ -3,9 +3,9 @@ import type { AdapterUnderTest } from '@countermark/testing'
 import express from 'express'
 import express4 from 'express4'
 import { useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
+import { outcomeOf } from '../support/outcomes.ts'
 import { grant } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
-import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 function describeOptional<Middleware>(name: string, adapter: AdapterUnderTest<Middleware>, path: string): void {

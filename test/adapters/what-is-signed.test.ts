@@ -14,9 +14,9 @@ import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
 import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
+import { outcomeOf } from '../support/outcomes.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
-import { outcomeOf } from './outcome.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 
 // What a signature is over, where the same bytes could be read in two ways, and what becomes of a second signature.

@@ -1,20 +1,11 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
-import { isMisconfigured } from '@countermark/core'
+import { thrownCode } from '../../../test/support/outcomes.ts'
 import { type AuditTrailOptions, auditTrail, fileAnchor, fileSink } from '../src/index.ts'
 
 const sink = fileSink({ path: '/nowhere/audit.ndjson' })
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
 const anchors = [fileAnchor({ path: '/nowhere/checkpoints' })]
-
-function codeOf(create: () => unknown): string | undefined {
-  try {
-    create()
-    return undefined
-  } catch (error) {
-    return isMisconfigured(error) ? error.code : String(error)
-  }
-}
 
 describe('auditTrail', () => {
   it.each<[string, object, string]>([
@@ -39,7 +30,7 @@ describe('auditTrail', () => {
       'ERR_OPTION_INVALID',
     ],
   ])('does not start with %s', (_what, options, code) => {
-    expect(codeOf(() => auditTrail(options as AuditTrailOptions))).toBe(code)
+    expect(thrownCode(() => auditTrail(options as AuditTrailOptions))).toBe(code)
   })
 
   it('starts with a key from PEM', async () => {
@@ -57,6 +48,6 @@ describe('fileSink', () => {
     ['files for nothing', { path: 'a', maxBytes: 1 }, 'ERR_OPTION_INVALID'],
     ['a misspelt option', { path: 'a', rotate: true }, 'ERR_OPTION_UNKNOWN'],
   ])('does not start with %s', (_what, options, code) => {
-    expect(codeOf(() => fileSink(options as Parameters<typeof fileSink>[0]))).toBe(code)
+    expect(thrownCode(() => fileSink(options as Parameters<typeof fileSink>[0]))).toBe(code)
   })
 })

@@ -1,18 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { isMisconfigured } from '@countermark/core'
 import { createTestAgent } from '@countermark/testing'
+import { thrownCode } from '../../../test/support/outcomes.ts'
 import { type AgentFetchOptions, createAgentFetch, generateAgentKey } from '../src/index.ts'
 
 const { privateKey } = generateAgentKey()
 const right = { agentId: 'agt_1', key: privateKey, origins: ['https://api.example.com'] }
 
 function codeOf(options: object): string | undefined {
-  try {
-    createAgentFetch({ ...right, ...options } as AgentFetchOptions)
-    return undefined
-  } catch (error) {
-    return isMisconfigured(error) ? error.code : String(error)
-  }
+  return thrownCode(() => createAgentFetch({ ...right, ...options } as AgentFetchOptions))
 }
 
 describe('createAgentFetch', () => {

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { get } from 'node:https'
-import { isMisconfigured } from '@countermark/core'
 import { createHttpsServer, createServer } from '@countermark/express'
 import { type StartedServer, sendRaw, startServer } from '@countermark/testing'
 import express, { type Express, type Request } from 'express'
 import express4 from 'express4'
 import request from 'supertest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { thrownCode } from '../../../test/support/outcomes.ts'
 import { createSelfSigned } from '../../outbound/test/self-signed.ts'
 
 const started: StartedServer[] = []
@@ -20,15 +20,6 @@ async function start(server: Parameters<typeof startServer>[0]): Promise<Started
   const running = await startServer(server)
   started.push(running)
   return running
-}
-
-function codeFor(make: () => unknown): string | undefined {
-  try {
-    make()
-    return undefined
-  } catch (error) {
-    return isMisconfigured(error) ? error.code : String(error)
-  }
 }
 
 describe.each([
@@ -251,5 +242,5 @@ describe('createServer', () => {
       () => createServer({ insecureHTTPParser: true }, app),
       'ERR_INSECURE_HTTP_PARSER',
     ],
-  ])('does not start with %s', (_name, make, code) => expect(codeFor(make)).toBe(code))
+  ])('does not start with %s', (_name, make, code) => expect(thrownCode(make)).toBe(code))
 })

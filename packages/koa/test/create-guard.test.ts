@@ -1,35 +1,4 @@
-import { isMisconfigured } from '@countermark/core'
 import { createGuard } from '@countermark/koa'
+import { describeGuardOptions } from '../../../test/support/describe-guard-options.ts'
 
-function codeFor(options: unknown): string | undefined {
-  try {
-    createGuard(options as Parameters<typeof createGuard>[0])
-    return undefined
-  } catch (error) {
-    return isMisconfigured(error) ? error.code : String(error)
-  }
-}
-
-describe('createGuard', () => {
-  it.each([
-    ['no options', undefined, 'ERR_OPTION_INVALID'],
-    ['a list for options', ['api.example.com'], 'ERR_OPTION_INVALID'],
-    ['nobody to be', {}, 'ERR_OPTION_MISSING'],
-    ['a misspelt option', { authorities: ['api.example.com'], respnod: 'problem' }, 'ERR_OPTION_UNKNOWN'],
-    ['the answer of another framework', { authorities: ['api.example.com'], respond: 'next' }, 'ERR_OPTION_INVALID'],
-  ])('does not start with %s', (_name, options, code) => expect(codeFor(options)).toBe(code))
-
-  it.each(['--insecure-http-parser', '--max-http-header-size=9000 --insecure_http_parser'])(
-    'does not start under NODE_OPTIONS=%s',
-    (text) => {
-      const before = process.env['NODE_OPTIONS']
-      process.env['NODE_OPTIONS'] = text
-      try {
-        expect(codeFor({ authorities: ['api.example.com'] })).toBe('ERR_INSECURE_HTTP_PARSER')
-      } finally {
-        if (before === undefined) delete process.env['NODE_OPTIONS']
-        else process.env['NODE_OPTIONS'] = before
-      }
-    },
-  )
-})
+describeGuardOptions(createGuard, 'next')

@@ -1,4 +1,4 @@
-import { isMisconfigured, type MetricRow } from '@countermark/core'
+import type { MetricRow } from '@countermark/core'
 import {
   Counter,
   collectDefaultMetrics,
@@ -7,6 +7,7 @@ import {
   type OpenMetricsContentType,
   Registry,
 } from 'prom-client'
+import { thrownCode } from '../../../test/support/outcomes.ts'
 import { prometheusMetrics, renderMetrics } from '../src/index.ts'
 import { VERSION } from '../src/metric-book.ts'
 import { aDecision, anOutcome } from './a-decision.ts'
@@ -25,12 +26,7 @@ function watch(options: Parameters<typeof prometheusMetrics>[0] = {}) {
 const ROW: MetricRow = { name: 'things_total', kind: 'counter', help: 'Things', labels: { kind: ['a', 'b'] } }
 
 function codeFor(options: object): string | undefined {
-  try {
-    prometheusMetrics({ register: new Registry(), ...options })
-    return undefined
-  } catch (error) {
-    return isMisconfigured(error) ? error.code : String(error)
-  }
+  return thrownCode(() => prometheusMetrics({ register: new Registry(), ...options }))
 }
 
 describe('prometheusMetrics', () => {

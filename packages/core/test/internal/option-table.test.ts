@@ -1,3 +1,4 @@
+import { thrownCode } from '../../../../test/support/outcomes.ts'
 import {
   callback,
   custom,
@@ -11,7 +12,6 @@ import {
   unstated,
   word,
 } from '../../src/internal/option-table.ts'
-import { isMisconfigured, type MisconfiguredCode } from '../../src/misconfigured.ts'
 
 interface Store {
   readonly name: string
@@ -33,13 +33,8 @@ const TABLE = optionTable('checkAll', {
 })
 const store: Store = { name: 'memory', claim: () => 'claimed' }
 
-function codeOf(options: object): MisconfiguredCode | undefined {
-  try {
-    TABLE.read(options)
-    return undefined
-  } catch (error) {
-    return isMisconfigured(error) ? error.code : undefined
-  }
+function codeOf(options: object): string | undefined {
+  return thrownCode(() => TABLE.read(options))
 }
 
 describe('options by table', () => {
