@@ -23,6 +23,8 @@ export interface Agents {
 /** The honest agent's calls. */
 export interface Buyer {
   readonly agentId: string
+  /** PKCS #8 in PEM: a key to play with. */
+  readonly privateKey: string
   readonly fetch: typeof fetch
   readonly simpleFetch: typeof fetch
   /** Refuses responses that the billing service did not sign. */
@@ -56,6 +58,7 @@ function createBuyer(keys: KeyRegistry, origins: readonly string[], responseKey:
   const own = { agentId: 'agt_buyer', origins, keyId: 'buyer-1', key: privateKey }
   return {
     agentId: 'agt_buyer',
+    privateKey: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
     fetch: createAgentFetch(own),
     simpleFetch: createAgentFetch({ ...own, form: 'simple-v1' }),
     strictFetch: createAgentFetch({ ...own, verifyResponses: { keys: { billing: responseKey }, required: true } }),

@@ -15,6 +15,7 @@ import type { Scene } from './scene.ts'
 import { heading, type SceneResult, say, table, tick } from './screen.ts'
 import { playFinale } from './seeing/finale.ts'
 import { stay } from './seeing/stay.ts'
+import { SHOWN_SCENES } from './shown-scenes.ts'
 import { TOKEN_ATTACK_SCENES } from './token-attack-scenes.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -34,29 +35,51 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['A flood', [FLOOD_SCENE]],
 ]
 
+const USAGE = `npm run demo                       six scenes, each with request, answer and reason
+npm run demo -- --all              every scene, what was measured and recorded; a minute
+npm run demo -- --only WORD        the scenes whose title has this word
+npm run demo -- --stay             leaves everything running, with the dashboards, a key and a command to try
+npm run demo -- --screenshots DIR  takes pictures of the dashboards
+`
+
 const { values: options } = parseArgs({
-  options: { stay: { type: 'boolean', default: false }, screenshots: { type: 'string' } },
+  options: {
+    all: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    stay: { type: 'boolean', default: false },
+    screenshots: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 })
+if (options.help) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
+const { only } = options
+const isWhole = options.all || options.stay || options.screenshots !== undefined
+const groups = only === undefined ? (isWhole ? GROUPS : []) : withTitle(only.toLowerCase())
 heading('countermark demo: real agents, real HTTP, an Express and a Koa backend')
-const world = await createWorld()
+const world = await createWorld({ isMeasured: isWhole })
 const results: SceneResult[] = []
 const problems: string[] = []
 try {
-  for (const [title, scenes] of GROUPS) {
+  if (groups.length === 0) for (const scene of SHOWN_SCENES) results.push(await show(scene, world))
+  for (const [title, scenes] of groups) {
     heading(title)
     for (const scene of scenes) {
       if (scene.needsRedis === true && !world.hasRedis) say(`- ${scene.title}: needs redis-server`)
       else results.push(await play(scene, world))
     }
   }
-  table(results)
-  problems.push(...(await playFinale(world)))
+  if (groups.length > 0) table(results)
+  if (isWhole) problems.push(...(await playFinale(world)))
   if (options.stay || options.screenshots !== undefined) await stay(world, { screenshots: options.screenshots })
 } finally {
   await world.close()
 }
 console.log(`
   Where to look next
+    npm run demo -- --all         a hundred scenes more; --help says what else
     examples/guard-existing-app   guard an ordinary Express application in under ten lines
     examples/koa-quickstart       the same for Koa
     examples/delegated-refund     a user, an agent, a sub-agent, and a limit above which a human agrees
@@ -79,4 +102,19 @@ async function play(scene: Scene, stage: World): Promise<SceneResult> {
   const result = { ...scene, got, milliseconds: performance.now() - begun }
   tick(result)
   return result
+}
+
+/** One of the six: a heading, and whatever the scene shows. */
+async function show(scene: Scene, stage: World): Promise<SceneResult> {
+  heading(scene.title)
+  return play(scene, stage)
+}
+
+function withTitle(word: string): typeof GROUPS {
+  const found = [['The six', SHOWN_SCENES] as const, ...GROUPS]
+    .map(([title, scenes]) => [title, scenes.filter((scene) => scene.title.toLowerCase().includes(word))] as const)
+    .filter(([, scenes]) => scenes.length > 0)
+  if (found.length > 0) return found
+  process.stderr.write(`no scene has ${word} in its title\n`)
+  process.exit(2)
 }

@@ -11,7 +11,8 @@ export interface SceneResult {
 
 type Colour = Parameters<typeof styleText>[0]
 
-function paint(colour: Colour, text: string): string {
+/** In colour, where there is a terminal that shows it. */
+export function paint(colour: Colour, text: string): string {
   return process.stdout.isTTY && process.env['NO_COLOR'] === undefined ? styleText(colour, text) : text
 }
 

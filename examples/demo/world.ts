@@ -33,8 +33,8 @@ export interface World extends Agents {
 const SHOP = 'https://shop.example.com'
 const BILLING = 'https://billing.example.com'
 
-/** Starts registry, issuer, Redis when there is one, and the backends. */
-export async function createWorld(): Promise<World> {
+/** Starts registry, issuer, Redis when there is one, the backends, and where it is to be measured Prometheus. */
+export async function createWorld({ isMeasured }: { readonly isMeasured: boolean }): Promise<World> {
   const keys = await createKeyRegistry()
   say(`key registry          ${keys.url}`)
   const issuer = await createIssuer(keys.find)
@@ -52,8 +52,8 @@ export async function createWorld(): Promise<World> {
     audit: { folder: audit.folder, anchorFolder: audit.anchorFolder, checkpointKey: audit.checkpointKey },
   }
   const { shop, billing, targets } = await startServices(shared)
-  const prometheus = await startPrometheus(targets)
-  say(`prometheus            ${prometheus?.url ?? 'not found: dashboards and alerts are left out'}`)
+  const prometheus = isMeasured ? await startPrometheus(targets) : undefined
+  if (isMeasured) say(`prometheus            ${prometheus?.url ?? 'not found: dashboards and alerts are left out'}`)
   const services = [
     { name: 'shop', backend: shop[0], prefix: '', audience: SHOP },
     { name: 'billing', backend: billing, prefix: '/v1', audience: BILLING },

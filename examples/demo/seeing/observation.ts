@@ -26,7 +26,7 @@ export function createObservation(config: BackendConfig): Observation {
       key: createPrivateKey(audit.checkpointKey),
       anchors: [fileAnchor({ path: join(audit.anchorFolder, `${name}.checkpoints`) })],
       everyRecords: 100,
-      everySeconds: 5,
+      everySeconds: 2,
     },
     dataClass: dataClasses({ '/customers/:customer': 'personal', '/v1/customers/:customer': 'personal' }),
   })

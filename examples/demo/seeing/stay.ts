@@ -1,9 +1,13 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { heading, say } from '../screen.ts'
 import type { World } from '../world.ts'
 import { startPreview } from './preview-server.ts'
 import { takeScreenshots } from './screenshots.ts'
 
 const CALL_EVERY_MS = 250
+/** `npx countermark` of this repository, not built. */
+const COMMAND = 'node --import tsx --conditions=@countermark/source packages/countermark/src/cli.ts'
 
 /** How the demo ends when it is to be looked at. */
 export interface StayOptions {
@@ -20,6 +24,12 @@ export async function stay(world: World, { screenshots }: StayOptions): Promise<
   if (prometheus !== undefined) say(`prometheus            ${prometheus.url}`)
   for (const url of metricsUrls) say(`metrics               ${url}`)
   say(`audit trail           ${audit.folder}`)
+  const keyFile = join(audit.copyFolder, 'agent-key.pem')
+  writeFileSync(keyFile, world.buyer.privateKey, { mode: 0o600 })
+  say('a key to break it with, and a command that passes; change what you like:')
+  say(
+    `  ${COMMAND} curl ${world.shop[0].origin}/orders --key ${keyFile} --agent agt_buyer --key-id buyer-1 --json '{"item":"kettle"}' -i`,
+  )
   const timer = setInterval(() => void call(world), CALL_EVERY_MS)
   if (screenshots === undefined) await new Promise((resolve) => process.once('SIGINT', resolve))
   else if (preview !== undefined) await takeScreenshots(preview.origin, screenshots)
