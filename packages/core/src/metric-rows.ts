@@ -1,3 +1,4 @@
+import { defineMetrics, type Metrics } from './internal/define-metrics.ts'
 import { degradedRow, type MetricRow } from './seams/metric-row.ts'
 
 /** Values of the `check` label that are no check: the parts of the guard itself that can refuse. */
@@ -6,31 +7,37 @@ export const GUARD_PARTS: readonly string[] = ['request', 'open', 'level', 'reco
 /** Checks that one process may name: ours, and those of applications. */
 const MAX_CHECKS = 64
 
+/** The metrics of the guard itself, with their labels. */
+export interface GuardLabels {
+  guard_failures_total: Record<never, never>
+  observer_failures_total: Record<never, never>
+  audit_failures_total: Record<never, never>
+  challenge_failures_total: { check: string }
+}
+
 /** What the guard itself reports. */
-export const METRIC_ROWS: readonly MetricRow[] = [
-  {
-    name: 'guard_failures_total',
+export const METRICS: Metrics<GuardLabels> = defineMetrics<GuardLabels>({
+  guard_failures_total: {
     kind: 'counter',
     help: 'Requests refused because the guard itself failed',
     labels: {},
   },
-  {
-    name: 'observer_failures_total',
+  observer_failures_total: {
     kind: 'counter',
     help: 'Errors thrown by observers, which changed nothing',
     labels: {},
   },
-  {
-    name: 'audit_failures_total',
+  audit_failures_total: {
     kind: 'counter',
     help: 'Decisions that the recorder could not record',
     labels: {},
   },
-  {
-    name: 'challenge_failures_total',
+  challenge_failures_total: {
     kind: 'counter',
     help: 'Challenges left out of an answer because writing them failed',
     labels: { check: { atMost: MAX_CHECKS } },
   },
-  degradedRow({ atMost: 16 }),
-]
+})
+
+/** The rows of the guard, and of what any package may depend on. */
+export const METRIC_ROWS: readonly MetricRow[] = [...METRICS.rows, degradedRow({ atMost: 16 })]

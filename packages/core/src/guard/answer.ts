@@ -1,5 +1,6 @@
 import type { ChallengeContext, CheckDescription } from '../check.ts'
 import type { HeaderField } from '../header-fields.ts'
+import { METRICS } from '../metric-rows.ts'
 import { NOTHING, Refusal } from '../refusal/refusal.ts'
 import {
   createReplyTemplate,
@@ -86,7 +87,7 @@ function collectChallenges(refusal: Refusal, run: Run, issued: IssuedNonce | und
       return (description.challenge?.(context) ?? []).filter(isSendable)
     } catch {
       const labels = { check: description.name }
-      environment.report({ name: 'challenge_failures_total', kind: 'counter', value: 1, labels })
+      environment.report(METRICS.measure('challenge_failures_total', 1, labels))
       return []
     }
   })

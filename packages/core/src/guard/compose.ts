@@ -3,7 +3,7 @@ import type { Check } from '../check.ts'
 import type { Environment } from '../environment.ts'
 import { bareCopy } from '../internal/bare-object.ts'
 import { isThenable } from '../internal/then.ts'
-import { GUARD_PARTS, METRIC_ROWS } from '../metric-rows.ts'
+import { GUARD_PARTS, METRIC_ROWS, METRICS } from '../metric-rows.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { createReplyTemplates, replyTo } from '../refusal/response.ts'
 import { type AgentRequest, findUncoveredOverride } from '../request.ts'
@@ -141,7 +141,7 @@ function isPreflight({ method, headers, hasBody }: AgentRequest, { corsPreflight
 function failedVerdict(context: GuardContext, cause: unknown): Verdict {
   const { settings, environment, route } = context
   const refusal = new Refusal('config_error', 'the guard failed in a way it should not', { cause })
-  environment.report({ name: 'guard_failures_total', kind: 'counter', value: 1 })
+  environment.report(METRICS.measure('guard_failures_total', 1))
   if (route.mode === 'observe') return { outcome: 'allow', agent: undefined, finish: undefined, observed: refusal }
   const reply = replyTo(refusal, { requestId: randomUUID(), realm: '', cors: false, challenges: [] }, settings)
   return { outcome: 'deny', refusal, reply, finish: undefined }

@@ -1,5 +1,6 @@
 import type { Environment } from '../environment.ts'
 import { isThenable } from '../internal/then.ts'
+import { METRICS } from '../metric-rows.ts'
 import { isUnavailable, type Refusal, Unavailable } from '../refusal/refusal.ts'
 import { statusOf } from '../refusal/response.ts'
 import { isSafeMethod } from '../request.ts'
@@ -45,7 +46,7 @@ function record(run: Run, decision: Decision): Verdict | Promise<Verdict> {
 /** No record, no unsafe answer. */
 function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
   const { context, state } = run
-  context.environment.report({ name: 'audit_failures_total', kind: 'counter', value: 1 })
+  context.environment.report(METRICS.measure('audit_failures_total', 1))
   if (decision.refusal !== undefined || (isSafeMethod(state.request.method) && !isUnavailable(cause))) {
     return conclude(run, decision, createFinish(decision, run, { recorded: false }))
   }
@@ -118,7 +119,7 @@ export function notify(
     try {
       tell(observer)
     } catch {
-      environment.report({ name: 'observer_failures_total', kind: 'counter', value: 1 })
+      environment.report(METRICS.measure('observer_failures_total', 1))
     }
   }
 }
