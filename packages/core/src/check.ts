@@ -1,3 +1,4 @@
+import type { CredentialScheme } from './credential-scheme.ts'
 import type { Clock, Environment } from './environment.ts'
 import type { HeaderField } from './header-fields.ts'
 import type { JsonValue } from './internal/canonical-json.ts'
@@ -26,6 +27,8 @@ export interface CheckDescription {
   readonly adds: readonly string[]
   /** How it was set up, as far as that is no secret: part of the guard's `configuration` hash. */
   readonly settings?: Readonly<Record<string, JsonValue>>
+  /** The kinds of credentials that it verifies, where they are not of this repository. @default none */
+  readonly credentials?: readonly CredentialScheme[]
   /** Header fields for a refusal of this guard, whichever check refused. */
   readonly challenge?: (context: ChallengeContext) => readonly HeaderField[]
   /**

@@ -1,18 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import type { AgentRecord, Scheme, SignatureAlgorithm } from './keys/key.ts'
-
-/** How much a credential proves, weakest first. */
-export type Level = 'identified' | 'bearer' | 'bound' | 'signed'
-
-const RANK: Readonly<Record<Level, number>> = { identified: 0, bearer: 1, bound: 2, signed: 3 }
-
-/** All levels, weakest first. */
-export const LEVELS: readonly Level[] = ['identified', 'bearer', 'bound', 'signed']
-
-/** Whether a level is at least another one. */
-export function reachesLevel(level: Level, minimum: Level): boolean {
-  return RANK[level] >= RANK[minimum]
-}
+import type { Level, Scheme } from './credential-scheme.ts'
+import type { AgentRecord, SignatureAlgorithm } from './keys/key.ts'
 
 /** Who calls. */
 export interface AgentFact {

@@ -1,3 +1,4 @@
+import { CREDENTIAL_SCHEMES, fieldsOf } from './credential-scheme.ts'
 /** Header fields as they came, by lower-case name. Built from `rawHeaders`, so nothing was merged or dropped. */
 export interface HeaderFields {
   /** All field lines of a name in order of arrival; empty when absent. */
@@ -161,20 +162,11 @@ function describe(lower: string): FieldName {
 
 /** Fields of which a second line would leave it to chance which one is believed. */
 const AT_MOST_ONCE: ReadonlySet<string> = new Set([
-  'agent-auth-version',
-  'agent-delegation',
-  'agent-id',
-  'authorization',
+  ...fieldsOf(CREDENTIAL_SCHEMES),
   'content-length',
   'content-type',
-  'dpop',
   'host',
   'idempotency-key',
-  'key-id',
-  'nonce',
-  'timestamp',
-  'txn-token',
-  'workload-identity-token',
 ])
 
 /**

@@ -1,4 +1,5 @@
 export { type Check, type CheckDescription, defineCheck } from './check.ts'
+export type { CredentialScheme, ForeignSchemes, Level } from './credential-scheme.ts'
 export type { Clock, Environment } from './environment.ts'
 export type {
   AgentFact,
@@ -7,7 +8,6 @@ export type {
   DelegationFact,
   Facts,
   FreshnessFact,
-  Level,
   ProofFact,
 } from './facts.ts'
 export { createGuardComposer } from './guard/compose.ts'

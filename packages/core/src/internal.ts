@@ -1,6 +1,7 @@
 export type { ChallengeContext, GuardDescription } from './check.ts'
+export { CREDENTIAL_SCHEMES, type EvidenceGrade, fieldsOf, reachesLevel, type Scheme } from './credential-scheme.ts'
 export { systemClock } from './environment.ts'
-export { type Actor, type CapabilityContext, type DelegationLink, reachesLevel } from './facts.ts'
+export type { Actor, CapabilityContext, DelegationLink } from './facts.ts'
 export { type Authorities, type FindOrigin, type Origin, originFinder } from './guard/authorities.ts'
 export type { Guard, GuardComposer } from './guard/compose.ts'
 export { type GuardSummary, summariesOf, summarise } from './guard/compose.ts'
@@ -76,7 +77,6 @@ export type { ImportedKey, ImportOptions } from './keys/import.ts'
 export { type ImportPublicKey, rememberKeys } from './keys/import.ts'
 export type { PublicJwk } from './keys/jwk.ts'
 export { thumbprintOf } from './keys/jwk.ts'
-export type { Scheme } from './keys/key.ts'
 export {
   DEFAULT_ALGORITHMS,
   isAgentId,

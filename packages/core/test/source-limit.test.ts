@@ -1,4 +1,6 @@
 import { createSourceLimiter, type SourceLimit, sourceLimit } from '../src/guard/source-limit.ts'
+import { Unavailable } from '../src/refusal/refusal.ts'
+import { aGuard, aRequest, atOnce, codeOf } from './guarding.ts'
 
 function start(options: SourceLimit = { perSecond: 2, burst: 3 }) {
   const settings = sourceLimit.read('sourceLimit', options, 'createGuard')
@@ -85,5 +87,19 @@ describe('a limit for each network', () => {
     expect(() => sourceLimit.read('sourceLimit', limit, 'createGuard')).toThrow(
       expect.objectContaining({ name: 'Misconfigured' }),
     )
+  })
+})
+
+describe('a dependency that cannot answer', () => {
+  it.each([
+    ['is not held against the network that asked', false, 'key_source_unavailable'],
+    ['is, where the network spent what there was to ask', true, 'rate_limited'],
+  ])('%s', (_name, isOfSource, code) => {
+    const fail = (): never => {
+      throw new Unavailable('key_source_unavailable', 'keys', 'no look-up is left', { isOfSource })
+    }
+    const guard = aGuard([fail], { sourceLimit: { perSecond: 1, burst: 1 } })
+    atOnce(guard(aRequest()))
+    expect(codeOf(atOnce(guard(aRequest())))).toBe(code)
   })
 })

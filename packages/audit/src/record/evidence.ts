@@ -17,12 +17,12 @@ const NONE: Evidence = { evidence: { grade: 'none' }, signed: undefined }
 
 /** What a decision's credentials prove to a reader who has nothing but the trail. `userSalt` hides the claims' hash. */
 export function evidenceOf(
-  { proof, delegation, dpop }: Pick<RecordedDecision, 'proof' | 'delegation' | 'dpop'>,
+  { proof, delegation, dpop, grade }: Pick<RecordedDecision, 'proof' | 'delegation' | 'dpop' | 'grade'>,
   userSalt: string,
   mask: SecretMask,
 ): Evidence {
   if (proof !== undefined) return fromSignature(proof, mask)
-  if (delegation === undefined) return NONE
+  if (delegation === undefined) return grade === undefined ? NONE : { ...NONE, evidence: { grade } }
   return readDpopProof(dpop, mask) ?? fromIssuer(delegation, userSalt)
 }
 

@@ -1,6 +1,13 @@
 import { hash, type KeyObject } from 'node:crypto'
 import type { AgentFact, AgentRequest, Decision, DelegationFact, ProofFact } from '@countermark/core'
-import { type Actor, canonicalJson, type PublicJwk, thumbprintOf } from '@countermark/core/internal'
+import {
+  type Actor,
+  CREDENTIAL_SCHEMES,
+  canonicalJson,
+  type EvidenceGrade,
+  type PublicJwk,
+  thumbprintOf,
+} from '@countermark/core/internal'
 import { digestOf } from './mask-signature-base.ts'
 import type { RecordRules } from './record-rules.ts'
 
@@ -56,6 +63,8 @@ export interface RecordedDecision extends SeenAtOnce {
   readonly agent: RecordedAgent | undefined
   readonly proof: RecordedProof | undefined
   readonly dpop: string | undefined
+  /** What the credential proves, where it is of a kind that is not known here. */
+  readonly grade: EvidenceGrade | undefined
   readonly delegation: RecordedDelegation | undefined
   readonly used: readonly string[] | undefined
   readonly approval: { readonly issuer: string; readonly ticketId: string } | undefined
@@ -83,6 +92,11 @@ function called<Value extends string | undefined>(
   { pseudonym }: RecordRules,
 ): Value | string {
   return value === undefined || pseudonym === undefined ? value : pseudonym(name, value)
+}
+
+/** What a credential proves that is not of this repository. */
+function foreignGrade({ credential }: Decision): EvidenceGrade | undefined {
+  return credential === undefined || CREDENTIAL_SCHEMES.includes(credential) ? undefined : credential.grade
 }
 
 /** Reads from a decision what its record needs. One literal with every member: a shape that stays the same costs least. */
@@ -117,6 +131,7 @@ export function recordedDecision(
     instance: agent === undefined ? undefined : saidBy(request, proof, rules.instanceHeader),
     agent: agent === undefined ? undefined : recordedAgent(agent),
     proof: proof === undefined ? undefined : recordedProof(proof, headers),
+    grade: foreignGrade(decision),
     dpop: proof === undefined && agent?.scheme === 'dpop' ? headers.only('dpop') : undefined,
     delegation: delegation === undefined ? undefined : recordedDelegation(delegation, proof === undefined, rules),
     used: capability?.used,

@@ -73,7 +73,7 @@ function replyWith(challenges: readonly HeaderField[], refusal: Refusal, run: Ru
   const { authority, headers } = run.state.request
   return replyTo(
     refusal,
-    { requestId, realm: authority, cors: headers.has('origin'), challenges },
+    { requestId, realm: authority, exposed: headers.has('origin') ? run.context.exposed : undefined, challenges },
     run.context.settings,
   )
 }

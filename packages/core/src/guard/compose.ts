@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Check } from '../check.ts'
+import type { Check, CheckDescription } from '../check.ts'
+import { CREDENTIAL_SCHEMES, exposedBy, fieldsOf } from '../credential-scheme.ts'
 import type { Environment } from '../environment.ts'
 import { bareCopy } from '../internal/bare-object.ts'
 import { isThenable } from '../internal/then.ts'
@@ -13,7 +14,7 @@ import { hashConfiguration, orderChecks } from './order.ts'
 import { type RouteOptions, readRouteOptions } from './route-options.ts'
 import { refuse, runChecks } from './run.ts'
 import { settle } from './settle.ts'
-import { checkHost, checkRequestShape } from './shape.ts'
+import { checkCredentialFields, checkHost, checkRequestShape } from './shape.ts'
 import { createSourceLimiter } from './source-limit.ts'
 import {
   createEnvironment,
@@ -47,7 +48,11 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
     const order = orderChecks(checks, settings.clock)
     const configuration = hashConfiguration(settings, route, order.descriptions)
     const templates = createReplyTemplates()
-    const context: GuardContext = { settings, environment, listens, sources, route, templates, configuration, ...order }
+    const context: GuardContext = {
+      ...{ settings, environment, listens, sources, route, templates, configuration },
+      ...order,
+      ...readCredentials(order.descriptions),
+    }
     describeMetrics(context)
     settings.onCompose?.({ checks: order.descriptions })
     const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
@@ -63,6 +68,14 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
     return summarise(guard, [{ checks: order.descriptions.map(({ name }) => name), mode, optional }])
   }
   return Object.assign(compose, { environment })
+}
+
+type Credentials = Pick<GuardContext, 'schemes' | 'guardedFields' | 'exposed'>
+
+function readCredentials(descriptions: readonly CheckDescription[]): Credentials {
+  const foreign = descriptions.flatMap(({ credentials = [] }) => credentials)
+  const schemes = [...CREDENTIAL_SCHEMES, ...foreign]
+  return { schemes, guardedFields: fieldsOf(foreign), exposed: exposedBy(schemes) }
 }
 
 const NO_TIMINGS: Run['timings'] = []
@@ -91,6 +104,7 @@ function runGuard(run: Run): Verdict | Promise<Verdict> {
       return passOpen(run)
     if (!state.shapeChecked) checkHost(state.request)
     state.shapeChecked = true
+    if (run.context.guardedFields.length > 0) checkCredentialFields(state.request, run.context.guardedFields)
   } catch (error) {
     return refuse(run, 'request', error)
   }
@@ -143,7 +157,7 @@ function failedVerdict(context: GuardContext, cause: unknown): Verdict {
   const refusal = new Refusal('config_error', 'the guard failed in a way it should not', { cause })
   environment.report(METRICS.measure('guard_failures_total', 1))
   if (route.mode === 'observe') return { outcome: 'allow', agent: undefined, finish: undefined, observed: refusal }
-  const reply = replyTo(refusal, { requestId: randomUUID(), realm: '', cors: false, challenges: [] }, settings)
+  const reply = replyTo(refusal, { requestId: randomUUID(), realm: '', exposed: undefined, challenges: [] }, settings)
   return { outcome: 'deny', refusal, reply, finish: undefined }
 }
 

@@ -1,6 +1,6 @@
 import type { GuardDescription } from '../check.ts'
+import { LEVELS, type Level } from '../credential-scheme.ts'
 import { type Clock, systemClock } from '../environment.ts'
-import { LEVELS, type Level } from '../facts.ts'
 import type { JsonValue } from '../internal/canonical-json.ts'
 import {
   callback,

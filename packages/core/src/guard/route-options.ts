@@ -1,4 +1,4 @@
-import { LEVELS, type Level } from '../facts.ts'
+import { LEVELS, type Level } from '../credential-scheme.ts'
 import { flag, optionTable, word } from '../internal/option-table.ts'
 
 /** What one guard may do differently from its factory. */

@@ -1,4 +1,4 @@
-import { reachesLevel } from '../facts.ts'
+import { reachesLevel } from '../credential-scheme.ts'
 import { isThenable } from '../internal/then.ts'
 import { rowOf } from '../refusal/codes.ts'
 import { isRefusal, Refusal } from '../refusal/refusal.ts'
@@ -36,7 +36,9 @@ export function refuse(run: Run, check: string, error: unknown): Verdict | Promi
   state.passed = [...state.passed, ...context.descriptions]
   // What the checks before learned of this request does not stand: not all of them ran.
   const before: Run = { ...run, facts: state.facts }
-  return state.facts.agent === undefined ? settle(before, check, undefined) : settleLevel(before)
+  if (state.facts.agent !== undefined) return settleLevel(before)
+  const override = refuseOverride(before)
+  return settle(before, override === undefined ? check : 'level', override)
 }
 
 function resume(run: Run, index: number, begunMs: number, pending: Promise<object>): Promise<Verdict> {
@@ -83,14 +85,20 @@ function settleLevel(run: Run): Verdict | Promise<Verdict> {
   if (facts.agent === undefined) {
     return refuse(run, 'level', unmet(run, 'no check of this guard, nor of one before it, establishes an agent'))
   }
-  const override = settings.methodOverride === 'ignored' ? undefined : findUncoveredOverride(state.request, facts.proof)
-  if (override !== undefined) {
-    return settle(run, 'level', new Refusal('coverage_insufficient', `no proof covers ${override}: leave it out`))
-  }
+  const override = refuseOverride(run)
+  if (override !== undefined) return settle(run, 'level', override)
   const minimum = route.minimumLevel ?? settings.minimumLevel[isSafeMethod(state.request.method) ? 'safe' : 'unsafe']
   if (reachesLevel(facts.agent.level, minimum)) return settle(run, context.ordered.at(-1)?.name ?? 'level', undefined)
   const refusal = new Refusal('scheme_not_allowed', `this route asks for a credential of level ${minimum}`)
   return settle(run, 'level', refusal)
+}
+
+/** Whoever calls: the method that was judged must be the one that is executed. */
+function refuseOverride({ context, state, facts }: Run): Refusal | undefined {
+  if (context.settings.methodOverride === 'ignored') return undefined
+  const override = findUncoveredOverride(state.request, facts.proof)
+  if (override === undefined) return undefined
+  return new Refusal('coverage_insufficient', `no proof covers ${override}: leave it out`)
 }
 
 /** The caller's fault where an earlier guard let it pass without an identity; the programmer's fault otherwise. */

@@ -24,7 +24,7 @@ function chargeSource({ context, state, facts }: Run, refusal: Refusal): void {
   if (context.sources === undefined || refusal.code === 'rate_limited') return
   if (facts.agent !== undefined && refusal.code !== 'replay_detected') return
   // What a dependency or the operator got wrong is not the caller's doing.
-  if (statusOf(refusal, context.settings) >= 500) return
+  if (statusOf(refusal, context.settings) >= 500 && !refusal.isOfSource) return
   context.sources.charge(state.request.remoteAddress, context.settings.clock.monotonicMs())
 }
 
@@ -103,6 +103,7 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
     agent: createAgentView(facts, state.requestId, context.settings.view),
     facts,
     timings,
+    credential: context.schemes.find(({ name }) => name === facts.agent?.scheme),
     mode: context.route.mode,
     configuration: context.configuration,
     anonymous: state.anonymous && facts.agent === undefined,

@@ -24,6 +24,18 @@ export function checkRequestShape(request: AgentRequest, maxHeaderFields: number
 }
 
 /**
+ * Refuses fields of credentials that occur twice or under another spelling, where the table of field names does not know them.
+ * @throws {@link Refusal} `request_malformed`
+ */
+export function checkCredentialFields({ headers }: AgentRequest, fields: readonly string[]): void {
+  for (const name of fields) {
+    const alias = name.replaceAll('-', '_')
+    if (headers.lines(name).length <= 1 && (alias === name || !headers.has(alias))) continue
+    throw new Refusal('request_malformed', `${name} must occur once`)
+  }
+}
+
+/**
  * Refuses hosts that are not ours.
  * @throws {@link Refusal} `request_malformed`, `authority_mismatch`
  */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { CheckDescription } from '../check.ts'
+import type { CredentialScheme, Level } from '../credential-scheme.ts'
 import type { Environment } from '../environment.ts'
-import type { AgentView, Facts, Level } from '../facts.ts'
+import type { AgentView, Facts } from '../facts.ts'
 import { bareCopy, Given } from '../internal/bare-object.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Reply, ReplyTemplates } from '../refusal/response.ts'
@@ -21,6 +22,12 @@ export interface GuardContext extends OrderedChecks {
     readonly minimumLevel: Level | undefined
   }
   readonly templates: ReplyTemplates
+  /** Kinds of credentials, those of this guard's checks included. */
+  readonly schemes: readonly CredentialScheme[]
+  /** Request fields of credentials that are not of this repository. */
+  readonly guardedFields: readonly string[]
+  /** For `Access-Control-Expose-Headers`. */
+  readonly exposed: string
   /** Hash of how this guard is configured. */
   readonly configuration: string
   /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for nobody else. */

@@ -1,8 +1,6 @@
 import type { KeyObject } from 'node:crypto'
+import type { Scheme } from '../credential-scheme.ts'
 import { Refusal } from '../refusal/refusal.ts'
-
-/** The ways a credential may be presented. A key for `simple-v0` is good for nothing else. */
-export type Scheme = 'httpsig' | 'simple-v1' | 'simple-v0' | 'challenge' | 'action' | 'dpop' | 'mtls' | 'bearer'
 
 /** What a registry knows of an agent beyond its keys. */
 export interface AgentRecord {

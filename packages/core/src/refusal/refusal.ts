@@ -1,10 +1,11 @@
+import type { ForeignSchemes } from '../credential-scheme.ts'
 import type { RefusalCode } from './codes.ts'
 
 const REFUSAL = Symbol.for('countermark.refusal')
 const UNAVAILABLE = Symbol.for('countermark.unavailable')
 
 /** What a caller presents: a signature over the request, or a token with what proves that it is the caller's. */
-export type Credential = 'signature' | 'token'
+export type Credential = 'signature' | 'token' | keyof ForeignSchemes
 
 /** What may accompany a refusal. None of it reaches the caller unless its name says so. */
 export interface RefusalDetails {
@@ -20,6 +21,8 @@ export interface RefusalDetails {
   readonly members?: Readonly<Record<string, unknown>>
   /** The agent whose key the request names, when there is such a key: for metrics and audit, proven by nothing. */
   readonly claimedAgent?: string | undefined
+  /** A dependency's fault that the caller's network brought about all the same: it counts for `sourceLimit`. @default false */
+  readonly isOfSource?: boolean
   /** What a developer needs, such as the signature base. Sent in development mode only. */
   readonly diagnosis?: Readonly<Record<string, unknown>>
 }
@@ -36,6 +39,7 @@ export class Refusal extends Error {
   readonly hints: Readonly<Record<string, unknown>>
   readonly members: Readonly<Record<string, unknown>>
   readonly claimedAgent: string | undefined
+  readonly isOfSource: boolean
   readonly diagnosis: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: RefusalCode, message: string, details: RefusalDetails = {}) {
@@ -50,6 +54,7 @@ export class Refusal extends Error {
     this.hints = details.hints ?? NOTHING
     this.members = details.members ?? NOTHING
     this.claimedAgent = details.claimedAgent
+    this.isOfSource = details.isOfSource ?? false
     this.diagnosis = details.diagnosis
   }
 }

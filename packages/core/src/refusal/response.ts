@@ -27,8 +27,8 @@ export interface Reply {
 export interface ReplyContext {
   readonly requestId: string
   readonly realm: string
-  /** Whether a browser asked from another origin. */
-  readonly cors: boolean
+  /** What a script may read, for a browser that asks from another origin. */
+  readonly exposed: string | undefined
   readonly challenges: readonly HeaderField[]
 }
 
@@ -46,8 +46,6 @@ const MERGED: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   // While look-ups are spent, only an id that is not remembered here gets it.
   'key_source_unavailable',
 ])
-
-const EXPOSED = 'WWW-Authenticate, Accept-Signature, Signature-Error, Want-Content-Digest, DPoP-Nonce, Retry-After'
 
 type Told = Pick<Refusal, 'code' | 'credential'>
 
@@ -85,7 +83,7 @@ export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyO
   const retryAfterSeconds = secondsToWait(refusal, row, options)
   if (retryAfterSeconds >= 0)
     headers.push(['Retry-After', String(Math.ceil(Math.min(retryAfterSeconds, MOST_SECONDS)))])
-  if (context.cors) headers.push(['Access-Control-Expose-Headers', EXPOSED])
+  if (context.exposed !== undefined) headers.push(['Access-Control-Expose-Headers', context.exposed])
   return { status, headers, body: JSON.stringify(problem(refusal, { row, status, signals, ...context }, options)) }
 }
 

@@ -1,3 +1,4 @@
+import type { CredentialScheme } from '../credential-scheme.ts'
 import type { AgentView, Facts } from '../facts.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { AgentRequest } from '../request.ts'
@@ -25,6 +26,8 @@ export interface Decision {
   readonly agent: AgentView | undefined
   readonly facts: Readonly<Partial<Facts>>
   readonly timings: readonly CheckTiming[]
+  /** The kind of credential that established the agent. */
+  readonly credential?: CredentialScheme | undefined
   /** Whether the guard enforces what it decides. */
   readonly mode: 'enforce' | 'observe'
   /** SHA-256, base64url, of how the guard and its checks are configured: the same for the same code and options. */

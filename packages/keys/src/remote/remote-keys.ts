@@ -165,6 +165,6 @@ function toUnavailable(cause: unknown): unknown {
   if (isRefusal(cause)) return cause
   const asked = isOutboundError(cause) ? (cause.retryAfterSeconds ?? 1) : 1
   const retryAfterSeconds = Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(asked)))
-  const details = { cause, retryAfterSeconds }
+  const details = { cause, retryAfterSeconds, isOfSource: isOutboundError(cause) && cause.reason === 'over_budget' }
   return new Unavailable('key_source_unavailable', 'keys', 'the source of keys cannot be reached', details)
 }

@@ -36,6 +36,12 @@ export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): v
       expect([response.status, app.runs.length]).toEqual([401, 0])
     })
 
+    it('refuses nobody in particular who overrides the method', async () => {
+      const app = await startOptional()
+      const response = await app.sendPlain({ headers: [['X-HTTP-Method-Override', 'DELETE']] })
+      expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([401, 'coverage_insufficient', 0])
+    })
+
     it('leaves it to a later guard to insist', async () => {
       const app = await startOptional()
       const response = await app.sendPlain({ target: '/mine' })
