@@ -37,11 +37,9 @@ export function captureAnswer(response: ServerResponse, maxBytes: number, keep: 
   let length = 0
   let isSettled = false
   let headers: KeptAnswer['headers'] | undefined
-  // As the handler wrote them: a middleware in front, such as compression, changes them on the way out.
-  const takeHeaders = (): void => {
-    headers ??= headersOf(response)
-  }
   const take = (chunk: unknown, encoding: unknown): void => {
+    // As the handler wrote them: a middleware in front, such as compression, changes them on the way out.
+    headers ??= headersOf(response)
     const bytes = bytesOf(chunk, encoding)
     length += bytes.length
     if (length <= maxBytes) chunks.push(bytes)
@@ -51,23 +49,20 @@ export function captureAnswer(response: ServerResponse, maxBytes: number, keep: 
     if (isSettled) return
     isSettled = true
     Object.assign(response, { write, end, writeHead })
-    const fits = body !== undefined && body.length <= maxBytes
-    if (!fits) return keepQuietly(keep, undefined)
+    if (body === undefined || body.length > maxBytes) return keepQuietly(keep, undefined)
     return keepQuietly(keep, { status: response.statusCode, headers: headers ?? headersOf(response), body })
   }
   response.writeHead = (...given: readonly unknown[]) => {
     setHeaders(response, given.at(-1))
-    takeHeaders()
+    headers ??= headersOf(response)
     const [status, message] = given
     return Reflect.apply(writeHead, response, typeof message === 'string' ? [status, message] : [status])
   }
   response.write = (...given: readonly unknown[]) => {
-    takeHeaders()
     take(given[0], given[1])
     return Reflect.apply(write, response, given)
   }
   response.end = (...given: readonly unknown[]) => {
-    takeHeaders()
     take(given[0], given[1])
     const kept = settle(length <= maxBytes ? Buffer.concat(chunks) : undefined)
     if (!isThenable(kept)) return Reflect.apply(end, response, given)

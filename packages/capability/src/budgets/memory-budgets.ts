@@ -1,5 +1,5 @@
 import { flag, number, optionTable, requireSingleProcess } from '@countermark/core/internal'
-import { type BudgetStore, type Reservation, releaseOnce, SLICES } from './budget-store.ts'
+import { type BudgetClaim, type BudgetStore, type Reservation, releaseOnce, SLICES } from './budget-store.ts'
 
 /** Options of {@link memoryBudgets}. */
 export interface MemoryBudgetsOptions {
@@ -32,6 +32,11 @@ const SWEEP_EVERY_MS = 1000
 
 const QUOTA_RETRY_SECONDS = 60
 
+interface Charge extends BudgetClaim {
+  readonly counter: Counter
+  readonly slice: number
+}
+
 /**
  * Counts budgets in this process; a restart forgets what was used.
  * @throws {@link Misconfigured} `ERR_STORE_SINGLE_PROCESS`
@@ -60,29 +65,32 @@ export function memoryBudgets(options: MemoryBudgetsOptions = {}): MemoryBudgets
         forgetIdle(counters, made, nowMs)
         sweptMs = nowMs
       }
-      const charges = claims.map((claim) => {
+      const charges = claims.map((claim): Charge => {
         const counter = counters.get(claim.key) ?? new Counter(agentId, claim.windowSeconds)
         return { ...claim, counter, slice: counter.sliceAt(nowMs) }
       })
-      const retryAfterSeconds = Math.max(
-        0,
-        ...charges.map(({ counter, cost, limit }) => counter.secondsUntilFree(cost - limit, nowMs)),
-      )
+      const retryAfterSeconds = secondsUntilFree(charges, nowMs)
       if (retryAfterSeconds > 0) return { outcome: 'exceeded', retryAfterSeconds }
       const added = claims.filter(({ key }) => !counters.has(key)).length
       if (added > 0 && isOverQuota(added)) return { outcome: 'exceeded', retryAfterSeconds: QUOTA_RETRY_SECONDS }
       if (isFull(added)) return { outcome: 'full' }
       if (added > 0) made.set(agentId, (made.get(agentId) ?? 0) + added)
-      for (const { key, counter, slice, cost } of charges) {
-        counters.set(key, counter)
-        counter.add(slice, cost)
-      }
-      const release = (): void => {
-        for (const { counter, slice, cost } of charges) counter.giveBack(slice, cost)
-      }
-      return { outcome: 'reserved', release: releaseOnce(release) }
+      for (const { key, counter } of charges) counters.set(key, counter)
+      return take(charges)
     },
   }
+}
+
+function secondsUntilFree(charges: readonly Charge[], nowMs: number): number {
+  return Math.max(0, ...charges.map(({ counter, cost, limit }) => counter.secondsUntilFree(cost - limit, nowMs)))
+}
+
+function take(charges: readonly Charge[]): Reservation {
+  for (const { counter, slice, cost } of charges) counter.add(slice, cost)
+  const giveBack = (): void => {
+    for (const { counter, slice, cost } of charges) counter.giveBack(slice, cost)
+  }
+  return { outcome: 'reserved', release: releaseOnce(giveBack) }
 }
 
 /** Only what counts nothing may go. */
