@@ -15,7 +15,66 @@ import {
 import { malformed } from './parse.ts'
 import { type HttpSignatureSettings, type HttpSignaturesOptions, readHttpSettings } from './settings.ts'
 
-const MAX_NONCE_LENGTH = 256
+/** All of them are verified, since each is worth as much alone: more would only cost time. */
+const MAX_CANDIDATES = 2
+
+/**
+ * Accepts requests signed by RFC 9421.
+ * @example verifySignature({ keys, accept: [httpSignatures({ nonce: 'required', tags: ['agent-auth'] })] })
+ * @throws Misconfigured
+ */
+export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureScheme {
+  const settings = readHttpSettings(options)
+  const findList = createComponentLists()
+
+  const acceptsTag = ({ scanned }: PresentedSignature): boolean => {
+    const tag = scanned.parameters.get('tag')
+    return settings.tags === 'any' || settings.tags.some((accepted) => accepted === tag)
+  }
+  const readCandidates = (request: AgentRequest, environment: Environment): readonly Candidate[] => {
+    const nowMs = environment.clock.wallMs()
+    const all = readPresentedSignatures(request.headers)
+    const [lone] = all
+    if (all.length === 1 && lone !== undefined && acceptsTag(lone)) {
+      return [readHttpCandidate(openSignature(lone, findList), request, settings, nowMs)]
+    }
+    const candidates: Candidate[] = []
+    const short: Candidate[] = []
+    let first: unknown
+    for (const presented of all) {
+      if (!acceptsTag(presented)) continue
+      try {
+        const opened = openSignature(presented, findList)
+        const candidate = readHttpCandidate(opened, request, settings, nowMs, 'stated')
+        if (candidate.shortfall === undefined) candidates.push(candidate)
+        else short.push(candidate)
+        first ??= candidate.shortfall
+      } catch (error) {
+        // One bad signature among several must not spoil the others (RFC 9421 section 7.2.6).
+        if (!isRefusal(error)) throw error
+        first ??= error
+      }
+    }
+    if (candidates.length > MAX_CANDIDATES || short.length > MAX_CANDIDATES) {
+      throw new Refusal('signature_malformed', `at most ${MAX_CANDIDATES} signatures with an accepted tag are accepted`)
+    }
+    if (candidates.length > 0) return short.length === 0 ? candidates : [...candidates, ...short]
+    throw first ?? new Refusal('scheme_not_allowed', 'no signature has an accepted tag')
+  }
+
+  return {
+    name: 'httpsig',
+    settings: settings.stated,
+    // A lone Signature belongs to the simple forms only when it comes with their Timestamp.
+    isPresented: ({ headers }) =>
+      headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),
+    readCandidates,
+    metadata: describeHttpSignatures(settings, options.coverage),
+    challenge: (context) => writeHttpChallenge(context, settings),
+    challengeKind: (request) =>
+      typeof options.coverage === 'function' ? undefined : settings.coverageFor(request, settings.tag).kindOf(request),
+  }
+}
 
 /**
  * Judges one signature by everything that needs neither key nor body, cheapest first (profile section 16.4, rows 3 and 4).
@@ -92,19 +151,21 @@ function requireTimes(
   return { created, acceptUntil: Math.max(end, Math.min(expires, created + settings.identifiedSeconds)) }
 }
 
+const MAX_NONCE_LENGTH = 256
+
 function requireNonce(
   nonce: string | undefined,
   request: AgentRequest,
   settings: HttpSignatureSettings,
   level: Level | undefined,
-): string | undefined {
-  if (nonce !== undefined && nonce !== '') {
-    if (nonce.length <= MAX_NONCE_LENGTH) return nonce
+): void {
+  if (nonce !== undefined && nonce.length > MAX_NONCE_LENGTH) {
     throw malformed(`a nonce has at most ${MAX_NONCE_LENGTH} characters`)
   }
+  if (nonce !== undefined && nonce !== '') return
   const isSpared =
     settings.nonce === 'optional' || (settings.nonce === 'required-unsafe' && isSafeMethod(request.method))
-  if (nonce === undefined && (isSpared || level === 'identified')) return undefined
+  if (nonce === undefined && (isSpared || level === 'identified')) return
   throw new Refusal('nonce_missing', 'the signature must state a nonce')
 }
 
@@ -125,65 +186,4 @@ function checkContent(request: AgentRequest, list: ComponentList): void | Promis
 
 function insufficient(missing: readonly string[]): Refusal {
   return new Refusal('coverage_insufficient', `the signature must also cover ${missing.join(', ')}`)
-}
-
-/** All of them are verified, since each is worth as much alone: more would only cost time. */
-const MAX_CANDIDATES = 2
-
-/**
- * Accepts requests signed by RFC 9421.
- * @example verifySignature({ keys, accept: [httpSignatures({ nonce: 'required', tags: ['agent-auth'] })] })
- * @throws Misconfigured
- */
-export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureScheme {
-  const settings = readHttpSettings(options)
-  const findList = createComponentLists()
-
-  const acceptsTag = ({ scanned }: PresentedSignature): boolean => {
-    const tag = scanned.parameters.get('tag')
-    return settings.tags === 'any' || settings.tags.some((accepted) => accepted === tag)
-  }
-  const readCandidates = (request: AgentRequest, environment: Environment): readonly Candidate[] => {
-    const nowMs = environment.clock.wallMs()
-    const all = readPresentedSignatures(request.headers)
-    const [lone] = all
-    if (all.length === 1 && lone !== undefined && acceptsTag(lone)) {
-      return [readHttpCandidate(openSignature(lone, findList), request, settings, nowMs)]
-    }
-    const candidates: Candidate[] = []
-    const short: Candidate[] = []
-    let first: unknown
-    for (const presented of all) {
-      if (!acceptsTag(presented)) continue
-      try {
-        const opened = openSignature(presented, findList)
-        const candidate = readHttpCandidate(opened, request, settings, nowMs, 'stated')
-        if (candidate.shortfall === undefined) candidates.push(candidate)
-        else short.push(candidate)
-        first ??= candidate.shortfall
-      } catch (error) {
-        // One bad signature among several must not spoil the others (RFC 9421 section 7.2.6).
-        if (!isRefusal(error)) throw error
-        first ??= error
-      }
-    }
-    if (candidates.length > MAX_CANDIDATES || short.length > MAX_CANDIDATES) {
-      throw new Refusal('signature_malformed', `at most ${MAX_CANDIDATES} signatures with an accepted tag are accepted`)
-    }
-    if (candidates.length > 0) return short.length === 0 ? candidates : [...candidates, ...short]
-    throw first ?? new Refusal('scheme_not_allowed', 'no signature has an accepted tag')
-  }
-
-  return {
-    name: 'httpsig',
-    settings: settings.stated,
-    // A lone Signature belongs to the simple forms only when it comes with their Timestamp.
-    isPresented: ({ headers }) =>
-      headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),
-    readCandidates,
-    metadata: describeHttpSignatures(settings, options.coverage),
-    challenge: (context) => writeHttpChallenge(context, settings),
-    challengeKind: (request) =>
-      typeof options.coverage === 'function' ? undefined : settings.coverageFor(request, settings.tag).kindOf(request),
-  }
 }
