@@ -1,13 +1,13 @@
-import { createAttempts } from '../src/redis/claim.ts'
+import { Attempts } from '../src/redis/claim.ts'
 
 describe('attempts', () => {
   it('gives each attempt a token of its own', () => {
-    const attempts = createAttempts()
+    const attempts = new Attempts()
     expect(attempts.begin('key')).not.toBe(attempts.begin('key'))
   })
 
   it('hands the token of a given-up attempt to one other attempt', () => {
-    const attempts = createAttempts()
+    const attempts = new Attempts()
     const token = attempts.begin('key')
     attempts.abandon('key', token)
     expect(attempts.begin('another key')).not.toBe(token)
@@ -16,7 +16,7 @@ describe('attempts', () => {
   })
 
   it('remembers ten thousand, and forgets the oldest first', () => {
-    const attempts = createAttempts()
+    const attempts = new Attempts()
     for (let index = 0; index <= 10_000; index++) attempts.abandon(`key ${index}`, `token ${index}`)
     expect(attempts.begin('key 0')).not.toBe('token 0')
     expect(attempts.begin('key 1')).toBe('token 1')

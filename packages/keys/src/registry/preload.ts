@@ -5,53 +5,103 @@ import { backoffMs } from '@countermark/outbound/internal'
 import { type KeyDocument, ownMember, toKeyDocument } from '../key-document.ts'
 import { createKeySet, type KeySet, NO_KEYS } from '../key-set.ts'
 import { toFetchedKeys } from '../remote/fetched-keys.ts'
-import type { KeyMeasurements } from '../remote/key-measurements.ts'
 import type { RemoteKeys, Seed } from '../remote/remote-keys.ts'
 import { BY_AGENT, type RegistryKind } from './registry-kind.ts'
 
-/** What a document of all agents brought. */
-export interface PreloadedKeys {
-  /** Prepares to take in the document that is asked for now: each agent as if it had been asked for alone. */
-  readonly start: (environment: Environment) => (value: unknown) => Promise<KeyDocument>
-  /** The keys of one key id, as their agents have them now. */
-  readonly find: (
-    query: KeyQuery,
-    environment: Environment,
-    caller: KeyCaller | undefined,
-  ) => readonly AgentKey[] | Promise<readonly AgentKey[]>
+/** What a preload is made of. */
+export interface PreloadInput {
+  readonly url: string
+  readonly fetcher: Fetcher
+  readonly refreshAfterMs: number
+  readonly random: () => number
+  readonly kind: RegistryKind
+  readonly keys: RemoteKeys
 }
 
 /** So many agents in one turn of the event loop: requests must not wait for all of them. */
 const AT_ONCE = 100
+/** Comes before each agent's own renewal, which is at most a tenth early. */
+const EARLY = 0.85
+const BACKOFF = { firstMs: 1_000, factor: 4, longestMs: 60_000 } as const
 
 const NONE_SHARED: ReadonlySet<string> = new Set()
 
-/** Starts with nothing. */
-export function createPreloadedKeys(kind: RegistryKind, keys: RemoteKeys): PreloadedKeys {
-  let known: KeySet | undefined
-  return {
-    start: (environment) => {
-      const seed = keys.startSeeding(environment)
-      return async (value) => {
-        const read = await readAll(value, kind)
-        kind.owners.release(known?.keys ?? NO_KEYS, read.keys)
-        const document = kind.owners.claim(read)
-        await seedAll(document, seed)
-        known = createKeySet(document)
-        return document
-      }
-    },
-    find: ({ keyId }, environment, caller) => {
-      const named = keyId === undefined ? NO_KEYS : (known?.find({ keyId }) ?? NO_KEYS)
-      if (named.length === 0) return NO_KEYS
-      // Whose keys they were; what these agents say of them now, their own entries know.
-      const owners = [...new Set(named.map((key) => key.agent.id))]
-      const query = { ...(keyId === undefined ? {} : { keyId }) }
-      const found = owners.map((agentId) => keys.find(BY_AGENT + agentId, { ...query, agentId }, environment, caller))
-      return found.some((each) => isThenable(each))
-        ? Promise.all(found).then((all) => all.flat())
-        : (found.flat() as AgentKey[])
-    },
+/** All agents of a registry, fetched in one document. Begins with the first question, which brings the time. */
+export class Preload {
+  readonly #input: PreloadInput
+  readonly #closing = new AbortController()
+  #known: KeySet | undefined
+  #nextAtMs = Number.NEGATIVE_INFINITY
+  #failures = 0
+  #first: Promise<void> | undefined
+  #isUnderWay = false
+
+  constructor(input: PreloadInput) {
+    this.#input = input
+  }
+
+  /** Starts to fetch when it is time; a promise only before the first document came, or could not be had. Never rejects. */
+  ready(environment: Environment): Promise<void> | undefined {
+    const isDue = environment.clock.monotonicMs() >= this.#nextAtMs
+    if (this.#isUnderWay || this.#closing.signal.aborted || !isDue) return this.#first
+    const isFirst = this.#nextAtMs === Number.NEGATIVE_INFINITY
+    const running = this.#run(environment)
+    if (!isFirst) return undefined
+    this.#first = running.then(() => {
+      this.#first = undefined
+    })
+    return this.#first
+  }
+
+  /** The keys of one key id, as their agents have them now. */
+  find(
+    { keyId }: KeyQuery,
+    environment: Environment,
+    caller: KeyCaller | undefined,
+  ): readonly AgentKey[] | Promise<readonly AgentKey[]> {
+    const named = keyId === undefined ? NO_KEYS : (this.#known?.find({ keyId }) ?? NO_KEYS)
+    if (named.length === 0) return NO_KEYS
+    // Whose keys they were; what these agents say of them now, their own entries know.
+    const owners = [...new Set(named.map((key) => key.agent.id))]
+    const query = { ...(keyId === undefined ? {} : { keyId }) }
+    const { keys } = this.#input
+    const found = owners.map((agentId) => keys.find(BY_AGENT + agentId, { ...query, agentId }, environment, caller))
+    return found.some((each) => isThenable(each))
+      ? Promise.all(found).then((all) => all.flat())
+      : (found.flat() as AgentKey[])
+  }
+
+  close(): void {
+    this.#closing.abort()
+  }
+
+  async #run(environment: Environment): Promise<void> {
+    const { refreshAfterMs, random, keys } = this.#input
+    this.#isUnderWay = true
+    try {
+      await this.#fetchAll(environment)
+      this.#failures = 0
+    } catch (error) {
+      this.#failures++
+      keys.measurements.cacheEvent('load_failed', environment, error)
+    }
+    this.#isUnderWay = false
+    const waitMs = this.#failures === 0 ? refreshAfterMs * EARLY : backoffMs(this.#failures, { ...BACKOFF, random })
+    this.#nextAtMs = environment.clock.monotonicMs() + waitMs
+  }
+
+  /** Takes the document in as of the time at which it was asked for: each agent as if it had been asked for alone. */
+  async #fetchAll(environment: Environment): Promise<void> {
+    const { url, fetcher, kind, keys } = this.#input
+    const seed = keys.startSeeding(environment)
+    const { value } = await fetcher.fetchJson(url, this.#closing.signal)
+    const read = await readAll(value, kind)
+    kind.owners.release(this.#known?.keys ?? NO_KEYS, read.keys)
+    const document = kind.owners.claim(read)
+    await seedAll(document, seed)
+    this.#known = createKeySet(document)
+    keys.measurements.refusedEntries(document.refused, environment)
+    keys.measurements.cacheEvent('loaded', environment)
   }
 }
 
@@ -66,11 +116,10 @@ async function readAll(value: unknown, kind: RegistryKind): Promise<KeyDocument>
     await nextTurn()
   }
   const refused = parts.flatMap((part) => part.refused.filter((reason) => reason !== 'key_shared'))
-  const document = toKeyDocument(
+  return toKeyDocument(
     parts.flatMap((part) => part.agents),
     [...refused, ...parts.flatMap((part) => part.keys)],
   )
-  return document
 }
 
 /** What is said of one agent in several places is read together: it may contradict itself. */
@@ -105,72 +154,4 @@ function ownPart(keys: readonly AgentKey[], shared: ReadonlySet<string>): Readon
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
-}
-
-/** All agents of a registry, fetched in one document. */
-export interface Preload {
-  /** Starts to fetch when it is time; a promise only before the first document came, or could not be had. Never rejects. */
-  readonly ready: (environment: Environment) => Promise<void> | undefined
-}
-
-/** What a preload is made of. */
-export interface PreloadInput {
-  readonly url: string
-  readonly fetcher: Fetcher
-  readonly refreshAfterMs: number
-  readonly random: () => number
-  readonly measurements: KeyMeasurements
-  /** Prepares to take in what is asked for now. */
-  readonly start: (environment: Environment) => (value: unknown) => Promise<KeyDocument>
-  /** Ends with the source. */
-  readonly signal: AbortSignal
-}
-
-/** Comes before each agent's own renewal, which is at most a tenth early. */
-const EARLY = 0.85
-const BACKOFF = { firstMs: 1_000, factor: 4, longestMs: 60_000 } as const
-
-/** Makes a preload that has not begun: time comes with the first question. */
-export function createPreload(input: PreloadInput): Preload {
-  const { refreshAfterMs, random } = input
-  let nextAtMs = Number.NEGATIVE_INFINITY
-  let failures = 0
-  let first: Promise<void> | undefined
-  let isUnderWay = false
-  const run = async (environment: Environment): Promise<void> => {
-    isUnderWay = true
-    try {
-      await fetchAll(input, environment)
-      failures = 0
-    } catch (error) {
-      failures++
-      input.measurements.cacheEvent('load_failed', environment, error)
-    }
-    isUnderWay = false
-    const waitMs = failures === 0 ? refreshAfterMs * EARLY : backoffMs(failures, { ...BACKOFF, random })
-    nextAtMs = environment.clock.monotonicMs() + waitMs
-  }
-  return {
-    ready: (environment) => {
-      if (isUnderWay || input.signal.aborted || environment.clock.monotonicMs() < nextAtMs) return first
-      const isFirst = nextAtMs === Number.NEGATIVE_INFINITY
-      const running = run(environment)
-      if (!isFirst) return undefined
-      first = running.then(() => {
-        first = undefined
-      })
-      return first
-    },
-  }
-}
-
-async function fetchAll(
-  { url, fetcher, start, measurements, signal }: PreloadInput,
-  environment: Environment,
-): Promise<void> {
-  const takeIn = start(environment)
-  const { value } = await fetcher.fetchJson(url, signal)
-  const document = await takeIn(value)
-  measurements.refusedEntries(document.refused, environment)
-  measurements.cacheEvent('loaded', environment)
 }

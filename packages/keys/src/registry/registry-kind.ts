@@ -29,7 +29,7 @@ export interface RegistryKindRules {
 
 /** Makes the kind of document that a registry answers with. */
 export function createRegistryKind({ remote, agents, maxKeys }: RegistryKindRules): RegistryKind {
-  const owners = createKeyOwners(Math.max(maxKeys, MAX_DOCUMENT_KEYS * 1_000))
+  const owners = new KeyOwners(Math.max(maxKeys, MAX_DOCUMENT_KEYS * 1_000))
   const { allowTestKeys } = remote
   const importKey: ImportPublicKey = rememberKeys(maxKeys)
   const rules: Omit<RegistryDocumentRules, 'maxKeys'> = { allowTestKeys, importKey, agents }
@@ -89,39 +89,37 @@ function claimKeys(owners: KeyOwners, document: KeyDocument, request: DocumentRe
   return claimed
 }
 
-/** Remembers whose keys were seen, across documents of one source. */
-export interface KeyOwners {
-  /** Marks keys that another agent holds as shared, and notes whose the others are. */
-  readonly claim: (document: KeyDocument) => KeyDocument
-  /** A document no longer lists these keys: another agent may register them. */
-  readonly release: (previous: KeyDocument['keys'], current: KeyDocument['keys']) => void
-}
-
 /**
- * Starts with no claims. An owner stays one until its own document lets the key go, however long it is silent. Bounded: a
- * registry cannot make it grow for ever.
+ * Remembers whose keys were seen, across documents of one source. An owner stays one until its own document lets the key go,
+ * however long it is silent. Bounded: a registry cannot make it grow for ever.
  */
-export function createKeyOwners(max: number): KeyOwners {
-  const owners = new LRUCache<string, string>({ max })
-  return {
-    claim: (document) => {
-      const shared = new Set(document.shared)
-      const refused = [...document.refused]
-      for (const { thumbprint, agent } of document.keys) {
-        if (document.shared.has(thumbprint)) continue
-        const owner = owners.get(thumbprint)
-        if (owner === undefined) owners.set(thumbprint, agent.id)
-        if (owner === undefined || owner === agent.id) continue
-        shared.add(thumbprint)
-        refused.push('key_shared')
-      }
-      return { ...document, shared, refused }
-    },
-    release: (previous, current) => {
-      const kept = new Set(current.map((key) => key.thumbprint))
-      for (const { thumbprint, agent } of previous) {
-        if (!kept.has(thumbprint) && owners.get(thumbprint) === agent.id) owners.delete(thumbprint)
-      }
-    },
+export class KeyOwners {
+  readonly #owners: LRUCache<string, string>
+
+  constructor(max: number) {
+    this.#owners = new LRUCache({ max })
+  }
+
+  /** Marks keys that another agent holds as shared, and notes whose the others are. */
+  claim(document: KeyDocument): KeyDocument {
+    const shared = new Set(document.shared)
+    const refused = [...document.refused]
+    for (const { thumbprint, agent } of document.keys) {
+      if (document.shared.has(thumbprint)) continue
+      const owner = this.#owners.get(thumbprint)
+      if (owner === undefined) this.#owners.set(thumbprint, agent.id)
+      if (owner === undefined || owner === agent.id) continue
+      shared.add(thumbprint)
+      refused.push('key_shared')
+    }
+    return { ...document, shared, refused }
+  }
+
+  /** A document no longer lists these keys: another agent may register them. */
+  release(previous: KeyDocument['keys'], current: KeyDocument['keys']): void {
+    const kept = new Set(current.map((key) => key.thumbprint))
+    for (const { thumbprint, agent } of previous) {
+      if (!kept.has(thumbprint) && this.#owners.get(thumbprint) === agent.id) this.#owners.delete(thumbprint)
+    }
   }
 }

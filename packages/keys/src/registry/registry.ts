@@ -8,7 +8,7 @@ import {
   type RemoteKeysOptions,
   readRemoteOptions,
 } from '../remote/remote-options.ts'
-import { createPreload, createPreloadedKeys, type Preload, type PreloadedKeys } from './preload.ts'
+import { Preload } from './preload.ts'
 import { BY_AGENT, BY_KEY, createRegistryKind } from './registry-kind.ts'
 
 /** Options of {@link registry}. */
@@ -38,17 +38,18 @@ export function registry(url: string, options: RegistryOptions = {}): KeySource 
   const maxKeys = preloads ? 2 * MAX_PRELOADED : MAX_REMEMBERED_KEYS
   const kind = createRegistryKind({ remote: rules, agents: options.agents ?? (() => true), maxKeys })
   const keys = createRemoteKeys(kind, rules)
-  const closing = new AbortController()
-  const preloaded = preloads ? createPreloadedKeys(kind, keys) : undefined
-  const preload =
-    preloaded === undefined
-      ? undefined
-      : createPreload({
-          ...{ url: rules.url.href, fetcher: createPreloadFetcher(url, options), start: preloaded.start },
-          ...{ refreshAfterMs: options.refreshAfterMs ?? 300_000, random: options.random ?? Math.random },
-          ...{ measurements: keys.measurements, signal: closing.signal },
-        })
-  const findKeys = createFind(keys, preloaded)
+  const { refreshAfterMs = 300_000, random = Math.random } = options
+  const preload = preloads
+    ? new Preload({
+        url: rules.url.href,
+        fetcher: createPreloadFetcher(url, options),
+        refreshAfterMs,
+        random,
+        kind,
+        keys,
+      })
+    : undefined
+  const findKeys = createFind(keys, preload)
   return {
     name: rules.name,
     metrics: keys.metrics,
@@ -65,7 +66,7 @@ export function registry(url: string, options: RegistryOptions = {}): KeySource 
     forget: (revoked) =>
       keys.forget(revoked, ['agentId' in revoked ? BY_AGENT + revoked.agentId : BY_KEY + revoked.thumbprint]),
     close: () => {
-      closing.abort()
+      preload?.close()
       keys.close()
     },
   }
@@ -86,12 +87,12 @@ type Find = (
   caller: KeyCaller | undefined,
 ) => readonly AgentKey[] | Promise<readonly AgentKey[]>
 
-function createFind(keys: RemoteKeys, preloaded: PreloadedKeys | undefined): Find {
+function createFind(keys: RemoteKeys, preload: Preload | undefined): Find {
   return (query, environment, caller) => {
     const { agentId, keyId } = query
     if (agentId !== undefined) return keys.find(BY_AGENT + agentId, query, environment, caller)
     const ask = (): ReturnType<Find> => keys.find(BY_KEY + keyId, query, environment, caller)
-    const known = preloaded?.find(query, environment, caller) ?? NO_KEYS
+    const known = preload?.find(query, environment, caller) ?? NO_KEYS
     if (isThenable(known)) return known.then((found) => (found.length > 0 ? found : ask()))
     return known.length > 0 ? known : ask()
   }

@@ -89,36 +89,28 @@ async function leaveEpoch(connection: Connection, index: number, left: SlotSnaps
   if (slots[index]?.epoch.text === left.epoch.text) throw new Error('Redis changes its epoch')
 }
 
-/** The token that marks a claim as ours. */
-export interface Attempts {
+/** Attempts given up are remembered in this number; the oldest goes first, and its retry will be called a replay. */
+const MAX_ABANDONED = 10_000
+
+/** The tokens that mark claims as ours. Remembers given-up attempts in this process only. */
+export class Attempts {
+  readonly #abandoned = new Map<string, string>()
+
   /** A new token, or that of an attempt at the same claim which was given up. No two attempts have one at the same time. */
-  readonly begin: (key: string) => string
+  begin(key: string): string {
+    const token = this.#abandoned.get(key)
+    if (token === undefined) return randomBytes(12).toString('base64url')
+    this.#abandoned.delete(key)
+    return token
+  }
+
   /**
    * Gives an attempt up: its caller was told that the store did not answer, and its outcome will never be used. Redis may
    * have the claim all the same; with the token a second attempt recognises it.
    */
-  readonly abandon: (key: string, token: string) => void
-}
-
-/** Attempts given up are remembered in this number; the oldest goes first, and its retry will be called a replay. */
-const MAX_ABANDONED = 10_000
-
-/** Remembers given-up attempts in this process only. */
-export function createAttempts(): Attempts {
-  const abandoned = new Map<string, string>()
-  return {
-    begin: (key) => {
-      const token = abandoned.get(key)
-      if (token === undefined) return randomBytes(12).toString('base64url')
-      abandoned.delete(key)
-      return token
-    },
-    abandon: (key, token) => {
-      if (abandoned.size >= MAX_ABANDONED) {
-        const [oldest] = abandoned.keys()
-        if (oldest !== undefined) abandoned.delete(oldest)
-      }
-      abandoned.set(key, token)
-    },
+  abandon(key: string, token: string): void {
+    const [oldest] = this.#abandoned.keys()
+    if (this.#abandoned.size >= MAX_ABANDONED && oldest !== undefined) this.#abandoned.delete(oldest)
+    this.#abandoned.set(key, token)
   }
 }

@@ -19,7 +19,7 @@ import { type ClaimQuota, createClaimQuota } from '../memory/claim-quota.ts'
 import { REDIS_METRICS, STORE_METRICS } from '../metric-rows.ts'
 import { createNonce, createRandomDraw } from '../nonce.ts'
 import { createStoreRules, STORE_ROWS, type StoreOptions } from '../store-options.ts'
-import { type ClaimTools, claimInRedis, createAttempts, keyOf, maintain, precheck } from './claim.ts'
+import { Attempts, type ClaimTools, claimInRedis, keyOf, maintain, precheck } from './claim.ts'
 import { createCommands } from './commands.ts'
 import { Connection, type RedisClient } from './connection.ts'
 
@@ -113,7 +113,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
 
 /** Puts what needs no Redis, the breaker and the deadline before Redis. */
 function createGuardedClaim(tools: ClaimTools, deadlineMs: number): ReplayStore['claim'] {
-  const attempts = createAttempts()
+  const attempts = new Attempts()
   const breaker = createCircuitBreaker(REDIS_BREAKER)
   return async (claim, environment) => {
     const { clock, report } = environment
