@@ -1,2 +1,1 @@
-export type { CommandOutput } from './command.ts'
 export { runCommand } from './run-command.ts'
