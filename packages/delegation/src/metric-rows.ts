@@ -1,13 +1,16 @@
 import type { MetricRow } from '@countermark/core'
 import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
 import { OUTBOUND_REASONS, type OutboundReason } from '@countermark/outbound/internal'
-import type { RevocationName } from './revocation/revocation-event.ts'
+import { REVOCATION_TYPES, type RevocationName } from './revocation/revocation-event.ts'
 
 /** What is fetched from issuers. A closed set, fit for a metric label. */
 export type IssuerDocument = 'issuer_keys' | 'status_list' | 'introspection'
 
 /** How a question for a document was answered. */
-export type LookupResult = 'hit' | 'stale' | 'miss' | 'absent' | 'failing' | 'over_budget'
+export const LOOKUP_RESULTS = ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget'] as const
+
+/** One of {@link LOOKUP_RESULTS}. */
+export type LookupResult = (typeof LOOKUP_RESULTS)[number]
 
 /** What came of a fetch; `failed` is an error that is not of ours. */
 export type FetchResult = 'ok' | 'not_found' | OutboundReason | 'failed'
@@ -43,7 +46,7 @@ export const TOKEN_METRICS: Metrics<TokenLabels> = defineMetrics<TokenLabels>({
   issuer_cache_total: {
     kind: 'counter',
     help: "Questions for issuers' documents, by how they were answered",
-    labels: { document: DOCUMENT, result: ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget'] },
+    labels: { document: DOCUMENT, result: LOOKUP_RESULTS },
   },
   issuer_fetches_total: {
     kind: 'counter',
@@ -63,7 +66,7 @@ export const REVOCATION_METRICS: Metrics<RevocationLabels> = defineMetrics<Revoc
   revocations_applied_total: {
     kind: 'counter',
     help: 'Revocations taken over, by what they end',
-    labels: { type: ['token', 'agent', 'key', 'chain', 'user'] },
+    labels: { type: REVOCATION_TYPES },
   },
   revocations: { kind: 'gauge', help: 'Revocations that are remembered', labels: {} },
   revocation_feed_heard_timestamp_seconds: {

@@ -1,9 +1,13 @@
 import type { Environment } from '@countermark/core'
 import { isOutboundError } from '@countermark/outbound'
 import type { CacheEvent } from '@countermark/outbound/internal'
-import { type FetchResult, type IssuerDocument, type LookupResult, TOKEN_METRICS } from '../metric-rows.ts'
-
-const LOOKUPS: readonly LookupResult[] = ['hit', 'stale', 'miss', 'absent', 'failing', 'over_budget']
+import {
+  type FetchResult,
+  type IssuerDocument,
+  LOOKUP_RESULTS,
+  type LookupResult,
+  TOKEN_METRICS,
+} from '../metric-rows.ts'
 
 /** What a cache of issuers' documents does. */
 export interface IssuerMeasurements {
@@ -16,7 +20,7 @@ export interface IssuerMeasurements {
 export function createIssuerMeasurements(document: IssuerDocument): IssuerMeasurements {
   const { measure } = TOKEN_METRICS
   const toLookup = (result: LookupResult) => [result, measure('issuer_cache_total', 1, { document, result })] as const
-  const lookups = new Map<CacheEvent, ReturnType<typeof toLookup>[1]>(LOOKUPS.map(toLookup))
+  const lookups = new Map<CacheEvent, ReturnType<typeof toLookup>[1]>(LOOKUP_RESULTS.map(toLookup))
   let isFailing = false
   return {
     isFailing: () => isFailing,

@@ -25,6 +25,9 @@ const NAMES: Readonly<Record<RevocationName['type'], readonly string[]>> = {
   user: ['issuer', 'subject'],
 }
 
+/** What can be revoked: a closed set, fit for a metric label. */
+export const REVOCATION_TYPES: readonly RevocationName['type'][] = ['token', 'agent', 'key', 'chain', 'user']
+
 const UNNAMED_TOKEN = ['issuer', 'subject', 'issuedAt']
 const TIMES = ['expiresAt', 'issuedAt', 'issuedBefore']
 

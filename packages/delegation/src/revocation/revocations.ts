@@ -2,7 +2,13 @@ import { type Clock, type MetricRow, Unavailable } from '@countermark/core'
 import { methods, number, optionTable, type RevokedKeys, systemClock } from '@countermark/core/internal'
 import { REVOCATION_METRICS } from '../metric-rows.ts'
 import { LostRevocations } from './lost-revocations.ts'
-import { type RevocationEvent, type RevocationName, requireEvent, revocationKey } from './revocation-event.ts'
+import {
+  REVOCATION_TYPES,
+  type RevocationEvent,
+  type RevocationName,
+  requireEvent,
+  revocationKey,
+} from './revocation-event.ts'
 
 /** What a token, or a link that was handed on, can be revoked by. */
 export interface Revocable {
@@ -177,8 +183,7 @@ class RevocationList implements Revocations {
 
   /** Counted here: outside of requests there is no observer to report to. */
   #appliedRows(row: MetricRow): readonly MetricRow[] {
-    const types: readonly RevocationName['type'][] = ['token', 'agent', 'key', 'chain', 'user']
-    return types.map((type) => ({ ...row, labels: { type: [type] }, read: () => this.#applied[type] }))
+    return REVOCATION_TYPES.map((type) => ({ ...row, labels: { type: [type] }, read: () => this.#applied[type] }))
   }
 
   #makeRoom(now: number): boolean {
