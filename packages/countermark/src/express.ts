@@ -1,5 +1,5 @@
 import { sentTarget } from '@countermark/core/internal'
-import { createGuard, type ExpressRespond } from '@countermark/express'
+import { createGuard, type ExpressGuardOptions } from '@countermark/express'
 import type { RequestHandler } from 'express'
 import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
@@ -19,7 +19,7 @@ export type { CapabilityOptions, CountermarkOptions } from './countermark-option
 
 interface ExpressOptions extends CountermarkOptions {
   /** `problem` answers refusals with problem+json; `next` hands them to the application's error handler. @default 'problem' */
-  readonly respond?: ExpressRespond
+  readonly respond?: NonNullable<ExpressGuardOptions['respond']>
 }
 
 /**

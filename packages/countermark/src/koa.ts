@@ -1,5 +1,5 @@
 import { sentTarget } from '@countermark/core/internal'
-import { createGuard, type KoaRespond } from '@countermark/koa'
+import { createGuard, type KoaGuardOptions } from '@countermark/koa'
 import type { Middleware } from 'koa'
 import { type Countermark, calledOtherwise, composeCountermark } from './compose-countermark.ts'
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
@@ -18,7 +18,7 @@ export type { CapabilityOptions, CountermarkOptions } from './countermark-option
 
 interface KoaOptions extends CountermarkOptions {
   /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware. @default 'problem' */
-  readonly respond?: KoaRespond
+  readonly respond?: NonNullable<KoaGuardOptions['respond']>
 }
 
 /**

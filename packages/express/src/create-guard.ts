@@ -28,13 +28,10 @@ declare global {
   }
 }
 
-/** How a refusal is answered. */
-export type ExpressRespond = 'problem' | 'next'
-
 /** Options of {@link createGuard} for Express. */
 export interface ExpressGuardOptions extends GuardOptions {
   /** `problem` answers refusals with problem+json; `next` hands them to the application's error handler. @default 'problem' */
-  readonly respond?: ExpressRespond
+  readonly respond?: 'problem' | 'next'
 }
 
 /**
@@ -69,7 +66,7 @@ interface Exchange {
   readonly req: Request
   readonly res: Response
   readonly next: NextFunction
-  readonly respond: ExpressRespond
+  readonly respond: 'problem' | 'next'
   readonly warn: NodeGuard['warn']
   readonly isTooLate: IsTooLate
 }

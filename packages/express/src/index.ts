@@ -1,2 +1,2 @@
-export { createGuard, type ExpressGuardOptions, type ExpressRespond } from './create-guard.ts'
+export { createGuard, type ExpressGuardOptions } from './create-guard.ts'
 export { createHttpsServer, createServer } from './create-server.ts'

@@ -11,13 +11,10 @@ declare module 'koa' {
   }
 }
 
-/** How a refusal is answered. */
-export type KoaRespond = 'problem' | 'throw'
-
 /** Options of {@link createGuard} for Koa. */
 export interface KoaGuardOptions extends GuardOptions {
   /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware. @default 'problem' */
-  readonly respond?: KoaRespond
+  readonly respond?: 'problem' | 'throw'
 }
 
 /**

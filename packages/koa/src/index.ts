@@ -1,1 +1,1 @@
-export { createGuard, type KoaGuardOptions, type KoaRespond } from './create-guard.ts'
+export { createGuard, type KoaGuardOptions } from './create-guard.ts'

@@ -151,7 +151,7 @@ describe('countermark explain', () => {
     const options = { authorities: [server.origin], keys: staticKeys([]), replay: memoryReplayStore({ startedAt: 0 }) }
     app.use(countermark({ ...options, recorder: trail }))
     const refused = await fetch(`${server.origin}/orders`, { method: 'POST' })
-    const { request_id: requestId } = await refused.json()
+    const { request_id: requestId }: { readonly request_id: string } = JSON.parse(await refused.text())
     await server.close()
     await trail.close()
     const { code, out } = await folder.run(['explain', requestId, '--trail', 'audit.ndjson'])

@@ -64,7 +64,7 @@ describe('countermark keygen', () => {
   async function findKeys(keyId: string): Promise<unknown> {
     const keys = fromFile(join(folder.path, 'agents.json'))
     try {
-      return await keys.findKeys({ keyId }, createTestEnvironment().environment)
+      return await keys.findKeys({ keyId }, createTestEnvironment())
     } finally {
       await keys.close?.()
     }
