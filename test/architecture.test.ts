@@ -81,6 +81,27 @@ function codeOf(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*|'(?:[^'\\\n]|\\.)*'/g, '')
 }
 
+function relativeImportsOf(file: string): readonly string[] {
+  return importsOf(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => posix.join(posix.dirname(file), specifier))
+}
+
+const relativeImports = new Map(sources.map((file) => [file, relativeImportsOf(file)]))
+
+/** Whether a file imports itself by way of others. */
+function reachesItself(file: string): boolean {
+  const seen = new Set<string>()
+  const ahead = [...(relativeImports.get(file) ?? [])]
+  for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+    if (next === file) return true
+    if (seen.has(next)) continue
+    seen.add(next)
+    ahead.push(...(relativeImports.get(next) ?? []))
+  }
+  return false
+}
+
 describe.each(packages.map((entry) => [entry.name, entry] as const))('%s', (name, entry) => {
   it('imports only packages that it declares', () => {
     const { dependencies, peerDependencies } = entry.manifest
@@ -126,6 +147,10 @@ describe.each(packages.map((entry) => [entry.name, entry] as const))('%s', (name
 describe('the sources', () => {
   it('keep every file under 250 lines', () => {
     expect(sources.filter((file) => read(file).split('\n').length > 251)).toEqual([])
+  })
+
+  it('import in no circle, types included', () => {
+    expect(sources.filter((file) => reachesItself(file))).toEqual([])
   })
 
   it('name files after what is in them', () => {
