@@ -94,7 +94,7 @@ export function createAgentKey(agent: AgentRecord, description: KeyDescription, 
   })
 }
 
-/** The same for an entry that somebody else wrote: one bad key must not take its neighbours along. */
+/** The same for an entry that others wrote: one bad key must not take its neighbours along. */
 export function toAgentKey(
   agent: AgentRecord,
   description: KeyDescription,

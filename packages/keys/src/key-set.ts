@@ -37,7 +37,7 @@ const NOTHING_SHARED: ReadonlySet<string> = new Set()
 
 /**
  * Lays out the keys of one source. A key answers to its id and to its thumbprint; where the thumbprint of one key is the
- * id of another, the thumbprint counts first, so nobody can push a key aside by borrowing its name.
+ * id of another, the thumbprint counts first, so a key cannot be pushed aside by borrowing its name.
  */
 export function createKeySet({ keys: given, agents = [], shared = NOTHING_SHARED }: KeySetContent): KeySet {
   const keys = Object.freeze(withRevocations(given).sort(byUsefulness))
@@ -112,7 +112,7 @@ function groupBy(keys: readonly AgentKey[], nameOf: (key: AgentKey) => string): 
   return groups
 }
 
-/** Whether any key can match. A question that none can match must cost nothing and reach nobody. */
+/** Whether any key can match. A question that none can match must cost nothing and be asked nowhere. */
 export function isAskable({ agentId, keyId }: KeyQuery): boolean {
   if (agentId === undefined) return keyId !== undefined && isKeyId(keyId)
   return isAgentId(agentId) && (keyId === undefined || isKeyId(keyId))

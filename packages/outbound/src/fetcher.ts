@@ -5,7 +5,7 @@ import { type FetcherOptions, readFetcherOptions } from './fetcher-options.ts'
 import { OutboundError } from './outbound-error.ts'
 import type { Answer } from './transport.ts'
 
-/** A document somebody else wrote, inside all limits. Its content is still theirs. */
+/** A document that others wrote, inside all limits. Its content is still theirs. */
 export interface TextDocument {
   /** The document as it was sent. */
   readonly text: string

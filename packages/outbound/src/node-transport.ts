@@ -48,7 +48,7 @@ function send(url: URL, options: RequestOptions, form: string | undefined): Prom
   return new Promise((resolve, reject) => {
     const outgoing = request(url, options)
     outgoing.on('response', (response) => {
-      // Ours to abandon at any time: what happens to it afterwards is nobody's error.
+      // Ours to abandon at any time: what happens to it afterwards is no error.
       response.on('error', () => {})
       resolve(response)
     })

@@ -11,7 +11,7 @@ export interface FenceRule {
   readonly futureSkewSeconds: number
 }
 
-/** A stretch of wall time in which requests may have been accepted that nobody remembers. */
+/** A stretch of wall time in which requests may have been accepted and forgotten. */
 export interface ForgottenTime {
   /** Unix milliseconds. */
   readonly fromMs: number

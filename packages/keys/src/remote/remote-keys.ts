@@ -38,7 +38,7 @@ export interface DocumentKind {
 
 /** Documents of keys, fetched and kept. */
 export interface RemoteKeys {
-  /** The keys of one document that match. Rejects with `Unavailable` when nobody can tell. */
+  /** The keys of one document that match. Rejects with `Unavailable` when the source cannot tell. */
   readonly find: (
     entry: string,
     query: KeyQuery,

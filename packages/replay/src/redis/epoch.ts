@@ -16,7 +16,7 @@ export interface Epoch {
   readonly secret: Uint8Array
 }
 
-/** An epoch is read at least once a second while there are requests. One that nobody read for so long is left to expire. */
+/** An epoch is read at least once a second while there are requests. One that was not read for so long expires. */
 const UNUSED_MS = 30 * 24 * 3600 * 1000
 
 const EPOCH = /^(start|loss)\.([0-9]{1,16})\.([A-Za-z0-9_-]{43})$/
@@ -35,7 +35,7 @@ export function parseEpoch(text: unknown): Epoch {
   return { text, cause, beganAtMs: Number(beganAt), secret: Buffer.from(secret, 'base64url') }
 }
 
-/** The epoch that Redis has, or else the proposed one: whoever comes first sets it for all. */
+/** The epoch that Redis has, or else the proposed one: the process that comes first sets it for all. */
 export async function openEpoch(send: SendCommand, key: string, proposed: Epoch): Promise<Epoch> {
   const [, , text] = await Promise.all([
     send('SET', key, proposed.text, 'NX', 'PX', String(UNUSED_MS)),
