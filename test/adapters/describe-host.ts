@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http'
-import type { GuardOptions, Outcome } from '@countermark/core'
+import type { GuardOptions } from '@countermark/core'
+import type { Outcome } from '@countermark/core/internal'
 import { createGuard as createExpressGuard } from '@countermark/express'
 import { createGuard as createKoaGuard } from '@countermark/koa'
 import { createTestAgent, keySourceOf, type RequestToSign, type TestAgent } from '@countermark/testing'

@@ -1,7 +1,6 @@
 import type { DecisionRecord } from '../src/record/audit-record.ts'
 import { writeCef } from '../src/sinks/syslog/cef.ts'
-import type { PlacedRecord } from '../src/sinks.ts'
-import { syslogSink } from '../src/sinks.ts'
+import { type PlacedRecord, syslogSink } from '../src/sinks.ts'
 import { sealedRecords } from './sealed-records.ts'
 import { parseSyslog, receiveStream } from './syslog-receiver.ts'
 

@@ -22,6 +22,6 @@ export type { ForeignRefusalCodes, RefusalCode, RefusalRow } from './refusal/cod
 export { isRefusal, isUnavailable, Refusal, Unavailable } from './refusal/refusal.ts'
 export type { AgentRequest } from './request.ts'
 export type { KeyQuery, KeySource } from './seams/key-source.ts'
-export type { Measurement, MetricRow } from './seams/metric-row.ts'
-export type { Decision, Observer, Outcome, Recorder } from './seams/observer.ts'
+export type { MetricRow } from './seams/metric-row.ts'
+export type { Decision, Observer, Recorder } from './seams/observer.ts'
 export type { ClaimResult, ReplayClaim, ReplayStore } from './seams/replay-store.ts'

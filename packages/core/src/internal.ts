@@ -2,14 +2,13 @@ export type { ChallengeContext, GuardDescription } from './check.ts'
 export { CREDENTIAL_SCHEMES, type EvidenceGrade, fieldsOf, reachesLevel, type Scheme } from './credential-scheme.ts'
 export { systemClock } from './environment.ts'
 export type { Actor, CapabilityContext, DelegationLink } from './facts.ts'
+export type { OpenRequests, SourceLimit } from './guard/admission.ts'
 export { type Authorities, type FindOrigin, type Origin, originFinder } from './guard/authorities.ts'
 export type { Guard, GuardComposer } from './guard/compose.ts'
 export { type GuardSummary, summariesOf, summarise } from './guard/compose.ts'
 export { type ComposeGuard, createGuardFactory, type GuardFactory } from './guard/factory.ts'
-export type { OpenRequests } from './guard/open-requests.ts'
 export { GUARD_OPTIONS, type GuardSettings, type MinimumLevels } from './guard/options.ts'
 export type { RouteOptions } from './guard/route-options.ts'
-export type { SourceLimit } from './guard/source-limit.ts'
 export type { Finish, Verdict } from './guard/state.ts'
 export type { ViewMember } from './guard/view.ts'
 export type { HeaderFields } from './header-fields.ts'
@@ -113,9 +112,16 @@ export {
 export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './refusal/response.ts'
 export type { RouteInfo } from './request.ts'
 export { hasDotSegment, isSafeMethod } from './request.ts'
-export { type ClaimAnswer, type ClaimRefusals, claimOnce, refusalOf } from './seams/claim-once.ts'
 export { type AgentQuery, findAgentRecord, type KeyCaller, type RevokedKeys } from './seams/key-source.ts'
-export type { Measured } from './seams/metric-row.ts'
+export type { Measured, Measurement } from './seams/metric-row.ts'
 export { degradedRow, type GuardMetrics, type LabelValues, nameLabels, readMetrics } from './seams/metric-row.ts'
-export type { CheckTiming } from './seams/observer.ts'
-export { type AcceptanceWindow, acceptUntil, type SignatureTimes } from './seams/replay-store.ts'
+export type { CheckTiming, Outcome } from './seams/observer.ts'
+export {
+  type AcceptanceWindow,
+  acceptUntil,
+  type ClaimAnswer,
+  type ClaimRefusals,
+  claimOnce,
+  refusalOf,
+  type SignatureTimes,
+} from './seams/replay-store.ts'

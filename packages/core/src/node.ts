@@ -1,6 +1,6 @@
-export { createClientAddress } from './node/address.ts'
 export { createNodeGuard, type NodeGuard } from './node/guard.ts'
 export type { NodeRequestInput } from './node/request.ts'
+export { createClientAddress } from './node/request.ts'
 export {
   createLateCheck,
   type HttpRefusal,

@@ -1,5 +1,5 @@
-import { defineCheck, type Measurement, type MetricRow } from '../src/index.ts'
-import { type GuardMetrics, nameLabels, nodeVerifier, readMetrics } from '../src/internal.ts'
+import { defineCheck, type MetricRow } from '../src/index.ts'
+import { type GuardMetrics, type Measurement, nameLabels, nodeVerifier, readMetrics } from '../src/internal.ts'
 import { aFactory, aGuard, aRequest, atOnce, nameAgent } from './guarding.ts'
 import { watch } from './watch.ts'
 

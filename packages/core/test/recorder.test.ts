@@ -1,5 +1,5 @@
-import { type Check, type Decision, type Observer, type Outcome, type Recorder, Unavailable } from '../src/index.ts'
-import type { Verdict } from '../src/internal.ts'
+import { type Check, type Decision, type Observer, type Recorder, Unavailable } from '../src/index.ts'
+import type { Outcome, Verdict } from '../src/internal.ts'
 import { aFactory, aGuard, aRequest, codeOf, nameAgent, problemOf, refuseWith, thenableOf } from './guarding.ts'
 import { type Watch, watch } from './watch.ts'
 

@@ -1,4 +1,5 @@
-import type { Decision, Observer, Outcome } from '../src/index.ts'
+import type { Decision, Observer } from '../src/index.ts'
+import type { Outcome } from '../src/internal.ts'
 
 /** An observer, and everything it was told. */
 export interface Watch {

@@ -1,5 +1,5 @@
-import type { Decision, Outcome, RefusalCode } from '@countermark/core'
-import type { GuardMetrics } from '@countermark/core/internal'
+import type { Decision, RefusalCode } from '@countermark/core'
+import type { GuardMetrics, Outcome } from '@countermark/core/internal'
 import { createUseCounts } from './count-uses.ts'
 import { type AgentLabel, type RouteLabel, UNVERIFIED } from './decision-labels.ts'
 import { type MetricBook, ownMetric } from './metric-book.ts'

@@ -1,5 +1,14 @@
-import { type Measurement, Misconfigured, type Observer } from '@countermark/core'
-import { callback, custom, nested, number, optionTable, requireMethods, strings } from '@countermark/core/internal'
+import { Misconfigured, type Observer } from '@countermark/core'
+import {
+  callback,
+  custom,
+  type Measurement,
+  nested,
+  number,
+  optionTable,
+  requireMethods,
+  strings,
+} from '@countermark/core/internal'
 import { createDecisionCounts } from './count-decisions.ts'
 import { createAgentLabel, createRouteLabel } from './decision-labels.ts'
 import { type MetricBook, openBook, ownMetric } from './metric-book.ts'

@@ -3,8 +3,7 @@ import { requireBoolean, requireStrings } from '@countermark/core/internal'
 import { type ResolveAddresses, systemResolve } from './addresses.ts'
 import type { UrlRules } from './check-url.ts'
 import { createNodeTransport } from './node-transport.ts'
-import type { Transport } from './transport.ts'
-import { createFetchTransport, type FetchFunction } from './transport.ts'
+import { createFetchTransport, type FetchFunction, type Transport } from './transport.ts'
 
 /** How documents are fetched. The defaults suit the public Internet; loopback development loosens them by name. */
 export interface FetcherOptions {

@@ -1,13 +1,6 @@
 import { hash } from 'node:crypto'
-import {
-  type ClaimResult,
-  type Environment,
-  type Measurement,
-  type ProofFact,
-  Refusal,
-  type ReplayStore,
-} from '@countermark/core'
-import { type ClaimAnswer, type ClaimRefusals, claimOnce } from '@countermark/core/internal'
+import { type ClaimResult, type Environment, type ProofFact, Refusal, type ReplayStore } from '@countermark/core'
+import { type ClaimAnswer, type ClaimRefusals, claimOnce, type Measurement } from '@countermark/core/internal'
 import { CLAIM_METRICS } from './metric-rows.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { Clock, Environment, Measurement } from '@countermark/core'
-import { nodeVerifier } from '@countermark/core/internal'
+import type { Clock, Environment } from '@countermark/core'
+import { type Measurement, nodeVerifier } from '@countermark/core/internal'
 
 /** A clock that moves when told. */
 export interface FakeClock extends Clock {

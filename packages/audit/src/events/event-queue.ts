@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Measurement } from '@countermark/core'
-import { withDeadline } from '@countermark/core/internal'
+import { type Measurement, withDeadline } from '@countermark/core/internal'
 import { EVENT_METRICS } from '../metric-rows.ts'
 import type { PlacedRecord } from '../record/chain.ts'
 import type { EventSink } from '../sinks/audit-sink.ts'

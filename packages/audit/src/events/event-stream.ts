@@ -1,15 +1,9 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
-import {
-  type Clock,
-  type Decision,
-  type Environment,
-  type Measurement,
-  Misconfigured,
-  type Observer,
-} from '@countermark/core'
+import { type Clock, type Decision, type Environment, Misconfigured, type Observer } from '@countermark/core'
 import {
   callback,
   custom,
+  type Measurement,
   methods,
   number,
   optionTable,

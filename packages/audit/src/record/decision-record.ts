@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import type { Decision, Outcome } from '@countermark/core'
+import type { Decision } from '@countermark/core'
+import type { Outcome } from '@countermark/core/internal'
 import {
   AUDIT_SCHEMA_VERSION,
   type AuditActor,

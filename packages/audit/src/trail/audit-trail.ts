@@ -1,5 +1,5 @@
-import type { Decision, Environment, Outcome, Recorder } from '@countermark/core'
-import { isSafeMethod } from '@countermark/core/internal'
+import type { Decision, Environment, Recorder } from '@countermark/core'
+import { isSafeMethod, type Outcome } from '@countermark/core/internal'
 import { metricsOfSinks, TRAIL_METRICS } from '../metric-rows.ts'
 import { newChainName } from '../record/chain.ts'
 import { outcomeRecord } from '../record/decision-record.ts'

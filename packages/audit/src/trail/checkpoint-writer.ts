@@ -1,6 +1,6 @@
 import { createPublicKey, KeyObject } from 'node:crypto'
-import { type Clock, type Measurement, Misconfigured } from '@countermark/core'
-import { custom, number, optionTable, requireMethods, withDeadline } from '@countermark/core/internal'
+import { type Clock, Misconfigured } from '@countermark/core'
+import { custom, type Measurement, number, optionTable, requireMethods, withDeadline } from '@countermark/core/internal'
 import { TRAIL_METRICS } from '../metric-rows.ts'
 import type { ChainEnd } from '../record/chain.ts'
 import { type CheckpointAnchor, checkpointKeyName, signCheckpoint } from './checkpoint.ts'

@@ -1,4 +1,5 @@
-import { type Measurement, Unavailable } from '@countermark/core'
+import { Unavailable } from '@countermark/core'
+import type { Measurement } from '@countermark/core/internal'
 import type { ChainEnd } from '../record/chain.ts'
 import { eventInput, type RecordInput, unwritable } from '../record/record-input.ts'
 import { CheckpointWriter } from './checkpoint-writer.ts'

@@ -1,4 +1,5 @@
-import type { Clock, Measurement } from '@countermark/core'
+import type { Clock } from '@countermark/core'
+import type { Measurement } from '@countermark/core/internal'
 import type { EventRecord } from '../record/audit-record.ts'
 import { Chain, type ChainEnd, type SealedRecord, type UnsealedRecord } from '../record/chain.ts'
 import { eventInput, type RecordInput, unwritable, writeRecord } from '../record/record-input.ts'

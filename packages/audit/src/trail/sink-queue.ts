@@ -1,5 +1,5 @@
-import type { Clock, Measurement } from '@countermark/core'
-import { withDeadline } from '@countermark/core/internal'
+import type { Clock } from '@countermark/core'
+import { type Measurement, withDeadline } from '@countermark/core/internal'
 import { TRAIL_METRICS } from '../metric-rows.ts'
 import type { SealedRecord } from '../record/chain.ts'
 import type { AuditSink, FoundTrail } from '../sinks/audit-sink.ts'

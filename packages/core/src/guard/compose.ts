@@ -8,14 +8,19 @@ import { GUARD_PARTS, METRIC_ROWS, METRICS } from '../metric-rows.ts'
 import { Refusal } from '../refusal/refusal.ts'
 import { createReplyTemplates, replyTo } from '../refusal/response.ts'
 import { type AgentRequest, findUncoveredOverride } from '../request.ts'
-import { isOpenPath, type OpenCandidate } from './open-requests.ts'
+import {
+  checkCredentialFields,
+  checkHost,
+  checkRequestShape,
+  createSourceLimiter,
+  isOpenPath,
+  type OpenCandidate,
+} from './admission.ts'
 import type { GuardSettings } from './options.ts'
 import { hashConfiguration, orderChecks } from './order.ts'
 import { type RouteOptions, readRouteOptions } from './route-options.ts'
 import { refuse, runChecks } from './run.ts'
 import { settle } from './settle.ts'
-import { checkCredentialFields, checkHost, checkRequestShape } from './shape.ts'
-import { createSourceLimiter } from './source-limit.ts'
 import {
   createEnvironment,
   createRequestState,

@@ -8,9 +8,9 @@ import type { Refusal } from '../refusal/refusal.ts'
 import type { Reply, ReplyTemplates } from '../refusal/response.ts'
 import type { AgentRequest } from '../request.ts'
 import type { CheckTiming } from '../seams/observer.ts'
+import type { SourceLimiter } from './admission.ts'
 import type { GuardSettings } from './options.ts'
 import type { OrderedChecks } from './order.ts'
-import type { SourceLimiter } from './source-limit.ts'
 
 /** One composed guard. */
 export interface GuardContext extends OrderedChecks {

@@ -1,5 +1,5 @@
-import { type Measurement, Unavailable } from '@countermark/core'
-import { then } from '@countermark/core/internal'
+import { Unavailable } from '@countermark/core'
+import { type Measurement, then } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
 import type { AgentLookup } from '../chain/known-agents.ts'
 import { TOKEN_METRICS, type TokenLabels } from '../metric-rows.ts'

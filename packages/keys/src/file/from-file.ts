@@ -1,6 +1,6 @@
 import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
-import { type KeySource, type Measurement, Misconfigured } from '@countermark/core'
-import { callback, custom, flag, number, optionTable, rememberKeys } from '@countermark/core/internal'
+import { type KeySource, Misconfigured } from '@countermark/core'
+import { callback, custom, flag, type Measurement, number, optionTable, rememberKeys } from '@countermark/core/internal'
 import type { KeyDocument, KeyImportRules } from '../key-document.ts'
 import { createKeySet, type KeySet } from '../key-set.ts'
 import { FILE_METRICS } from '../metric-rows.ts'

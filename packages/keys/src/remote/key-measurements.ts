@@ -1,5 +1,5 @@
-import type { Environment, Measurement, MetricRow } from '@countermark/core'
-import { degradedRow } from '@countermark/core/internal'
+import type { Environment, MetricRow } from '@countermark/core'
+import { degradedRow, type Measurement } from '@countermark/core/internal'
 import { isOutboundError } from '@countermark/outbound'
 import type { CacheEvent } from '@countermark/outbound/internal'
 import type { RefusedEntry } from '../key-document.ts'

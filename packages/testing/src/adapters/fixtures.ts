@@ -6,10 +6,9 @@ import {
   type HeaderField,
   type Level,
   type Observer,
-  type Outcome,
   Refusal,
 } from '@countermark/core'
-import { isThenable } from '@countermark/core/internal'
+import { isThenable, type Outcome } from '@countermark/core/internal'
 import type { AdapterExchange } from './adapter-under-test.ts'
 
 /** Names the caller at a level, as a check for another kind of credential would. */

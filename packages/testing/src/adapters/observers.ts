@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
-import type { Decision, Outcome } from '@countermark/core'
+import type { Decision } from '@countermark/core'
+import type { Outcome } from '@countermark/core/internal'
 import { createFakeClock, createRecordingRecorder } from '../environment/test-environment.ts'
 import { createGate, nameAs, noteAgents, watchOutcomes } from './fixtures.ts'
 import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'

@@ -1,14 +1,5 @@
-import type {
-  Clock,
-  Decision,
-  Environment,
-  Measurement,
-  Observer,
-  Outcome,
-  Recorder,
-  SignatureVerifier,
-} from '@countermark/core'
-import { nodeVerifier } from '@countermark/core/internal'
+import type { Clock, Decision, Environment, Observer, Recorder, SignatureVerifier } from '@countermark/core'
+import { type Measurement, nodeVerifier, type Outcome } from '@countermark/core/internal'
 
 /** What a test may choose about an environment. */
 interface TestEnvironmentOptions {
