@@ -1,6 +1,7 @@
 export { eraseSubject } from './retention/erase-subject.ts'
 export { fileStore } from './retention/file-store.ts'
 export { pruneRecords } from './retention/prune-records.ts'
+export { TamperedTrail } from './retention/trail-store.ts'
 export { type Anchors, readAnchors, readCheckpointKey } from './verify/anchors.ts'
 export type { Finding } from './verify/check-record.ts'
 export { type TrailReport, type VerifyTrailOptions, verifyTrail } from './verify/verify-trail.ts'
