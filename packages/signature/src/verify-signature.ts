@@ -56,7 +56,11 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
           revocations,
           queue,
           request,
-          accept: (key, base) => acceptCandidate(candidate, key, base),
+          accept: (key, base) =>
+            then(candidate.checkContent(), () => ({
+              agent: { id: key.agent.id, level: candidate.level, scheme: candidate.scheme, record: key.agent },
+              proof: new Proof(candidate, key, base),
+            })),
         })
       return verifyFrom(candidates, 0, verify, undefined)
     },
@@ -78,8 +82,8 @@ function selectForm(accept: readonly SignatureScheme[], request: AgentRequest): 
 type Verify = (candidate: Candidate) => SignatureFacts | Promise<SignatureFacts>
 
 /**
- * The first candidate that holds decides, and those behind it are used up with it; when none holds, the first one's refusal
- * is what the caller learns.
+ * The first candidate that holds decides, and those behind it are claimed with it. When none holds, the caller learns the
+ * first one's refusal.
  */
 function verifyFrom(
   candidates: readonly Candidate[],
@@ -121,19 +125,6 @@ async function withFurtherProofs(
     }
   }
   return further.length === 0 ? facts : { ...facts, proof: Object.assign(facts.proof, { further }) }
-}
-
-function acceptCandidate(
-  candidate: Candidate,
-  key: AgentKey,
-  base: Uint8Array,
-): SignatureFacts | Promise<SignatureFacts> {
-  const { level, scheme } = candidate
-  const { agent } = key
-  return then(candidate.checkContent(), () => ({
-    agent: { id: agent.id, level, scheme, record: agent },
-    proof: new Proof(candidate, key, base),
-  }))
 }
 
 /** A class, because the hash of the base is worked out only when it is read: where there is a nonce, it seldom is. */

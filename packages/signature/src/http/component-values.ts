@@ -1,5 +1,4 @@
 import { Refusal } from '@countermark/core'
-import type { HeaderFields } from '@countermark/core/internal'
 import type { SignableMessage, SignableRequest } from './message.ts'
 import { malformed } from './parse.ts'
 import { parseQuery, readQueryParameter } from './query-parameters.ts'
@@ -39,13 +38,15 @@ export function fieldComponent(
   fieldTypes: ReadonlyMap<string, FieldType>,
 ): ReadComponent {
   const write = writerOf(name, parameters, fieldTypes)
-  return (message, parse) => {
+  return (message, parsed) => {
     const fields = parameters.trailer ? message.trailers : message.headers
-    return write(linesOf(fields, name), parse)
+    const lines = fields?.lines(name)
+    if (lines !== undefined && lines.length > 0) return write(lines, parsed)
+    throw new Refusal('signature_invalid', `the covered field ${name} is missing`)
   }
 }
 
-type Write = (lines: readonly string[], parse: ParseOnce) => string
+type Write = (lines: readonly string[], parsed: ParsedOnce) => string
 
 function writerOf(
   name: string,
@@ -53,23 +54,31 @@ function writerOf(
   types: ReadonlyMap<string, FieldType>,
 ): Write {
   if (wrapped) return wrapLines
-  if (member !== undefined) return (lines, parse) => writeOne(parse.dictionary(combine(lines)), member)
+  if (member !== undefined) return memberWriter(member)
   if (strict) return strictWriter(types.get(name) ?? registeredType(name))
   return name === 'cookie' ? combineCookies : combine
 }
 
-function strictWriter(type: FieldType | undefined): Write {
-  return (lines, parse) => {
-    if (type === undefined) throw malformed('a field marked sf has no known type')
-    const text = combine(lines)
-    return type === 'dictionary' ? writeDictionary(parse.dictionary(text)) : readStructuredText(text)[type]()
+function memberWriter(member: string): Write {
+  return (lines, parsed) => {
+    const value = dictionaryOf(lines, parsed).get(member)
+    if (value !== undefined) return writeMember(value)
+    throw new Refusal('signature_invalid', 'a covered dictionary member is missing')
   }
 }
 
-function writeOne(members: ReadonlyMap<string, string>, member: string): string {
-  const value = members.get(member)
-  if (value === undefined) throw new Refusal('signature_invalid', 'a covered dictionary member is missing')
-  return writeMember(value)
+function strictWriter(type: FieldType | undefined): Write {
+  return (lines, parsed) => {
+    if (type === undefined) throw malformed('a field marked sf has no known type')
+    return type === 'dictionary'
+      ? writeDictionary(dictionaryOf(lines, parsed))
+      : readStructuredText(combine(lines))[type]()
+  }
+}
+
+function dictionaryOf(lines: readonly string[], parsed: ParsedOnce): ReadonlyMap<string, string> {
+  parsed.dictionaries ??= new Map()
+  return parseOnce(parsed.dictionaries, combine(lines), (text) => readStructuredText(text).dictionary())
 }
 
 function wrapLines(lines: readonly string[]): string {
@@ -88,14 +97,6 @@ function combineCookies(lines: readonly string[]): string {
   return lines.length === 1 ? unfold(lines[0] as string) : lines.map(unfold).join('; ')
 }
 
-function linesOf(fields: HeaderFields | undefined, name: string): readonly string[] {
-  const lines = fields?.lines(name)
-  if (lines === undefined || lines.length === 0) {
-    throw new Refusal('signature_invalid', `the covered field ${name} is missing`)
-  }
-  return lines
-}
-
 /** Removes optional white space around a value and obsolete line folding within (RFC 9421 section 2.1). */
 function unfold(line: string): string {
   if (!line.includes('\n')) return trim(line)
@@ -112,17 +113,13 @@ function continued(part: string, index: number): string {
 function trim(text: string): string {
   let start = 0
   let end = text.length
-  while (start < end && isWhiteSpace(text.charCodeAt(start))) start++
-  while (end > start && isWhiteSpace(text.charCodeAt(end - 1))) end--
+  while (start < end && (text[start] === ' ' || text[start] === '\t')) start++
+  while (end > start && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--
   return start === 0 && end === text.length ? text : text.slice(start, end)
 }
 
-function isWhiteSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09
-}
-
 /** Reads one component's value from a message. @throws Refusal `signature_malformed`, `signature_invalid` */
-export type ReadComponent = (message: SignableMessage, parse: ParseOnce) => string
+export type ReadComponent = (message: SignableMessage, parsed: ParsedOnce) => string
 
 const DEFAULT_PORT: Readonly<Record<SignableRequest['scheme'], string>> = { http: ':80', https: ':443' }
 
@@ -156,7 +153,10 @@ function requireRequest(message: SignableMessage): SignableRequest {
 
 function queryParameter(name: string | undefined): ReadComponent | undefined {
   if (name === undefined) return undefined
-  return (message, parse) => readQueryParameter(parse.query(query(requireRequest(message))), name)
+  return (message, parsed) => {
+    parsed.queries ??= new Map()
+    return readQueryParameter(parseOnce(parsed.queries, query(requireRequest(message)), parseQuery), name)
+  }
 }
 
 function readStatus(message: SignableMessage): string {
@@ -199,30 +199,18 @@ const SLASH = 0x2f
 const QUESTION_MARK = 0x3f
 
 /**
- * What is parsed while one signature base is written. Thirty components may each read one member of the same field: a
- * caller must not make us parse it thirty times.
+ * What is parsed while one signature base is written, by text. Thirty components may each read one member of the same
+ * field: a caller must not make us parse it thirty times.
  */
-type ParseOnce = ReturnType<typeof createParseOnce>
-
-/** Creates the memory for one signature base. */
-export function createParseOnce(): {
-  readonly dictionary: (text: string) => ReadonlyMap<string, string>
-  readonly query: (text: string) => ReadonlyMap<string, string | undefined>
-} {
-  return {
-    dictionary: remember((text) => readStructuredText(text).dictionary()),
-    query: remember(parseQuery),
-  }
+export interface ParsedOnce {
+  dictionaries?: Map<string, ReadonlyMap<string, string>>
+  queries?: Map<string, ReadonlyMap<string, string | undefined>>
 }
 
-function remember<Parsed>(parse: (text: string) => Parsed): (text: string) => Parsed {
-  let known: Map<string, Parsed> | undefined
-  return (text) => {
-    const before = known?.get(text)
-    if (before !== undefined) return before
-    const parsed = parse(text)
-    known ??= new Map()
-    known.set(text, parsed)
-    return parsed
-  }
+function parseOnce<Parsed>(known: Map<string, Parsed>, text: string, parse: (text: string) => Parsed): Parsed {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const parsed = parse(text)
+  known.set(text, parsed)
+  return parsed
 }

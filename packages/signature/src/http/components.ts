@@ -1,9 +1,9 @@
 import { createRecent } from '@countermark/core/internal'
 import {
-  createParseOnce,
   derivedComponent,
   type FieldType,
   fieldComponent,
+  type ParsedOnce,
   type ReadComponent,
 } from './component-values.ts'
 import type { SignableMessage } from './message.ts'
@@ -39,33 +39,34 @@ export function compileComponentList(
   text: string,
   fieldTypes: ReadonlyMap<string, FieldType> = NO_FIELD_TYPES,
 ): ComponentList {
-  const identifiers = parseComponentList(text)
-  const lines = identifiers.map((identifier) => ({
-    prefix: `${identifier.text}: `,
-    read: compileComponent(identifier, fieldTypes),
-  }))
-  const identities = new Set(identifiers.map(({ identity }) => identity))
-  const memberFields = new Set(identifiers.filter(isMember).map(({ name }) => name))
+  const lines: { readonly prefix: string; readonly read: ReadComponent }[] = []
+  const components: string[] = []
+  const identities = new Set<string>()
+  const memberFields = new Set<string>()
+  for (const { name, parameters, text: start, component, identity } of parseComponentList(text)) {
+    const read = name.startsWith('@') ? compileDerived(name, parameters) : compileField(name, parameters, fieldTypes)
+    lines.push({ prefix: `${start}: `, read: parameters.has('req') ? fromRequest(name, read) : read })
+    components.push(component)
+    identities.add(identity)
+    if (parameters.has('key') && !parameters.has('req') && !parameters.has('tr')) memberFields.add(name)
+  }
   return {
     text,
-    components: identifiers.map(({ component }) => component),
+    components,
     covers: (component) => identities.has(component),
     coversMemberOf: (field) => memberFields.has(field),
     writeBase: (message, signatureParams) => {
-      const parse = createParseOnce()
+      const parsed: ParsedOnce = {}
       let written = ''
-      for (const { prefix, read } of lines) written += `${prefix}${printable(read(message, parse))}\n`
+      for (const { prefix, read } of lines) {
+        const value = read(message, parsed)
+        // A line feed inside a value would forge a line; anything but ASCII has no agreed bytes (RFC 9421 section 2.5).
+        if (!PRINTABLE.test(value)) throw malformed('a covered value is not printable ASCII')
+        written += `${prefix}${value}\n`
+      }
       return `${written}"@signature-params": ${signatureParams}`
     },
   }
-}
-
-function compileComponent(
-  { name, parameters }: ComponentIdentifier,
-  types: ReadonlyMap<string, FieldType>,
-): ReadComponent {
-  const read = name.startsWith('@') ? compileDerived(name, parameters) : compileField(name, parameters, types)
-  return parameters.has('req') ? fromRequest(name, read) : read
 }
 
 function compileDerived(name: string, parameters: ComponentIdentifier['parameters']): ReadComponent {
@@ -105,21 +106,11 @@ function requireParameters(parameters: ComponentIdentifier['parameters'], allowe
 
 function fromRequest(name: string, read: ReadComponent): ReadComponent {
   if (name === '@status') throw malformed('@status excludes req')
-  return (message, parse) => {
+  return (message, parsed) => {
     if (!('status' in message)) throw malformed('req marks components of responses only')
     if (message.request === undefined) throw malformed('a component marked req needs the request')
-    return read(message.request, parse)
+    return read(message.request, parsed)
   }
-}
-
-function isMember({ parameters }: ComponentIdentifier): boolean {
-  return parameters.has('key') && !parameters.has('req') && !parameters.has('tr')
-}
-
-/** A line feed inside a value would forge a line; anything but ASCII has no agreed bytes (RFC 9421 section 2.5). */
-function printable(value: string): string {
-  if (!PRINTABLE.test(value)) throw malformed('a covered value is not printable ASCII')
-  return value
 }
 
 /** What one covered component is called: a name and parameters (RFC 9421 section 2). */

@@ -54,6 +54,7 @@ export const SECURITY_FIELDS: readonly string[] = [
 const ABOUT_CONTENT: ReadonlySet<string> = new Set(['content-type', 'content-encoding'])
 
 const NOTHING: readonly string[] = []
+const METHOD = ['@method']
 const TARGET = ['@method', '@authority', '@path']
 const TARGET_AND_QUERY = [...TARGET, '@query']
 const MOST_BITS = 31
@@ -84,11 +85,21 @@ function compileRule(rule: CoverageRule): Coverage {
   const isContentRequired = content === 'required'
 
   const findMissing = (request: AgentRequest, list: ComponentList): readonly string[] => {
-    let missing = missingTarget(request, list)
-    for (const component of always) if (!coversNamed(list, component)) missing = [...missing, component]
-    if (isContentRequired && request.hasBody && !list.covers('content-digest')) missing = [...missing, 'content-digest']
+    const { covers, coversMemberOf } = list
+    let missing = NOTHING
+    const target = covers('@target-uri') ? METHOD : targetOf(request)
+    for (const component of target) if (!covers(component)) missing = [...missing, component]
+    for (const component of always) {
+      // `@target-uri` begins with the scheme.
+      if (covers(component) || (component === '@scheme' && covers('@target-uri'))) continue
+      missing = [...missing, component]
+    }
+    if (isContentRequired && request.hasBody && !covers('content-digest')) missing = [...missing, 'content-digest']
     for (const field of fields) {
-      if (isExpected(request, field) && !coversField(list, field)) missing = [...missing, field]
+      if (!isExpected(request, field) || covers(field)) continue
+      // A signature vouches for its own member of `Signature-Agent`; other signatures have theirs (Web Bot Auth).
+      if (field === 'signature-agent' && coversMemberOf(field)) continue
+      missing = [...missing, field]
     }
     return missing
   }
@@ -109,16 +120,6 @@ function compileRule(rule: CoverageRule): Coverage {
   return { findMissing, componentsFor, kindOf }
 }
 
-/** `@target-uri` begins with the scheme. */
-function coversNamed(list: ComponentList, component: string): boolean {
-  return list.covers(component) || (component === '@scheme' && list.covers('@target-uri'))
-}
-
-function missingTarget(request: AgentRequest, list: ComponentList): readonly string[] {
-  if (list.covers('@target-uri')) return list.covers('@method') ? NOTHING : ['@method']
-  return targetOf(request).filter((component) => !list.covers(component))
-}
-
 /** The triple rather than `@target-uri`: it survives a proxy that ends TLS. */
 function targetOf(request: AgentRequest): readonly string[] {
   return request.query === undefined ? TARGET : TARGET_AND_QUERY
@@ -126,11 +127,6 @@ function targetOf(request: AgentRequest): readonly string[] {
 
 function isExpected(request: AgentRequest, field: string): boolean {
   return request.headers.has(field) && (request.hasBody || !ABOUT_CONTENT.has(field))
-}
-
-/** A signature vouches for its own member of `Signature-Agent`; other signatures have theirs (Web Bot Auth). */
-function coversField(list: ComponentList, field: string): boolean {
-  return list.covers(field) || (field === 'signature-agent' && list.coversMemberOf(field))
 }
 
 function toAsk(request: AgentRequest, field: string): string {

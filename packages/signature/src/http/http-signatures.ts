@@ -27,10 +27,9 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
   const settings = readHttpSettings(options)
   const findList = createComponentLists()
 
-  const acceptsTag = ({ scanned }: PresentedSignature): boolean => {
-    const tag = scanned.parameters.get('tag')
-    return settings.tags === 'any' || settings.tags.some((accepted) => accepted === tag)
-  }
+  const tags: 'any' | readonly unknown[] = settings.tags
+  const acceptsTag = ({ scanned }: PresentedSignature): boolean =>
+    tags === 'any' || tags.includes(scanned.parameters.get('tag'))
   const readCandidates = (request: AgentRequest, environment: Environment): readonly Candidate[] => {
     const nowMs = environment.clock.wallMs()
     const all = readPresentedSignatures(request.headers)

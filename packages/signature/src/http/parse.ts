@@ -72,7 +72,8 @@ function readParameters(text: string): ReadonlyMap<string, ParameterValue> | und
   const parameters = new Map<string, ParameterValue>()
   for (let at = 0; at < text.length; ) {
     const equals = text.indexOf('=', at)
-    const next = endOr(text, text.indexOf(';', at + 1))
+    const semicolon = text.indexOf(';', at + 1)
+    const next = semicolon === -1 ? text.length : semicolon
     const isFlag = equals === -1 || next < equals
     const key = text.slice(at + 1, isFlag ? next : equals)
     if (parameters.has(key)) return undefined
@@ -86,18 +87,9 @@ function endOfValue(text: string, start: number, next: number): number {
   if (text.charCodeAt(start) === PERCENT) return text.indexOf('"', start + 2) + 1
   if (text.charCodeAt(start) !== QUOTE) return next
   let end = text.indexOf('"', start + 1)
-  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  if (text.charCodeAt(end - 1) !== BACKSLASH) return end + 1
+  for (end = start + 1; text.charCodeAt(end) !== QUOTE; ) end += text.charCodeAt(end) === BACKSLASH ? 2 : 1
   return end + 1
-}
-
-function isEscaped(text: string, at: number): boolean {
-  let start = at
-  while (text.charCodeAt(start - 1) === BACKSLASH) start--
-  return (at - start) % 2 === 1
-}
-
-function endOr(text: string, at: number): number {
-  return at === -1 ? text.length : at
 }
 
 function readValue(value: string): ParameterValue {
