@@ -1,4 +1,4 @@
-import type { KeySource } from '@countermark/core'
+import type { GuardOptions, KeySource } from '@countermark/core'
 import { verifyDelegation } from '@countermark/delegation'
 import { firstOf, jwks, registry, staticKeys } from '@countermark/keys'
 import { verifySignature } from '@countermark/signature'
@@ -58,11 +58,16 @@ function describeKeySources<Middleware>(name: string, adapter: AdapterUnderTest<
         },
       })
     /** Agents may come with a token alone, and need not be known. */
-    const startTokens = (agents: KeySource): Promise<GuardedApp> =>
+    const startTokens = (
+      agents: KeySource,
+      options: Partial<GuardOptions> = {},
+      issuers = [issuer.options()],
+    ): Promise<GuardedApp> =>
       start({
+        options,
         build: ({ app, guard, handler }) => {
-          const options = { issuers: [issuer.options()], audience: AUDIENCE, requirePoP: false } as const
-          app.use(guard(verifyDelegation({ ...options, agents, unknownAgents: 'accept' })))
+          const tokens = { issuers, audience: AUDIENCE, requirePoP: false } as const
+          app.use(guard(verifyDelegation({ ...tokens, agents, unknownAgents: 'accept' })))
           app.use(handler)
         },
       })
@@ -186,6 +191,38 @@ function describeKeySources<Middleware>(name: string, adapter: AdapterUnderTest<
       const at = (days: number): number | undefined => (days === 0 ? undefined : Date.now() + days * 86_400_000)
       server.answer = json({ keys: [{ ...agent.publishedJwk, nbf: at(begins), exp: at(ends) }] })
       expect(await call(await startSigned(jwks(server.url, { ...LOOPBACK, agent: 'agt_worker' })))).toBe(outcome)
+    })
+
+    describe('where errorDetail is minimal', () => {
+      const MINIMAL = { errorDetail: 'minimal' } as const
+
+      it('are hidden from those who claim an id, and told to those whose issuer names it', async () => {
+        server.answer = text('', {}, 500)
+        const [signed, tokens] = await Promise.all([
+          start({
+            options: MINIMAL,
+            build: ({ app, guard, checks, handler }) =>
+              app.use(guard(verifySignature({ keys: registry(server.url, LOOPBACK) }), checks.once), handler),
+          }),
+          startTokens(registry(server.url, LOOPBACK), MINIMAL),
+        ])
+        expect(await call(signed)).toBe('401 signature_invalid')
+        expect(await callByToken(tokens)).toBe('503 key_source_unavailable')
+      })
+
+      it('tell a token of an agent that is suspended so', async () => {
+        server.answer = registryOf(listed({ state: 'suspended' }))
+        expect(await callByToken(await startTokens(registry(server.url, LOOPBACK), MINIMAL))).toBe(
+          '403 agent_suspended',
+        )
+      })
+
+      it('are the fault of the issuer where its keys cannot be had', async () => {
+        server.answer = text('', {}, 500)
+        const issuers = [issuer.options({ keys: { jwksUri: server.url }, http: LOOPBACK })]
+        const app = await startTokens(staticKeys([{ agentId: 'agt_worker', key: agent.publicJwk }]), MINIMAL, issuers)
+        expect(await callByToken(app)).toBe('503 key_source_unavailable')
+      })
     })
 
     it('forget at once what they are told was revoked', async () => {

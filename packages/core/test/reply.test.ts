@@ -155,7 +155,7 @@ describe('errorDetail', () => {
     expect(hidden).toEqual(plain)
   })
 
-  it('minimal does not say when to come back, and says so still where the keys of an issuer cannot be had', () => {
+  it('minimal does not say when to come back, and says so still where a token brought it about', () => {
     const answer = (credential?: 'token'): Verdict => {
       const details = { retryAfterSeconds: 6, ...(credential === undefined ? {} : { credential }) }
       const check = describedAs('fail', [], () => {

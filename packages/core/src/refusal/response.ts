@@ -52,8 +52,8 @@ type Told = Pick<Refusal, 'code' | 'credential'>
 /** The code that the caller is told. Logs, metrics and the audit trail keep the exact one. */
 export function publicCode({ code, credential }: Told, { errorDetail }: ReplyOptions): RefusalCode {
   if (errorDetail !== 'minimal' || !MERGED.has(code)) return code
-  // The keys of an issuer tell nothing of agents.
-  return code === 'key_source_unavailable' && credential === 'token' ? code : 'signature_invalid'
+  // A verified token names its agents, and the keys of an issuer tell nothing of agents.
+  return credential === 'token' ? code : 'signature_invalid'
 }
 
 /** The status of a refusal. */

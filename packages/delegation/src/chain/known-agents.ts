@@ -3,10 +3,20 @@ import {
   type AgentRecord,
   type Environment,
   isRefusal,
+  isUnavailable,
+  type KeyQuery,
   type KeySource,
   Refusal,
+  Unavailable,
 } from '@countermark/core'
-import { findAgentRecord, type KeyCaller, requireUsableKey, type Scheme, then } from '@countermark/core/internal'
+import {
+  findAgentRecord,
+  isThenable,
+  type KeyCaller,
+  requireUsableKey,
+  type Scheme,
+  then,
+} from '@countermark/core/internal'
 import type { ChainActor } from '../token/verified-token.ts'
 
 /** Who knows agents, and what counts of those it does not know. */
@@ -51,10 +61,11 @@ function findRecord(
 ): AgentRecord | undefined | Promise<AgentRecord | undefined> {
   if (agentId === undefined) return requireMayBeUnknown(unknownAgents)
   const query = { agentId, acceptsOldAbsence: unknownAgents === 'accept' }
-  return then(findAgentRecord(agents, query, lookup.environment, lookup.request), (record) => {
+  const found = aboutToken(() => findAgentRecord(agents, query, lookup.environment, lookup.request))
+  return then(found, (record) => {
     if (record === undefined) return requireMayBeUnknown(unknownAgents)
     if (record.id !== agentId) throw unknown()
-    if (record.state !== 'active') throw new Refusal('agent_suspended', 'an agent of the chain may not act at present')
+    if (record.state !== 'active') throw suspended()
     if (thumbprint === undefined) return record
     return then(findOwnKeys(agentId, agents, lookup), (keys) => {
       findUsableKey(keys, thumbprint, scheme, lookup)
@@ -65,6 +76,10 @@ function findRecord(
 
 function requireMayBeUnknown(unknownAgents: KnownAgents['unknownAgents']): undefined {
   if (unknownAgents === 'refuse') throw unknown()
+}
+
+function suspended(): Refusal {
+  return new Refusal('agent_suspended', 'an agent of the chain may not act at present', { credential: 'token' })
 }
 
 function unknown(): Refusal {
@@ -83,7 +98,7 @@ export function requireKnownKey(
 ): void | Promise<void> {
   // The link names both, and was signed.
   const query = { agentId: agentId ?? '', keyId: thumbprint ?? '', isAgentCovered: true }
-  return then(agents?.findKeys(query, lookup.environment, lookup.request) ?? [], (keys) => {
+  return then(findKeysOf(query, agents, lookup), (keys) => {
     if (findUsableKey(keys, thumbprint, scheme, lookup) !== undefined) return
     throw new Refusal('actor_unauthorized', 'this key is not known here as a key of the agent that acts')
   })
@@ -121,8 +136,7 @@ export function findUsableKey(
   if (refusal === undefined) return listed[0]
   const usable = listed.find((_key, index) => refusals[index] === undefined)
   if (usable !== undefined && refusal.code !== 'key_revoked') return usable
-  // Marked: the caller must replace the token, or the link behind it.
-  throw new Refusal(refusal.code, refusal.message, { credential: 'token' })
+  throw ofToken(refusal)
 }
 
 function refusalOf(check: () => void): Refusal | undefined {
@@ -135,8 +149,39 @@ function refusalOf(check: () => void): Refusal | undefined {
   }
 }
 
-function findOwnKeys(agentId: string, agents: KeySource, { environment, request }: AgentLookup): FoundKeys {
-  return agents.findKeys({ agentId, isAgentCovered: true }, environment, request)
+function findOwnKeys(agentId: string, agents: KeySource, lookup: AgentLookup): FoundKeys {
+  return findKeysOf({ agentId, isAgentCovered: true }, agents, lookup)
+}
+
+/** The keys that the source of agents lists, for a token that its issuer has signed. */
+export function findKeysOf(
+  query: KeyQuery,
+  agents: KeySource | undefined,
+  { environment, request }: AgentLookup,
+): FoundKeys {
+  return agents === undefined ? [] : aboutToken(() => agents.findKeys(query, environment, request))
 }
 
 type FoundKeys = ReturnType<KeySource['findKeys']>
+
+/** What the source says against an agent is about the token that names it: no signature and no claim brought it about. */
+function aboutToken<Found>(find: () => Found | Promise<Found>): Found | Promise<Found> {
+  const mark = (error: unknown): never => {
+    throw isRefusal(error) ? ofToken(error) : error
+  }
+  try {
+    const found = find()
+    return isThenable(found) ? found.catch(mark) : found
+  } catch (error) {
+    return mark(error)
+  }
+}
+
+/** Marked: the caller must replace the token, or the link behind it. */
+function ofToken(refusal: Refusal): Refusal {
+  const { code, message, cause, retryAfterSeconds, isOfSource } = refusal
+  const credential = { credential: 'token' } as const
+  if (!isUnavailable(refusal)) return new Refusal(code, message, credential)
+  const more = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
+  return new Unavailable(code, refusal.dependency, message, { cause, isOfSource, ...more, ...credential })
+}

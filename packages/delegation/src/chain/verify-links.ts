@@ -8,7 +8,7 @@ import { createJwsKey, fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSi
 import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
 import type { VerifiedToken } from '../token/verified-token.ts'
 import { requireNoCircle } from './actor-chain.ts'
-import { type AgentLookup, findUsableKey, LINK_SCHEME } from './known-agents.ts'
+import { type AgentLookup, findKeysOf, findUsableKey, LINK_SCHEME } from './known-agents.ts'
 import {
   depthsOfDetails,
   type Grant,
@@ -81,7 +81,7 @@ async function findKey(
   lookup: AgentLookup,
 ): Promise<ImportedKey> {
   const query = agentId === undefined ? { keyId: thumbprint } : { agentId, keyId: thumbprint, isAgentCovered: true }
-  const found = agents?.findKeys(query, lookup.environment, lookup.request) ?? []
+  const found = findKeysOf(query, agents, lookup)
   const key = findUsableKey(isThenable(found) ? await found : found, thumbprint, LINK_SCHEME, lookup)
   if (key === undefined) throw invalid('is signed with a key that is not known here')
   return key

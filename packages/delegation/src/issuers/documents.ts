@@ -74,5 +74,5 @@ const DEPENDENCIES = { key_source_unavailable: 'issuer', revocation_unavailable:
 export function unavailable(code: keyof typeof DEPENDENCIES, message: string, cause: unknown): Unavailable {
   const asked = isOutboundError(cause) ? (cause.retryAfterSeconds ?? 1) : 1
   const retryAfterSeconds = Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(asked)))
-  return new Unavailable(code, DEPENDENCIES[code], message, { cause, retryAfterSeconds })
+  return new Unavailable(code, DEPENDENCIES[code], message, { cause, retryAfterSeconds, credential: 'token' })
 }
