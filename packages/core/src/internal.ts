@@ -71,6 +71,7 @@ export {
   requireOneServer,
   type SendCommand,
 } from './internal/redis.ts'
+export { SEAL_BYTES, sealOf } from './internal/seal.ts'
 export { isThenable, then } from './internal/then.ts'
 export type { ImportedKey, ImportOptions } from './keys/import.ts'
 export { type ImportPublicKey, rememberKeys } from './keys/import.ts'

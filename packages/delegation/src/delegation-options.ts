@@ -91,7 +91,7 @@ const ROWS = {
   dpop: unstated(custom((_name, given) => given as DpopOptions | undefined)),
   audience: custom((name, given) => readAudiences(name, given)),
   tokenFrom: word(['either', 'authorization', 'agent-delegation']),
-  token: custom((name, given) => requireFunction<FindToken>(name, given)),
+  token: custom(callback<FindToken>().read),
   requirePoP: flag(true),
   httpSignatureForJkt: flag(false),
   clientCertificate: custom((_name, given = 'connection') => createCertificateHashes(given as CertificateSource)),
@@ -165,11 +165,6 @@ function readAudiences(name: string, given: unknown): Pick<TokenRules, 'audience
   }
   requireKnownOptions(name, given, ['only'])
   return { audiences: requireNames('audience.only', given.only), exclusive: true }
-}
-
-function requireFunction<Wanted>(name: string, given: unknown): Wanted | undefined {
-  if (given === undefined || typeof given === 'function') return given as Wanted | undefined
-  throw invalid(`${name} must be a function`)
 }
 
 function isEqual(granted: string, wanted: string): boolean {

@@ -1,5 +1,5 @@
-import { hash, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
-import { decodeBase64url } from '@countermark/core/internal'
+import { randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
+import { decodeBase64url, SEAL_BYTES, sealOf } from '@countermark/core/internal'
 
 /** How long a nonce of ours is recognised. */
 export interface NonceRule {
@@ -8,10 +8,11 @@ export interface NonceRule {
   readonly futureSkewSeconds: number
 }
 
-/** Time in milliseconds, 48 bits, and 128 random bits; then half of an HMAC-SHA256 over both. */
+const LABEL = 'countermark nonce'
+/** Time in milliseconds, 48 bits, and 128 random bits; then the seal of both. */
 const TIME_BYTES = 6
 const SEALED_BYTES = TIME_BYTES + 16
-const TOTAL_BYTES = SEALED_BYTES + 16
+const TOTAL_BYTES = SEALED_BYTES + SEAL_BYTES
 
 /**
  * A nonce that every holder of the secret recognises without having stored it: 51 characters. It is claimed like any other
@@ -21,7 +22,7 @@ export function createNonce(secret: Uint8Array, nowMs: number, draw: RandomDraw 
   const nonce = Buffer.allocUnsafe(TOTAL_BYTES)
   nonce.writeUIntBE(Math.max(0, Math.floor(nowMs)), 0, TIME_BYTES)
   nonce.set(draw(SEALED_BYTES - TIME_BYTES), TIME_BYTES)
-  nonce.write(sealText(secret, nonce), SEALED_BYTES, 'latin1')
+  nonce.write(sealOf(secret, LABEL, nonce.subarray(0, SEALED_BYTES)), SEALED_BYTES, 'latin1')
   return nonce.toString('base64url')
 }
 
@@ -30,33 +31,10 @@ export function recognisesNonce(nonce: string, secret: Uint8Array, rule: NonceRu
   if (nonce.length !== Math.ceil((TOTAL_BYTES * 4) / 3)) return false
   const bytes = decodeBase64url(nonce)
   if (bytes?.length !== TOTAL_BYTES) return false
-  const expected = Buffer.from(sealText(secret, bytes), 'latin1').subarray(0, 16)
+  const expected = Buffer.from(sealOf(secret, LABEL, bytes.subarray(0, SEALED_BYTES)), 'latin1')
   if (!timingSafeEqual(expected, bytes.subarray(SEALED_BYTES))) return false
   const ageMs = nowMs - bytes.readUIntBE(0, TIME_BYTES)
   return ageMs <= rule.nonceSeconds * 1000 && ageMs >= -rule.futureSkewSeconds * 1000
-}
-
-const LABEL = Buffer.from('countermark nonce')
-const BLOCK_BYTES = 64
-const HASH_BYTES = 32
-
-/**
- * HMAC-SHA256 (RFC 2104) over a label and what is sealed, a character for each byte. By two one-shot hashes: an object of
- * `createHmac` takes three times as long, and strangers make us seal a nonce for every refusal.
- */
-export function sealText(secret: Uint8Array, bytes: Uint8Array): string {
-  const key = secret.length > BLOCK_BYTES ? Buffer.from(hash('sha256', secret, 'binary'), 'latin1') : secret
-  const inner = Buffer.alloc(BLOCK_BYTES + LABEL.length + SEALED_BYTES, 0x36)
-  const outer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES, 0x5c)
-  for (let index = 0; index < key.length; index++) {
-    const byte = key[index] as number
-    inner[index] = byte ^ 0x36
-    outer[index] = byte ^ 0x5c
-  }
-  inner.set(LABEL, BLOCK_BYTES)
-  inner.set(bytes.subarray(0, SEALED_BYTES), BLOCK_BYTES + LABEL.length)
-  outer.write(hash('sha256', inner, 'binary'), BLOCK_BYTES, 'latin1')
-  return hash('sha256', outer, 'binary')
 }
 
 /** Draws random bytes; what is returned is good until the next draw. */

@@ -1,4 +1,4 @@
-import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import {
   type AgentRequest,
   type Environment,
@@ -18,7 +18,9 @@ import {
   type OptionRows,
   optionTable,
   refusalOf,
+  SEAL_BYTES,
   type SettingsOf,
+  sealOf,
   then,
   word,
 } from '@countermark/core/internal'
@@ -153,7 +155,6 @@ interface ReadNonce {
 }
 
 const TIME_BYTES = 6
-const MAC_BYTES = 16
 /** Another process that shares the secret may have a clock that is slightly ahead. */
 const MAX_AHEAD_SECONDS = 30
 
@@ -182,7 +183,7 @@ class DpopNonces {
   read(nonce: string, nowMs: number): ReadNonce | undefined {
     const dot = nonce.indexOf('.')
     const bytes = decodeBase64url(dot < 0 ? nonce : nonce.slice(0, dot))
-    if (bytes?.length !== TIME_BYTES + MAC_BYTES) return undefined
+    if (bytes?.length !== TIME_BYTES + SEAL_BYTES) return undefined
     const time = bytes.subarray(0, TIME_BYTES)
     if (!timingSafeEqual(this.#seal(time), bytes.subarray(TIME_BYTES))) return undefined
     const issuedAt = time.readUIntBE(0, TIME_BYTES)
@@ -192,7 +193,6 @@ class DpopNonces {
   }
 
   #seal(time: Uint8Array): Buffer {
-    const mac = createHmac('sha256', this.#secret).update('countermark dpop nonce').update(time)
-    return mac.digest().subarray(0, MAC_BYTES)
+    return Buffer.from(sealOf(this.#secret, 'countermark dpop nonce', time), 'latin1')
   }
 }

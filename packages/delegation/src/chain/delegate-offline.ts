@@ -1,19 +1,16 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { type Clock, importPublicKey, isRefusal, Misconfigured, type Refusal } from '@countermark/core'
 import {
-  type Clock,
-  importPublicKey,
-  isRefusal,
-  Misconfigured,
-  type Refusal,
-  requireKnownOptions,
-  requireNumber,
-} from '@countermark/core'
-import {
+  custom,
   isJsonObject,
   type JsonObject,
+  methods,
+  number,
+  optionTable,
   ownMember,
   type PublicJwk,
   systemClock,
+  text,
   thumbprintOf,
 } from '@countermark/core/internal'
 import { parseConfirmation } from '../binding/confirmation.ts'
@@ -56,10 +53,18 @@ export interface DelegateOfflineOptions {
   readonly clock?: Clock
 }
 
-const KNOWN = [
-  ...['token', 'key', 'from', 'to', 'scopes', 'lifetimeSeconds', 'audience', 'authorizationDetails'],
-  ...['maxDepth', 'clock'],
-]
+const OPTIONS = optionTable('delegateOffline', {
+  token: custom((_name, given) => given as DelegateOfflineOptions['token']),
+  key: custom((_name, given) => toSigner(given as DelegateOfflineOptions['key'])),
+  from: text(),
+  to: custom((_name, given) => readReceiver(given as DelegateOfflineOptions['to'])),
+  scopes: custom((name, given) => requireScopes(name, given)),
+  lifetimeSeconds: number({ min: 1, max: 86_400, default: 300 }),
+  audience: custom((name, given) => (given === undefined ? undefined : requireNames(name, given))),
+  authorizationDetails: custom((_name, given) => given as DelegateOfflineOptions['authorizationDetails']),
+  maxDepth: number({ min: 0, max: 15, default: 0 }),
+  clock: methods<Clock>(['wallMs']),
+})
 
 /**
  * Hands part of a token on to another agent, without a request to the issuer: signs a link and puts it behind the token. The result
@@ -69,15 +74,15 @@ const KNOWN = [
  * @throws {@link Misconfigured} for what services would refuse, {@link Refusal} `token_malformed`
  */
 export async function delegateOffline(options: DelegateOfflineOptions): Promise<string> {
-  requireKnownOptions('delegateOffline', options, KNOWN)
-  const signer = toSigner(options.key)
-  const before = readLast(options.token)
+  const settings = OPTIONS.read(options)
+  const { key: signer, token } = settings
+  const before = readLast(token)
   if (before.thumbprint !== signer.thumbprint) throw invalid('key must be the one that the token is bound to')
   const header = { typ: LINK_TYPE, alg: signer.algorithm, kid: signer.thumbprint }
-  const signingInput = `${encode(header)}.${encode(createClaims(options, before))}`
+  const signingInput = `${encode(header)}.${encode(createClaims(settings, before))}`
   const signature = await signer.sign(Buffer.from(signingInput, 'latin1'))
   const link = `${signingInput}.${Buffer.from(signature).toString('base64url')}`
-  const handedOn = `${options.token}${SEPARATOR}${link}`
+  const handedOn = `${token}${SEPARATOR}${link}`
   if (handedOn.length > MAX_TOKEN_LENGTH) throw invalid('token with its links has grown too long')
   return handedOn
 }
@@ -105,30 +110,35 @@ function readLast(token: string): LastGrant {
   return { thumbprint: binding.thumbprint, agentId, expiresAt }
 }
 
-function createClaims(options: DelegateOfflineOptions, before: LastGrant): JsonObject {
-  const { token, to, scopes, audience, authorizationDetails, maxDepth = 0, clock = systemClock } = options
-  const lifetimeSeconds = requireNumber('lifetimeSeconds', options.lifetimeSeconds ?? 300, { min: 1, max: 86_400 })
-  const now = Math.floor(clock.wallMs() / 1000)
-  const [agentId] = requireNames('to.agentId', to.agentId)
-  if (requireTexts('scopes', scopes).some((scope) => scope.includes(' '))) throw invalid('scopes must hold no spaces')
+function createClaims(settings: ReturnType<typeof OPTIONS.read>, before: LastGrant): JsonObject {
+  const { token, from, to, scopes, lifetimeSeconds, audience, authorizationDetails, maxDepth } = settings
+  const now = Math.floor((settings.clock ?? systemClock).wallMs() / 1000)
   return {
-    iss: options.from ?? before.agentId,
-    sub: agentId,
-    cnf: bindingOf(to.key),
+    iss: from ?? before.agentId,
+    ...to,
     prv: hash('sha256', token, 'base64url'),
     scope: scopes.join(' '),
-    ...(audience === undefined ? {} : { aud: requireNames('audience', audience) }),
+    ...(audience === undefined ? {} : { aud: audience }),
     ...(authorizationDetails === undefined ? {} : { authorization_details: authorizationDetails }),
-    max_depth: requireNumber('maxDepth', maxDepth, { min: 0, max: 15 }),
+    max_depth: maxDepth,
     iat: now,
     exp: Math.min(before.expiresAt, now + lifetimeSeconds),
     jti: randomUUID(),
   }
 }
 
-function bindingOf(key: PublicJwk | JsonObject | string): JsonObject {
-  if (typeof key === 'string') return { kid: key }
-  const { kty, crv, x, y, n, e } = key
+function requireScopes(name: string, given: unknown): readonly string[] {
+  const scopes = requireTexts(name, given)
+  if (scopes.some((scope) => scope.includes(' '))) throw invalid('scopes must hold no spaces')
+  return scopes
+}
+
+function readReceiver({ agentId, key }: DelegateOfflineOptions['to']): JsonObject {
+  const [sub] = requireNames('to.agentId', agentId)
+  return { sub, cnf: typeof key === 'string' ? { kid: key } : { jwk: readPublicKey(key) } }
+}
+
+function readPublicKey({ kty, crv, x, y, n, e }: PublicJwk | JsonObject): JsonObject {
   const jwk = { kty, crv, x, y, n, e }
   try {
     importPublicKey(jwk, { allowTestKeys: true })
@@ -136,7 +146,7 @@ function bindingOf(key: PublicJwk | JsonObject | string): JsonObject {
     if (!isRefusal(error)) throw error
     throw new Misconfigured('ERR_KEY_MATERIAL', `to.key cannot be used: ${error.message}`)
   }
-  return { jwk }
+  return jwk
 }
 
 /** What each algorithm hashes with; Ed25519 hashes by itself. */

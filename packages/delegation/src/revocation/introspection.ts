@@ -1,6 +1,14 @@
 import { hash } from 'node:crypto'
-import { type Environment, Misconfigured, Refusal, requireKnownOptions, requireNumber } from '@countermark/core'
-import { isJsonObject, isThenable, ownMember } from '@countermark/core/internal'
+import { type Environment, Misconfigured, Refusal } from '@countermark/core'
+import {
+  custom,
+  isJsonObject,
+  isThenable,
+  number,
+  type OptionReader,
+  optionTable,
+  ownMember,
+} from '@countermark/core/internal'
 import { type FetcherOptions, OutboundError, RefreshCache } from '@countermark/outbound'
 import type { CacheContext } from '@countermark/outbound/internal'
 import { createIssuerFetcher, unavailable } from '../issuers/documents.ts'
@@ -28,6 +36,18 @@ interface Question extends CacheContext {
 
 const MAX_ANSWERS = 10_000
 
+const REQUIRED: OptionReader<string> = custom((_name, given) => {
+  if (typeof given === 'string' && given !== '') return given
+  throw new Misconfigured('ERR_OPTION_MISSING', 'introspection needs endpoint, clientId and clientSecret')
+})
+
+const OPTIONS = optionTable('introspection', {
+  endpoint: REQUIRED,
+  clientId: REQUIRED,
+  clientSecret: REQUIRED,
+  cacheSeconds: number({ min: 1, max: 30, default: 10 }),
+})
+
 /** Introspection at one issuer. Tokens go there and nowhere else; answers are kept under a hash. */
 export class Introspection {
   readonly #measurements = createIssuerMeasurements('introspection')
@@ -35,8 +55,11 @@ export class Introspection {
 
   /** @throws Misconfigured */
   constructor(options: IntrospectionOptions, issuer: string, http: FetcherOptions) {
-    const { endpoint, cacheSeconds, headers } = readOptions(options)
-    const access = { ...http, headers: { ...http.headers, ...headers } }
+    const { endpoint, clientId, clientSecret, cacheSeconds } = OPTIONS.read(options, 'introspection.')
+    // RFC 6749 section 2.3.1: each part is encoded like a form before both are.
+    const credentials = [clientId, clientSecret].map(encodeURIComponent).join(':')
+    const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`
+    const access = { ...http, headers: { ...http.headers, authorization } }
     const fetcher = createIssuerFetcher('introspection', endpoint, access)
     const ageMs = cacheSeconds * 1000
     this.#cache = new RefreshCache<Answer, Question>({
@@ -85,23 +108,4 @@ function parseAnswer(value: unknown, issuer: string): Answer {
   }
   const stated = ownMember(value, 'iss')
   return { isActive: active && (stated === undefined || stated === issuer) }
-}
-
-interface Settings {
-  readonly endpoint: string
-  readonly cacheSeconds: number
-  readonly headers: Readonly<Record<string, string>>
-}
-
-function readOptions(options: IntrospectionOptions): Settings {
-  requireKnownOptions('introspection', options, ['endpoint', 'clientId', 'clientSecret', 'cacheSeconds'])
-  const { endpoint, clientId, clientSecret, cacheSeconds = 10 } = options
-  if (![endpoint, clientId, clientSecret].every((text) => typeof text === 'string' && text !== '')) {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'introspection needs endpoint, clientId and clientSecret')
-  }
-  requireNumber('introspection.cacheSeconds', cacheSeconds, { min: 1, max: 30 })
-  // RFC 6749 section 2.3.1: each part is encoded like a form before both are.
-  const [user, password] = [clientId, clientSecret].map(encodeURIComponent)
-  const credentials = Buffer.from(`${user}:${password}`).toString('base64')
-  return { endpoint, cacheSeconds, headers: { authorization: `Basic ${credentials}` } }
 }

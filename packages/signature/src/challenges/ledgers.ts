@@ -1,6 +1,6 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type AgentKey, type Environment, Refusal, type ReplayStore, Unavailable } from '@countermark/core'
-import { decodeBase64url } from '@countermark/core/internal'
+import { decodeBase64url, sealOf } from '@countermark/core/internal'
 import { claimMessage } from '../outside-http.ts'
 import { isChallengeMessage, purposeOf } from './answer.ts'
 
@@ -41,7 +41,7 @@ export function createSealedChallenges(ttlSeconds: number, store: ReplayStore, s
     issue: ({ purpose, agentId }: ChallengeRequest, { clock }: Environment) => {
       const expires = String(Math.floor(clock.wallMs() / 1000) + ttlSeconds)
       const random = randomBytes(16).toString('base64url')
-      const seal = sealOf({ purpose, expires, random }, agentId, secret).toString('base64url')
+      const seal = sealChallenge({ purpose, expires, random }, agentId, secret).toString('base64url')
       // The letter at the end keeps ten digits from standing there, whatever the seal is.
       return `${purpose}:${expires}.${random}.${seal}z`
     },
@@ -66,16 +66,17 @@ function openSealed(message: string, agentId: string, secret: Uint8Array): Seale
   const seal = text === undefined ? undefined : decodeBase64url(text)
   if (expires !== undefined && random !== undefined && seal !== undefined) {
     const sealed = { purpose, expires, random }
-    const isSealedFor = (agent: string | undefined): boolean => timingSafeEqual(seal, sealOf(sealed, agent, secret))
+    const isSealedFor = (agent: string | undefined): boolean =>
+      timingSafeEqual(seal, sealChallenge(sealed, agent, secret))
     if (isSealedFor(agentId) || isSealedFor(undefined)) return sealed
   }
   throw new Refusal('freshness_unproven', 'this message was not handed out to this agent')
 }
 
-/** No agent id is empty, so a challenge for anybody cannot be taken for one of an agent's own. */
-function sealOf({ purpose, expires, random }: Sealed, agentId: string | undefined, secret: Uint8Array): Buffer {
-  const text = `countermark-challenge-v1\n${purpose}\n${expires}\n${random}\n${agentId ?? ''}`
-  return createHmac('sha256', secret).update(text).digest().subarray(0, 16)
+/** No agent id is empty, so a challenge for any agent cannot pass for one that names its agent. */
+function sealChallenge({ purpose, expires, random }: Sealed, agentId: string | undefined, secret: Uint8Array): Buffer {
+  const text = `${purpose}\n${expires}\n${random}\n${agentId ?? ''}`
+  return Buffer.from(sealOf(secret, 'countermark-challenge-v1\n', Buffer.from(text)), 'latin1')
 }
 
 interface Pending {
