@@ -32,6 +32,7 @@ const AMBIENT: Readonly<Record<string, readonly string[]>> = {
   'packages/core/src/guard/options.ts': ['process.env'],
   'packages/core/src/node/guard.ts': ['process.env'],
   'packages/core/src/node/single-process.ts': ['process.env'],
+  'packages/countermark/src/complete-options.ts': ['process.env'],
   'packages/testing/src/servers/programs.ts': ['process.env'],
 }
 

@@ -3,6 +3,7 @@ import type { GuardOptions, ReplayStore } from '@countermark/core'
 import { prometheusMetrics } from '@countermark/metrics'
 import { memoryReplayStore } from '@countermark/replay'
 import type { CountermarkOptions } from './countermark-options.ts'
+import { tellDeveloper } from './tell-developer.ts'
 
 /** The options with their defaults, and with observers and recorder in place of what makes them. */
 export interface CompleteOptions extends Omit<CountermarkOptions, 'replay' | 'metrics' | 'audit'> {
@@ -15,7 +16,7 @@ export interface CompleteOptions extends Omit<CountermarkOptions, 'replay' | 'me
  */
 export function completeOptions(options: CountermarkOptions): CompleteOptions {
   const { replay = memoryReplayStore(), metrics, audit, ...rest } = options
-  return { ...rest, replay, ...observersOf(rest, metrics), ...recorderOf(audit) }
+  return { ...rest, replay, ...observersOf(rest, metrics), ...recorderOf(audit), ...tellerOf(rest) }
 }
 
 function observersOf(
@@ -29,4 +30,12 @@ function observersOf(
 function recorderOf(audit: CountermarkOptions['audit']): Pick<GuardOptions, 'recorder'> {
   if (audit === undefined) return {}
   return { recorder: auditTrail(typeof audit === 'string' ? { sinks: [fileSink({ path: audit })] } : audit) }
+}
+
+const SILENT: readonly (string | undefined)[] = ['production', 'test']
+
+/** While an application is developed refusals are told, unless it tells of them itself. */
+function tellerOf({ onRefusal }: Pick<GuardOptions, 'onRefusal'>): Pick<GuardOptions, 'onRefusal'> {
+  if (onRefusal !== undefined || SILENT.includes(process.env['NODE_ENV'])) return {}
+  return { onRefusal: tellDeveloper() }
 }
