@@ -78,7 +78,16 @@ export function defineCheck<Needs extends object, Adds extends object>(
     if (isFrameworkCall(request)) throw mountedWrongly(`${name}(…)`, `app.use(guard(${name}(…)))`)
     return run(request, facts, environment)
   }
+  RUNS.set(check, run)
   return Object.assign(check, { description })
+}
+
+/** By identity: what wraps a check, or copies its members, is a check of its own. */
+const RUNS = new WeakMap<object, unknown>()
+
+/** What a guard, which is no framework, calls in place of a check. */
+export function runOf(check: Check): Check {
+  return (RUNS.get(check) as Check | undefined) ?? check
 }
 
 function requireDescription({ name, needs, adds }: CheckDescription): void {

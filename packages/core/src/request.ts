@@ -64,5 +64,6 @@ const OVERRIDES = ['x-http-method', 'x-http-method-override', 'x-method-override
  * executed. Tokens, DPoP proofs and the simple forms cover none.
  */
 export function findUncoveredOverride({ headers }: AgentRequest, proof: ProofFact | undefined): string | undefined {
-  return OVERRIDES.find((name) => headers.has(name) && proof?.covers(name) !== true)
+  for (const name of OVERRIDES) if (headers.has(name) && proof?.covers(name) !== true) return name
+  return undefined
 }

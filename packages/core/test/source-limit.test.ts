@@ -1,4 +1,4 @@
-import { createSourceLimiter, type SourceLimit, sourceLimit } from '../src/guard/admission.ts'
+import { createSourceLimiter, type SourceLimit, sourceLimit } from '../src/guard/source-limit.ts'
 import { Unavailable } from '../src/refusal/refusal.ts'
 import { aGuard, aRequest, atOnce, codeOf } from './guarding.ts'
 

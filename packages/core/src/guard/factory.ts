@@ -1,8 +1,9 @@
 import type { Check } from '../check.ts'
 import type { Environment } from '../environment.ts'
 import { isFrameworkCall, mountedWrongly } from '../misconfigured.ts'
-import { type Guard, type GuardComposer, summariesOf, summarise } from './compose.ts'
+import { type GuardComposer, summariesOf, summarise } from './compose.ts'
 import type { RouteOptions } from './route-options.ts'
+import type { Guard } from './state.ts'
 
 /** What the compiler says of a check that stands behind one that needs what it adds. */
 export interface Misplaced {

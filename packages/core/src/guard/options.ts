@@ -21,17 +21,10 @@ import { type RefusalRow, requireForeignRows } from '../refusal/codes.ts'
 import type { ErrorDetail, ReplyOptions, StatusMode } from '../refusal/response.ts'
 import { hasDotSegment } from '../request.ts'
 import type { Decision, Observer, Recorder } from '../seams/observer.ts'
-import {
-  type OpenRequests,
-  type OpenSettings,
-  openRequests,
-  openSettings,
-  type SourceLimit,
-  type SourceLimitSettings,
-  sourceLimit,
-} from './admission.ts'
 import { type Authorities, type FindOrigin, originFinder, serviceNamer } from './authorities.ts'
+import { type OpenRequests, type OpenSettings, openRequests, openSettings } from './open-requests.ts'
 import { MODES } from './route-options.ts'
+import { type SourceLimit, type SourceLimitSettings, sourceLimit } from './source-limit.ts'
 import { readViewMembers, type ViewMember, type ViewMembers } from './view.ts'
 
 /** The weakest credential accepted, by the kind of method. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Check, CheckDescription } from '../check.ts'
+import { type Check, type CheckDescription, runOf } from '../check.ts'
 import type { Clock } from '../environment.ts'
 import { canonicalJson } from '../internal/canonical-json.ts'
 import { Misconfigured } from '../misconfigured.ts'
@@ -34,7 +34,7 @@ export function orderChecks(checks: readonly Check[], clock: Clock): OrderedChec
     const awaited = needs.filter((need) => !added.has(need))
     refuseLaterNeed(name, awaited, descriptions.slice(index + 1))
     for (const fact of adds) added.add(fact)
-    return { run: checks[index] as Check, name, awaited, adds }
+    return { run: runOf(checks[index] as Check), name, awaited, adds }
   })
   for (const description of descriptions) description.inspect?.({ checks: descriptions, clock })
   return { ordered, descriptions }

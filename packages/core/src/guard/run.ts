@@ -1,34 +1,99 @@
-import { reachesLevel } from '../credential-scheme.ts'
-import { isThenable } from '../internal/then.ts'
+import { randomUUID } from 'node:crypto'
+import { bareCopy } from '../internal/bare-object.ts'
+import { isThenable, then } from '../internal/then.ts'
+import { METRICS } from '../metric-rows.ts'
 import { rowOf } from '../refusal/codes.ts'
 import { isRefusal, Refusal } from '../refusal/refusal.ts'
+import { replyTo, statusOf } from '../refusal/response.ts'
 import { findUncoveredOverride, isSafeMethod } from '../request.ts'
+import { isLeftOpen } from './admission.ts'
+import { writeReply } from './answer.ts'
+import { tellDecision } from './decision.ts'
 import type { OrderedCheck } from './order.ts'
-import { settle } from './settle.ts'
-import type { Run, Verdict } from './state.ts'
+import type { SourceLimiter } from './source-limit.ts'
+import {
+  createRequestState,
+  type Finish,
+  type Guard,
+  type GuardContext,
+  type RequestStates,
+  type Run,
+  type Verdict,
+} from './state.ts'
+import { createAgentView } from './view.ts'
+
+const NO_TIMINGS: Run['timings'] = []
+
+/** Makes the guard of a context: what one guard of a factory finds out about a request, the next one knows. */
+export function guardOf(context: GuardContext, states: RequestStates): Guard {
+  const { listens, settings } = context
+  const lastResort = (error: unknown): Verdict => failedVerdict(context, error)
+  return function guard(request) {
+    try {
+      let state = states.find(request.raw)
+      if (state === undefined) {
+        state = createRequestState(request, listens ? settings.clock.monotonicMs() : 0)
+        states.remember(request.raw, state)
+      }
+      const facts = bareCopy(state.facts)
+      const verdict = runGuard({ context, state, facts, timings: listens ? [] : NO_TIMINGS })
+      return isThenable(verdict) ? verdict.then(undefined, lastResort) : verdict
+    } catch (error) {
+      return lastResort(error)
+    }
+  }
+}
+
+function runGuard(run: Run): Verdict | Promise<Verdict> {
+  const { state, context } = run
+  try {
+    if (isLeftOpen(run)) {
+      state.anonymous = true
+      return settle(run, 'open', undefined)
+    }
+  } catch (error) {
+    return refuse(run, 'request', error)
+  }
+  if (!state.admitted && context.sources !== undefined && context.sources.exhausted.size > 0) {
+    const refusal = findOverLimit(run, context.sources)
+    if (refusal !== undefined) return refuse(run, 'sourceLimit', refusal)
+  }
+  state.admitted = true
+  return runChecks(run, 0)
+}
+
+function findOverLimit({ state, context }: Run, sources: SourceLimiter): Refusal | undefined {
+  const retryAfterSeconds = sources.secondsToWait(
+    () => state.request.remoteAddress,
+    () => context.settings.clock.monotonicMs(),
+  )
+  if (retryAfterSeconds === 0) return undefined
+  const message = 'too many requests of this network proved nothing'
+  return new Refusal('rate_limited', message, { retryAfterSeconds, diagnosis: { limit: 'sourceLimit' } })
+}
 
 /** Runs the checks of a guard in order, without a promise for as long as none of them needs one. */
-export function runChecks(run: Run, from: number): Verdict | Promise<Verdict> {
-  const { ordered, environment } = run.context
+function runChecks(run: Run, from: number): Verdict | Promise<Verdict> {
+  const { ordered, environment, listens } = run.context
   for (let index = from; index < ordered.length; index++) {
     const check = ordered[index] as OrderedCheck
-    const begunMs = startTiming(run)
+    const begunMs = listens ? environment.clock.monotonicMs() : 0
     try {
       requireFacts(check, run)
       const added = check.run(run.state.request, run.facts, environment)
       if (isThenable(added)) return resume(run, index, begunMs, added)
       accept(run, check, added)
     } catch (error) {
-      endTiming(run, check, begunMs)
+      if (listens) endTiming(run, check, begunMs)
       return refuse(run, check.name, error)
     }
-    endTiming(run, check, begunMs)
+    if (listens) endTiming(run, check, begunMs)
   }
   return settleLevel(run)
 }
 
 /** Answers an error. What is no refusal is our fault, and so is a code that nobody registered: 500, cause kept. */
-export function refuse(run: Run, check: string, error: unknown): Verdict | Promise<Verdict> {
+function refuse(run: Run, check: string, error: unknown): Verdict | Promise<Verdict> {
   const { context, state } = run
   const refusal = toRefusal(run, check, error)
   if (refusal.code !== 'credentials_missing' || !context.route.optional) return settle(run, check, refusal)
@@ -41,21 +106,17 @@ export function refuse(run: Run, check: string, error: unknown): Verdict | Promi
   return settle(before, override === undefined ? check : 'level', override)
 }
 
-function resume(run: Run, index: number, begunMs: number, pending: Promise<object>): Promise<Verdict> {
-  const check = run.context.ordered[index] as OrderedCheck
-  // A thenable of somebody else may be anything but a promise.
-  return Promise.resolve(pending)
-    .then((added) => accept(run, check, added))
-    .then(
-      () => {
-        endTiming(run, check, begunMs)
-        return runChecks(run, index + 1)
-      },
-      (error: unknown) => {
-        endTiming(run, check, begunMs)
-        return refuse(run, check.name, error)
-      },
-    )
+async function resume(run: Run, index: number, begunMs: number, pending: Promise<object>): Promise<Verdict> {
+  const { ordered, listens } = run.context
+  const check = ordered[index] as OrderedCheck
+  try {
+    accept(run, check, await pending)
+  } catch (error) {
+    if (listens) endTiming(run, check, begunMs)
+    return refuse(run, check.name, error)
+  }
+  if (listens) endTiming(run, check, begunMs)
+  return runChecks(run, index + 1)
 }
 
 /** A check that answers `false`, or forgets a fact that others build on, must not have let anybody pass. */
@@ -63,33 +124,31 @@ function accept(run: Run, check: OrderedCheck, added: unknown): void {
   if (typeof added !== 'object' || added === null) {
     throw new Refusal('config_error', `${check.name} must return the facts it adds, {} for none, or throw a Refusal`)
   }
-  Object.assign(run.facts, added)
+  const known: Readonly<Record<string, unknown>> = Object.assign(run.facts, added)
   for (const fact of check.adds) {
-    if (!isKnown(run, fact)) throw new Refusal('config_error', `${check.name} promises ${fact} and does not add it`)
+    if (known[fact] === undefined)
+      throw new Refusal('config_error', `${check.name} promises ${fact} and does not add it`)
   }
 }
 
 function requireFacts(check: OrderedCheck, run: Run): void {
+  const known: Readonly<Record<string, unknown>> = run.facts
   for (const fact of check.awaited) {
-    if (!isKnown(run, fact)) throw unmet(run, `${check.name} needs ${fact}: mount the guard that establishes it first`)
+    if (known[fact] === undefined)
+      throw unmet(run, `${check.name} needs ${fact}: mount the guard that establishes it first`)
   }
-}
-
-function isKnown({ facts }: Run, fact: string): boolean {
-  return (facts as Readonly<Record<string, unknown>>)[fact] !== undefined
 }
 
 function settleLevel(run: Run): Verdict | Promise<Verdict> {
   const { context, state, facts } = run
-  const { settings, route } = context
   if (facts.agent === undefined) {
     return refuse(run, 'level', unmet(run, 'no check of this guard, nor of one before it, establishes an agent'))
   }
   const override = refuseOverride(run)
   if (override !== undefined) return settle(run, 'level', override)
-  const minimum = route.minimumLevel ?? settings.minimumLevel[isSafeMethod(state.request.method) ? 'safe' : 'unsafe']
-  if (reachesLevel(facts.agent.level, minimum)) return settle(run, context.ordered.at(-1)?.name ?? 'level', undefined)
-  const refusal = new Refusal('scheme_not_allowed', `this route asks for a credential of level ${minimum}`)
+  const accepted = context.acceptedLevels[isSafeMethod(state.request.method) ? 'safe' : 'unsafe']
+  if (accepted.includes(facts.agent.level)) return settle(run, context.ordered.at(-1)?.name ?? 'level', undefined)
+  const refusal = new Refusal('scheme_not_allowed', `this route asks for a credential of level ${accepted[0]}`)
   return settle(run, 'level', refusal)
 }
 
@@ -114,11 +173,48 @@ function toRefusal(run: Run, check: string, error: unknown): Refusal {
   return new Refusal('config_error', `${check} refused with a code that createGuard({ refusals }) does not know`, cause)
 }
 
-function startTiming({ context }: Run): number {
-  return context.listens ? context.environment.clock.monotonicMs() : 0
+function endTiming({ context, timings }: Run, check: OrderedCheck, begunMs: number): void {
+  timings.push({ check: check.name, durationMs: context.environment.clock.monotonicMs() - begunMs })
 }
 
-function endTiming({ context, timings }: Run, check: OrderedCheck, begunMs: number): void {
-  if (!context.listens) return
-  timings.push({ check: check.name, durationMs: context.environment.clock.monotonicMs() - begunMs })
+/** Decides, records, tells and answers, in this order. Without a refusal the request passes. */
+function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
+  if (refusal !== undefined) chargeSource(run, refusal)
+  Object.freeze(run.facts)
+  if (!run.context.listens) return toVerdict(run, refusal, undefined)
+  return then(tellDecision(run, check, refusal), (told) => toVerdict(run, told.refusal, told.finish))
+}
+
+/** Counts what proved nothing against its network. A copy of a proven request costs as much and proves nothing new. */
+function chargeSource({ context, state, facts }: Run, refusal: Refusal): void {
+  if (context.sources === undefined || refusal.code === 'rate_limited') return
+  if (facts.agent !== undefined && refusal.code !== 'replay_detected') return
+  // What a dependency or the operator got wrong is not the caller's doing.
+  if (statusOf(refusal, context.settings) >= 500 && !refusal.isOfSource) return
+  context.sources.charge(state.request.remoteAddress, context.settings.clock.monotonicMs())
+}
+
+function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | undefined): Verdict {
+  const { context, state, facts } = run
+  if (refusal === undefined) {
+    state.facts = facts
+    if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId, context.settings.view)
+  } else if (context.route.mode === 'enforce') {
+    return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }
+  } else if (state.facts.agent === undefined) {
+    // Observed refusals leave no facts behind: what would not have stood must not be acted upon.
+    state.anonymous = true
+    state.passed = [...state.passed, ...context.descriptions]
+  }
+  return { outcome: 'allow', agent: state.view, finish, observed: refusal }
+}
+
+/** Something failed that must not: a clock, an adapter, this package. Refused, unless the guard only observes. */
+function failedVerdict(context: GuardContext, cause: unknown): Verdict {
+  const { settings, environment, route } = context
+  const refusal = new Refusal('config_error', 'the guard failed in a way it should not', { cause })
+  environment.report(METRICS.measure('guard_failures_total', 1))
+  if (route.mode === 'observe') return { outcome: 'allow', agent: undefined, finish: undefined, observed: refusal }
+  const reply = replyTo(refusal, { requestId: randomUUID(), realm: '', exposed: undefined, challenges: [] }, settings)
+  return { outcome: 'deny', refusal, reply, finish: undefined }
 }

@@ -8,9 +8,9 @@ import type { Refusal } from '../refusal/refusal.ts'
 import type { Reply, ReplyTemplates } from '../refusal/response.ts'
 import type { AgentRequest } from '../request.ts'
 import type { CheckTiming } from '../seams/observer.ts'
-import type { SourceLimiter } from './admission.ts'
 import type { GuardSettings } from './options.ts'
 import type { OrderedChecks } from './order.ts'
+import type { SourceLimiter } from './source-limit.ts'
 
 /** One composed guard. */
 export interface GuardContext extends OrderedChecks {
@@ -19,8 +19,9 @@ export interface GuardContext extends OrderedChecks {
   readonly route: {
     readonly optional: boolean
     readonly mode: 'enforce' | 'observe'
-    readonly minimumLevel: Level | undefined
   }
+  /** By kind of method, weakest first. */
+  readonly acceptedLevels: Readonly<Record<'safe' | 'unsafe', readonly Level[]>>
   readonly templates: ReplyTemplates
   /** Kinds of credentials, those of this guard's checks included. */
   readonly schemes: readonly CredentialScheme[]
@@ -35,6 +36,9 @@ export interface GuardContext extends OrderedChecks {
   /** `undefined` when it is off. */
   readonly sources: SourceLimiter | undefined
 }
+
+/** A composed guard. Never throws and never rejects: whatever happens becomes a verdict. */
+export type Guard = (request: AgentRequest) => Verdict | Promise<Verdict>
 
 /** One request on its way through one guard. Its facts stand only once the guard lets it pass. */
 export interface Run {

@@ -1,6 +1,6 @@
-import { createGuardComposer, type Guard, type GuardComposer } from '../guard/compose.ts'
+import { createGuardComposer, type GuardComposer } from '../guard/compose.ts'
 import { createGuardSettings, type GuardOptions } from '../guard/options.ts'
-import type { Verdict } from '../guard/state.ts'
+import type { Guard, Verdict } from '../guard/state.ts'
 import { isThenable } from '../internal/then.ts'
 import { Misconfigured } from '../misconfigured.ts'
 import type { Refusal } from '../refusal/refusal.ts'

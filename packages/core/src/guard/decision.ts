@@ -5,31 +5,24 @@ import { isUnavailable, type Refusal, Unavailable } from '../refusal/refusal.ts'
 import { statusOf } from '../refusal/response.ts'
 import { isSafeMethod } from '../request.ts'
 import type { Decision, Observer, Outcome } from '../seams/observer.ts'
-import { writeReply } from './answer.ts'
-import type { Finish, Run, Verdict } from './state.ts'
+import type { Finish, Run } from './state.ts'
 import { createAgentView } from './view.ts'
 
-/** Decides, records, tells and answers, in this order. Without a refusal the request passes. */
-export function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
-  const { context, facts } = run
-  if (refusal !== undefined) chargeSource(run, refusal)
-  Object.freeze(facts)
-  if (!context.listens) return toVerdict(run, refusal, undefined)
-  const outcome = refusal === undefined ? 'allow' : context.route.mode === 'observe' ? 'observe' : 'deny'
+/** What was decided, once it is recorded and told. */
+export interface Told {
+  /** Also where a decision that could not be recorded became a refusal. */
+  readonly refusal: Refusal | undefined
+  readonly finish: Finish | undefined
+}
+
+/** Records a decision and tells observers. Without a refusal the request passes. */
+export function tellDecision(run: Run, check: string, refusal: Refusal | undefined): Told | Promise<Told> {
+  const outcome = refusal === undefined ? 'allow' : run.context.route.mode === 'observe' ? 'observe' : 'deny'
   return record(run, createDecision({ run, outcome, check, refusal }))
 }
 
-/** Counts what proved nothing against its network. A copy of a proven request costs as much and proves nothing new. */
-function chargeSource({ context, state, facts }: Run, refusal: Refusal): void {
-  if (context.sources === undefined || refusal.code === 'rate_limited') return
-  if (facts.agent !== undefined && refusal.code !== 'replay_detected') return
-  // What a dependency or the operator got wrong is not the caller's doing.
-  if (statusOf(refusal, context.settings) >= 500 && !refusal.isOfSource) return
-  context.sources.charge(state.request.remoteAddress, context.settings.clock.monotonicMs())
-}
-
 /** Recorded first: observers are told once, and what they are told is what happens. */
-function record(run: Run, decision: Decision): Verdict | Promise<Verdict> {
+function record(run: Run, decision: Decision): Told | Promise<Told> {
   let pending: void | Promise<void>
   try {
     pending = run.context.settings.recorder?.record(decision)
@@ -44,7 +37,7 @@ function record(run: Run, decision: Decision): Verdict | Promise<Verdict> {
 }
 
 /** No record, no unsafe answer. */
-function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
+function unrecorded(run: Run, decision: Decision, cause: unknown): Told {
   const { context, state } = run
   context.environment.report(METRICS.measure('audit_failures_total', 1))
   if (decision.refusal !== undefined || (isSafeMethod(state.request.method) && !isUnavailable(cause))) {
@@ -57,32 +50,17 @@ function unrecorded(run: Run, decision: Decision, cause: unknown): Verdict {
   return conclude(run, replaced, createFinish(replaced, run, { recorded: false }))
 }
 
-function conclude(run: Run, decision: Decision, finish: Finish | undefined): Verdict {
+function conclude(run: Run, decision: Decision, finish: Finish | undefined): Told {
   const { settings, environment } = run.context
   notify(settings.observers, environment, (observer) => observer.decided?.(decision))
   if (decision.refusal !== undefined && settings.onRefusal !== undefined) {
     notify([{ decided: settings.onRefusal }], environment, (observer) => observer.decided?.(decision))
   }
-  return toVerdict(run, decision.refusal, finish)
-}
-
-function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | undefined): Verdict {
-  const { context, state, facts } = run
-  if (refusal === undefined) {
-    state.facts = facts
-    if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId, context.settings.view)
-  } else if (context.route.mode === 'enforce') {
-    return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }
-  } else if (state.facts.agent === undefined) {
-    // Observed refusals leave no facts behind: what would not have stood must not be acted upon.
-    state.anonymous = true
-    state.passed = [...state.passed, ...context.descriptions]
-  }
-  return { outcome: 'allow', agent: state.view, finish, observed: refusal }
+  return { refusal: decision.refusal, finish }
 }
 
 /** What a guard decided before anybody was told. */
-export interface DecisionInput {
+interface DecisionInput {
   readonly run: Run
   readonly outcome: Decision['outcome']
   readonly check: string
@@ -90,7 +68,7 @@ export interface DecisionInput {
 }
 
 /** Puts a decision together for observers and recorder. Refused callers keep their name in it; nobody can rewrite it. */
-export function createDecision({ run, outcome, check, refusal }: DecisionInput): Decision {
+function createDecision({ run, outcome, check, refusal }: DecisionInput): Decision {
   const { state, facts, context, timings } = run
   return Object.freeze({
     requestId: state.requestId,
@@ -111,11 +89,7 @@ export function createDecision({ run, outcome, check, refusal }: DecisionInput):
 }
 
 /** Tells observers; what they throw changes nothing: an observer's fault must not become the caller's. */
-export function notify(
-  observers: readonly Observer[],
-  environment: Environment,
-  tell: (observer: Observer) => void,
-): void {
+function notify(observers: readonly Observer[], environment: Environment, tell: (observer: Observer) => void): void {
   for (const observer of observers) {
     try {
       tell(observer)
@@ -126,7 +100,7 @@ export function notify(
 }
 
 /** What tells observers, and the recorder of what it recorded, how a request ended. `undefined` when nobody listens. */
-export function createFinish(decision: Decision, run: Run, about: { readonly recorded: boolean }): Finish | undefined {
+function createFinish(decision: Decision, run: Run, about: { readonly recorded: boolean }): Finish | undefined {
   const { settings, environment } = run.context
   const { recorder, clock } = settings
   const listeners: Observer[] = settings.observers.filter(({ finished }) => finished !== undefined)
