@@ -38,7 +38,7 @@ const MISTAKES: readonly (readonly [name: string, onExpress: () => unknown, onKo
     'app.use(countermark)',
     () => expressCountermark,
     () => koaCountermark,
-    'write app.use(countermark({ authorities, keys, replay }))',
+    'write app.use(countermark({ authorities, keys }))',
   ],
 ]
 
