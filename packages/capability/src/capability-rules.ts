@@ -10,7 +10,7 @@ import {
   systemClock,
   word,
 } from '@countermark/core/internal'
-import { type ApprovalOptions, type ApprovalRules, readApprovalOptions } from './approvals/redeem-ticket.ts'
+import { APPROVALS, type ApprovalOptions, type ApprovalRules } from './approvals/verify-ticket.ts'
 import { compileBlocks } from './blocks/compile-block.ts'
 import type { CapabilityBlock } from './blocks/load-capability-block.ts'
 import type { BudgetStore } from './budgets/budget-store.ts'
@@ -82,7 +82,7 @@ const OPTIONS = optionTable('capabilityRules', {
   constraints: custom((_, given = {}) => readHostConstraints(given as Readonly<Record<string, HostConstraint>>)),
   ignoredDetailTypes: strings([]),
   budgets: methods<BudgetStore>(['reserve']),
-  approvals: custom((_, given) => (given === undefined ? undefined : readApprovalOptions(given as ApprovalOptions))),
+  approvals: APPROVALS,
   resourceMetadata: custom((name, given) => requireMetadataPlace(name, given as string | undefined)),
   clock: methods<Clock>(['wallMs']),
 })

@@ -1,7 +1,7 @@
 import { type AgentRequest, type CapabilityFact, type Environment, Refusal, Unavailable } from '@countermark/core'
-import { isThenable } from '@countermark/core/internal'
-import { type ValidTicket, verifyTicket } from './approvals/redeem-ticket.ts'
-import type { BudgetClaim, Reservation } from './budgets/budget-store.ts'
+import { isThenable, then } from '@countermark/core/internal'
+import { type ValidTicket, verifyTicket } from './approvals/verify-ticket.ts'
+import type { BudgetClaim } from './budgets/budget-store.ts'
 import type { CapabilityRules } from './capability-rules.ts'
 import type { Outcome } from './constraints/check-groups.ts'
 import type { CallerFacts } from './grants.ts'
@@ -15,7 +15,7 @@ export interface Charged {
   readonly environment: Environment
 }
 
-/** What was taken: the ticket that was used up, and how budgets are given back. */
+/** What was taken: the ticket that was claimed, and how budgets are given back. */
 export type Receipt = Pick<CapabilityFact, 'approval' | 'release'>
 
 type Release = NonNullable<CapabilityFact['release']>
@@ -24,8 +24,8 @@ type Release = NonNullable<CapabilityFact['release']>
 export const NOTHING_TAKEN: Receipt = { approval: undefined, release: undefined }
 
 /**
- * Takes what constraints ask for, in an order in which nothing is used up in vain: the ticket is verified, budgets are
- * counted, the ticket is used up, and if that fails the budgets are given back.
+ * Takes what constraints ask for, in an order in which nothing is taken in vain: the ticket is verified, budgets are
+ * counted, the ticket is claimed, and if that fails the budgets are given back.
  * @throws {@link Refusal} `approval_required`, `rate_limited`, `config_error` when nothing here counts
  * @throws {@link Unavailable} `budget_store_unavailable`, `key_source_unavailable`, `replay_store_unavailable`
  */
@@ -33,12 +33,10 @@ export function charge({ budgets, needsApproval }: Outcome, charged: Charged): R
   // One ticket stands for the whole request, whichever check asks.
   const needsTicket = needsApproval && charged.caller.capability?.approval === undefined
   if (budgets.length === 0 && !needsTicket) return NOTHING_TAKEN
-  const count = (ticket: ValidTicket | undefined): Receipt | Promise<Receipt> => {
+  return then(needsTicket ? requireTicket(charged) : undefined, (ticket) => {
     const release = budgets.length === 0 ? undefined : reserve(mergeClaims(budgets, charged.caller.agent.id), charged)
-    return isThenable(release) ? release.then((given) => useUp(ticket, given)) : useUp(ticket, release)
-  }
-  const ticket = needsTicket ? requireTicket(charged) : undefined
-  return isThenable(ticket) ? ticket.then(count) : count(ticket)
+    return then(release, (given) => claimTicket(ticket, given))
+  })
 }
 
 function requireTicket({ caller, rules, request, environment }: Charged): ValidTicket | Promise<ValidTicket> {
@@ -52,7 +50,7 @@ function reserve(claims: readonly BudgetClaim[], { rules, environment }: Charged
   if (store === undefined) {
     throw new Refusal('config_error', 'a grant has a budget: pass capabilityRules({ budgets: memoryBudgets() })')
   }
-  const settle = (reservation: Reservation): Release => {
+  return then(store.reserve(claims, environment), (reservation) => {
     environment.report(
       METRICS.measure('budget_reservations_total', 1, { store: store.name, result: reservation.outcome }),
     )
@@ -62,9 +60,7 @@ function reserve(claims: readonly BudgetClaim[], { rules, environment }: Charged
     }
     const { retryAfterSeconds } = reservation
     throw new Refusal('rate_limited', 'a budget of what was granted is used up', { retryAfterSeconds })
-  }
-  const reservation = store.reserve(claims, environment)
-  return isThenable(reservation) ? reservation.then(settle) : settle(reservation)
+  })
 }
 
 /** Links of a chain may repeat a budget: it is counted once, by the lower limit. */
@@ -78,7 +74,7 @@ function mergeClaims(claims: readonly BudgetClaim[], agentId: string): readonly 
   return [...byKey.values()]
 }
 
-function useUp(ticket: ValidTicket | undefined, release: Release | undefined): Receipt | Promise<Receipt> {
+function claimTicket(ticket: ValidTicket | undefined, release: Release | undefined): Receipt | Promise<Receipt> {
   const receipt = { approval: ticket?.approval, release }
   const giveBack = (error: unknown): Promise<never> => Promise.resolve(release?.()).then(() => Promise.reject(error))
   try {

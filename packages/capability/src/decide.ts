@@ -1,5 +1,5 @@
 import { Refusal } from '@countermark/core'
-import { type CapabilityContext, isThenable } from '@countermark/core/internal'
+import { type CapabilityContext, isThenable, then } from '@countermark/core/internal'
 import type { FindArgument } from './arguments/read-arguments.ts'
 import type { CapabilityRules, HostConstraintInput } from './capability-rules.ts'
 import { checkScopes, type Outcome, type Violation } from './constraints/check-groups.ts'
@@ -39,10 +39,10 @@ const NO_ANSWERS: readonly HostAnswer[] = []
  * @throws {@link Refusal} `constraint_violation`, `constraint_unknown`: that of the first alternative
  */
 export function decide(alternatives: readonly Alternative[], decision: Decision): Decided | Promise<Decided> {
-  return goOn({ alternatives, decision, index: 0, answers: NO_ANSWERS, violation: undefined })
+  return decideFrom({ alternatives, decision, index: 0, answers: NO_ANSWERS, violation: undefined })
 }
 
-function goOn(attempt: Attempt): Decided | Promise<Decided> {
+function decideFrom(attempt: Attempt): Decided | Promise<Decided> {
   const { alternatives, decision } = attempt
   const { context, nowMs, argument } = decision
   let { answers, violation } = attempt
@@ -55,9 +55,9 @@ function goOn(attempt: Attempt): Decided | Promise<Decided> {
       const known = answers
       const next = { alternatives, decision, index, violation }
       // An answer may bring up a set of constraints that the application has not been asked about.
-      const settle = (more: readonly HostAnswer[]) => goOn({ ...next, answers: [...known, ...more] })
-      const more = askApplication(outcome.pending, decision)
-      return isThenable(more) ? more.then(settle) : settle(more)
+      return then(askApplication(outcome.pending, decision), (more) =>
+        decideFrom({ ...next, answers: [...known, ...more] }),
+      )
     }
     violation ??= outcome.violation
     answers = NO_ANSWERS

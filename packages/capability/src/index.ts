@@ -1,6 +1,6 @@
 export { type ApprovalRequest, approvalDigest } from './approvals/approval-digest.ts'
 export { type ApprovalTicket, signApprovalTicket } from './approvals/approval-ticket.ts'
-export type { ApprovalOptions } from './approvals/redeem-ticket.ts'
+export type { ApprovalOptions } from './approvals/verify-ticket.ts'
 export { body, notUsed, param, query } from './arguments/argument-source.ts'
 export type { ArgumentSources } from './arguments/read-arguments.ts'
 export { type CapabilityBlock, loadCapabilityBlock } from './blocks/load-capability-block.ts'

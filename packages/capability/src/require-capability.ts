@@ -7,12 +7,12 @@ import {
   isRefusal,
   type MetricRow,
 } from '@countermark/core'
-import { type CapabilityContext, isThenable, type ResourceMetadata, stateSettings } from '@countermark/core/internal'
+import { type CapabilityContext, type ResourceMetadata, stateSettings, then } from '@countermark/core/internal'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
 import { charge, NOTHING_TAKEN, type Receipt } from './charge.ts'
 import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
-import { type Decided, decide } from './decide.ts'
+import { decide } from './decide.ts'
 import { type Alternative, type CallerFacts, constrain, type Grants, requireUnrestricted } from './grants.ts'
 import { challengeOf, insufficientScope, withTokenChallenge } from './insufficient-scope.ts'
 import { METRICS } from './metric-rows.ts'
@@ -159,19 +159,13 @@ function readAndDecide(
 ): CapabilityFacts | Promise<CapabilityFacts> {
   const { request, caller, rules, context, nowMs } = exchange
   const { agent, delegation, proof } = caller
-  const settle = (decided: Decided): CapabilityFacts | Promise<CapabilityFacts> => {
-    const receipt = charge(decided.outcome, exchange)
-    const finish = (taken: Receipt): CapabilityFacts => factsOf(decided.alternative, taken, exchange)
-    return isThenable(receipt) ? receipt.then(finish) : finish(receipt)
-  }
-  const decideWith = (body: Uint8Array | undefined): CapabilityFacts | Promise<CapabilityFacts> => {
+  return then(values.needsBody ? request.body('proven') : undefined, (body) => {
     const argument = values.read({ request, proof, body })
     const decided = decide(alternatives, { agent, delegation, rules, request, context, nowMs, argument })
-    return isThenable(decided) ? decided.then(settle) : settle(decided)
-  }
-  if (!values.needsBody) return decideWith(undefined)
-  const body = request.body('proven')
-  return isThenable(body) ? body.then(decideWith) : decideWith(body)
+    return then(decided, ({ alternative, outcome }) =>
+      then(charge(outcome, exchange), (receipt) => factsOf(alternative, receipt, exchange)),
+    )
+  })
 }
 
 /** A second check of one request adds to what the first one established. */

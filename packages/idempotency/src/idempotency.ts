@@ -1,5 +1,5 @@
 import { type Check, defineCheck, Refusal, Unavailable } from '@countermark/core'
-import { isSafeMethod, isThenable, methods, number, optionTable, word } from '@countermark/core/internal'
+import { isSafeMethod, methods, number, optionTable, then, word } from '@countermark/core/internal'
 import type { AnswerStore, KeyState } from './answer-store.ts'
 import { describeKeyedRequest, type KeyHolder, readKey } from './keyed-request.ts'
 import { METRICS } from './metric-rows.ts'
@@ -39,7 +39,7 @@ export interface Idempotency {
 /**
  * Executes a request with an `Idempotency-Key` once, and gives its answer to a repetition: the same agent, for the same
  * user, on the same route, with the same content. Mount it behind the guard that knows the agent and before the one that
- * counts budgets and uses up tickets.
+ * counts budgets and claims tickets.
  * @example
  * app.post('/refunds', idempotent.express(guard), guard(requireCapability('refunds:create')), handler)
  */
@@ -67,17 +67,15 @@ function createCheck(store: AnswerStore, isRequired: boolean, begun: WeakMap<obj
       const key = readKey(request, holder.proof)
       if (key === undefined && isRequired) throw new Refusal('request_malformed', 'Idempotency-Key is required')
       if (key === undefined) return {}
-      const settle = (state: KeyState): object => {
-        environment.report(METRICS.measure('idempotent_requests_total', 1, { store: store.name, result: state.state }))
-        begun.set(request.raw, requireBegun(state))
-        return {}
-      }
-      const beginWith = (body: Uint8Array): object | Promise<object> => {
-        const state = store.begin(describeKeyedRequest(request, holder, { key, body }), environment)
-        return isThenable(state) ? state.then(settle) : settle(state)
-      }
-      const body = request.body('proven')
-      return isThenable(body) ? body.then(beginWith) : beginWith(body)
+      return then(request.body('proven'), (body) => {
+        const keyed = describeKeyedRequest(request, holder, { key, body })
+        return then(store.begin(keyed, environment), (given) => {
+          const { state } = given
+          environment.report(METRICS.measure('idempotent_requests_total', 1, { store: store.name, result: state }))
+          begun.set(request.raw, requireBegun(given))
+          return {}
+        })
+      })
     },
   )
 }

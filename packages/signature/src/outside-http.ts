@@ -2,7 +2,7 @@ import { type Environment, Refusal, type ReplayClaim, type ReplayStore } from '@
 import { type ClaimRefusals, claimOnce, nodeVerifier, refusalOf, systemClock, then } from '@countermark/core/internal'
 
 /**
- * Uses up a signed message that belongs to no request; at once when the store answers at once.
+ * Claims a signed message that belongs to no request; at once when the store answers at once.
  * @throws {@link Refusal} `replay_detected`, `freshness_unproven`, `signature_expired`, `rate_limited`
  * @throws {@link Unavailable} `replay_store_unavailable`
  */

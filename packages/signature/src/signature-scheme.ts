@@ -21,7 +21,7 @@ export interface SignatureScheme {
   readonly name: Scheme
   /** How it was set up: part of the guard's configuration hash. */
   readonly settings?: Readonly<Record<string, JsonValue>>
-  /** Whether the request presents this form, judged by the presence of header fields alone. */
+  /** Whether the request presents this form, by the presence of header fields alone. */
   readonly isPresented: (request: AgentRequest) => boolean
   /**
    * Parses and checks shape, time, coverage and the presence of a nonce: cheap, needs no key and no body. One candidate
@@ -43,7 +43,7 @@ export interface Candidate extends SignedBytes {
   /** What the signature proves when it holds: `identified` for a bare Web Bot Auth signature, else `signed`. */
   readonly level: Level
   /**
-   * Why it does not decide, though it may hold: it covers too little. It is used up with the one that decides, so that it
+   * Why it does not decide, though it may hold: it covers too little. It is claimed with the one that decides, so that it
    * cannot be presented alone later, on a request for which it covers enough.
    */
   readonly shortfall?: Refusal | undefined

@@ -17,7 +17,7 @@ export function signBytes(key: SigningKey, data: Uint8Array): Uint8Array | Promi
  * The algorithm that a private key signs with here.
  * @throws {@link Misconfigured} `ERR_KEY_MATERIAL`
  */
-export function algorithmOf(key: KeyObject): keyof typeof SIGN {
+function algorithmOf(key: KeyObject): keyof typeof SIGN {
   const type = key.asymmetricKeyType
   const curve = key.asymmetricKeyDetails?.namedCurve
   if (key.type === 'private') {

@@ -141,7 +141,7 @@ function createWaitingLine(places: number) {
   }
 }
 
-/** Strangers cannot fill it: what does not verify is not kept. */
+/** Unproven callers cannot fill it: what does not verify is not kept. */
 const LIMITS = { maxEntries: 20_000, maxCharacters: 2_000_000 } as const
 /** Instances of one agent may call from several networks. */
 const MAX_NETWORKS = 4

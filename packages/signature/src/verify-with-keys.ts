@@ -52,7 +52,7 @@ const MAX_KEYS = 4
 const MAX_KEYS_OF_ALL = 16
 
 /**
- * The one place where keys are tried. Finds them, verifies, then judges the agent; at once when everything is at hand. Nothing
+ * The one place where keys are tried. Finds them, verifies, then checks the agent; at once when everything is at hand. Nothing
  * is read or computed for a caller that a cheaper check would have refused.
  * @throws Refusal `key_unknown`, `signature_invalid`, `agent_mismatch`, `agent_suspended`, and what {@link usableKeys} throws
  */
@@ -194,7 +194,7 @@ function tryKeys<Result>(
   throw new Refusal('signature_invalid', 'the signature does not verify', details)
 }
 
-/** The agent is judged only when the signature held: an unproven caller must not learn which agents are suspended. */
+/** The agent is checked only when the signature held: an unproven caller must not learn which agents are suspended. */
 function settle<Result>(given: Verification<Result>, key: AgentKey, base: Uint8Array): Result | Promise<Result> {
   const { signed, revocations, request } = given
   const { agent, thumbprint } = key
@@ -209,7 +209,7 @@ function settle<Result>(given: Verification<Result>, key: AgentKey, base: Uint8A
 }
 
 /** The same refusal with the agent whose key is named, for metrics and audit. What is not the caller's fault stays as it is. */
-export function nameClaimedAgent(error: unknown, agentId: string): unknown {
+function nameClaimedAgent(error: unknown, agentId: string): unknown {
   if (!isRefusal(error) || isUnavailable(error)) return error
   const { code, message, cause, retryAfterSeconds, hints, members, diagnosis } = error
   return new Refusal(code, message, {

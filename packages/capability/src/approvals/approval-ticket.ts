@@ -6,13 +6,13 @@ import { decodeBase64url, isAgentId, isKeyId, parseStrictJson } from '@counterma
 export interface ApprovalTicket {
   /** The approver. */
   readonly issuer: string
-  /** The service that may redeem it. */
+  /** The service that takes it. */
   readonly audience: string
   /** The agent that may present it. */
   readonly agentId: string
   /** Of the request: see `approvalDigest`. */
   readonly digest: string
-  /** Names the ticket; redeemed once. */
+  /** Names the ticket, which is claimed once. */
   readonly ticketId: string
   /** Unix seconds. */
   readonly issuedAt: number

@@ -10,7 +10,7 @@ const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
 const WHOLE_NUMBER = /^(?:0|[1-9][0-9]{0,15})$/
 
 /** The amount that a limit states; `undefined` when it is not exactly `{ value, currency }`. */
-export function tryParseMoney(limit: unknown): Money | undefined {
+function tryParseMoney(limit: unknown): Money | undefined {
   if (typeof limit !== 'object' || limit === null || Object.keys(limit).sort().join() !== 'currency,value')
     return undefined
   const { value, currency } = limit as Readonly<Record<string, unknown>>

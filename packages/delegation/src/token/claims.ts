@@ -134,7 +134,7 @@ export function parseAuthorizationDetails(claims: JsonObject): readonly JsonObje
 }
 
 /** A claim that is a text, or absent. @throws {@link Refusal} `token_invalid` */
-export function parseText(claims: JsonObject, name: string): string | undefined {
+function parseText(claims: JsonObject, name: string): string | undefined {
   const value = ownMember(claims, name)
   if (value === undefined || isText(value)) return value
   throw invalid(`must hold ${name} as a string`)

@@ -57,7 +57,7 @@ export interface VerifiedAction extends ActionStatement {
   readonly signed: { readonly base: Uint8Array; readonly signature: Uint8Array }
 }
 
-/** Judges one action. */
+/** Verifies one action. */
 export type ActionVerifier = (action: unknown, environment: Environment) => VerifiedAction | Promise<VerifiedAction>
 
 type Settings = ReturnType<typeof OPTIONS.read>

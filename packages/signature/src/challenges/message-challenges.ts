@@ -80,7 +80,7 @@ export interface AnsweredChallenge {
   readonly message: string
 }
 
-/** Hands out messages and judges the signatures over them. */
+/** Hands out messages and verifies the signatures over them. */
 export interface MessageChallenges {
   /** @throws Unavailable `overloaded` when too many wait for an answer */
   readonly issue: (request: ChallengeRequest, environment: Environment) => MessageChallenge

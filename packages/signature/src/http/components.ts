@@ -184,7 +184,7 @@ function toIdentifier(name: string, written: string): ComponentIdentifier {
 /** Finds the compiled form of a component list in canonical form. @throws Refusal `signature_malformed` */
 export type FindComponentList = (text: string) => ComponentList
 
-/** Strangers choose the texts, so their number and size are bounded. */
+/** Callers without a key choose the texts, so their number and size are bounded. */
 const LIMITS = { maxEntries: 256, maxCharacters: 131_072 } as const
 
 /** Compiles every list once, for as long as it is used. */

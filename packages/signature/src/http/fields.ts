@@ -48,7 +48,7 @@ export function parseSignatureInput(lines: readonly string[]): readonly Signatur
   return scanInputs(lines).map((scanned) => openInput(scanned, findList))
 }
 
-/** Reads the syntax of all members; what each of them says is judged later and alone. */
+/** Reads the syntax of all members; what each of them says is checked later and alone. */
 export function scanInputs(lines: readonly string[]): readonly ScannedInput[] {
   const text = joinLines(lines)
   const inputs = scanSignatureInput(text, false) ?? scanSignatureInput(canonicalise(text), true)
@@ -107,14 +107,14 @@ export function statedAlgorithm(
   throw new Refusal('algorithm_not_allowed', `expected one of ${allowed.join(', ')}`)
 }
 
-/** One label of the two fields, read but not judged. */
+/** One label of the two fields, read but not checked. */
 export interface PresentedSignature {
   readonly scanned: ScannedInput
   /** Base64, not decoded. */
   readonly signature: string
 }
 
-/** The same after it was judged by itself. */
+/** The same after it was checked by itself. */
 export interface OpenedSignature {
   readonly input: SignatureInput
   readonly signature: Uint8Array
@@ -145,7 +145,7 @@ export function readPresentedSignatures(headers: HeaderFields): readonly Present
 }
 
 /**
- * Judges one signature's shape by itself: a bad one among several must not spoil the others (RFC 9421 section 7.2.6).
+ * Checks one signature's shape by itself: a bad one among several must not spoil the others (RFC 9421 section 7.2.6).
  * @throws Refusal `signature_malformed`
  */
 export function openSignature(presented: PresentedSignature, findList: FindComponentList): OpenedSignature {

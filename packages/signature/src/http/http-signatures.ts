@@ -76,7 +76,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
 }
 
 /**
- * Judges one signature by everything that needs neither key nor body, cheapest first (profile section 16.4, rows 3 and 4).
+ * Checks one signature by everything that needs neither key nor body, cheapest first (profile section 16.4, rows 3 and 4).
  * One among several that covers too little is `stated`, not refused: it may hold, and be enough for another request.
  * @throws Refusal
  */

@@ -8,7 +8,7 @@ interface OtherValue {
   readonly other: string
 }
 
-/** One member of Signature-Input or Accept-Signature, in canonical form; what it says is not judged yet. */
+/** One member of Signature-Input or Accept-Signature, in canonical form; what it says is not checked yet. */
 export interface ScannedInput {
   readonly label: string
   /** `("@method" "@path")` */
@@ -101,7 +101,7 @@ function readValue(value: string): ParameterValue {
 /**
  * Reads a dictionary of byte sequences without parameters, such as Signature or Content-Digest, into base64 by key
  * (RFC 9421 section 4.2, RFC 9530 section 2). The base64 is not decoded yet. `undefined` when the text is anything else,
- * or when a key occurs twice: a parser that keeps the last one would judge another value than we do.
+ * or when a key occurs twice: a parser that keeps the last one would check another value than we do.
  */
 export function scanByteSequences(text: string): ReadonlyMap<string, string> | undefined {
   const sequences = new Map<string, string>()

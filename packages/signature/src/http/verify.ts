@@ -21,7 +21,7 @@ import {
 import type { SignableMessage } from './message.ts'
 import { malformed } from './parse.ts'
 
-/** What a signature must say besides holding. */
+/** What a signature that verifies must also say. */
 export interface MessagePolicy extends Partial<AcceptanceWindow> {
   /** Components that must be covered, each exactly as named. */
   readonly components: readonly string[]

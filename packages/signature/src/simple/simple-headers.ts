@@ -134,7 +134,7 @@ interface Presented extends Pick<Candidate, 'scheme' | 'query' | 'nonce' | 'sign
   readonly build: (body: Uint8Array) => Uint8Array
 }
 
-/** Time and Content-Length are judged before a byte of the body is read. */
+/** Time and Content-Length are checked before a byte of the body is read. */
 function toCandidate(
   request: AgentRequest,
   environment: Environment,

@@ -10,14 +10,14 @@ import {
   type ReplayStore,
 } from '@countermark/core'
 import {
-  type ClaimAnswer,
   claimOnce,
   custom,
-  isThenable,
   methods,
   number,
+  type OptionReader,
   optionTable,
   refusalOf,
+  then,
 } from '@countermark/core/internal'
 import type { Grantee } from '../grants.ts'
 import { approvalDigest } from './approval-digest.ts'
@@ -55,19 +55,16 @@ const OPTIONS = optionTable('approvals', {
   maxLifetimeSeconds: number({ min: 1, max: 2_592_000, default: 86_400 }),
 })
 
-/**
- * Validates who approves.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`, `ERR_OPTION_UNKNOWN`
- */
-export function readApprovalOptions(options: ApprovalOptions): ApprovalRules {
-  return OPTIONS.read(options, 'approvals.')
-}
+/** Reads who approves; `undefined`: what needs approval is refused. */
+export const APPROVALS: OptionReader<ApprovalRules | undefined> = custom((_name, given) =>
+  given === undefined ? undefined : OPTIONS.read(given as ApprovalOptions, 'approvals.'),
+)
 
-/** A ticket that holds, and has not been used up yet. */
+/** A ticket that holds, and is not claimed yet. */
 export interface ValidTicket {
   readonly approval: NonNullable<CapabilityFact['approval']>
   /**
-   * Uses it up.
+   * Claims it, once.
    * @throws {@link Refusal} `approval_required`, `rate_limited`
    * @throws {@link Unavailable} `replay_store_unavailable`
    */
@@ -89,22 +86,21 @@ export function verifyTicket(
   rules: ApprovalRules,
   environment: Environment,
 ): ValidTicket | Promise<ValidTicket> {
-  const continueWith = (body: Uint8Array): ValidTicket | Promise<ValidTicket> => {
+  return then(request.body('proven'), (body) => {
     const digest = digestOf(request, grantee, body)
     const refuse: Refuse = (why) => approvalRequired(rules, digest, why)
     const ticket = presentedTicket(request, refuse)
     requireFor(ticket, { digest, agentId: grantee.agent.id, rules, nowMs: environment.clock.wallMs(), refuse })
     const keys = rules.keys.findKeys({ agentId: rules.issuer, keyId: ticket.keyId }, environment)
-    const settle = (found: readonly AgentKey[]): ValidTicket => {
-      const key = found.find((each) => isUsable(each, environment) && verifies(each, ticket, environment))
+    return then(keys, (found) => {
+      const key = found.find(
+        (each) => isUsable(each, environment) && environment.verifier.verify(each, ticket.signed, ticket.signature),
+      )
       if (key === undefined) throw refuse('the approver has not signed it')
       const approval = { issuer: ticket.issuer, ticketId: ticket.ticketId }
       return { approval, claim: () => claimTicket(ticket, key, rules, environment, request.raw, refuse) }
-    }
-    return isThenable(keys) ? keys.then(settle) : settle(keys)
-  }
-  const body = request.body('proven')
-  return isThenable(body) ? body.then(continueWith) : continueWith(body)
+    })
+  })
 }
 
 type Refuse = (why: string) => Refusal
@@ -164,10 +160,6 @@ function isUsable(key: AgentKey, { clock }: Environment): boolean {
   return isActive && key.algorithm === 'ed25519' && key.schemes === undefined
 }
 
-function verifies(key: AgentKey, { signed, signature }: PresentedTicket, { verifier }: Environment): boolean {
-  return verifier.verify(key, signed, signature)
-}
-
 function claimTicket(
   { issuer, ticketId, issuedAt, expiresAt }: PresentedTicket,
   { thumbprint }: AgentKey,
@@ -184,10 +176,8 @@ function claimTicket(
     replayed: () => refuse('it was used before'),
     unproven: () => refuse('it is older than the memory of what was used'),
   }
-  const settle = (answer: ClaimAnswer): void => {
+  return then(claimOnce(store, claim, environment, raw), (answer) => {
     const refusal = refusalOf(answer, refusals)
     if (refusal !== undefined) throw refusal
-  }
-  const answer = claimOnce(store, claim, environment, raw)
-  return isThenable(answer) ? answer.then(settle) : settle(answer)
+  })
 }
