@@ -1,6 +1,6 @@
 import { type Check, type CheckDescription, defineCheck, Refusal } from '../src/index.ts'
 import type { Measurement } from '../src/internal.ts'
-import { createReplyTemplate, createReplyTemplates, ID_MARK, NONCE_MARK } from '../src/refusal/response.ts'
+import { createReplyTemplate, createReplyTemplates, ID_MARK, NONCE_MARK } from '../src/refusal/reply-template.ts'
 import { aFactory, aGuard, aRequest, atOnce, fieldOf, problemOf, type RequestInput, refuseWith } from './guarding.ts'
 
 const GET = aRequest({ method: 'GET' })

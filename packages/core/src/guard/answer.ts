@@ -7,11 +7,9 @@ import {
   ID_MARK,
   isPlainNonce,
   NONCE_MARK,
-  publicCode,
-  type Reply,
   type ReplyTemplate,
-  replyTo,
-} from '../refusal/response.ts'
+} from '../refusal/reply-template.ts'
+import { publicCode, type Reply, replyTo } from '../refusal/response.ts'
 import type { Run } from './state.ts'
 
 /** The answer to a refusal, with the challenges of all checks of the guard. */
@@ -93,13 +91,13 @@ function collectChallenges(refusal: Refusal, run: Run, issued: IssuedNonce | und
   })
 }
 
-/** Whoever was let through without credentials is told by the checks in front what they would have accepted. */
+/** A caller that was let through without credentials is told by the checks in front what they would have accepted. */
 function challengersOf({ context, state }: Run): readonly CheckDescription[] {
   if (state.passed.length === 0 || state.facts.agent !== undefined) return context.descriptions
   return [...new Set([...state.passed, ...context.descriptions])]
 }
 
-/** A class for the sake of its getter: see the class of requests in node/node-request.ts. */
+/** A class for the sake of its getter: see the class of requests in node/request.ts. */
 class RefusedRequest implements ChallengeContext {
   readonly refusal: Refusal
   readonly request: ChallengeContext['request']
