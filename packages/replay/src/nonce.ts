@@ -1,7 +1,7 @@
 import { randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
 import { decodeBase64url, SEAL_BYTES, sealOf } from '@countermark/core/internal'
 
-/** How long a nonce of ours is recognised. */
+/** How long a nonce that we issued is recognised. It is claimed elsewhere, like any other nonce: claim-proof.ts. */
 export interface NonceRule {
   readonly nonceSeconds: number
   /** How far apart the clocks of two processes may be. */

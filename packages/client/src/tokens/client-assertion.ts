@@ -71,7 +71,7 @@ const LIFETIME_SECONDS = 60
 const ID_BYTES = 18
 
 /** Form fields that authenticate a client with its key: `private_key_jwt` (RFC 7523 sections 2.2 and 3). Each counts once. */
-export async function assertClient(
+export async function createClientAssertion(
   { clientId, audience, signer }: ClientAssertionOptions,
   nowMs: number,
 ): Promise<readonly FormField[]> {

@@ -1,6 +1,6 @@
 import { AgentFetchError } from '../agent-fetch-error.ts'
 import type { AgentToken } from './agent-token.ts'
-import { assertClient, type FormField } from './client-assertion.ts'
+import { createClientAssertion, type FormField } from './client-assertion.ts'
 import { readTokenAnswer, type TokenAnswer, type TokenGrant, within } from './token-answer.ts'
 import type { TokenEndpointRules } from './token-endpoint-options.ts'
 
@@ -43,7 +43,7 @@ async function post(
 ): Promise<TokenExchange> {
   const { url, clientId, assertionAudience, signer, prover, clock } = rules
   const nowMs = clock.wallMs()
-  const authentication = await assertClient({ clientId, audience: assertionAudience, signer }, nowMs)
+  const authentication = await createClientAssertion({ clientId, audience: assertionAudience, signer }, nowMs)
   const proof = await prover?.prove({ method: 'POST', url, token: undefined, nowMs })
   const form = new URLSearchParams(
     [...fields, ...authentication].map(([name, value]): [string, string] => [name, value]),

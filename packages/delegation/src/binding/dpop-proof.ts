@@ -1,7 +1,7 @@
 import { type AgentRequest, type Environment, importPublicKey, isRefusal, Refusal } from '@countermark/core'
 import { isJsonObject, ownMember, thumbprintOf } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
-import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from '../token/jws.ts'
+import { type CompactJws, headerOf, isTime, type JwsHeader, parseCompactJws } from '../token/jws.ts'
 import {
   createJwsKey,
   fitsKey,
@@ -63,7 +63,7 @@ export class DpopProofs {
     const known = this.#headers.get(headerText)
     const key = known?.key ?? parseKey(jws, expected, this.#rules)
     requireKey(key.thumbprint, expected)
-    const proof = parseClaims(jws, key.thumbprint, expected)
+    const proof = checkClaims(jws, key.thumbprint, expected)
     if (!verifyJwsSignature(key, jws, environment)) throw invalid('does not verify')
     if (known === undefined) this.#headers.set(headerText, { header: headerOf(jws), key }, { size: headerText.length })
     return proof
@@ -98,7 +98,7 @@ function requireKey(thumbprint: string, expected: DpopExpectation): void {
   throw new Refusal('token_binding_mismatch', 'the DPoP proof is made with another key than the token is bound to')
 }
 
-function parseClaims({ claims }: CompactJws, thumbprint: string, expected: DpopExpectation): DpopProof {
+function checkClaims({ claims }: CompactJws, thumbprint: string, expected: DpopExpectation): DpopProof {
   const [id, method, url, issuedAt, hash, nonce] = ['jti', 'htm', 'htu', 'iat', 'ath', 'nonce'].map((name) =>
     ownMember(claims, name),
   )
@@ -107,7 +107,7 @@ function parseClaims({ claims }: CompactJws, thumbprint: string, expected: DpopE
   if (typeof url !== 'string' || !isSameUrl(url, expected.request)) {
     throw invalid('must name the URL of the request as htu')
   }
-  if (typeof issuedAt !== 'number' || !Number.isSafeInteger(Math.floor(issuedAt))) throw invalid('must have an iat')
+  if (!isTime(issuedAt)) throw invalid('must have an iat')
   if (!(nonce === undefined || isText(nonce))) throw invalid('must hold its nonce as a string')
   if (expected.tokenHash !== undefined && hash !== expected.tokenHash) {
     throw new Refusal('token_binding_mismatch', 'the DPoP proof must hold the hash of this token as ath')

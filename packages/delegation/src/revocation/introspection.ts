@@ -63,7 +63,7 @@ export class Introspection {
     const fetcher = createIssuerFetcher('introspection', endpoint, access)
     const ageMs = cacheSeconds * 1000
     this.#cache = new RefreshCache<Answer, Question>({
-      // An answer past its age is waited for, and an endpoint that fails is not made up for by old answers.
+      // An answer past its age is waited for, and no old answer replaces it when the endpoint fails.
       times: {
         refreshAfterMs: ageMs,
         maxAgeMs: ageMs,

@@ -66,7 +66,7 @@ export function headerOf({ headerText, header, algorithm, type, keyId }: Compact
 }
 
 /**
- * The same, whatever the payload is.
+ * Reads a JWS as strictly as {@link parseCompactJws}, whatever its payload is.
  * @throws {@link Refusal} with the code of the rules
  */
 export function openCompactJws(text: string, rules: CompactJwsRules): OpenedJws {
