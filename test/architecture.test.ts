@@ -43,7 +43,7 @@ const EVERY_REQUEST = [
   'packages/core/src/node/request.ts',
   'packages/signature/src/verify-with-keys.ts',
   'packages/signature/src/http/fields.ts',
-  'packages/replay/src/claim-proof.ts',
+  'packages/replay/src/fence.ts',
 ]
 
 /** Behind an entry point of its own, what is dear is loaded only by whoever wants it. */

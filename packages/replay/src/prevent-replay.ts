@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto'
 import {
   type AgentRequest,
   type Check,
+  type ClaimResult,
   defineCheck,
   type Environment,
   type FreshnessFact,
@@ -10,14 +12,16 @@ import {
 } from '@countermark/core'
 import {
   type ClaimAnswer,
+  type ClaimRefusals,
+  claimOnce,
   isSafeMethod,
   isThenable,
+  type Measurement,
   methods,
   optionTable,
   refusalOf,
   word,
 } from '@countermark/core/internal'
-import { claimId, claimProof, createAnswerCounters, REFUSALS } from './claim-proof.ts'
 import { CLAIM_METRICS } from './metric-rows.ts'
 
 /** Options of {@link preventReplay}. */
@@ -45,6 +49,13 @@ const OPTIONS = optionTable('preventReplay', {
   store: methods<ReplayStore>(['claim', 'issueNonce'], 'pass memoryReplayStore() or redisReplayStore({ client })'),
   onStoreUnavailable: word(['refuse', 'allow-safe-methods'], 'refuse'),
 })
+
+/** What the caller is told. */
+const REFUSALS: ClaimRefusals = {
+  replayed: () => new Refusal('replay_detected', 'this signed request was seen before; sign it anew'),
+  unproven: () =>
+    new Refusal('freshness_unproven', 'signed before the server could remember; sign again with the given nonce'),
+}
 
 /**
  * Accepts each proof once. Runs after the check that adds `proof`, so that no nonce can be claimed without its key.
@@ -103,7 +114,10 @@ export function preventReplay(options: PreventReplayOptions): Check<ProofFacts, 
       issueNonce: (environment) => store.issueNonce(environment),
     },
     (request, { proof }, environment) => {
-      requireUnended(proof, environment)
+      // Time went by since the signature was checked, for one that the body took. A later claim would be forgotten at once.
+      if (!(environment.clock.wallMs() <= proof.acceptUntil * 1000)) {
+        throw new Refusal('signature_expired', 'the signature ended before the whole request had arrived')
+      }
       return proof.further === undefined ? claim(proof, request, environment) : claimAll(proof, request, environment)
     },
   )
@@ -116,8 +130,45 @@ function distinct(proof: ProofFact, further: readonly ProofFact[]): Iterable<Pro
   return byClaim.values()
 }
 
-/** Time went by since the signature was checked, for one that the body took. A claim past its end would be forgotten at once. */
-function requireUnended({ acceptUntil }: ProofFact, { clock }: Environment): void {
-  if (clock.wallMs() <= acceptUntil * 1000) return
-  throw new Refusal('signature_expired', 'the signature ended before the whole request had arrived')
+/**
+ * What makes a proof one of a kind: its scheme, its key and its nonce, or the signed bytes when it has no nonce.
+ * SHA-256 over length-prefixed parts, so that no two sets of parts can be written alike.
+ */
+function claimId(proof: Pick<ProofFact, 'scheme' | 'thumbprint' | 'nonce' | 'baseHash'>): Buffer {
+  const { scheme, thumbprint, nonce } = proof
+  // The kind keeps a nonce that looks like a hash apart from that hash. Read without a nonce only: it is made on demand.
+  const last = nonce ?? proof.baseHash
+  const kind = nonce === undefined ? 'base' : 'nonce'
+  // By way of a string: node gives a digest that is a Buffer memory of its own, which takes as long as the hash.
+  const id = hash(
+    'sha256',
+    `${scheme.length}:${scheme}${thumbprint.length}:${thumbprint}${kind}${last.length}:${last}`,
+    'binary',
+  )
+  return Buffer.from(id, 'latin1')
+}
+
+/** Claims a proof for the request that carried it; at once when the store answers at once. */
+function claimProof(
+  store: ReplayStore,
+  proof: ProofFact,
+  environment: Environment,
+  raw: object,
+): ClaimAnswer | Promise<ClaimAnswer> {
+  const { thumbprint, created, acceptUntil, nonce } = proof
+  return claimOnce(store, { id: claimId(proof), thumbprint, created, acceptUntil, nonce }, environment, raw)
+}
+
+/** One counter for each answer, made once; `unavailable` when there was none. */
+function createAnswerCounters(store: string): Readonly<Record<ClaimResult | 'unavailable', Measurement>> {
+  const count = (result: ClaimResult | 'unavailable'): Measurement =>
+    CLAIM_METRICS.measure('replay_claims_total', 1, { store, result })
+  return {
+    claimed: count('claimed'),
+    replayed: count('replayed'),
+    unproven: count('unproven'),
+    over_quota: count('over_quota'),
+    full: count('full'),
+    unavailable: count('unavailable'),
+  }
 }

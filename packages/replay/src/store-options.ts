@@ -1,7 +1,16 @@
 import type { Clock } from '@countermark/core'
 import { methods, number, type OptionReader, systemClock, word } from '@countermark/core/internal'
-import type { FenceMode, FenceRule } from './fence.ts'
 import type { NonceRule } from './nonce.ts'
+
+/** How much is refused after a loss of memory: see the README, "What a restart costs". */
+export type FenceMode = 'default' | 'strict'
+
+/** How a fence is drawn. */
+export interface FenceRule {
+  readonly fence: FenceMode
+  /** At least the guard's own: a request accepted in the past may have been dated this far ahead. */
+  readonly futureSkewSeconds: number
+}
 
 /** Options that every store of this package has. */
 export interface StoreOptions {

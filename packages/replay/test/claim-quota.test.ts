@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createClaimQuota } from '../src/memory/claim-quota.ts'
+import { createClaimQuota } from '../src/claim-quota.ts'
 
 describe('the quota', () => {
   it('never forgets a live claim, and remembers none for more than eight seconds after its end', () => {

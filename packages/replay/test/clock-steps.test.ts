@@ -1,4 +1,4 @@
-import { createJumpDetector } from '../src/era.ts'
+import { createJumpDetector } from '../src/fence.ts'
 import { clockOffset, isClockStep } from '../src/redis/server-snapshot.ts'
 import { createFakeClock, NOON_MS } from './fake-environment.ts'
 

@@ -1,13 +1,7 @@
 import fc from 'fast-check'
-import {
-  type Era,
-  type FenceMode,
-  type ForgottenTime,
-  firstTrustedSecond,
-  forgetMore,
-  isProvenFresh,
-} from '../src/fence.ts'
+import { type Era, type ForgottenTime, firstTrustedSecond, forgetMore, isProvenFresh } from '../src/fence.ts'
 import { createNonce } from '../src/nonce.ts'
+import type { FenceMode } from '../src/store-options.ts'
 
 const SECRET = new Uint8Array(32)
 const NOON_MS = 1_767_225_600_300

@@ -14,12 +14,11 @@ import {
   type ProcessSurroundings,
   readSurroundings,
 } from '@countermark/core/internal'
-import { createEraKeeper } from '../era.ts'
-import { isProvenFresh } from '../fence.ts'
+import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
+import { createEraKeeper, isProvenFresh } from '../fence.ts'
 import { STORE_METRICS } from '../metric-rows.ts'
 import { createNonce, createRandomDraw } from '../nonce.ts'
 import { createStoreRules, STORE_ROWS, type StoreOptions } from '../store-options.ts'
-import { type ClaimQuota, createClaimQuota } from './claim-quota.ts'
 import { createFingerprintTable } from './fingerprint-table.ts'
 
 /** Options of {@link memoryReplayStore}. */

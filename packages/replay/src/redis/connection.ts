@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto'
 import type { Environment } from '@countermark/core'
 import { type RedisClient as ClientOfRedis, withDeadline } from '@countermark/core/internal'
-import { type EraKeeper, reportFence } from '../era.ts'
+import { type EraKeeper, reportFence } from '../fence.ts'
 import { type FenceReason, REDIS_METRICS } from '../metric-rows.ts'
 import type { StoreRules } from '../store-options.ts'
 import type { RedisCommands } from './commands.ts'

@@ -14,8 +14,8 @@ import {
   unstated,
   withDeadline,
 } from '@countermark/core/internal'
-import { createEraKeeper } from '../era.ts'
-import { type ClaimQuota, createClaimQuota } from '../memory/claim-quota.ts'
+import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
+import { createEraKeeper } from '../fence.ts'
 import { REDIS_METRICS, STORE_METRICS } from '../metric-rows.ts'
 import { createNonce, createRandomDraw } from '../nonce.ts'
 import { createStoreRules, STORE_ROWS, type StoreOptions } from '../store-options.ts'

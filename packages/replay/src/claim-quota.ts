@@ -23,7 +23,8 @@ interface KeyCount {
 /** Claims of one key that end together. */
 interface Tally {
   readonly key: KeyCount
-  readonly bucket: number
+  /** The first second at which all of them have ended. */
+  readonly end: number
   claims: number
 }
 
@@ -42,14 +43,13 @@ export function createClaimQuota({ maxClaims, maxClaimsPerKey }: QuotaLimits): C
   let firstEnd = Number.POSITIVE_INFINITY
 
   function forgetEnded(nowSecond: number): void {
-    if (nowSecond < firstEnd) return
     firstEnd = Number.POSITIVE_INFINITY
-    for (const [bucket, tallies] of buckets) {
-      if (nowSecond < endOf(bucket)) {
-        firstEnd = Math.min(firstEnd, endOf(bucket))
+    for (const [end, tallies] of buckets) {
+      if (nowSecond < end) {
+        firstEnd = Math.min(firstEnd, end)
         continue
       }
-      buckets.delete(bucket)
+      buckets.delete(end)
       for (const tally of tallies.values()) live -= release(tally, keys)
     }
   }
@@ -57,7 +57,7 @@ export function createClaimQuota({ maxClaims, maxClaimsPerKey }: QuotaLimits): C
   return {
     live: () => live,
     exceeded: (thumbprint, nowSecond) => {
-      forgetEnded(nowSecond)
+      if (nowSecond >= firstEnd) forgetEnded(nowSecond)
       const held = keys.get(thumbprint)?.live ?? 0
       if (held >= maxClaimsPerKey) return 'over_quota'
       if (live >= maxClaims) return 'full'
@@ -65,34 +65,27 @@ export function createClaimQuota({ maxClaims, maxClaimsPerKey }: QuotaLimits): C
     },
     count: (thumbprint, lastSecond) => {
       const key = keys.get(thumbprint) ?? { thumbprint, live: 0, latest: undefined }
-      const bucket = Math.floor(lastSecond / BUCKET_SECONDS)
-      const tally = key.latest?.bucket === bucket ? key.latest : findTally(key, bucket, buckets)
+      const end = (Math.floor(lastSecond / BUCKET_SECONDS) + 1) * BUCKET_SECONDS
+      let tally = key.latest
+      if (tally?.end !== end) {
+        const tallies = buckets.get(end) ?? new Map<string, Tally>()
+        tally = tallies.get(thumbprint) ?? { key, end, claims: 0 }
+        tallies.set(thumbprint, tally)
+        buckets.set(end, tallies)
+      }
       tally.claims += 1
       key.latest = tally
       key.live += 1
       live += 1
       keys.set(thumbprint, key)
-      firstEnd = Math.min(firstEnd, endOf(bucket))
+      firstEnd = Math.min(firstEnd, end)
     },
   }
 }
 
-/** The first second at which every claim of a bucket has ended. */
-function endOf(bucket: number): number {
-  return (bucket + 1) * BUCKET_SECONDS
-}
-
-function findTally(key: KeyCount, bucket: number, buckets: Map<number, Map<string, Tally>>): Tally {
-  const tallies = buckets.get(bucket) ?? new Map<string, Tally>()
-  const tally = tallies.get(key.thumbprint) ?? { key, bucket, claims: 0 }
-  tallies.set(key.thumbprint, tally)
-  buckets.set(bucket, tallies)
-  return tally
-}
-
-function release({ key, bucket, claims }: Tally, keys: Map<string, KeyCount>): number {
+function release({ key, end, claims }: Tally, keys: Map<string, KeyCount>): number {
   key.live -= claims
-  if (key.latest?.bucket === bucket) key.latest = undefined
+  if (key.latest?.end === end) key.latest = undefined
   if (key.live === 0) keys.delete(key.thumbprint)
   return claims
 }
