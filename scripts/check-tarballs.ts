@@ -11,6 +11,8 @@ interface PackReport {
 const EXPECTED = [
   /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^dist\/[\w.-]+\.[cm]?(?:js|ts)$/,
+  // The page by which the command line explains codes.
+  /^dist\/refusals\.md$/,
   /^src\/[\w./-]+\.ts$/,
   // What a binary in the sources is made of.
   /^native\/[\w-]+\.[ch]$/,
