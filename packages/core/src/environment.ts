@@ -1,4 +1,4 @@
-import type { SignatureVerifier } from './keys/verifier.ts'
+import type { SignatureVerifier } from './keys/key.ts'
 import type { Report } from './seams/metric-row.ts'
 
 /**

@@ -11,7 +11,7 @@ export { GUARD_OPTIONS, type GuardSettings, type MinimumLevels } from './guard/o
 export type { RouteOptions } from './guard/route-options.ts'
 export type { SourceLimit } from './guard/source-limit.ts'
 export type { Finish, Guard, Verdict } from './guard/state.ts'
-export type { ViewMember } from './guard/view.ts'
+export type { ViewMember } from './guard/view-members.ts'
 export type { HeaderFields } from './header-fields.ts'
 export { decodeBase64, decodeBase64url } from './internal/base64.ts'
 export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './internal/breaker.ts'
@@ -80,18 +80,19 @@ export type { PublicJwk } from './keys/jwk.ts'
 export { thumbprintOf } from './keys/jwk.ts'
 export {
   DEFAULT_ALGORITHMS,
+  hasSignatureLength,
   isAgentId,
   isKeyId,
   isSignatureAlgorithm,
+  isSmallOrder,
   type KeyUse,
+  nodeVerifier,
   requireUsableKey,
   SIGNATURE_LENGTH,
   type SignatureAlgorithm,
 } from './keys/key.ts'
 export type { KeyMaterial } from './keys/material.ts'
 export { tidyPem } from './keys/material.ts'
-export { isSmallOrder } from './keys/points.ts'
-export { hasSignatureLength, nodeVerifier } from './keys/verifier.ts'
 export type { MisconfiguredCode } from './misconfigured.ts'
 export { isFrameworkCall, mountedWrongly } from './misconfigured.ts'
 export type { ReadMessage } from './node/body.ts'

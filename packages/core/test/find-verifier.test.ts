@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGuardSettings } from '../src/index.ts'
 import { nodeVerifier } from '../src/internal.ts'
-import { findVerifier } from '../src/keys/verifier.ts'
+import { findVerifier } from '../src/keys/find-verifier.ts'
 
 const WORKING = `exports.tables = () => ({ name: 'found', verify: () => true, verifyInThreadPool: async () => true })`
 

@@ -1,6 +1,7 @@
 import type { Check, CheckDescription } from '../check.ts'
 import { CREDENTIAL_SCHEMES, exposedBy, fieldsOf, LEVELS, type Level } from '../credential-scheme.ts'
 import type { Environment } from '../environment.ts'
+import { createAttachment } from '../internal/closed-object.ts'
 import { GUARD_PARTS, METRIC_ROWS } from '../metric-rows.ts'
 import { createReplyTemplates } from '../refusal/reply-template.ts'
 import type { GuardSettings } from './options.ts'
@@ -8,7 +9,7 @@ import { hashConfiguration, orderChecks } from './order.ts'
 import { type RouteOptions, readRouteOptions } from './route-options.ts'
 import { guardOf } from './run.ts'
 import { createSourceLimiter } from './source-limit.ts'
-import { createEnvironment, createRequestStates, type Guard, type GuardContext } from './state.ts'
+import { createEnvironment, type Guard, type GuardContext, type RequestState } from './state.ts'
 
 /** Composes checks into guards that share what they learn about a request. */
 export interface GuardComposer {
@@ -19,7 +20,7 @@ export interface GuardComposer {
 
 /** Makes the composer of one guard factory. */
 export function createGuardComposer(settings: GuardSettings): GuardComposer {
-  const states = createRequestStates()
+  const states = createAttachment<RequestState>()
   const environment = createEnvironment(settings)
   const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
   introduceReports(settings, environment)

@@ -5,8 +5,7 @@ import { isUnavailable, type Refusal, Unavailable } from '../refusal/refusal.ts'
 import { statusOf } from '../refusal/response.ts'
 import { isSafeMethod } from '../request.ts'
 import type { Decision, Observer, Outcome } from '../seams/observer.ts'
-import type { Finish, Run } from './state.ts'
-import { createAgentView } from './view.ts'
+import { createAgentView, type Finish, type Run } from './state.ts'
 
 /** What was decided, once it is recorded and told. */
 export interface Told {

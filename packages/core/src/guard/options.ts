@@ -14,7 +14,8 @@ import {
   word,
 } from '../internal/option-table.ts'
 import { requireBoolean, requireMethods, requireNumber } from '../internal/options.ts'
-import { findVerifier, nodeVerifier, type SignatureVerifier } from '../keys/verifier.ts'
+import { findVerifier } from '../keys/find-verifier.ts'
+import { nodeVerifier, type SignatureVerifier } from '../keys/key.ts'
 import { Misconfigured } from '../misconfigured.ts'
 import type { ReadMessage } from '../node/body.ts'
 import { type RefusalRow, requireForeignRows } from '../refusal/codes.ts'
@@ -25,7 +26,7 @@ import { type Authorities, type FindOrigin, originFinder, serviceNamer } from '.
 import { type OpenRequests, type OpenSettings, openRequests, openSettings } from './open-requests.ts'
 import { MODES } from './route-options.ts'
 import { type SourceLimit, type SourceLimitSettings, sourceLimit } from './source-limit.ts'
-import { readViewMembers, type ViewMember, type ViewMembers } from './view.ts'
+import { readViewMembers, type ViewMember, type ViewMembers } from './view-members.ts'
 
 /** The weakest credential accepted, by the kind of method. */
 export interface MinimumLevels {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { bareCopy } from '../internal/bare-object.ts'
+import { bareCopy } from '../internal/closed-object.ts'
 import { isThenable, then } from '../internal/then.ts'
 import { METRICS } from '../metric-rows.ts'
 import { rowOf } from '../refusal/codes.ts'
@@ -12,6 +12,7 @@ import { tellDecision } from './decision.ts'
 import type { OrderedCheck } from './order.ts'
 import type { SourceLimiter } from './source-limit.ts'
 import {
+  createAgentView,
   createRequestState,
   type Finish,
   type Guard,
@@ -20,7 +21,6 @@ import {
   type Run,
   type Verdict,
 } from './state.ts'
-import { createAgentView } from './view.ts'
 
 const NO_TIMINGS: Run['timings'] = []
 
@@ -33,7 +33,7 @@ export function guardOf(context: GuardContext, states: RequestStates): Guard {
       let state = states.find(request.raw)
       if (state === undefined) {
         state = createRequestState(request, listens ? settings.clock.monotonicMs() : 0)
-        states.remember(request.raw, state)
+        states.attach(request.raw, state)
       }
       const facts = bareCopy(state.facts)
       const verdict = runGuard({ context, state, facts, timings: listens ? [] : NO_TIMINGS })

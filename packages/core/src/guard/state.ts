@@ -3,7 +3,7 @@ import type { CheckDescription } from '../check.ts'
 import type { CredentialScheme, Level } from '../credential-scheme.ts'
 import type { Environment } from '../environment.ts'
 import type { AgentView, Facts } from '../facts.ts'
-import { bareCopy, Given } from '../internal/bare-object.ts'
+import { type Attachment, bareCopy, inheritNothing } from '../internal/closed-object.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { ReplyTemplates } from '../refusal/reply-template.ts'
 import type { Reply } from '../refusal/response.ts'
@@ -12,6 +12,7 @@ import type { CheckTiming } from '../seams/observer.ts'
 import type { GuardSettings } from './options.ts'
 import type { OrderedChecks } from './order.ts'
 import type { SourceLimiter } from './source-limit.ts'
+import { OWN_MEMBERS, type ViewMembers } from './view-members.ts'
 
 /** One composed guard. */
 export interface GuardContext extends OrderedChecks {
@@ -111,36 +112,7 @@ export function createRequestState(request: AgentRequest, startedMs: number): Re
 }
 
 /** What one guard factory remembers of requests, by the framework's own request. */
-export interface RequestStates {
-  readonly find: (raw: object) => RequestState | undefined
-  readonly remember: (raw: object, state: RequestState) => void
-}
-
-/**
- * Keeps states by request, one set for each guard factory. A private member is to other code what an entry of a WeakMap
- * is: it can be neither seen nor set. It costs the garbage collector nothing; WeakMap entries made up most of a guard's
- * time, because they outlive the request until the next full collection.
- */
-export function createRequestStates(): RequestStates {
-  class Stated extends Given {
-    #state: RequestState
-
-    constructor(raw: object, state: RequestState) {
-      super(raw)
-      this.#state = state
-    }
-
-    static find(raw: object): RequestState | undefined {
-      return #state in raw ? raw.#state : undefined
-    }
-  }
-  return {
-    find: (raw) => Stated.find(raw),
-    remember: (raw, state) => {
-      new Stated(raw, state)
-    },
-  }
-}
+export type RequestStates = Attachment<RequestState>
 
 /** What the adapter has to do. */
 export type Verdict =
@@ -155,3 +127,62 @@ export type Verdict =
 
 /** Tells observers how the request ended; `unserved` when it was allowed but no handler ran. `undefined` without observers. */
 export type Finish = (status: number, aborted: boolean, unserved?: 'unserved') => void
+
+const COVERS_NOTHING = (): boolean => false
+
+/** A class, not a literal that is spread into: every view has one shape, and inherits nothing that can be polluted. */
+class View {
+  readonly id: string
+  readonly level: Facts['agent']['level']
+  readonly scheme: Facts['agent']['scheme']
+  readonly record: Facts['agent']['record']
+  readonly agent: Facts['agent']
+  readonly requestId: string
+  readonly keyId: string | undefined
+  readonly thumbprint: string | undefined
+  readonly proof: Facts['proof'] | undefined
+  readonly freshness: Facts['freshness'] | undefined
+  readonly delegation: Facts['delegation'] | undefined
+  readonly capability: Facts['capability'] | undefined
+  readonly covered: AgentView['covered']
+
+  constructor(agent: Facts['agent'], facts: Readonly<Partial<Facts>>, requestId: string) {
+    const { proof } = facts
+    this.id = agent.id
+    this.level = agent.level
+    this.scheme = agent.scheme
+    this.record = agent.record
+    this.agent = agent
+    this.requestId = requestId
+    this.keyId = proof?.keyId
+    this.thumbprint = proof?.thumbprint
+    this.proof = proof
+    this.freshness = facts.freshness
+    this.delegation = facts.delegation
+    this.capability = facts.capability
+    this.covered = proof?.covers ?? COVERS_NOTHING
+  }
+}
+inheritNothing(View)
+
+/** The flat, frozen view of the facts for handlers; `undefined` while nobody is known. */
+export function createAgentView(
+  facts: Readonly<Partial<Facts>>,
+  requestId: string,
+  members: ViewMembers,
+): AgentView | undefined {
+  if (facts.agent === undefined) return undefined
+  const view = new View(facts.agent, facts, requestId)
+  // Other packages add to Facts and to AgentView alike; which of them are loaded is not known here.
+  const whole = view as View & AgentView
+  for (const name of Object.keys(facts)) {
+    if (!OWN_MEMBERS.has(name)) addMember(view, name, (facts as Readonly<Record<string, unknown>>)[name])
+  }
+  for (const [name, make] of members) addMember(view, name, make(whole))
+  return Object.freeze(whole)
+}
+
+/** Defined, not assigned: a fact named `__proto__` is a member like others. */
+function addMember(view: object, name: string, value: unknown): void {
+  Object.defineProperty(view, name, { value, enumerable: true })
+}

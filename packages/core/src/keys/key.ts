@@ -1,6 +1,7 @@
-import type { KeyObject } from 'node:crypto'
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
 import type { Scheme } from '../credential-scheme.ts'
 import { Refusal } from '../refusal/refusal.ts'
+import type { Measured } from '../seams/metric-row.ts'
 
 /** What a registry knows of an agent beyond its keys. */
 export interface AgentRecord {
@@ -105,4 +106,93 @@ function isUsableFor(key: AgentKey, scheme: Scheme): boolean {
   if (key.schemes === undefined) return scheme !== 'simple-v0'
   if (key.schemes.includes('simple-v0')) return scheme === 'simple-v0' && key.schemes.length === 1
   return key.schemes.includes(scheme)
+}
+
+/** Checks signatures over bytes. Registry and guards must share one: libraries disagree on edge cases (RFC 8032 section 8.8). */
+export interface SignatureVerifier extends Measured {
+  readonly name: string
+  readonly verify: (key: AgentKey, data: Uint8Array, signature: Uint8Array) => boolean
+  /** The same on the thread pool. */
+  readonly verifyInThreadPool: (key: AgentKey, data: Uint8Array, signature: Uint8Array) => Promise<boolean>
+}
+
+/** The digest goes to `verify` itself; what is left goes with the key. */
+interface NodeParameters {
+  readonly digest: string | null
+  readonly withKey: Omit<VerifyKeyObjectInput, 'key'> | undefined
+}
+
+const PARAMETERS: Readonly<Record<SignatureAlgorithm, NodeParameters>> = {
+  ed25519: { digest: null, withKey: undefined },
+  'ecdsa-p256-sha256': { digest: 'sha256', withKey: { dsaEncoding: 'ieee-p1363' } },
+  'ecdsa-p384-sha384': { digest: 'sha384', withKey: { dsaEncoding: 'ieee-p1363' } },
+  'rsa-pss-sha512': { digest: 'sha512', withKey: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 64 } },
+  'rsa-v1_5-sha256': { digest: 'sha256', withKey: { padding: constants.RSA_PKCS1_PADDING } },
+}
+
+/** Verification by `node:crypto` (RFC 9421 section 3.3). */
+export const nodeVerifier: SignatureVerifier = {
+  name: 'node',
+  verify: (key, data, signature) => {
+    if (!mayHold(key.algorithm, signature)) return false
+    const { digest, withKey } = PARAMETERS[key.algorithm]
+    return verify(digest, data, keyInput(key, withKey), signature)
+  },
+  verifyInThreadPool: (key, data, signature) => {
+    if (!mayHold(key.algorithm, signature)) return Promise.resolve(false)
+    const { digest, withKey } = PARAMETERS[key.algorithm]
+    return new Promise((resolve, reject) => {
+      verify(digest, data, keyInput(key, withKey), signature, (error, valid) =>
+        error ? reject(error) : resolve(valid),
+      )
+    })
+  },
+}
+
+/** Whether a signature has the only length its algorithm allows. */
+export function hasSignatureLength(algorithm: SignatureAlgorithm, signature: Uint8Array): boolean {
+  const length = SIGNATURE_LENGTH[algorithm]
+  return length === undefined ? signature.length > 0 : signature.length === length
+}
+
+/**
+ * Libraries disagree about an Ed25519 signature whose R has small order, which no honest signer makes (RFC 8032 section
+ * 8.8). All of ours refuse it, so that the choice of a verifier decides nothing.
+ */
+function mayHold(algorithm: SignatureAlgorithm, signature: Uint8Array): boolean {
+  return (
+    hasSignatureLength(algorithm, signature) && !(algorithm === 'ed25519' && isSmallOrder(signature.subarray(0, 32)))
+  )
+}
+
+function keyInput(key: AgentKey, withKey: NodeParameters['withKey']): KeyObject | VerifyKeyObjectInput {
+  return withKey === undefined ? key.publicKey : { key: key.publicKey, ...withKey }
+}
+
+/**
+ * The encodings, canonical or not, of the eight points of small order, as hex without the sign bit. Under such a key a
+ * signature can be made without any private key (RFC 8032 leaves their refusal to the application).
+ */
+const SMALL_ORDER: ReadonlySet<string> = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+])
+
+const FIRST_BYTES: ReadonlySet<number> = new Set([...SMALL_ORDER].map((hex) => Number.parseInt(hex.slice(0, 2), 16)))
+
+/** Whether 32 bytes encode a point of small order in any of its 14 encodings. */
+export function isSmallOrder(point: Uint8Array): boolean {
+  // Asked for each signature: the first byte alone settles nearly all of them.
+  return FIRST_BYTES.has(point[0] ?? -1) && SMALL_ORDER.has(hexWithoutSign(point))
+}
+
+function hexWithoutSign(point: Uint8Array): string {
+  const bytes = Buffer.from(point)
+  bytes[31] = (bytes[31] as number) & 0x7f
+  return bytes.toString('hex')
 }

@@ -2,28 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { HeaderFields } from '../header-fields.ts'
 import { type BodyReading, wasTouched } from './body.ts'
 import { type Diversion, divert, type HeldBack, undivert } from './held-bodies.ts'
-import { hasEnded, http2StreamOf, isFromParser, isStream, onceEndIsCertain } from './host.ts'
+import { hasEnded, isStream, onceEndIsCertain } from './host.ts'
 
-/**
- * Whether content follows. HTTP/1 frames it by header fields (RFC 9112 section 6), HTTP/2 by the end of the stream; with
- * chunks, and where no parser holds a message to its fields, only the content itself can tell. That is waited for where it
- * matters: for a signature without a digest, which is good for a request without content and for no other.
- */
-export function contentFollows(
-  message: IncomingMessage,
-  headers: HeaderFields,
-  reading: BodyReading,
-): boolean | Promise<boolean> {
-  const declared = headers.only('content-length')
-  if (declared !== undefined && Number(declared) > 0) return true
-  if (!isFromParser(message)) return hostContentFollows(message, headers, reading)
-  const stream = http2StreamOf(message)
-  if (stream === undefined ? !headers.has('transfer-encoding') : stream.endAfterHeaders) return false
-  if (!headers.has('signature-input') || headers.has('content-digest')) return true
-  return findFirstByte(message, reading)
-}
-
-function hostContentFollows(
+/** Whether content follows, by the content itself: waits for its first byte, or for its end. */
+export function findContent(
   message: IncomingMessage,
   headers: HeaderFields,
   reading: BodyReading,

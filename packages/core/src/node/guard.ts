@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createGuardComposer, type GuardComposer } from '../guard/compose.ts'
 import { createGuardSettings, type GuardOptions } from '../guard/options.ts'
 import type { Guard, Verdict } from '../guard/state.ts'
@@ -6,6 +7,7 @@ import { Misconfigured } from '../misconfigured.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import { isFromParser, whenReadable } from './host.ts'
 import { createNodeRequests, type NodeRequestInput } from './request.ts'
+import { markRefused } from './response.ts'
 
 /** What an adapter for a framework on node:http is made of. */
 export interface NodeGuard {
@@ -65,5 +67,26 @@ export function createConfigWarning(): (refusal: Refusal | undefined) => void {
     told.add(key)
     const message = cause === undefined ? refusal.message : `${refusal.message}: ${cause.stack}`
     process.emitWarning(message, { type: 'CountermarkWarning', code: 'config_error' })
+  }
+}
+
+/** Tells whether an answer began before the guard had decided; then no handler may run behind it. */
+export type IsTooLate = (message: IncomingMessage, response: ServerResponse) => boolean
+
+/**
+ * Creates the check of one guard factory. A handler behind an answer would act unseen, so it does not run; the operator is
+ * warned once, and told the likely `mistake`.
+ */
+export function createLateCheck(mistake: string): IsTooLate {
+  let told = false
+  return (message, response) => {
+    if (!response.headersSent && !response.writableEnded) return false
+    markRefused(message)
+    if (!told) {
+      const what = 'a request was answered before its guard had decided, so its handler did not run'
+      process.emitWarning(`${what}: ${mistake}`, { type: 'CountermarkWarning', code: 'answered_too_early' })
+    }
+    told = true
+    return true
   }
 }

@@ -92,17 +92,11 @@ export function sentFields(message: IncomingMessage): HeaderFields {
 
 /**
  * Beyond its own limit Node's HTTP/1 drops fields without a word, though it obeys those that frame content. Where it may
- * have, there are more of them than any guard accepts.
+ * have, there are more of them than any guard accepts. 0 stands for no limit; Node's default is above ours.
  */
 function completeFields({ rawHeaders, socket }: IncomingMessage): HeaderFields {
-  const most = 'server' in socket ? mostFieldsOf(socket.server) : 0
-  return createHeaderFields(rawHeaders, most > 0 && rawHeaders.length >= 2 * most)
-}
-
-/** 0 stands for no limit, or for Node's default, which is above ours. */
-function mostFieldsOf(server: unknown): number {
-  const { maxHeadersCount }: { readonly maxHeadersCount?: unknown } = Object(server)
-  return typeof maxHeadersCount === 'number' ? maxHeadersCount : 0
+  const { maxHeadersCount: most }: { readonly maxHeadersCount?: unknown } = Object('server' in socket && socket.server)
+  return createHeaderFields(rawHeaders, typeof most === 'number' && most > 0 && rawHeaders.length >= 2 * most)
 }
 
 /** HTTP/2 may send one Cookie in several lines; everywhere else, signatures included, it is one (RFC 9113 section 8.2.3). */
@@ -118,4 +112,18 @@ function joinCrumbs(rawHeaders: readonly string[]): readonly string[] {
     } else joined?.push(rawHeaders[index] as string, rawHeaders[index + 1] as string)
   }
   return joined ?? rawHeaders
+}
+
+/**
+ * Whether content follows, where framing tells: HTTP/1 frames it by header fields (RFC 9112 section 6), HTTP/2 by the end of
+ * the stream. `undefined` where only the content itself can tell, and it matters: where no parser holds a message to its
+ * fields, and for a signature without a digest, which is good for a request without content and for no other.
+ */
+export function isContentFramed(message: IncomingMessage, headers: HeaderFields): boolean | undefined {
+  const declared = headers.only('content-length')
+  if (declared !== undefined && Number(declared) > 0) return true
+  if (!isFromParser(message)) return undefined
+  const stream = http2StreamOf(message)
+  if (stream === undefined ? !headers.has('transfer-encoding') : stream.endAfterHeaders) return false
+  return !headers.has('signature-input') || headers.has('content-digest') ? true : undefined
 }

@@ -8,9 +8,9 @@ import { isThenable } from '../internal/then.ts'
 import { Misconfigured } from '../misconfigured.ts'
 import type { AgentRequest, RouteInfo } from '../request.ts'
 import { type BodyReading, findKeptBody, readRawBody } from './body.ts'
-import { contentFollows } from './content.ts'
+import { findContent } from './content.ts'
 import { createHeldBodies } from './held-bodies.ts'
-import { http2StreamOf, sentFields } from './host.ts'
+import { http2StreamOf, isContentFramed, sentFields } from './host.ts'
 
 /** What a framework knows better than the message. */
 export interface NodeRequestInput {
@@ -44,7 +44,7 @@ export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
   }
   return (input) => {
     const headers = sentFields(input.message)
-    const hasBody = contentFollows(input.message, headers, reading.body)
+    const hasBody = isContentFramed(input.message, headers) ?? findContent(input.message, headers, reading.body)
     if (isThenable(hasBody)) return hasBody.then((found) => new NodeRequest(input, headers, found, reading))
     return new NodeRequest(input, headers, hasBody, reading)
   }
@@ -113,16 +113,17 @@ class NodeRequest implements AgentRequest {
 const EMPTY = new Uint8Array(0)
 const NO_BODY = (): Uint8Array => EMPTY
 
-/** The host a request names; '' when it names none or several, which is nobody's name. */
-export function hostOf(message: IncomingMessage, hosts: readonly string[]): string {
-  const pseudo = pseudoAuthority(message)
+/**
+ * The host a request names; '' when it names none or several, which is nobody's name. HTTP/2 has `:authority` (RFC 9113
+ * section 8.3.1), which must agree with Host where both are there.
+ */
+export function hostOf(
+  { httpVersionMajor, authority }: IncomingMessage & { readonly authority?: unknown },
+  hosts: readonly string[],
+): string {
+  const pseudo = httpVersionMajor >= 2 && typeof authority === 'string' ? authority : undefined
   if (pseudo === undefined) return hosts.length === 1 ? (hosts[0] as string) : ''
   return hosts.every((host) => host.toLowerCase() === pseudo.toLowerCase()) ? pseudo : ''
-}
-
-/** `:authority` of HTTP/2 (RFC 9113 section 8.3.1). It must agree with Host where both are there. */
-function pseudoAuthority(message: IncomingMessage & { readonly authority?: unknown }): string | undefined {
-  return message.httpVersionMajor >= 2 && typeof message.authority === 'string' ? message.authority : undefined
 }
 
 /** Which of our origins a message is addressed to, for what is answered in front of a guard; `undefined`: none of them. */
