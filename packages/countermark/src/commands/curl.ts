@@ -83,5 +83,9 @@ async function show(terminal: Terminal, response: Response, options: CurlOptions
   if (content.length > 0 && options.output === undefined && content.at(-1) !== 0x0a) terminal.stdout.write('\n')
   if (refusal === undefined) return
   terminal.stderr.write(`${paint(terminal, 'bad', 'refused:')} ${response.status} ${refusal.code}\n`)
-  terminal.stderr.write(`  why: countermark explain ${refusal.requestId ?? refusal.code}\n`)
+  terminal.stderr.write(`  what to do: npx countermark explain ${refusal.code}\n`)
+  if (refusal.requestId === undefined) return
+  terminal.stderr.write(
+    `  why, where the service keeps a trail: npx countermark explain ${refusal.requestId} --trail FILE\n`,
+  )
 }

@@ -63,7 +63,10 @@ describe('countermark curl and sign', () => {
       'agt_7f2k9x',
     ])
     expect(code).toBe(1)
-    expect(err).toMatch(/refused: 401 key_unknown\n {2}why: countermark explain [0-9a-f-]{36}/)
+    expect(err).toMatch(/refused: 401 key_unknown\n {2}what to do: npx countermark explain key_unknown\n/)
+    expect(err).toMatch(
+      / {2}why, where the service keeps a trail: npx countermark explain [0-9a-f-]{36} --trail FILE\n/,
+    )
   })
 
   it.each([
