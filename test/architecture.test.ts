@@ -44,6 +44,7 @@ const EVERY_REQUEST = [
   'packages/signature/src/verify-with-keys.ts',
   'packages/signature/src/http/fields.ts',
   'packages/replay/src/fence.ts',
+  'packages/replay/src/prevent-replay.ts',
 ]
 
 /** Behind an entry point of its own, what is dear is loaded only by whoever wants it. */

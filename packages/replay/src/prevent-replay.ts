@@ -124,10 +124,14 @@ export function preventReplay(options: PreventReplayOptions): Check<ProofFacts, 
 }
 
 /** Signatures with one key and one nonce are one claim: they cannot be claimed one after the other. */
-function distinct(proof: ProofFact, further: readonly ProofFact[]): Iterable<ProofFact> {
-  const byClaim = new Map(further.map((other) => [claimId(other).toString('hex'), other]))
-  byClaim.delete(claimId(proof).toString('hex'))
-  return byClaim.values()
+function distinct(proof: ProofFact, further: readonly ProofFact[]): readonly ProofFact[] {
+  const ids = [claimId(proof)]
+  return further.filter((other) => {
+    const id = claimId(other)
+    if (ids.some((known) => known.equals(id))) return false
+    ids.push(id)
+    return true
+  })
 }
 
 /**
