@@ -29,7 +29,8 @@ export function tellDeveloper(): TellRefusal {
   }
 }
 
-function reasonOf({ message, diagnosis }: Refusal): string {
-  if (diagnosis === undefined) return message
-  return `${message} ${JSON.stringify(diagnosis).slice(0, LONGEST_DIAGNOSIS)}`
+function reasonOf({ message, diagnosis, cause }: Refusal): string {
+  const known = diagnosis ?? (cause instanceof Error ? { cause: cause.message } : undefined)
+  if (known === undefined) return message
+  return `${message} ${JSON.stringify(known).slice(0, LONGEST_DIAGNOSIS)}`
 }

@@ -1,7 +1,9 @@
+import { type Decision, Unavailable } from '@countermark/core'
 import { memoryReplayStore } from '@countermark/replay'
 import { keySourceOf, startServer } from '@countermark/testing'
 import express from 'express'
 import { countermark } from '../src/express.ts'
+import { tellDeveloper } from '../src/tell-developer.ts'
 
 describe('while an application is developed', () => {
   const { NODE_ENV } = process.env
@@ -36,6 +38,16 @@ describe('while an application is developed', () => {
     expect(ours).toHaveLength(2)
     expect(ours[0]).toMatch(/^countermark: GET \/orders → 400 authority_mismatch: .*127\.0\.0\.1/)
     expect(ours[0]).toContain('npx countermark explain authority_mismatch')
+  })
+
+  it('says what a dependency answered', () => {
+    const cause = new Error("NOPERM User weak has no permissions to run the 'eval' command")
+    const refusal = new Unavailable('replay_store_unavailable', 'replay', 'the replay store does not answer', { cause })
+    const request = { method: 'GET', path: '/orders', route: () => ({}) }
+    tellDeveloper()({ refusal, request, status: 503, mode: 'enforce' } as unknown as Decision)
+    expect(lines.join('')).toContain(
+      'replay_store_unavailable: the replay store does not answer {"cause":"NOPERM User weak',
+    )
   })
 
   it.each<[string, string | undefined, object]>([
