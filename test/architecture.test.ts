@@ -10,12 +10,13 @@ const ROOT = resolve(__dirname, '..')
 const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/core': 0,
   '@countermark/outbound': 1,
+  // Capability exports its names for one release more.
+  '@countermark/idempotency': 1,
   '@countermark/keys': 2,
   '@countermark/signature': 2,
   '@countermark/replay': 2,
   '@countermark/delegation': 2,
   '@countermark/capability': 2,
-  '@countermark/idempotency': 2,
   '@countermark/metrics': 2,
   '@countermark/audit': 2,
   '@countermark/ed25519-tables': 2,

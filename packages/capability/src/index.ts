@@ -1,3 +1,11 @@
+export {
+  /** @deprecated Import it from @countermark/idempotency. */
+  idempotency,
+  /** @deprecated Import it from @countermark/idempotency. */
+  memoryAnswers,
+  /** @deprecated Import it from @countermark/idempotency. */
+  redisAnswers,
+} from '@countermark/idempotency'
 export { type ApprovalRequest, approvalDigest } from './approvals/approval-digest.ts'
 export { type ApprovalTicket, signApprovalTicket } from './approvals/approval-ticket.ts'
 export type { ApprovalOptions } from './approvals/verify-ticket.ts'

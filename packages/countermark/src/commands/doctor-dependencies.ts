@@ -18,7 +18,14 @@ const TIMEOUT_MS = 5_000
 export async function checkRedis({ folder }: Terminal, url: string): Promise<readonly Finding[]> {
   const client = openRedis(folder, url)
   if (client === undefined) {
-    return [{ rule: 'redis', state: 'skipped', found: 'npm redis is not installed here', fix: 'npm install redis' }]
+    return [
+      {
+        rule: 'redis',
+        state: 'failed',
+        found: 'npm redis is not installed here: nothing was asked',
+        fix: 'npm install redis',
+      },
+    ]
   }
   client.on('error', () => undefined)
   try {

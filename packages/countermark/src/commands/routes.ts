@@ -42,6 +42,13 @@ function append(value: string, before: readonly string[]): readonly string[] {
 }
 
 function tell(terminal: Terminal, routes: readonly FoundRoute[], unguarded: readonly FoundRoute[]): void {
+  if (routes.length === 0) {
+    say(
+      terminal,
+      'no route was found: Koa itself knows none, and what is not mounted when the module is loaded cannot be seen',
+    )
+    return
+  }
   const rows = routes.map((route) => {
     const { method, path, guards } = route
     const by = guards.map(describe).join(' → ')
