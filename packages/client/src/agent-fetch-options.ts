@@ -13,11 +13,11 @@ export type Authorize = (request: {
   readonly url: string
 }) => string | undefined | Promise<string | undefined>
 
-/** How an agent calls, whoever keeps its key. */
+/** How an agent calls, wherever its key is kept. */
 export interface AgentFetchSettings {
   /** Who calls, as the registry knows it: sent and signed as `Agent-ID`. Required. */
   readonly agentId: string
-  /** Who may get signatures and credentials, such as `['https://api.example.com']`. Nobody else is asked anything. Required. */
+  /** Who may get signatures and credentials, such as `['https://api.example.com']`. No other server is asked anything. Required. */
   readonly origins: readonly string[]
   /** `dpop`: not signed, a proof of possession beside a token is all there is. @default 'httpsig' */
   readonly form?: 'httpsig' | 'simple-v1' | 'simple-v0' | 'dpop'

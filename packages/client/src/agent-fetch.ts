@@ -38,7 +38,7 @@ async function perform(agent: Agent, first: Attempt): Promise<Response> {
       const believable = await believed(agent, attempt, exchange)
       return attempt.redirects === 0 ? believable : withFacts(believable, { redirected: true })
     }
-    // Where to go next is an answer too: whoever may choose it chooses which request the signed answer belongs to.
+    // Where to go next is an answer too: a server that may choose it chooses which request the signed answer belongs to.
     if (next.redirects > attempt.redirects) await believed(agent, attempt, exchange)
     // Not awaited: the socket is given back in the background.
     response.body?.cancel().catch(() => undefined)

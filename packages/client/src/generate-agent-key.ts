@@ -7,7 +7,7 @@ export type AgentKeyAlgorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'ecdsa-p384-sh
 
 /** A new key: keep one half, register the other. */
 export interface GeneratedAgentKey {
-  /** `-----BEGIN PRIVATE KEY-----` (PKCS #8). Whoever has it is the agent. */
+  /** `-----BEGIN PRIVATE KEY-----` (PKCS #8). Its holder is the agent. */
   readonly privateKey: string
   /** What the registry, the key set or `staticKeys` gets. Its `kid` is the thumbprint. */
   readonly publicJwk: Readonly<PublicJwk & { readonly kid: string; readonly use: 'sig' }>

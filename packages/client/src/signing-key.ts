@@ -24,7 +24,7 @@ export interface KeyAtHand {
   readonly publicKey?: never
 }
 
-/** A key that somebody else keeps, such as a KMS or an HSM. */
+/** A key that is kept elsewhere, such as in a KMS or an HSM. */
 export interface KeyElsewhere {
   /** Signs bytes, now or later. ECDSA signatures are `r || s`, not DER. */
   readonly sign: SignFunction
@@ -43,7 +43,7 @@ export interface SigningIdentity {
   readonly keyId: string
   /** Whether the caller named the key. */
   readonly isNamed: boolean
-  /** `undefined` when the key is elsewhere and nobody told its public half. */
+  /** `undefined` when the key is elsewhere and its public half was not given. */
   readonly publicKey: ImportedKey | undefined
 }
 

@@ -20,7 +20,7 @@ export const systemClock: Clock = {
 export interface Environment {
   readonly clock: Clock
   readonly verifier: SignatureVerifier
-  /** Counts or measures something by a closed name; reaches every observer. Cheap when nobody listens. */
+  /** Counts or measures something by a closed name; reaches every observer. Cheap without observers. */
   readonly report: Report
   /** Whether refusals may carry a diagnosis. Never in production. */
   readonly development: boolean

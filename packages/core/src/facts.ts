@@ -53,7 +53,7 @@ export interface FreshnessFact {
   readonly claimedUntil: number | undefined
 }
 
-/** Somebody in a chain of delegation. */
+/** A party in a chain of delegation: a user, an agent or a service. */
 export interface Actor {
   readonly id: string
   /** The namespace of the id; an id without one belongs to the issuer of the token. */
@@ -70,7 +70,7 @@ export interface DelegationLink {
 /** For whom the caller acts, through which hands, and what that allows. Established by a check of tokens. */
 export interface DelegationFact {
   readonly issuer: string
-  /** The user, or the agent itself when nobody delegated. */
+  /** The user, or the agent itself when it acts for itself. */
   readonly subject: string
   /** `jti`; with the issuer it names the token in replay, revocation and audit. */
   readonly tokenId: string | undefined

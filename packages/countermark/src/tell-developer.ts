@@ -11,8 +11,8 @@ const LONGEST_DIAGNOSIS = 200
 const debug = debuglog('countermark')
 
 /**
- * Says on standard error what is refused, once for each code and route, so that nobody who develops is left in silence. With
- * `NODE_DEBUG=countermark` it says so each time.
+ * Says on standard error what is refused, once for each code and route. With `NODE_DEBUG=countermark` each refusal
+ * is told.
  */
 export function tellDeveloper(): TellRefusal {
   const told = new Set<string>()

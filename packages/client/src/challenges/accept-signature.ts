@@ -7,7 +7,7 @@ import {
 } from '@countermark/signature'
 import type { Challenge } from '../forms/signing-form.ts'
 
-/** What this agent says about its signatures; it says nothing else because somebody asks. */
+/** What this agent says about its signatures; a challenge cannot make it say anything else. */
 interface Willingness {
   readonly tag: string
   readonly keyId: string

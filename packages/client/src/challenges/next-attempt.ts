@@ -44,7 +44,7 @@ function signAgain(
 ): Attempt | undefined {
   const { request, hasAnswered, hasCorrectedClock } = attempt
   if (response.status === 503 || refusal?.retry === 'no' || refusal?.retry === 'later') return undefined
-  // Our nonces are random: seen before means that somebody in between sent this very request, which may have been done.
+  // Our nonces are random: seen before means that this very request was sent by another on the way, which may have been done.
   if (refusal?.code === 'replay_detected' && !isRepeatable(request)) return undefined
   const isTime = isAboutTime(refusal?.code)
   if (isTime && (hasCorrectedClock || !agent.offsets.learn(request.url.origin, response, agent.clock.wallMs()))) {

@@ -8,7 +8,7 @@ import { isAsyncIterable } from './underlying-fetch.ts'
 export interface OutgoingBody {
   /** What is handed to `fetch`: the bytes below, or a Blob that is too large to hold. */
   readonly content: Uint8Array<ArrayBuffer> | Blob
-  /** Bytes that nobody else can change. `undefined` when they were not held. */
+  /** Bytes that no other code can change. `undefined` when they were not held. */
   readonly bytes: Uint8Array | undefined
   readonly length: number
   /** SHA-256 over the bytes. */

@@ -4,7 +4,7 @@ import type { OutgoingRequest } from './outgoing-request.ts'
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
-/** Refusals of a guard, which stands in front of the application: nothing was done yet. */
+/** Refusals of a guard in front of the application: nothing was done yet. */
 const BEFORE_PROCESSING: ReadonlySet<string> = new Set([
   'audit_unavailable',
   'key_source_unavailable',
@@ -25,7 +25,7 @@ interface RetryLimits {
 
 /**
  * Milliseconds to wait before the next try of a request that was answered 429 or 503; `undefined` when there should be
- * none: it may have been done already, the wait is too long, or nobody says how long.
+ * none: it may have been done already, the wait is too long, or its length is unknown.
  */
 export function retryDelayMs(input: {
   readonly request: OutgoingRequest

@@ -29,7 +29,7 @@ export type ResponseBinding =
 
 /** One of the ways to sign a request. */
 export interface SigningForm {
-  /** Lower-case names of the fields that the signature brings; nobody else sets them. */
+  /** Lower-case names of the fields that the signature brings; no caller sets them. */
   readonly ownFields: ReadonlySet<string>
   /** Whether the hash of a body is enough, so that it need not be held. */
   readonly rereadsBlobs: boolean

@@ -8,13 +8,13 @@ export interface AgentToken {
   readonly value: string
   /** `DPoP`: with a proof of possession. `Bearer`: alone, or beside a signature. */
   readonly scheme: 'Bearer' | 'DPoP'
-  /** When it ends. Unix seconds; `undefined` when nobody said. */
+  /** When it ends. Unix seconds; `undefined` when it is unknown. */
   readonly expiresAt?: number | undefined
   /** What it was granted for: a service that asks for more names these as well. @default not known */
   readonly scopes?: readonly string[] | undefined
 }
 
-/** What somebody needs a token for. */
+/** What a token is needed for. */
 export interface TokenRequest {
   /** Who will get it, such as `https://api.example.com`. */
   readonly origin: string

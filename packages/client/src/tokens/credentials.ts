@@ -57,7 +57,7 @@ async function tokenFor(agent: Agent, origin: string): Promise<AgentToken | unde
 export async function obtainToken(agent: Agent, request: TokenRequest): Promise<AgentToken | undefined> {
   if (agent.token === undefined) return undefined
   const token = requireAgentToken(await ask(agent.token, request))
-  // Whoever asks for possession to be proven would be served no worse by a token that anybody may use.
+  // A service that asks for proof of possession must not get a token that works without one.
   if ((token.scheme === 'DPoP') === (agent.dpop !== undefined)) return token
   const message =
     agent.dpop === undefined ? 'the token needs proofs, and dpop is off' : 'with dpop, a token must be bound'

@@ -92,7 +92,7 @@ function askInTurn(
   }
 }
 
-/** A token of somebody, or what gives the one that counts now, such as that of the request being answered. */
+/** A token of a user or an agent, or what gives the one that counts now, such as that of the request being answered. */
 type HeldToken = string | (() => string | Promise<string>)
 
 /** What is exchanged. */
@@ -117,7 +117,7 @@ const TYPES: readonly ExchangeTokenType[] = ['access_token', 'refresh_token', 'i
 const KNOWN = ['subjectToken', 'subjectTokenType', 'actorToken', 'actorTokenType']
 
 /**
- * Tokens in exchange for a token of somebody else (RFC 8693): the server narrows it and writes down who acts.
+ * Tokens in exchange for another's token (RFC 8693): the server narrows it and writes down who acts.
  * @throws Misconfigured
  */
 export function tokenExchange(options: TokenExchangeOptions): TokenSource {

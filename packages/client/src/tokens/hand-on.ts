@@ -66,7 +66,7 @@ export function handOn(options: HandOnOptions): TokenSource {
     }
     const ours = requireAgentToken(await source({ origin }))
     const given = await give(ours)
-    // Made anew of the same token it would undo that somebody revoked it.
+    // Made anew of the same token it would undo its revocation.
     if (given.value !== refused) return given
     return give(requireAgentToken(await source({ origin, refused: ours.value })))
   }

@@ -31,9 +31,9 @@ interface Entry {
 }
 
 const MAX_ENTRIES = 1000
-/** A new token is not replaced because somebody says that it is no good: that would not help. Milliseconds. */
+/** A new token is not replaced because a service refuses it: another one would fare no better. Milliseconds. */
 const MIN_AGE_MS = 10_000
-/** After a failure nobody is asked for as long. Milliseconds. */
+/** After a failure the source is not asked for as long. Milliseconds. */
 const PAUSE_MS = 1000
 
 /**

@@ -60,7 +60,7 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** Members of a JSON object that somebody else wrote. */
+/** Members of a JSON object from another server. */
 export type JsonMembers = Readonly<Record<string, unknown>>
 
 const MAX_BYTES = 65_536

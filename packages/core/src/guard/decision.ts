@@ -66,7 +66,7 @@ interface DecisionInput {
   readonly refusal: Refusal | undefined
 }
 
-/** Puts a decision together for observers and recorder. Refused callers keep their name in it; nobody can rewrite it. */
+/** Puts a decision together for observers and recorder. Refused callers keep their name in it; it is frozen. */
 function createDecision({ run, outcome, check, refusal }: DecisionInput): Decision {
   const { state, facts, context, timings } = run
   return Object.freeze({
@@ -98,7 +98,7 @@ function notify(observers: readonly Observer[], environment: Environment, tell: 
   }
 }
 
-/** What tells observers, and the recorder of what it recorded, how a request ended. `undefined` when nobody listens. */
+/** What tells observers, and the recorder of what it recorded, how a request ended. `undefined` without listeners. */
 function createFinish(decision: Decision, run: Run, about: { readonly recorded: boolean }): Finish | undefined {
   const { settings, environment } = run.context
   const { recorder, clock } = settings

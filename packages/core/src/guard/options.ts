@@ -48,7 +48,7 @@ export interface GuardOptions {
    * path without. @default '' none
    */
   readonly strippedPrefix?: string
-  /** Networks (CIDR) whose X-Forwarded-For is believed. @default [] nobody's */
+  /** Networks (CIDR) whose X-Forwarded-For is believed. @default [] none is believed */
   readonly trustedProxies?: readonly string[]
   /**
    * How many requests that prove nothing one network (/24 of IPv4, /64 of IPv6) may send before it gets 429; what is
@@ -84,9 +84,9 @@ export interface GuardOptions {
   readonly methodOverride?: 'covered' | 'ignored'
   /** What passes without an agent. @default nothing */
   readonly open?: OpenRequests
-  /** Who watches decisions: metrics, events. @default nobody */
+  /** Who watches decisions: metrics, events. @default none */
   readonly observers?: readonly Observer[]
-  /** Who writes evidence. @default nobody */
+  /** Who writes evidence. @default none */
   readonly recorder?: Recorder
   /** Called for each refusal, observed ones included. @default nothing is called */
   readonly onRefusal?: (decision: Decision) => void

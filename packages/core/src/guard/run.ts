@@ -92,7 +92,7 @@ function runChecks(run: Run, from: number): Verdict | Promise<Verdict> {
   return settleLevel(run)
 }
 
-/** Answers an error. What is no refusal is our fault, and so is a code that nobody registered: 500, cause kept. */
+/** Answers an error. What is no refusal is our fault, and so is a code that is not registered: 500, cause kept. */
 function refuse(run: Run, check: string, error: unknown): Verdict | Promise<Verdict> {
   const { context, state } = run
   const refusal = toRefusal(run, check, error)
@@ -152,7 +152,7 @@ function settleLevel(run: Run): Verdict | Promise<Verdict> {
   return settle(run, 'level', refusal)
 }
 
-/** Whoever calls: the method that was judged must be the one that is executed. */
+/** For every caller the method that was judged must be the one that is executed. */
 function refuseOverride({ context, state, facts }: Run): Refusal | undefined {
   if (context.settings.methodOverride === 'ignored') return undefined
   const override = findUncoveredOverride(state.request, facts.proof)

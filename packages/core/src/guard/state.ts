@@ -33,7 +33,7 @@ export interface GuardContext extends OrderedChecks {
   readonly exposed: string
   /** Hash of how this guard is configured. */
   readonly configuration: string
-  /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for nobody else. */
+  /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for these alone. */
   readonly listens: boolean
   /** `undefined` when it is off. */
   readonly sources: SourceLimiter | undefined
@@ -76,7 +76,7 @@ export function createEnvironment(settings: GuardSettings): Environment {
 export interface RequestState {
   readonly request: AgentRequest
   readonly requestId: string
-  /** By the monotonic clock; 0 when nobody listens. */
+  /** By the monotonic clock; 0 without listeners. */
   readonly startedMs: number
   /** Facts that stand: established by guards that let the request pass. */
   facts: Readonly<Partial<Facts>>
@@ -84,7 +84,7 @@ export interface RequestState {
   shapeChecked: boolean
   /** Whether its network had a request left. */
   admitted: boolean
-  /** Somebody was told how the request ended. */
+  /** An observer or the recorder was told how the request ended. */
   ended: boolean
   /** Some guard let this request through without an identity, by name. */
   anonymous: boolean
@@ -92,7 +92,7 @@ export interface RequestState {
   passed: readonly CheckDescription[]
 }
 
-const NOBODY: readonly CheckDescription[] = []
+const NO_CHECKS: readonly CheckDescription[] = []
 const NO_FACTS: Readonly<Partial<Facts>> = Object.freeze(bareCopy({}))
 
 /** Starts to remember a request. */
@@ -107,7 +107,7 @@ export function createRequestState(request: AgentRequest, startedMs: number): Re
     admitted: false,
     ended: false,
     anonymous: false,
-    passed: NOBODY,
+    passed: NO_CHECKS,
   }
 }
 
@@ -165,7 +165,7 @@ class View {
 }
 inheritNothing(View)
 
-/** The flat, frozen view of the facts for handlers; `undefined` while nobody is known. */
+/** The flat, frozen view of the facts for handlers; `undefined` while no agent is known. */
 export function createAgentView(
   facts: Readonly<Partial<Facts>>,
   requestId: string,

@@ -12,7 +12,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
  * The canonical text of a JSON value (RFC 8785): members sorted by UTF-16 code units, no white space, numbers as
- * ECMAScript writes them. What JSON cannot say is refused, never dropped: whoever signs must know what is signed.
+ * ECMAScript writes them. What JSON cannot say is refused, never dropped: the signer must know what is signed.
  * @throws TypeError
  */
 export function canonicalJson(value: unknown): string {

@@ -1,6 +1,6 @@
 const NOTHING: object = Object.freeze(Object.create(null))
 
-/** Copies members into an object that inherits nothing: what somebody put on `Object.prototype` is no fact and no option. */
+/** Copies members into an object that inherits nothing: what other code put on `Object.prototype` is no fact and no option. */
 export function bareCopy<Members extends object>(members: Members): Members {
   return Object.assign(Object.create(NOTHING), members)
 }
@@ -45,7 +45,7 @@ export function createAttachment<Value>(): Attachment<Value> {
   }
 }
 
-/** Returns what it is given: a class that extends it puts its private members on somebody else's object. */
+/** Returns what it is given: a class that extends it puts its private members on an object of other code. */
 const Given = function given(object: object): object {
   return object
 } as unknown as new (

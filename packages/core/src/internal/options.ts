@@ -94,15 +94,15 @@ function invalid(message: string): Misconfigured {
   return new Misconfigured('ERR_OPTION_INVALID', message)
 }
 
-/** The known name that somebody meant: the same but for case, part of it, or a few typing errors away. */
+/** The known name that was meant: the same but for case, part of it, or a few typing errors away. */
 export function nearestName(given: string, known: readonly string[]): string | undefined {
   const wanted = given.toLowerCase()
   const distances = known.map((name) => ({ name, distance: judge(name.toLowerCase(), wanted) }))
-  const nearest = distances.reduce((best, next) => (next.distance < best.distance ? next : best), NOBODY)
+  const nearest = distances.reduce((best, next) => (next.distance < best.distance ? next : best), NO_NAME)
   return nearest.distance <= Math.max(2, wanted.length / 4) ? nearest.name : undefined
 }
 
-const NOBODY = { name: '', distance: Number.POSITIVE_INFINITY }
+const NO_NAME = { name: '', distance: Number.POSITIVE_INFINITY }
 
 function judge(known: string, wanted: string): number {
   const isPart = wanted.length >= 4 && (known.includes(wanted) || wanted.includes(known))

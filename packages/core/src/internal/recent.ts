@@ -39,7 +39,7 @@ export function createRecent<Value extends object>({ maxEntries, maxCharacters }
       return old
     },
     keep,
-    // One that moved back stands in both halves.
+    // One that moved back is in both halves.
     size: () => younger.size + [...older.keys()].filter((name) => !younger.has(name)).length,
   }
 }

@@ -1,4 +1,4 @@
-/** Thumbprints of keys whose private halves stand in public documents. Refused unless `allowTestKeys`. */
+/** Thumbprints of keys whose private halves are printed in public documents. Refused unless `allowTestKeys`. */
 export const PUBLISHED_TEST_KEYS: ReadonlySet<string> = new Set([
   'BHj8s0GPnMEQtkaULIM-PLgEhLBbuGUQ1vMxmBWZzEo', // RFC 9421 B.1.1 test-key-rsa
   'oD0HwocPBSfpNy5W3bpJeyFGY_IQ_YpqxSjQ3Yd-CLA', // RFC 9421 B.1.2 test-key-rsa-pss

@@ -114,7 +114,7 @@ const EMPTY = new Uint8Array(0)
 const NO_BODY = (): Uint8Array => EMPTY
 
 /**
- * The host a request names; '' when it names none or several, which is nobody's name. HTTP/2 has `:authority` (RFC 9113
+ * The host a request names; '' when it names none or several. HTTP/2 has `:authority` (RFC 9113
  * section 8.3.1), which must agree with Host where both are there.
  */
 export function hostOf(
@@ -178,7 +178,7 @@ export type FindClientAddress = (socketAddress: string | undefined, headers: Hea
 
 /**
  * Walks X-Forwarded-For from the right for as long as the hop that wrote an entry is one of `trustedProxies` (CIDR or
- * single addresses). An entry that is no IP address ends in `undefined`: nobody's address, never the client's word.
+ * single addresses). An entry that is no IP address ends in `undefined`, never in the client's word.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
 export function createClientAddress(trustedProxies: readonly string[]): FindClientAddress {

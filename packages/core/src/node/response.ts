@@ -128,7 +128,7 @@ export function watchResponse(
   else watchHost(response, (aborted) => finish(response.statusCode, aborted, unserved))
 }
 
-/** Where no connection is, none needs to close, and nothing takes an answer off: a response has ended once it says so. */
+/** Where no connection is, none needs to close, and nothing takes an answer off: a response has ended once `writableEnded` is true. */
 function watchHost(response: ServerResponse, tell: (aborted: boolean) => void): void {
   const finished = (): void => end(false)
   const closed = (): void => end(!response.writableEnded)

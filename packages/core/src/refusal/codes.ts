@@ -196,7 +196,7 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
 // biome-ignore lint/suspicious/noEmptyInterface: an augmentation point has no members of its own
 export interface ForeignRefusalCodes {}
 
-/** A code of the table, as it stands in the problem document, in metrics and in the audit trail. */
+/** A code of the table: the word in the problem document, in metrics and in the audit trail. */
 export type RefusalCode = BuiltInCode | keyof ForeignRefusalCodes
 
 /** Rows of packages outside this repository, by code. */

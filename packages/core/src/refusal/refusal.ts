@@ -7,7 +7,7 @@ const UNAVAILABLE = Symbol.for('countermark.unavailable')
 /** What a caller presents: a signature over the request, or a token with what proves that it is the caller's. */
 export type Credential = 'signature' | 'token' | keyof ForeignSchemes
 
-/** What may accompany a refusal. None of it reaches the caller unless its name says so. */
+/** What may accompany a refusal. A member reaches the caller only where its description says: sent. */
 export interface RefusalDetails {
   /** The error underneath, for operators. */
   readonly cause?: unknown

@@ -13,7 +13,7 @@ export function mergeResourceMetadata(parts: readonly ResourceMetadata[]): Resou
   return parts.reduce(mergeMembers, {})
 }
 
-/** The URL of the document for whoever sent this request; a place that begins with `/` stands on each of our origins. */
+/** The URL of the document for the caller of this request; a place that begins with `/` is on each of our origins. */
 export function metadataUrl(place: string, { scheme, authority }: Pick<AgentRequest, 'scheme' | 'authority'>): string {
   return place.startsWith('/') ? `${scheme}://${authority}${place}` : place
 }

@@ -4,19 +4,19 @@
  */
 export type LabelValues = readonly string[] | { readonly atMost: number }
 
-/** One metric that a package reports. Whoever shows metrics learns of it from here and needs to know no package. */
+/** One metric that a package reports. What shows metrics reads it here and need not know the package. */
 export interface MetricRow {
   /** Snake case with its unit, without a prefix. Counters end in `_total`. */
   readonly name: string
   readonly kind: Measurement['kind']
-  /** One sentence for whoever reads a dashboard. */
+  /** One sentence for the reader of a dashboard. */
   readonly help: string
   readonly labels: Readonly<Record<string, LabelValues>>
   /** Upper bounds of a histogram, ascending. */
   readonly buckets?: readonly number[]
-  /** What a gauge is before somebody reports it. Counters and histograms begin at 0. @default it is not shown */
+  /** What a gauge is before its first report. Counters and histograms begin at 0. @default it is not shown */
   readonly initial?: number
-  /** What it is now, asked when somebody looks; nobody need report it. Each label then has one value. `undefined` is not shown. */
+  /** What it is now, asked at each scrape; it need not be reported. Each label then has one value. `undefined` is not shown. */
   readonly read?: () => number | undefined
   /** What counts when several say so, two sources or two processes. @default 'sum' for counters, 'max' for gauges */
   readonly combine?: 'sum' | 'max' | 'min'

@@ -63,7 +63,7 @@ function readToken({ folder }: Terminal, token: string | undefined): string | un
   return token?.startsWith('@') === true ? readFileSync(resolve(folder, token.slice(1)), 'utf8').trim() : token
 }
 
-/** Whose key it is, as far as a file of agents beside it says so. */
+/** Whose key it is, by the file of agents beside it. */
 function findAgent({ folder }: Terminal, file: string, key: string): string {
   const { thumbprint } = importPublicKey(publicHalfOf(file, key))
   const agent = findAgentOf(resolve(folder, 'agents.json'), thumbprint, (jwk) => importPublicKey({ ...jwk }).thumbprint)

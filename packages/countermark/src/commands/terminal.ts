@@ -72,7 +72,7 @@ function lengthOf(cell = ''): number {
   return stripVTControlCharacters(cell).length
 }
 
-/** After this time a command that is still at work says so. */
+/** After this time a command says that it is still at work. */
 const PROGRESS_AFTER_MS = 2_000
 
 /** Waits for something; where that takes more than two seconds, standard error says what is awaited. */
