@@ -44,7 +44,7 @@ session.connect()
 /** Sends one signed POST to an application that has answered nothing yet. */
 async function sendFirstRequest(): Promise<void> {
   const app = express()
-  const guard = createGuard({ authorities: ['api.example.com'] })
+  const guard = createGuard({ origins: ['api.example.com'] })
   const keys = fromFile(agentsFile)
   app.use(guard(verifySignature({ keys }), preventReplay({ store: memoryReplayStore({ startedAt: 0 }) })))
   app.use(express.json())

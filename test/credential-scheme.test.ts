@@ -9,7 +9,7 @@ type SealedRecord = Parameters<AuditSink['append']>[0][number]
 type Line = readonly [name: string, value: string]
 
 async function ask(headers: readonly Line[], options: Partial<GuardOptions> = {}): Promise<Verdict> {
-  const compose = createGuardComposer(createGuardSettings({ authorities: ['api.example.com'], ...options }))
+  const compose = createGuardComposer(createGuardSettings({ origins: ['api.example.com'], ...options }))
   const guard = compose({ minimumLevel: 'bearer' }, [verifyPassphrase('open sesame')])
   return guard(aRequest({ headers }))
 }

@@ -57,7 +57,7 @@ async function createCompose(): Promise<(...more: readonly Check[]) => Guard> {
   ]
   return (...more) => {
     const store = memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true })
-    const settings = createGuardSettings({ authorities: ['https://api.example.com'], clock, sourceLimit: 'off' })
+    const settings = createGuardSettings({ origins: ['https://api.example.com'], clock, sourceLimit: 'off' })
     const jwks = { keys: [{ ...generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }), kid: 'a' }] }
     return createGuardComposer(settings)({}, [
       ...more,

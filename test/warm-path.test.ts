@@ -21,7 +21,7 @@ async function aScene(): Promise<Scene> {
   const clock = createFakeClock()
   const agent = await createTestAgent({ agentId: 'agt_buyer', clock })
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const settings = createGuardSettings({ authorities: ['https://api.example.com'], clock })
+  const settings = createGuardSettings({ origins: ['https://api.example.com'], clock })
   const keys = { jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }] } }
   const guard = createGuardComposer(settings)({}, [
     verifySignature({ keys: keySourceOf(agent), accept: [httpSignatures(), simpleHeaders({ version: 1 })] }),

@@ -7,7 +7,7 @@ import { type VerifySignatureOptions, verifySignature } from '@countermark/signa
 import { AUDIENCE, AUTHORITY, type BenchIdentity, ISSUER } from '../identity.ts'
 
 /** Options that all guarded variants share. All requests come from one address, which a limit would soon refuse unread. */
-export const GUARD_OPTIONS: GuardOptions = { authorities: [`http://${AUTHORITY}`], sourceLimit: 'off' }
+export const GUARD_OPTIONS: GuardOptions = { origins: [`http://${AUTHORITY}`], sourceLimit: 'off' }
 
 /** Checks of one guard, in their order. */
 export type CreateChecks = (

@@ -21,7 +21,7 @@ export function createServer({ origin, agentKeys, capabilities }: ServerOptions)
   const keys = staticKeys(
     Object.entries(agentKeys).map(([agentId, key]) => ({ agentId, key, record: { capabilities: [...capabilities] } })),
   )
-  const agents = countermark({ authorities: () => [origin()], keys })
+  const agents = countermark({ origins: () => [origin()], keys })
 
   const app = express()
   // Whoever signs is an agent and is judged as one; everybody else goes on as before.

@@ -26,7 +26,7 @@ const ASSIGNED: Readonly<Record<string, string>> = { 'T-1': 'CustomerSupportAgen
 export function createServer({ origin, audience, keys, issuer, blocks, approvals }: ShopOptions): Express {
   const isAssigned: HostConstraint = ({ agent, argument }) => ASSIGNED[String(argument('ticket'))] === agent.id
   const agents = countermark({
-    authorities: () => [origin()],
+    origins: () => [origin()],
     keys,
     replay: memoryReplayStore(),
     delegation: { issuers: [issuer], audience, offline: {} },

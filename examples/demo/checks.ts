@@ -28,7 +28,7 @@ export function createGuardOptions(
   { origins }: BackendConfig,
   { observers, recorder }: Pick<Observation, 'observers' | 'recorder'>,
 ): GuardOptions {
-  return { authorities: origins, open: { paths: ['/healthz'] }, observers, recorder }
+  return { origins, open: { paths: ['/healthz'] }, observers, recorder }
 }
 
 /** Everything that guards, the same for both backends: who calls, for whom, how far. Routes choose from it. */

@@ -17,7 +17,7 @@ export interface NameServerOptions {
 
 /** A name server whose callers are agents; each may change the zones that its token names. */
 export function createServer({ origin, keys, issuer }: NameServerOptions): Express {
-  const guard = createGuard({ authorities: () => [origin()] })
+  const guard = createGuard({ origins: () => [origin()] })
   // Plain tokens of agents that act for themselves: { sub, name, iat, exp, iss, scopes }.
   const agentTokens: IssuerOptions = {
     ...issuer,

@@ -10,7 +10,7 @@ export function createServer(options: {
   readonly agentKeys: Readonly<Record<string, string>>
 }): Express {
   const keys = staticKeys(Object.entries(options.agentKeys).map(([agentId, key]) => ({ agentId, key })))
-  const guard = createGuard({ authorities: () => [options.origin()] })
+  const guard = createGuard({ origins: () => [options.origin()] })
 
   const app = express()
   app.use(guard(verifySignature({ keys }), preventReplay({ store: memoryReplayStore() })))

@@ -35,7 +35,7 @@ const report = new Map<string, number>()
 const note = ({ refusal }: Decision): void =>
   void report.set(refusal?.code ?? '', (report.get(refusal?.code ?? '') ?? 0) + 1)
 const observing = await listen((origin) =>
-  createApp({ authorities: () => [origin()], keyFile, mode: 'observe', onRefusal: note }),
+  createApp({ origins: () => [origin()], keyFile, mode: 'observe', onRefusal: note }),
 )
 assert.equal(await visit(fetch, observing.origin, '/healthz'), 200)
 assert.equal(await visit(fetch, observing.origin, '/v1/orders/7'), 200)
@@ -45,7 +45,7 @@ console.log('observing: an unsigned call passed; it would have been refused with
 await observing.close()
 
 // Week two: enforce.
-const enforcing = await listen((origin) => createApp({ authorities: () => [origin()], keyFile }))
+const enforcing = await listen((origin) => createApp({ origins: () => [origin()], keyFile }))
 const agentFetch = agentFetchFor(enforcing.origin)
 assert.equal(await visit(fetch, enforcing.origin, '/healthz'), 200)
 assert.equal(await visit(fetch, enforcing.origin, '/v1/orders/7'), 401)

@@ -12,7 +12,7 @@ export function createServer(options: {
   readonly agentKeys: Readonly<Record<string, string>>
 }): Koa {
   const keys = staticKeys(Object.entries(options.agentKeys).map(([agentId, key]) => ({ agentId, key })))
-  const guard = createGuard({ authorities: () => [options.origin()] })
+  const guard = createGuard({ origins: () => [options.origin()] })
 
   const router = new Router()
   router.post('/orders', (ctx) => {

@@ -7,7 +7,7 @@ import Koa from 'koa'
 
 /** A code forge for agents that act for themselves: what each may do, the registry says. */
 export function createServer({ origin, keys }: { readonly origin: () => string; readonly keys: KeySource }): Koa {
-  const agents = countermark({ authorities: () => [origin()], keys, replay: memoryReplayStore() })
+  const agents = countermark({ origins: () => [origin()], keys, replay: memoryReplayStore() })
   const router = new Router({ prefix: '/repos/:repo' })
 
   router.get('/', agents.require('repo:read'), (ctx) => {

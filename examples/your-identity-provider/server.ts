@@ -22,7 +22,7 @@ export function createServer({ origin, identityProvider, keys }: ShopOptions): E
     http: { allowHttp: true, allowPrivateAddresses: true, ports: 'any' }, // here it runs on this machine
   }
   const agents = countermark({
-    authorities: [origin],
+    origins: [origin],
     keys,
     replay: memoryReplayStore(),
     delegation: { issuers: [issuer], audience: origin, dpop: {} },

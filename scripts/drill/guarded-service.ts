@@ -37,7 +37,7 @@ export async function startService(
 ): Promise<GuardedService> {
   const register = new Registry()
   const show = metricsHandler(register)
-  const application = build({ authorities: [AUTHORITY], observers: [prometheusMetrics({ register })] })
+  const application = build({ origins: [AUTHORITY], observers: [prometheusMetrics({ register })] })
   const { port, close } = await startServer((request, response) =>
     request.url === '/metrics' ? show(request, response) : application(request, response),
   )

@@ -15,7 +15,7 @@ const options: RegistryOptions = {
   ...input.keys,
   ...(redis === undefined ? {} : { secondLevel: redisSecondLevel(redis) }),
 }
-const guard = createGuard({ authorities: [AUTHORITY], trustedProxies: ['127.0.0.1'] })
+const guard = createGuard({ origins: [AUTHORITY], trustedProxies: ['127.0.0.1'] })
 const app = express()
 app.use(
   guard(

@@ -61,7 +61,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
     it('cannot use the room of one guard for a body that another finds too large', async () => {
       const app = await start({
         build: ({ adapter: { createGuard }, app, guard, checks, handler }) => {
-          const strict = createGuard({ authorities: ['api.example.com'], maxBodyBytes: 10 })
+          const strict = createGuard({ origins: ['api.example.com'], maxBodyBytes: 10 })
           app.use(guard.with({ mode: 'observe' })(checks.verify, checks.once))
           app.use(strict(checks.verify, checks.once), handler)
         },

@@ -83,7 +83,7 @@ function describeClaims<Middleware>(name: string, adapter: AdapterUnderTest<Midd
     it('takes a signed request that passes guards of two factories with one store', async () => {
       const app = await start({
         build: ({ app, guard, adapter, checks, handler }) => {
-          const other = adapter.createGuard({ authorities: ['api.example.com'] })
+          const other = adapter.createGuard({ origins: ['api.example.com'] })
           const store = memoryReplayStore({ startedAt: 0 })
           app.use(guard(checks.verify, preventReplay({ store })))
           app.use(other(checks.verify, preventReplay({ store })))

@@ -65,7 +65,7 @@ const store: ReplayStore = {
   claim: (claim, environment) => memory.claim(claim, environment),
   issueNonce: (environment) => memory.issueNonce(environment),
 }
-const options = { authorities: [`${setup.scheme}://${setup.authority}`], clock }
+const options = { origins: [`${setup.scheme}://${setup.authority}`], clock }
 const checks = createChecks()
 
 /** The suites about tokens have their policies beside the vectors. */

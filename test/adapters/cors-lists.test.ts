@@ -9,7 +9,7 @@ import Koa from 'koa'
 import Koa2 from 'koa2'
 import { createSignatureChecks } from './signature-checks.ts'
 
-const OPTIONS = { authorities: () => [running.origin] }
+const OPTIONS = { origins: () => [running.origin] }
 const ORIGIN = 'https://app.example'
 
 let running: StartedServer

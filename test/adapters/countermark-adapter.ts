@@ -38,7 +38,7 @@ export function umbrellaUnderTest<Middleware>(
     issueNonce: (environment) => current().replay.issueNonce(environment),
   }
   const createAgents = (options: Partial<CountermarkOptions> = {}): Countermark<Middleware> =>
-    countermark({ authorities: ['api.example.com'], keys, replay, ...options })
+    countermark({ origins: ['api.example.com'], keys, replay, ...options })
   const createGuard = (options: GuardOptions): GuardFactory<Middleware> => {
     const { view: _ours, ...shared } = options
     const agents = createAgents(shared)

@@ -253,7 +253,7 @@ function describeCountermark<Middleware>(
           authorization_details_types_supported: ['urn:agent-auth:capability:1'],
           dpop_signing_alg_values_supported: ['EdDSA', 'Ed25519', 'ES256'],
           dpop_bound_access_tokens_required: false,
-          agent_auth: {
+          agent_signatures: {
             profile: '1',
             schemes: ['httpsig', 'simple-v1', 'dpop'],
             tags: ['agent-auth', 'web-bot-auth'],
@@ -274,14 +274,14 @@ function describeCountermark<Middleware>(
       })
 
       it('holds what checks say of themselves that the umbrella does not know', async () => {
-        const metadata = { agent_auth: { opening_hours: ['09:00-17:00'] } }
+        const metadata = { agent_signatures: { opening_hours: ['09:00-17:00'] } }
         const hours = defineCheck({ name: 'hours', needs: ['agent'], adds: [], metadata }, () => ({}))
         const app = await startApp({}, (agents) => {
           agents.guard(hours)
           return agents
         })
-        const { agent_auth } = JSON.parse((await app.sendPlain({ target: METADATA })).text)
-        expect(agent_auth).toMatchObject({ profile: '1', opening_hours: ['09:00-17:00'] })
+        const { agent_signatures } = JSON.parse((await app.sendPlain({ target: METADATA })).text)
+        expect(agent_signatures).toMatchObject({ profile: '1', opening_hours: ['09:00-17:00'] })
       })
 
       it('is where every challenge of tokens points to', async () => {
@@ -330,7 +330,7 @@ function describeCountermark<Middleware>(
       })
 
       it('is each of our origins’ own, and nobody else’s', async () => {
-        const app = await startApp({ authorities: ['api.example.com', 'http://localhost:8080'] })
+        const app = await startApp({ origins: ['api.example.com', 'http://localhost:8080'] })
         const ask = (host: string) => app.sendPlain({ target: METADATA, headers: [['Host', host]] })
         expect(JSON.parse((await ask('localhost:8080')).text)).toMatchObject({ resource: 'http://localhost:8080' })
         expect(problemOf(await ask('evil.example'))).toMatchObject({ code: 'authority_mismatch' })

@@ -75,7 +75,7 @@ export async function hosted(host: Host, build: Build, options: Partial<GuardOpt
   const outcomes: Outcome[] = []
   const read: string[] = []
   const observers = [{ finished: (_decision: unknown, outcome: Outcome) => void outcomes.push(outcome) }]
-  const app = build({ agent, read, options: { authorities: ['api.example.com'], observers, ...options } })
+  const app = build({ agent, read, options: { origins: ['api.example.com'], observers, ...options } })
   const send = async (request: RequestToSign): Promise<readonly [number, string | undefined]> => {
     const { status, text }: HostAnswer = await host(app, toHostRequest(await agent.signRequest(request)))
     return [status, /"code":"(\w+)"/.exec(text)?.[1]]

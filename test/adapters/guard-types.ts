@@ -13,10 +13,10 @@ declare const requireProofAndCapability: Check<{ readonly proof: ProofFact; read
 declare const needsNothing: Check<object, object>
 
 const { verify, once } = createSignatureChecks({ name: 'none', findKeys: () => [] })
-const authorities = ['api.example.com']
+const origins = ['api.example.com']
 
 export function expressApp(): express.Express {
-  const guard = createExpressGuard({ authorities, respond: 'next' })
+  const guard = createExpressGuard({ origins, respond: 'next' })
   const app = express()
   app.use(guard(verify, once))
   app.use('/admin', guard(verify, once, requireAgent, requireProofAndCapability), express.Router())
@@ -35,7 +35,7 @@ export function expressApp(): express.Express {
 }
 
 export function koaApp(): Koa {
-  const guard = createKoaGuard({ authorities, respond: 'throw' })
+  const guard = createKoaGuard({ origins, respond: 'throw' })
   const app = new Koa()
   app.use(guard(verify, once))
   app.use(async (ctx, next) => {
@@ -55,8 +55,8 @@ export function koaApp(): Koa {
 }
 
 export function mistakes(): void {
-  const onExpress = createExpressGuard({ authorities })
-  const onKoa = createKoaGuard({ authorities })
+  const onExpress = createExpressGuard({ origins })
+  const onKoa = createKoaGuard({ origins })
   // @ts-expect-error once needs the proof that verify adds
   onExpress(once, verify)
   // @ts-expect-error the same in Koa
@@ -67,14 +67,14 @@ export function mistakes(): void {
   onKoa(verify, once, requireProofAndCapability, requireAgent)
   // @ts-expect-error a function that answers yes or no is no check
   onExpress(() => true)
-  // @ts-expect-error authorities have no default
+  // @ts-expect-error origins have no default
   createExpressGuard({})
   // @ts-expect-error Koa has no next(error)
-  createKoaGuard({ authorities, respond: 'next' })
+  createKoaGuard({ origins, respond: 'next' })
   // @ts-expect-error Express has no middleware that catches
-  createExpressGuard({ authorities, respond: 'throw' })
+  createExpressGuard({ origins, respond: 'throw' })
   // @ts-expect-error there is no such level
   onExpress.with({ minimumLevel: 'trusted' })
   // @ts-expect-error options of the factory are not options of a route
-  onKoa.with({ authorities })
+  onKoa.with({ origins })
 }

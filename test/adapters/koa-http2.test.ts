@@ -58,7 +58,7 @@ async function start(options: Partial<GuardOptions> = {}): Promise<Running> {
   const agent = await createTestAgent({ agentId: 'agt_buyer' })
   const observer = createRecordingObserver()
   const bodies: string[] = []
-  const guard = createGuard({ authorities: ['api.example.com'], observers: [observer], ...options })
+  const guard = createGuard({ origins: ['api.example.com'], observers: [observer], ...options })
   const { verify, once: onlyOnce } = createSignatureChecks(keySourceOf(agent))
   const app = new Koa()
   app.use(guard(verify, onlyOnce))

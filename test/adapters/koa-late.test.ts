@@ -29,7 +29,7 @@ describe.each([
       decided = resolve
     })
     const ran: string[] = []
-    const guard = createGuard({ authorities: () => [running.origin] })
+    const guard = createGuard({ origins: () => [running.origin] })
     const app = new Framework()
     app.use((_ctx, next) => void next())
     app.use(guard(passLater(decided)))

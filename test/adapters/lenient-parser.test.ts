@@ -5,10 +5,10 @@ import { sendRaw, startServer } from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'
 
-const AUTHORITIES = { authorities: ['api.example.com'] }
+const ORIGINS = { origins: ['api.example.com'] }
 const APPS = [
-  ['Express', () => express().use(createExpressGuard(AUTHORITIES)())],
-  ['Koa', () => new Koa().use(createKoaGuard(AUTHORITIES)()).callback()],
+  ['Express', () => express().use(createExpressGuard(ORIGINS)())],
+  ['Koa', () => new Koa().use(createKoaGuard(ORIGINS)()).callback()],
 ] as const
 
 describe.each(APPS)('a server with insecureHTTPParser: %s', (_name, createApp) => {

@@ -16,7 +16,7 @@ import { createClient } from 'redis'
 import request from 'supertest'
 import { useCapturedWarnings } from '../../packages/testing/src/adapters/guarded-app.ts'
 
-const GUARDING = { authorities: ['api.example.com'] }
+const GUARDING = { origins: ['api.example.com'] }
 const keys = staticKeys([])
 const options = () => ({ ...GUARDING, keys, replay: memoryReplayStore() })
 
@@ -38,7 +38,7 @@ const MISTAKES: readonly (readonly [name: string, onExpress: () => unknown, onKo
     'app.use(countermark)',
     () => expressCountermark,
     () => koaCountermark,
-    'write app.use(countermark({ authorities, keys }))',
+    'write app.use(countermark({ origins, keys }))',
   ],
 ]
 

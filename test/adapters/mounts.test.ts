@@ -18,7 +18,7 @@ import mount from 'koa-mount'
 import Koa2 from 'koa2'
 import { createSignatureChecks } from './signature-checks.ts'
 
-const OPTIONS = { authorities: ['api.example.com'] }
+const OPTIONS = { origins: ['api.example.com'] }
 const started: StartedServer[] = []
 
 afterEach(async () => {

@@ -18,7 +18,7 @@ const checks = [
   verifySignature({ keys: staticKeys([{ agentId: 'agt_buyer', keyId: key.kid, key }]) }),
   preventReplay({ store }),
 ] as const
-const options = { authorities: ['api.example.com'] }
+const options = { origins: ['api.example.com'] }
 
 function expressListener(): RequestListener {
   const app = express()

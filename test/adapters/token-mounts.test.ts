@@ -124,7 +124,7 @@ function useTokenApps(build: Build): (options?: Partial<CountermarkOptions>) => 
   return async (options = {}) => {
     const server = await startServer(
       build({
-        ...{ authorities: ['api.example.com'], keys: keySourceOf(), replay: memoryReplayStore({ startedAt: 0 }) },
+        ...{ origins: ['api.example.com'], keys: keySourceOf(), replay: memoryReplayStore({ startedAt: 0 }) },
         ...{ delegation: { issuers: [world.issuer.options()], audience: ORIGIN, dpop: {} } },
         ...options,
       }),

@@ -46,7 +46,7 @@ withNginx('a guarded backend behind nginx', () => {
 
   beforeAll(async () => {
     agent = await createTestAgent({ agentId: 'agt_7f2k9x' })
-    const guard = createGuard({ authorities: [AUTHORITY], trustedProxies: ['127.0.0.1'] })
+    const guard = createGuard({ origins: [AUTHORITY], trustedProxies: ['127.0.0.1'] })
     const app = express()
     app.use(guard(verifySignature({ keys: keySourceOf(agent) }), preventReplay({ store: memoryReplayStore() })))
     app.use(express.json())

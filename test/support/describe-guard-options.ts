@@ -9,8 +9,8 @@ export function describeGuardOptions<Options>(createGuard: (options: Options) =>
       ['no options', undefined, 'ERR_OPTION_INVALID'],
       ['a list for options', ['api.example.com'], 'ERR_OPTION_INVALID'],
       ['nobody to be', {}, 'ERR_OPTION_MISSING'],
-      ['a misspelt option', { authorities: ['api.example.com'], respnod: 'problem' }, 'ERR_OPTION_UNKNOWN'],
-      ['the answer of another framework', { authorities: ['api.example.com'], respond: foreign }, 'ERR_OPTION_INVALID'],
+      ['a misspelt option', { origins: ['api.example.com'], respnod: 'problem' }, 'ERR_OPTION_UNKNOWN'],
+      ['the answer of another framework', { origins: ['api.example.com'], respond: foreign }, 'ERR_OPTION_INVALID'],
     ])('does not start with %s', (_name, options, code) => expect(codeOf(options)).toBe(code))
 
     it.each(['--insecure-http-parser', '--max-http-header-size=9000 --insecure_http_parser'])(
@@ -19,7 +19,7 @@ export function describeGuardOptions<Options>(createGuard: (options: Options) =>
         const before = process.env['NODE_OPTIONS']
         process.env['NODE_OPTIONS'] = text
         try {
-          expect(codeOf({ authorities: ['api.example.com'] })).toBe('ERR_INSECURE_HTTP_PARSER')
+          expect(codeOf({ origins: ['api.example.com'] })).toBe('ERR_INSECURE_HTTP_PARSER')
         } finally {
           if (before === undefined) delete process.env['NODE_OPTIONS']
           else process.env['NODE_OPTIONS'] = before

@@ -66,7 +66,7 @@ export async function startAuditedApp(input: AuditedAppInput = {}): Promise<Audi
   const [finished, finish] = milestone()
   const observers = [{ finished: finish }]
   const app = { hang: input.hang ?? false, handle }
-  const options: GuardOptions = { authorities: ['api.example.com'], recorder: trail, observers, ...input.guard }
+  const options: GuardOptions = { origins: ['api.example.com'], recorder: trail, observers, ...input.guard }
   const listener = framework === 'express' ? onExpress(options, checks(agent), app) : onKoa(options, checks(agent), app)
   const server = await startServer(listener)
   return {

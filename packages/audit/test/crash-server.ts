@@ -10,7 +10,7 @@ import { auditTrail, fileSink } from '../src/index.ts'
 // A backend to be killed: every answered order must be in the trail.
 const [path = '', jwk = '{}', worker = 'true'] = process.argv.slice(2)
 const trail = auditTrail({ sinks: [fileSink({ path })], deadlineMs: 20_000, worker: worker === 'true' })
-const guard = createGuard({ authorities: ['api.example.com'], recorder: trail })
+const guard = createGuard({ origins: ['api.example.com'], recorder: trail })
 const keys = staticKeys([{ agentId: 'agt_buyer', key: JSON.parse(jwk) }])
 const store = memoryReplayStore({ allowSingleProcess: true })
 const app = express()

@@ -36,7 +36,7 @@ async function startShop(keys: readonly AgentKey[], options: ShopOptions = {}): 
     simpleHeaders({ version: 0, routes: ['POST /legacy'] }),
   ]
   let asked = 0
-  const guard = createGuard({ authorities: () => [server.origin], clock })
+  const guard = createGuard({ origins: () => [server.origin], clock })
   const app = express()
   app.use((_req, _res, next) => {
     asked++

@@ -34,7 +34,7 @@ export async function startGuardedShop(options: GuardedShopOptions): Promise<Gua
   const { keys, issuers, clock, audience = 'https://api.example.com', delegation = {} } = options
   const store = memoryReplayStore({ clock, startedAt: 0 })
   const authorizations: string[] = []
-  const guard = createGuard({ authorities: () => [server.origin], clock })
+  const guard = createGuard({ origins: () => [server.origin], clock })
   const rules = capabilityRules(options.rules?.(store) ?? {})
   const tokens = verifyDelegation({ issuers, audience, offline: { coversScope }, ...delegation })
   const app = express()
@@ -65,7 +65,7 @@ export async function startGuardedKoaShop(options: GuardedShopOptions): Promise<
   const { keys, issuers, clock, audience = 'https://api.example.com', delegation = {} } = options
   const store = memoryReplayStore({ clock, startedAt: 0 })
   const authorizations: string[] = []
-  const guard = createKoaGuard({ authorities: () => [server.origin], clock })
+  const guard = createKoaGuard({ origins: () => [server.origin], clock })
   const app = new Koa()
   app.use((context, next) => {
     authorizations.push(context.get('authorization'))
@@ -93,7 +93,7 @@ export async function startDpopShop(options: GuardedShopOptions): Promise<Guarde
   const { issuers, clock, audience = 'https://api.example.com', delegation = {} } = options
   const store = memoryReplayStore({ clock, startedAt: 0 })
   const authorizations: string[] = []
-  const guard = createKoaGuard({ authorities: () => [server.origin], clock })
+  const guard = createKoaGuard({ origins: () => [server.origin], clock })
   const dpop = { store, nonce: 'required' } as const
   const app = new Koa()
   app.use((context, next) => {

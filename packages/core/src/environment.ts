@@ -26,6 +26,6 @@ export interface Environment {
   readonly development: boolean
   /** Whether answers must not tell which agents and keys exist: `errorDetail: 'minimal'`. */
   readonly hidesAgents: boolean
-  /** Names this service where several share a store: the first of `authorities`, in lower case. */
+  /** Names this service where several share a store: the first of `origins`, in lower case. */
   readonly service: () => string
 }

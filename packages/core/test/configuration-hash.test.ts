@@ -21,7 +21,7 @@ describe('the configuration hash of a decision', () => {
 
   it.each<[string, Partial<GuardOptions>, readonly Check[]]>([
     ['an option of the guard', { statusMode: 'seed' }, [nameAgent()]],
-    ['the authorities', { authorities: ['api.example.com', 'b.example.com'] }, [nameAgent()]],
+    ['the origins', { origins: ['api.example.com', 'b.example.com'] }, [nameAgent()]],
     ['a check more', {}, [nameAgent(), withSettings(60)]],
   ])('changes with %s', async (_what, options, checks) => {
     expect(await hashOf(options, checks)).not.toBe(await hashOf())

@@ -27,9 +27,7 @@ describe("verifier: 'auto'", () => {
   }
 
   it('takes tables where the package is installed', () => {
-    expect(createGuardSettings({ authorities: ['api.example.com'], verifier: 'auto' }).verifier.name).toBe(
-      'ed25519-tables',
-    )
+    expect(createGuardSettings({ origins: ['api.example.com'], verifier: 'auto' }).verifier.name).toBe('ed25519-tables')
   })
 
   it('looks beside the program when the package is not beside this one', () => {

@@ -3,7 +3,7 @@ import { createGuardSettings, type GuardOptions, isMisconfigured } from '../src/
 import type { RouteOptions } from '../src/internal.ts'
 import { aGuard, STOPPED, thrownBy } from './guarding.ts'
 
-const AUTHORITIES = ['api.example.com']
+const ORIGINS = ['api.example.com']
 
 function codeFor(options: unknown): string | undefined {
   const error = thrownBy(() => createGuardSettings(options as GuardOptions))
@@ -12,7 +12,7 @@ function codeFor(options: unknown): string | undefined {
 
 describe('createGuard', () => {
   it('needs only to know who the server is', () => {
-    expect(createGuardSettings({ authorities: AUTHORITIES })).toMatchObject({
+    expect(createGuardSettings({ origins: ORIGINS })).toMatchObject({
       statusMode: 'standard',
       errorDetail: 'code',
       mode: 'enforce',
@@ -25,13 +25,10 @@ describe('createGuard', () => {
     })
   })
 
-  it.each([
-    [{}],
-    [{ authorities: [] }],
-    [{ authorities: undefined }],
-    [{ authorities: 'api.example.com' }],
-    [{ authorities: null }],
-  ])('does not start without authorities: %j', (options) => expect(codeFor(options)).toBe('ERR_OPTION_MISSING'))
+  it.each([[{}], [{ origins: [] }], [{ origins: undefined }], [{ origins: 'api.example.com' }], [{ origins: null }]])(
+    'does not start without origins: %j',
+    (options) => expect(codeFor(options)).toBe('ERR_OPTION_MISSING'),
+  )
 
   it.each([undefined, null, 'api.example.com', ['api.example.com'], 5])(
     'does not start with %j for options',
@@ -43,7 +40,7 @@ describe('createGuard', () => {
 
 /** One or more values that an option must not have. */
 const BAD: Readonly<Record<string, readonly unknown[]>> = {
-  authorities: [[''], [5], [null], ['a b'], ['http://a/'], [['a']], {}],
+  origins: [[''], [5], [null], ['a b'], ['http://a/'], [['a']], {}],
   trustedProxies: ['10.0.0.0/8', true, null, [5], [null], {}],
   maxBodyBytes: [-1, Number.NaN, Number.POSITIVE_INFINITY, '1mb', '1048576', null, [], {}],
   maxHeaderFields: [0, 1001, -1, Number.NaN, Number.POSITIVE_INFINITY, '200', null],
@@ -65,7 +62,7 @@ const CASES = Object.entries(BAD).flatMap(([name, values]) => values.map((value)
 
 describe('an option', () => {
   it.each(CASES)('%s may not be %j', (name, value) => {
-    expect(codeFor({ authorities: AUTHORITIES, [name]: value })).toMatch(/^ERR_OPTION_/)
+    expect(codeFor({ origins: ORIGINS, [name]: value })).toMatch(/^ERR_OPTION_/)
   })
 
   it.each(
@@ -73,18 +70,18 @@ describe('an option', () => {
       (path) => path !== '/',
     ),
   )('open.paths may not have %j', (path) =>
-    expect(codeFor({ authorities: AUTHORITIES, open: { paths: [path] } })).toBe('ERR_OPTION_INVALID'),
+    expect(codeFor({ origins: ORIGINS, open: { paths: [path] } })).toBe('ERR_OPTION_INVALID'),
   )
 
   it('open.corsPreflight may not be the text that an environment variable has', () => {
-    expect(codeFor({ authorities: AUTHORITIES, open: { corsPreflight: 'false' } })).toBe('ERR_OPTION_INVALID')
+    expect(codeFor({ origins: ORIGINS, open: { corsPreflight: 'false' } })).toBe('ERR_OPTION_INVALID')
   })
 
   it.each([
-    ['authorites', 'authorities'],
-    ['Authorities', 'authorities'],
-    ['athorities', 'authorities'],
-    ['authoritys', 'authorities'],
+    ['orgins', 'origins'],
+    ['Origins', 'origins'],
+    ['origin', 'origins'],
+    ['orignis', 'origins'],
     ['trustedProxy', 'trustedProxies'],
     ['maxBody', 'maxBodyBytes'],
     ['maxheaderfields', 'maxHeaderFields'],
@@ -94,41 +91,51 @@ describe('an option', () => {
     ['onRefuse', 'onRefusal'],
     ['develop', 'development'],
   ])('%s is taken for %s', (given, meant) => {
-    const error = thrownBy(() => createGuardSettings({ authorities: AUTHORITIES, [given]: 1 }))
+    const error = thrownBy(() => createGuardSettings({ origins: ORIGINS, [given]: 1 }))
     expect(error).toMatchObject({
       code: 'ERR_OPTION_UNKNOWN',
       message: expect.stringContaining(`did you mean ${meant}?`),
     })
   })
 
+  it('origins may still be called authorities, but not both', () => {
+    const former = { authorities: ['api.example.com'] } as object as GuardOptions
+    expect(createGuardSettings(former).originOf('api.example.com')).toEqual({
+      scheme: 'https',
+      authority: 'api.example.com',
+    })
+    expect(thrownBy(() => createGuardSettings({ ...former, origins: ORIGINS }))).toMatchObject({
+      code: 'ERR_OPTION_INVALID',
+      message: expect.stringContaining('give origins alone'),
+    })
+  })
+
   it.each(['x', 'audience', '__proto__', 'constructor', ''])('%j is not taken for anything', (name) => {
-    const options = { authorities: AUTHORITIES, ...JSON.parse(JSON.stringify({})) }
+    const options = { origins: ORIGINS, ...JSON.parse(JSON.stringify({})) }
     Object.defineProperty(options, name, { value: 1, enumerable: true })
     const error = thrownBy(() => createGuardSettings(options))
-    expect(error).toMatchObject({ message: expect.stringContaining('known options: authorities, trustedProxies') })
+    expect(error).toMatchObject({ message: expect.stringContaining('known options: origins, trustedProxies') })
   })
 
   it('development may not be on in production', () => {
     const before = process.env['NODE_ENV']
     process.env['NODE_ENV'] = 'production'
     try {
-      expect(codeFor({ authorities: AUTHORITIES, development: true })).toBe('ERR_OPTION_INVALID')
-      expect(createGuardSettings({ authorities: AUTHORITIES, development: false }).development).toBe(false)
+      expect(codeFor({ origins: ORIGINS, development: true })).toBe('ERR_OPTION_INVALID')
+      expect(createGuardSettings({ origins: ORIGINS, development: false }).development).toBe(false)
     } finally {
       process.env['NODE_ENV'] = before
     }
   })
 
   it('may be one that belongs to the adapter', () => {
-    expect(createGuardSettings({ authorities: AUTHORITIES, respond: 'next' } as GuardOptions, ['respond']).mode).toBe(
-      'enforce',
-    )
+    expect(createGuardSettings({ origins: ORIGINS, respond: 'next' } as GuardOptions, ['respond']).mode).toBe('enforce')
   })
 })
 
 describe('for any bad configuration', () => {
   const good: Readonly<Record<string, unknown>> = {
-    authorities: AUTHORITIES,
+    origins: ORIGINS,
     trustedProxies: ['10.0.0.0/8'],
     maxBodyBytes: 0,
     maxHeaderFields: 50,
@@ -149,7 +156,7 @@ describe('for any bad configuration', () => {
     fc.assert(
       fc.property(fc.subarray(Object.keys(good)), fc.constantFrom(...CASES), (names, [name, value]) => {
         const options = Object.fromEntries(names.map((each) => [each, good[each]]))
-        return /^ERR_OPTION_/.test(codeFor({ authorities: AUTHORITIES, ...options, [name]: value }) ?? '')
+        return /^ERR_OPTION_/.test(codeFor({ origins: ORIGINS, ...options, [name]: value }) ?? '')
       }),
       { numRuns: 500 },
     )
@@ -162,7 +169,7 @@ describe('for any bad configuration', () => {
       fc.property(words, anything, (name, value) => {
         const expected = ['standard', 'wba', 'seed', 'code', 'full', 'minimal', 'enforce', 'observe', true, false]
         fc.pre(!expected.includes(value as string) && !(typeof value === 'number' && value >= 0))
-        return /^ERR_OPTION_/.test(codeFor({ authorities: AUTHORITIES, [name]: value }) ?? '')
+        return /^ERR_OPTION_/.test(codeFor({ origins: ORIGINS, [name]: value }) ?? '')
       }),
       { numRuns: 500 },
     )

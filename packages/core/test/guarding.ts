@@ -46,7 +46,7 @@ export function aRequest(input: RequestInput = {}): AgentRequest {
 export function aFactory(
   options: Partial<GuardOptions> = {},
 ): (checks: readonly Check[], route?: RouteOptions) => Guard {
-  const compose = createGuardComposer(createGuardSettings({ authorities: ['api.example.com'], ...options }))
+  const compose = createGuardComposer(createGuardSettings({ origins: ['api.example.com'], ...options }))
   return (checks, route = {}) => compose(route, checks)
 }
 

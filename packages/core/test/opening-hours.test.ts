@@ -9,7 +9,7 @@ const NINE_TO_FIVE = { fromHour: 9, toHour: 17 }
 
 function guardAt(hour: number, minute = 0): Guard {
   const clock = { wallMs: () => Date.UTC(2026, 0, 1, hour, minute), monotonicMs: () => 0 }
-  const settings = createGuardSettings({ authorities: ['api.example.com'], refusals: OPENING_HOURS_REFUSALS, clock })
+  const settings = createGuardSettings({ origins: ['api.example.com'], refusals: OPENING_HOURS_REFUSALS, clock })
   const guard = createGuardFactory(createGuardComposer(settings), (composed: Guard) => composed)
   return guard(nameAgent(), requireOpeningHours(NINE_TO_FIVE))
 }

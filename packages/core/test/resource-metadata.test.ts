@@ -6,8 +6,11 @@ describe('what checks accept, put together', () => {
   })
 
   it('merges objects member by member', () => {
-    const parts = [{ agent_auth: { schemes: ['httpsig'], window: 300 } }, { agent_auth: { schemes: ['dpop'] } }]
-    expect(mergeResourceMetadata(parts)).toEqual({ agent_auth: { schemes: ['httpsig', 'dpop'], window: 300 } })
+    const parts = [
+      { agent_signatures: { schemes: ['httpsig'], window: 300 } },
+      { agent_signatures: { schemes: ['dpop'] } },
+    ]
+    expect(mergeResourceMetadata(parts)).toEqual({ agent_signatures: { schemes: ['httpsig', 'dpop'], window: 300 } })
   })
 
   it('keeps the first word otherwise', () => {

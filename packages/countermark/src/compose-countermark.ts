@@ -80,9 +80,9 @@ export function composeCountermark<Handler extends object>(
   const options = completeOptions(given)
   const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...guarding } =
     options
-  const { authorities } = guarding
-  const findOrigin = originFinder(authorities)
-  const published = readResource(resource, typeof authorities === 'function' ? undefined : findOrigin)
+  const { origins } = guarding
+  const findOrigin = originFinder(origins)
+  const published = readResource(resource, typeof origins === 'function' ? undefined : findOrigin)
   const document = createMetadataDocument(published, readMetadataOptions(metadata ?? {}), findOrigin)
   const resourceMetadata = published.place
   const rules = createRules({ ...options, resourceMetadata })

@@ -7,7 +7,13 @@ import {
   type ReplayStore,
   requireKnownOptions,
 } from '@countermark/core'
-import { GUARD_OPTIONS, isFrameworkCall, mountedWrongly, requireObject } from '@countermark/core/internal'
+import {
+  GUARD_OPTIONS,
+  isFrameworkCall,
+  mountedWrongly,
+  renameOrigins,
+  requireObject,
+} from '@countermark/core/internal'
 import type { DpopOptions, VerifyDelegationOptions } from '@countermark/delegation'
 import type { PrometheusMetricsOptions } from '@countermark/metrics'
 import type { PreventReplayOptions } from '@countermark/replay'
@@ -90,10 +96,14 @@ const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
  * `adapterOptions` belong to the framework.
  * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
  */
-export function requireCountermarkOptions(options: CountermarkOptions, adapterOptions: readonly string[]): void {
-  if (isFrameworkCall(options)) {
-    throw mountedWrongly('countermark', 'app.use(countermark({ authorities, keys }))')
+export function requireCountermarkOptions<Options extends CountermarkOptions>(
+  given: Options,
+  adapterOptions: readonly string[],
+): Options {
+  if (isFrameworkCall(given)) {
+    throw mountedWrongly('countermark', 'app.use(countermark({ origins, keys }))')
   }
+  const options = renameOrigins(given)
   const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view' && name !== 'onCompose')
   requireKnownOptions('countermark', options, [...Object.keys(OWN), ...guardOptions, ...adapterOptions])
   const { replay, recorder, audit } = options
@@ -105,8 +115,9 @@ export function requireCountermarkOptions(options: CountermarkOptions, adapterOp
     throw new Misconfigured('ERR_OPTION_INVALID', 'give either audit or recorder: both say what records')
   }
   for (const [name, decided] of Object.entries(OWN)) {
-    for (const path of decided) refuseDecided(name, Reflect.get(options, name), path)
+    for (const path of decided) refuseDecided(name, Reflect.get<object, string>(options, name), path)
   }
+  return options
 }
 
 function refuseDecided(name: string, given: object | undefined, path: string): void {

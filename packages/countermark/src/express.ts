@@ -25,14 +25,13 @@ interface ExpressOptions extends CountermarkOptions {
 /**
  * Guards an Express 4 or 5 application: mount it before body parsers.
  * @example
- * const agents = countermark({ authorities: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
+ * const agents = countermark({ origins: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
  * app.use(agents)
  * app.post('/refunds', agents.require('refunds:create', { amount: body('/amount'), currency: body('/currency') }), handler)
  * @throws Misconfigured
  */
 export function countermark(options: ExpressOptions): Countermark<RequestHandler> {
-  requireCountermarkOptions(options, ['respond'])
-  const { respond = 'problem', ...shared } = options
+  const { respond = 'problem', ...shared } = requireCountermarkOptions(options, ['respond'])
   return composeCountermark<RequestHandler>(shared, {
     createGuard: (guarding) => createGuard({ ...guarding, respond }),
     publish,

@@ -24,14 +24,13 @@ interface KoaOptions extends CountermarkOptions {
 /**
  * Guards a Koa 2 or 3 application: mount it before body parsers.
  * @example
- * const agents = countermark({ authorities: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
+ * const agents = countermark({ origins: ['api.example.com'], keys, replay: redisReplayStore({ client }) })
  * app.use(agents)
  * router.post('/refunds', agents.require('refunds:create', { amount: body('/amount'), currency: body('/currency') }), handler)
  * @throws Misconfigured
  */
 export function countermark(options: KoaOptions): Countermark<Middleware> {
-  requireCountermarkOptions(options, ['respond'])
-  const { respond = 'problem', ...shared } = options
+  const { respond = 'problem', ...shared } = requireCountermarkOptions(options, ['respond'])
   return composeCountermark<Middleware>(shared, {
     createGuard: (guarding) => createGuard({ ...guarding, respond }),
     publish,

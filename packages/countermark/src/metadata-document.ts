@@ -148,7 +148,7 @@ export function readResource(identifier: string | undefined, findOrigin: FindOri
   const url = parse(identifier)
   const origin = findOrigin?.(url.host)
   if (findOrigin !== undefined && `${origin?.scheme}:` !== url.protocol) {
-    throw invalid('resource must stand on one of authorities: no other host can publish its metadata')
+    throw invalid('resource must stand on one of origins: no other host can publish its metadata')
   }
   const path = url.pathname === '/' ? WELL_KNOWN : WELL_KNOWN + url.pathname
   return { identifier, path, place: url.origin + path }

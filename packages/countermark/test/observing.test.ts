@@ -22,7 +22,7 @@ const SERVERS: readonly (readonly [string, Serve])[] = [
       app.use((req, res, next) => mountOnce(app, req, res, next))
       let mounted: express.RequestHandler | undefined
       function mountOnce(_app: unknown, req: express.Request, res: express.Response, next: express.NextFunction) {
-        mounted ??= forExpress.countermark({ authorities: [origin()], keys, audit, metrics: { register } })
+        mounted ??= forExpress.countermark({ origins: [origin()], keys, audit, metrics: { register } })
         mounted(req, res, next)
       }
       app.post('/orders', (req, res) => void res.json({ by: req.agent?.id }))
@@ -35,7 +35,7 @@ const SERVERS: readonly (readonly [string, Serve])[] = [
       const app = new Koa()
       let mounted: Koa.Middleware | undefined
       app.use((ctx, next) => {
-        mounted ??= forKoa.countermark({ authorities: [origin()], keys, audit, metrics: { register } })
+        mounted ??= forKoa.countermark({ origins: [origin()], keys, audit, metrics: { register } })
         return mounted(ctx, next)
       })
       app.use((ctx) => {

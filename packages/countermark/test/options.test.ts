@@ -3,7 +3,7 @@ import { keySourceOf } from '@countermark/testing'
 import { countermark as expressCountermark } from '../src/express.ts'
 import { countermark as koaCountermark } from '../src/koa.ts'
 
-const required = { authorities: ['api.example.com'], keys: keySourceOf(), replay: memoryReplayStore() }
+const required = { origins: ['api.example.com'], keys: keySourceOf(), replay: memoryReplayStore() }
 const delegation = {
   issuers: [{ issuer: 'https://auth.example.com' }],
   audience: 'https://api.example.com',
@@ -34,7 +34,7 @@ describe.each([
   it.each<[string, object | undefined | null, string, RegExp]>([
     ['nothing', undefined, 'ERR_OPTION_INVALID', /countermark takes an object of options/],
     ['null', null, 'ERR_OPTION_INVALID', /countermark takes an object of options/],
-    ['no authorities', { ...required, authorities: undefined }, 'ERR_OPTION_MISSING', /authorities must name/],
+    ['no origins', { ...required, origins: undefined }, 'ERR_OPTION_MISSING', /origins must name/],
     ['no keys', { ...required, keys: undefined }, 'ERR_OPTION_MISSING', /keys must be a source of keys/],
     ['no store', { ...required, replay: {} }, 'ERR_OPTION_INVALID', /replay must be a store: memoryReplayStore/],
     [
@@ -67,13 +67,8 @@ describe.each([
     ],
     ['a misspelt rule', { ...required, capabilities: { budget: {} } }, 'ERR_OPTION_UNKNOWN', /did you mean budgets\?/],
     ['no object', { ...required, delegation: null }, 'ERR_OPTION_INVALID', /delegation must be an object/],
-    ['a foreign resource', { ...required, resource: 'https://other.example' }, 'ERR_OPTION_INVALID', /authorities/],
-    [
-      'a resource in clear text',
-      { ...required, resource: 'http://api.example.com' },
-      'ERR_OPTION_INVALID',
-      /authorities/,
-    ],
+    ['a foreign resource', { ...required, resource: 'https://other.example' }, 'ERR_OPTION_INVALID', /origins/],
+    ['a resource in clear text', { ...required, resource: 'http://api.example.com' }, 'ERR_OPTION_INVALID', /origins/],
     ['a resource with a query', withResource('?a=b'), 'ERR_OPTION_INVALID', /without query and fragment/],
     ['a resource with a fragment', withResource('#a'), 'ERR_OPTION_INVALID', /without query and fragment/],
     ['a resource in another spelling', withResource('/a/../b'), 'ERR_OPTION_INVALID', /as clients write it/],

@@ -26,7 +26,7 @@ describe('while an application is developed', () => {
     else process.env['NODE_ENV'] = environment
     const replay = memoryReplayStore({ allowSingleProcess: true })
     const app = express()
-    app.use(countermark({ authorities: ['api.example.com'], keys: keySourceOf(), replay, ...options }))
+    app.use(countermark({ origins: ['api.example.com'], keys: keySourceOf(), replay, ...options }))
     const server = await startServer(app)
     for (const path of ['/orders', '/orders', '/refunds']) await fetch(server.origin + path)
     await server.close()

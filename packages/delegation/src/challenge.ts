@@ -142,6 +142,6 @@ function describeDpop({ algorithmNames }: Dpop): ResourceMetadata {
   return {
     dpop_signing_alg_values_supported: algorithmNames.split(' '),
     dpop_bound_access_tokens_required: false,
-    agent_auth: { schemes: ['dpop'] },
+    agent_signatures: { schemes: ['dpop'] },
   }
 }

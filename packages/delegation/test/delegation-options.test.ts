@@ -42,7 +42,7 @@ describe('verifyDelegation', () => {
   it('refuses to stand before the check that verifies signatures', () => {
     const signing = defineCheck({ name: 'sign', needs: [], adds: ['agent', 'proof'] }, () => ({}))
     const tokens = verifyDelegation({ issuers: [issuer().options()], audience: AUDIENCE })
-    const compose = createGuardComposer(createGuardSettings({ authorities: ['api.example.com'] }))
+    const compose = createGuardComposer(createGuardSettings({ origins: ['api.example.com'] }))
     expect(() => compose({}, [tokens, signing])).toThrow('ERR_CHECK_ORDER')
     expect(() => compose({}, [signing, tokens])).not.toThrow()
     expect(() => compose({}, [tokens])).not.toThrow()

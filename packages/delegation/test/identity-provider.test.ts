@@ -47,7 +47,7 @@ interface Ask {
 }
 
 async function ask({ token, proof }: Ask): Promise<Verdict> {
-  const compose = createGuardComposer(createGuardSettings({ authorities: ['api.example.com'] }))
+  const compose = createGuardComposer(createGuardSettings({ origins: ['api.example.com'] }))
   const store = memoryReplayStore({ startedAt: 0, allowSingleProcess: true })
   const issuers = [{ issuer, algorithms: ['ES256'] as const, http: LOOPBACK }]
   const guard = compose({}, [verifyDelegation({ issuers, audience: AUDIENCE, requirePoP: false, dpop: { store } })])

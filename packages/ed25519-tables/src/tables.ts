@@ -43,7 +43,7 @@ const DIFFERENCE = METRICS.measure('ed25519_tables_differences_total', 1)
  * Verification of Ed25519 with a table for each key that comes often, at about 0.4 of the cost of `node:crypto`. What
  * tables do not judge goes to {@link nodeVerifier}: other algorithms, new keys, long messages, R or S that no honest signer
  * makes, and the thread pool. Both give the same verdicts.
- * @example createGuard({ authorities, verifier: tables() })
+ * @example createGuard({ origins, verifier: tables() })
  * @throws {@link Misconfigured} `ERR_VERIFIER_SELF_TEST`, `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
  */
 export function tables(options: TablesOptions = {}): SignatureVerifier {

@@ -19,7 +19,7 @@ function answerRoute(): readonly RequestHandler[] {
     route = seen.route()
     return { agent }
   })
-  const guard = createGuard({ authorities: ['api.example.com'] })
+  const guard = createGuard({ origins: ['api.example.com'] })
   return [guard(look), (_req, res) => void res.json(route)]
 }
 

@@ -19,7 +19,7 @@ export interface RedisAnswersOptions {
   /**
    * Begins the name of every key, `countermark:answer:` and the name of the service by default: services that share a
    * Redis server do not meet.
-   * @default 'countermark:answer:' and the first of `authorities`
+   * @default 'countermark:answer:' and the first of `origins`
    */
   readonly prefix?: string
   /** How long a request waits for Redis at most, whatever the client's own settings. @default 50 */

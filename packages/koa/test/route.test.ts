@@ -23,7 +23,7 @@ function answerRoute(): readonly Middleware[] {
   const answer: Middleware = (ctx) => {
     ctx.body = route
   }
-  return [createGuard({ authorities: ['api.example.com'] })(look), answer]
+  return [createGuard({ origins: ['api.example.com'] })(look), answer]
 }
 
 function appWith(build: (app: Koa) => void): Koa {

@@ -12,7 +12,7 @@ const NAME = '@countermark/metrics'
 /**
  * Adds a span for every check to the trace of the request, under one for its guard, with the times that the guard took. Names
  * and attributes are closed words and an agent's proven id: nothing that a caller chooses.
- * @example createGuard({ authorities: ['api.example.com'], observers: [tracing()] })
+ * @example createGuard({ origins: ['api.example.com'], observers: [tracing()] })
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
  */
 export function tracing(options: TracingOptions = {}): Observer {

@@ -49,7 +49,7 @@ export interface PrometheusMetrics extends Required<Pick<Observer, 'decided' | '
 /**
  * Counts what guards decide and what packages report, in an application's own register of prom-client.
  * @example
- * const guard = createGuard({ authorities: ['api.example.com'], observers: [prometheusMetrics()] })
+ * const guard = createGuard({ origins: ['api.example.com'], observers: [prometheusMetrics()] })
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
  */
 export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {

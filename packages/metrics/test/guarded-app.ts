@@ -36,7 +36,7 @@ function checksOf(agent: TestAgent) {
 }
 
 async function startExpress(agent: TestAgent, observer: Observer, register: Registry): Promise<GuardedApp> {
-  const guard = guardExpress({ authorities: AUTHORITIES, observers: [observer] })
+  const guard = guardExpress({ origins: AUTHORITIES, observers: [observer] })
   const app = express()
     .get('/metrics', metricsHandler(register))
     .use(guard(...checksOf(agent)))
@@ -45,7 +45,7 @@ async function startExpress(agent: TestAgent, observer: Observer, register: Regi
 }
 
 async function startKoa(agent: TestAgent, observer: Observer, register: Registry): Promise<GuardedApp> {
-  const guard = guardKoa({ authorities: AUTHORITIES, observers: [observer] })
+  const guard = guardKoa({ origins: AUTHORITIES, observers: [observer] })
   const router = new Router().get('/orders/:id', (ctx) => {
     ctx.body = 'order'
   })

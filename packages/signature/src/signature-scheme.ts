@@ -29,7 +29,7 @@ export interface SignatureScheme {
    * @throws Refusal
    */
   readonly readCandidates: (request: AgentRequest, environment: Environment) => readonly Candidate[]
-  /** What this form accepts, for the `agent_auth` member of the service's RFC 9728 document. */
+  /** What this form accepts, for the `agent_signatures` member of the service's RFC 9728 document. */
   readonly metadata?: ResourceMetadata
   /** Header fields that tell a refused caller how to sign. */
   readonly challenge: (context: ChallengeContext) => readonly HeaderField[]

@@ -37,7 +37,7 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
       adds: ['agent', 'proof'],
       settings: stated,
       metrics: [...METRIC_ROWS, ...(keys.metrics ?? [])],
-      metadata: { agent_auth: describeForms(accept, algorithms) },
+      metadata: { agent_signatures: describeForms(accept, algorithms) },
       challenge: (context) => challengesOf(accept, context),
       challengeKind: (_refusal, request) => challengeKindOf(accept, request),
       inspect: (guard) => {

@@ -11,7 +11,7 @@ let app: Express
 
 beforeAll(async () => {
   agent = await createTestAgent({ agentId: 'agt_buyer', clock })
-  const guard = createGuard({ authorities: ['api.example.com'], clock })
+  const guard = createGuard({ origins: ['api.example.com'], clock })
   app = express()
   app.use(guard(verifySignature({ keys: keySourceOf(agent) }), preventReplay({ store: memoryReplayStore({ clock }) })))
   app.use(express.json())

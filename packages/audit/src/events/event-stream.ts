@@ -70,7 +70,7 @@ const EVENTS_PER_TURN = 32
  * waits for it and none fails by it: what a sink cannot take in time is dropped, counted, and seen as a gap in `seq`. What
  * must not be lost belongs into `auditTrail`.
  * @example
- * createGuard({ authorities, observers: [eventStream({ sinks: [redisStreamSink({ client, stream: 'events' })] })] })
+ * createGuard({ origins, observers: [eventStream({ sinks: [redisStreamSink({ client, stream: 'events' })] })] })
  * @throws Misconfigured
  */
 export function eventStream(options: EventStreamOptions): EventStream {

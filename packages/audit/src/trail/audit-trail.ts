@@ -30,7 +30,7 @@ export interface AuditTrail extends Recorder {
  * @example
  * const trail = auditTrail({ sinks: [fileSink({ path: '/var/log/app/audit.ndjson' })] })
  * await trail.ready()
- * const guard = createGuard({ authorities: ['api.example.com'], recorder: trail })
+ * const guard = createGuard({ origins: ['api.example.com'], recorder: trail })
  * @throws Misconfigured
  */
 export function auditTrail(options: AuditTrailOptions): AuditTrail {

@@ -22,7 +22,7 @@ export interface RedisBudgetsOptions {
   /**
    * Begins the name of every key: services that share a Redis server do not meet. In a cluster all keys with one prefix lie
    * in one slot, because one script counts them; with braces in it, it states the hash tag itself.
-   * @default 'countermark:budget:' and the first of `authorities`
+   * @default 'countermark:budget:' and the first of `origins`
    */
   readonly prefix?: string
   /** How long a request waits for Redis at most, whatever the client's own settings. @default 50 */

@@ -53,12 +53,12 @@ function requireSingle({ headers }: AgentRequest, fields: readonly string[]): vo
   }
 }
 
-/** Why a request without one of our authorities is refused. */
+/** Why a request without one of our origins is refused. */
 function unknownHost({ headers }: AgentRequest): Refusal {
   // HTTP/2 names the host in `:authority` instead (RFC 9113 section 8.3.1).
   if (!headers.has('host'))
     return new Refusal('request_malformed', 'Host is required; in HTTP/2 a configured :authority does as well')
-  return new Refusal('authority_mismatch', 'Host must be one of the configured authorities, port included', {
+  return new Refusal('authority_mismatch', 'Host must be one of the configured origins, port included', {
     diagnosis: { received: headers.lines('host') },
   })
 }

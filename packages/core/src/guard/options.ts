@@ -22,8 +22,8 @@ import { type RefusalRow, requireForeignRows } from '../refusal/codes.ts'
 import type { ErrorDetail, ReplyOptions, StatusMode } from '../refusal/response.ts'
 import { hasDotSegment } from '../request.ts'
 import type { Decision, Observer, Recorder } from '../seams/observer.ts'
-import { type Authorities, type FindOrigin, originFinder, serviceNamer } from './authorities.ts'
 import { type OpenRequests, type OpenSettings, openRequests, openSettings } from './open-requests.ts'
+import { type FindOrigin, type Origins, originFinder, serviceNamer } from './origins.ts'
 import { MODES } from './route-options.ts'
 import { type SourceLimit, type SourceLimitSettings, sourceLimit } from './source-limit.ts'
 import { readViewMembers, type ViewMember, type ViewMembers } from './view-members.ts'
@@ -40,9 +40,10 @@ export interface MinimumLevels {
 export interface GuardOptions {
   /**
    * Who this server is: hosts (https) or origins, `*.example.com` for a host of each tenant. A function is given the Host
-   * value, for tenants that come and go, or where the port is known only after `listen`. Required.
+   * value, for tenants that come and go, or where the port is known only after `listen`. Required. Up to 0.1 the name was
+   * `authorities`; JavaScript that still says so is understood for one release.
    */
-  readonly authorities: Authorities
+  readonly origins: Origins
   /**
    * A prefix that a gateway in front takes off the path, such as `/shop`: agents sign the path with it. `open` goes by the
    * path without. @default '' none
@@ -109,7 +110,7 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly originOf: FindOrigin
   readonly service: () => string
   /** As configured; `undefined` where they are found out later. */
-  readonly authorities: readonly string[] | undefined
+  readonly origins: readonly string[] | undefined
   readonly trustedProxies: readonly string[]
   readonly strippedPrefix: string
   readonly sourceLimit: SourceLimitSettings | undefined
@@ -133,7 +134,7 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
 }
 
 const GUARD = optionTable('createGuard', {
-  authorities: custom((_name, given) => readAuthorities(given as Authorities)),
+  origins: custom((_name, given) => readOrigins(given as Origins)),
   trustedProxies: strings([]),
   strippedPrefix: custom((_name, given = '') => requirePathPrefix(given)),
   sourceLimit,
@@ -172,18 +173,31 @@ export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = GUARD.names
  * @throws {@link Misconfigured}
  */
 export function createGuardSettings(options: GuardOptions, foreign: readonly string[] = []): GuardSettings {
-  const { authorities, open, ...read } = GUARD.read(options, '', foreign)
+  const { origins, open, ...read } = GUARD.read(renameOrigins(options), '', foreign)
   const { maxBodyBytes, maxHeldBytes = Math.min(HELD_AT_ONCE * maxBodyBytes, Number.MAX_SAFE_INTEGER) } = read
   requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes })
-  const stated = GUARD.state({ ...read, maxHeldBytes, open, authorities: authorities.authorities })
-  return { ...read, ...authorities, ...openSettings(open), maxHeldBytes, stated }
+  const stated = GUARD.state({ ...read, maxHeldBytes, open, origins: origins.origins })
+  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, stated }
 }
 
-function readAuthorities(authorities: Authorities): Pick<GuardSettings, 'originOf' | 'service' | 'authorities'> {
+/**
+ * Takes `origins` under its former name, `authorities`, for one release.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID` when both are given
+ */
+export function renameOrigins<Options extends Pick<GuardOptions, 'origins'>>(options: Options): Options {
+  if (typeof options !== 'object' || options === null || !('authorities' in options)) return options
+  const { authorities, ...others } = options as Options & { readonly authorities: Origins }
+  if (others.origins !== undefined) {
+    throw new Misconfigured('ERR_OPTION_INVALID', 'authorities is the former name of origins: give origins alone')
+  }
+  return { ...others, origins: authorities } as unknown as Options
+}
+
+function readOrigins(origins: Origins): Pick<GuardSettings, 'originOf' | 'service' | 'origins'> {
   return {
-    originOf: originFinder(authorities),
-    service: serviceNamer(authorities),
-    authorities: Array.isArray(authorities) ? [...authorities] : undefined,
+    originOf: originFinder(origins),
+    service: serviceNamer(origins),
+    origins: Array.isArray(origins) ? [...origins] : undefined,
   }
 }
 

@@ -1,7 +1,7 @@
 import { channel, subscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage } from 'node:http'
-import type { FindOrigin, Origin } from '../guard/authorities.ts'
 import type { GuardSettings } from '../guard/options.ts'
+import type { FindOrigin, Origin } from '../guard/origins.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { canonicalAddress, type IpNetworks, tryParseNetworks } from '../internal/ip.ts'
 import { isThenable } from '../internal/then.ts'

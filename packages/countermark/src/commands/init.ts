@@ -83,7 +83,7 @@ function linesFor(terminal: Terminal, { framework, origin }: Answers): readonly 
     '',
     'app.use(',
     '  countermark({',
-    `    authorities: ['${origin}'],`,
+    `    origins: ['${origin}'],`,
     `    keys: fromFile('${AGENTS_FILE}'),`,
     '  }),',
     ')',

@@ -57,7 +57,7 @@ export async function startJudge(): Promise<Judge> {
 
 async function decide(message: IncomingMessage, { keys, origin, nowMs }: JudgeInput): Promise<Judgement> {
   const clock: Clock = { ...systemClock, wallMs: () => nowMs }
-  const node = createNodeGuard({ authorities: [origin], clock, development: true, sourceLimit: 'off' })
+  const node = createNodeGuard({ origins: [origin], clock, development: true, sourceLimit: 'off' })
   // Signed before this server began, as far as it knows: what it remembers reaches back as far as it must.
   const store = memoryReplayStore({ startedAt: 0, allowSingleProcess: true })
   const compose = createGuardFactory(node.compose, (guard: Guard) => guard)

@@ -68,7 +68,7 @@ function otherAuthority(request: SavedRequest, origin: string, host: string): re
     {
       part: 'host',
       done: `the agent called ${name}, the guard knows this service as ${host}`,
-      fix: `pass Host on as it came (nginx: proxy_set_header Host $http_host), and list ${name} in authorities`,
+      fix: `pass Host on as it came (nginx: proxy_set_header Host $http_host), and list ${name} in origins`,
       request: withField(request, 'Host', name),
       origin,
     },
@@ -79,7 +79,7 @@ function otherSchemes(request: SavedRequest, origin: string): readonly Rewrite[]
   const { protocol, host } = new URL(origin)
   const scheme = protocol === 'https:' ? 'http' : 'https'
   const done = `the agent called by ${scheme}, the guard believes ${protocol.slice(0, -1)}`
-  const fix = `write the scheme in authorities: ${scheme}://${host}`
+  const fix = `write the scheme in origins: ${scheme}://${host}`
   return [{ part: 'host', done, fix, request, origin: `${scheme}://${host}` }]
 }
 

@@ -20,7 +20,7 @@ describe('countermark curl and sign', () => {
     const app = express()
     server = await startServer(app)
     const keys = fromFile(join(folder.path, 'agents.json'))
-    app.use(countermark({ authorities: [server.origin], keys, replay: memoryReplayStore({ startedAt: 0 }) }))
+    app.use(countermark({ origins: [server.origin], keys, replay: memoryReplayStore({ startedAt: 0 }) }))
     app.use(express.json(), express.urlencoded({ extended: false }))
     app.all(
       '/orders',

@@ -148,7 +148,7 @@ describe('countermark explain', () => {
     const trail = auditTrail({ sinks: [fileSink({ path })] })
     const app = express()
     const server = await startServer(app)
-    const options = { authorities: [server.origin], keys: staticKeys([]), replay: memoryReplayStore({ startedAt: 0 }) }
+    const options = { origins: [server.origin], keys: staticKeys([]), replay: memoryReplayStore({ startedAt: 0 }) }
     app.use(countermark({ ...options, recorder: trail }))
     const refused = await fetch(`${server.origin}/orders`, { method: 'POST' })
     const { request_id: requestId }: { readonly request_id: string } = JSON.parse(await refused.text())

@@ -9,7 +9,7 @@ describe('countermark init', () => {
     expect(folder.read('agent-key.pem')).toContain('PRIVATE KEY')
     expect(JSON.parse(folder.read('agents.json')).agents).toMatchObject([{ id: 'agt_first' }])
     expect(out).toContain("require('countermark/express')")
-    expect(out).toContain("authorities: ['http://localhost:3000']")
+    expect(out).toContain("origins: ['http://localhost:3000']")
   })
 
   it.each([

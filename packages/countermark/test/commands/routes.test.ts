@@ -4,7 +4,7 @@ const HEAD = `
 const { memoryReplayStore } = require('@countermark/replay')
 const { fromFile } = require('@countermark/keys')
 const options = {
-  authorities: ['http://localhost:3000'],
+  origins: ['http://localhost:3000'],
   keys: fromFile('PATH/agents.json'),
   replay: memoryReplayStore({ startedAt: 0 }),
 }

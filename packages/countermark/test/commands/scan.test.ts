@@ -24,7 +24,7 @@ describe('countermark scan', () => {
 
   it('finds nothing to mend in a guarded service', async () => {
     app.use(
-      countermark({ authorities: [server.origin], keys: staticKeys([]), replay: memoryReplayStore({ startedAt: 0 }) }),
+      countermark({ origins: [server.origin], keys: staticKeys([]), replay: memoryReplayStore({ startedAt: 0 }) }),
     )
     const { code, findings } = await scan()
     expect(findings.filter(({ state }) => state !== 'ok')).toEqual([])

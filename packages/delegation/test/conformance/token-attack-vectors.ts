@@ -16,7 +16,7 @@ interface Step {
 export function judgeTokenAttack(profile: TokenProfile): JudgeVector {
   return async ({ input, expected }, suite) => {
     const clock = createFakeClock((input.clock ?? suite.setup.clock) * 1000)
-    const settings = createGuardSettings({ authorities: [suite.setup.authority], clock })
+    const settings = createGuardSettings({ origins: [suite.setup.authority], clock })
     const store = memoryReplayStore({ clock, startedAt: 0, futureSkewSeconds: 60, allowSingleProcess: true })
     const guard = createGuardComposer(settings)({}, createTokenChecks(profile, suite.setup, store))
     const failures: string[] = []

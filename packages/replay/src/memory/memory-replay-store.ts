@@ -24,7 +24,7 @@ import { createFingerprintTable } from './fingerprint-table.ts'
 /** Options of {@link memoryReplayStore}. */
 export interface MemoryReplayStoreOptions extends StoreOptions {
   /**
-   * Says that no other process accepts requests for the same authorities.
+   * Says that no other process accepts requests for the same origins.
    * @default false: refused in a cluster and with NODE_ENV=production
    */
   readonly allowSingleProcess?: boolean

@@ -27,7 +27,7 @@ import { Connection, type RedisClient } from './connection.ts'
 export interface RedisReplayStoreOptions extends StoreOptions {
   /** A client of ioredis or node-redis, of one server or of a cluster; made, connected and closed by you. */
   readonly client: RedisClient
-  /** Begins the name of every key; guards of the same authorities share it. @default 'countermark:replay:' */
+  /** Begins the name of every key; guards of the same origins share it. @default 'countermark:replay:' */
   readonly prefix?: string
   /** How long a request waits for Redis at most, whatever the client's own settings. @default 50 */
   readonly deadlineMs?: number

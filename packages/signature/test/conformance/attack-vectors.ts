@@ -45,7 +45,7 @@ export const strictHttpPolicy: SignatureScheme = httpSignatures({
 export function judgeAttack(accept: () => readonly SignatureScheme[], keyOf: KeyMaker = toAgentKey): JudgeVector {
   return async ({ input, expected }, suite) => {
     const clock = createFakeClock((input.clock ?? suite.setup.clock) * 1000)
-    const settings = createGuardSettings({ authorities: [suite.setup.authority], clock })
+    const settings = createGuardSettings({ origins: [suite.setup.authority], clock })
     const checks = [verifySignature({ keys: keySourceOf(...keysOf(suite, keyOf)), accept: accept() }), claimOnce()]
     const guard = createGuardComposer(settings)({}, checks as readonly Check[])
     const failures: string[] = []

@@ -116,7 +116,7 @@ export function describeAddresses<Middleware>(start: StartGuardedApp<Middleware>
     })
 
     it('covers the scheme that was configured', async () => {
-      const app = await start({ options: { authorities: [`http://${AUTHORITY}`] } })
+      const app = await start({ options: { origins: [`http://${AUTHORITY}`] } })
       const components = ['@method', '@target-uri', 'agent-id']
       const claimed = await app.send({ scheme: 'https', components })
       const configured = await app.send({ scheme: 'http', components })
@@ -125,7 +125,7 @@ export function describeAddresses<Middleware>(start: StartGuardedApp<Middleware>
 
     it('may be known only once the port is', async () => {
       const known: string[] = []
-      const app = await start({ options: { authorities: () => known } })
+      const app = await start({ options: { origins: () => known } })
       expect([(await app.sendPlain()).status, app.runs.length]).toEqual([500, 0])
       known.push(app.origin)
       const host = app.origin.slice('http://'.length)

@@ -86,7 +86,7 @@ export function describeFacts<Middleware>(start: StartGuardedApp<Middleware>): v
     it('are not shared between factories: each knows what its own guards proved', async () => {
       const app = await start({
         build: ({ adapter, app, guard, checks, handler }) => {
-          const other = adapter.createGuard({ authorities: [AUTHORITY] })
+          const other = adapter.createGuard({ origins: [AUTHORITY] })
           app.use(guard(checks.verify, checks.once), other(noteAgents([])), handler)
         },
       })
@@ -157,7 +157,7 @@ function describeMistakes<Middleware>(start: StartGuardedApp<Middleware>): void 
     it.each([
       [{ respond: 'maybe' }, 'ERR_OPTION_INVALID'],
       [{ authority: ['api.example.com'] }, 'ERR_OPTION_UNKNOWN'],
-      [{ authorities: [] }, 'ERR_OPTION_MISSING'],
+      [{ origins: [] }, 'ERR_OPTION_MISSING'],
       [{ maxBodyBytes: Number.NaN }, 'ERR_OPTION_INVALID'],
       [{ trustedProxies: ['10.0.0.0/33'] }, 'ERR_OPTION_INVALID'],
     ] as const)('does not start with %j', async (options, code) => {

@@ -82,7 +82,7 @@ export function useGuardedApps<Middleware>(
     build({
       adapter,
       app,
-      guard: create({ authorities: [AUTHORITY], observers: [observer], ...options }),
+      guard: create({ origins: [AUTHORITY], observers: [observer], ...options }),
       checks: createChecks(keys(agent)),
       handler: adapter.answer((exchange) => describeExchange(exchange, runs)),
     })

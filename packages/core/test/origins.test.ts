@@ -2,8 +2,8 @@ import { createGuardSettings, isMisconfigured } from '../src/index.ts'
 import { originFinder } from '../src/internal.ts'
 import { thrownBy } from './guarding.ts'
 
-function originOf(authorities: readonly string[] | (() => readonly string[]), host: string): string | undefined {
-  const origin = createGuardSettings({ authorities }).originOf(host)
+function originOf(origins: readonly string[] | (() => readonly string[]), host: string): string | undefined {
+  const origin = createGuardSettings({ origins }).originOf(host)
   return origin && `${origin.scheme} ${origin.authority}`
 }
 
@@ -43,17 +43,17 @@ describe('a Host value', () => {
     expect(originOf(['api.example.com'], host)).toBeUndefined()
   })
 
-  it('may name one of several authorities, each with its own scheme', () => {
-    const authorities = ['api.example.com', 'http://127.0.0.1:3000']
-    expect(originOf(authorities, 'api.example.com')).toBe('https api.example.com')
-    expect(originOf(authorities, '127.0.0.1:3000')).toBe('http 127.0.0.1:3000')
+  it('may name one of several origins, each with its own scheme', () => {
+    const origins = ['api.example.com', 'http://127.0.0.1:3000']
+    expect(originOf(origins, 'api.example.com')).toBe('https api.example.com')
+    expect(originOf(origins, '127.0.0.1:3000')).toBe('http 127.0.0.1:3000')
   })
 })
 
-describe('authorities that are known late', () => {
+describe('origins that are known late', () => {
   it('are asked for each request', () => {
     let port = 3000
-    const { originOf: find } = createGuardSettings({ authorities: () => [`http://127.0.0.1:${port}`] })
+    const { originOf: find } = createGuardSettings({ origins: () => [`http://127.0.0.1:${port}`] })
     const before = find('127.0.0.1:3000')
     port = 4000
     expect([before?.authority, find('127.0.0.1:3000'), find('127.0.0.1:4000')?.authority]).toEqual([
@@ -64,7 +64,7 @@ describe('authorities that are known late', () => {
   })
 
   it.each([[[]], [['not a host']], [undefined], ['api.example.com']])('fail loudly when they are %j', (names) => {
-    const { originOf: find } = createGuardSettings({ authorities: () => names as readonly string[] })
+    const { originOf: find } = createGuardSettings({ origins: () => names as readonly string[] })
     expect(isMisconfigured(thrownBy(() => find('api.example.com')))).toBe(true)
   })
 })
@@ -146,8 +146,8 @@ describe('an authority', () => {
     ['http://api.example.com', 'https://api.example.com'],
     ['http://api.example.com', 'https://api.example.com:80'],
     ['http://api.example.com:8443', 'https://api.example.com:8443'],
-  ])('cannot be http and https at once: %s and %s', (...authorities) => {
-    expect(thrownBy(() => originOf(authorities, 'x'))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
+  ])('cannot be http and https at once: %s and %s', (...origins) => {
+    expect(thrownBy(() => originOf(origins, 'x'))).toMatchObject({ code: 'ERR_OPTION_INVALID' })
   })
 
   it('may be repeated', () => {
