@@ -10,17 +10,6 @@ export interface HotKeysOptions {
   readonly maxKeys: number
 }
 
-/** The keys that have a table. */
-export interface HotKeys {
-  /** The table of a key, if it has one. */
-  readonly find: (key: AgentKey) => HotKey | undefined
-  /** Notes an accepted signature of a key with a table. */
-  readonly use: (hot: HotKey) => void
-  /** Notes an accepted signature of a key without one, which may earn it one. */
-  readonly noteAccepted: (key: AgentKey) => void
-  readonly size: () => number
-}
-
 /** A key with a table. */
 export interface HotKey {
   readonly table: number
@@ -45,30 +34,59 @@ const MAX_CANDIDATES = 4096
  * neither earn a table nor keep one. A full house changes only for a key that was accepted `after` times since the table
  * that would go was last used: more busy keys than tables share them without building all the time.
  */
-export function createHotKeys({ engine, after, maxKeys }: HotKeysOptions): HotKeys {
-  const hot = new Map<string, HotKey>() // in the order of use
-  const candidates = new Map<string, Candidate>()
-  const free = Array.from({ length: maxKeys }, (_, index) => maxKeys - 1 - index)
-  let accepted = 0
+export class HotKeys {
+  private readonly engine: HotKeysOptions['engine']
+  private readonly after: number
+  /** In the order of use. */
+  private readonly hot = new Map<string, HotKey>()
+  private readonly candidates = new Map<string, Candidate>()
+  private readonly free: number[]
+  private accepted = 0
 
-  function noteAccepted(key: AgentKey): void {
-    accepted++
-    const candidate = candidates.get(key.thumbprint) ?? admit(key.thumbprint)
-    if (++candidate.accepted < after) return
-    candidates.delete(key.thumbprint)
-    const table = findRoom(key.thumbprint, candidate.since)
-    if (table !== undefined) build(key, table)
+  constructor({ engine, after, maxKeys }: HotKeysOptions) {
+    this.engine = engine
+    this.after = after
+    this.free = Array.from({ length: maxKeys }, (_, index) => maxKeys - 1 - index)
   }
 
-  function admit(thumbprint: string): Candidate {
+  get size(): number {
+    return this.hot.size
+  }
+
+  /** The table of a key, if it has one. The bytes decide what is verified; a thumbprint is only what a source says of them. */
+  find({ thumbprint, rawPublicKey }: AgentKey): HotKey | undefined {
+    const found = this.hot.get(thumbprint)
+    return found !== undefined && rawPublicKey !== undefined && isSame(found.point, rawPublicKey) ? found : undefined
+  }
+
+  /** Notes an accepted signature of a key with a table. */
+  use(used: HotKey): void {
+    used.lastUsed = ++this.accepted
+    this.hot.delete(used.thumbprint)
+    this.hot.set(used.thumbprint, used)
+  }
+
+  /** Notes an accepted signature of a key without one, which may earn it one. */
+  noteAccepted(key: AgentKey): void {
+    this.accepted++
+    const candidate = this.candidates.get(key.thumbprint) ?? this.admit(key.thumbprint)
+    if (++candidate.accepted < this.after) return
+    this.candidates.delete(key.thumbprint)
+    const table = this.findRoom(key.thumbprint, candidate.since)
+    if (table !== undefined) this.build(key, table)
+  }
+
+  private admit(thumbprint: string): Candidate {
+    const { candidates } = this
     const oldest = candidates.size < MAX_CANDIDATES ? undefined : candidates.keys().next().value
     if (oldest !== undefined) candidates.delete(oldest)
-    const candidate = { since: accepted, accepted: 0 }
+    const candidate = { since: this.accepted, accepted: 0 }
     candidates.set(thumbprint, candidate)
     return candidate
   }
 
-  function findRoom(thumbprint: string, since: number): number | undefined {
+  private findRoom(thumbprint: string, since: number): number | undefined {
+    const { free, hot } = this
     // A thumbprint that comes with other bytes than before gets no second table.
     const leaving = hot.get(thumbprint) ?? (free.length > 0 ? undefined : hot.values().next().value)
     if (leaving === undefined) return free.pop()
@@ -77,30 +95,10 @@ export function createHotKeys({ engine, after, maxKeys }: HotKeysOptions): HotKe
     return leaving.table
   }
 
-  function build({ thumbprint, rawPublicKey }: AgentKey, table: number): void {
-    if (rawPublicKey === undefined || !engine.build(table, rawPublicKey)) return void free.push(table)
-    hot.set(thumbprint, {
-      table,
-      thumbprint,
-      point: Uint8Array.from(rawPublicKey),
-      lastUsed: accepted,
-      isCompared: false,
-    })
-  }
-
-  return {
-    find: ({ thumbprint, rawPublicKey }) => {
-      const found = hot.get(thumbprint)
-      // The bytes decide what is verified; a thumbprint is only what a source says of them.
-      return found !== undefined && rawPublicKey !== undefined && isSame(found.point, rawPublicKey) ? found : undefined
-    },
-    use: (used) => {
-      used.lastUsed = ++accepted
-      hot.delete(used.thumbprint)
-      hot.set(used.thumbprint, used)
-    },
-    noteAccepted,
-    size: () => hot.size,
+  private build({ thumbprint, rawPublicKey }: AgentKey, table: number): void {
+    if (rawPublicKey === undefined || !this.engine.build(table, rawPublicKey)) return void this.free.push(table)
+    const point = Uint8Array.from(rawPublicKey)
+    this.hot.set(thumbprint, { table, thumbprint, point, lastUsed: this.accepted, isCompared: false })
   }
 }
 

@@ -2,13 +2,12 @@ import { randomInt } from 'node:crypto'
 import {
   type AgentKey,
   type Environment,
+  type MetricRow,
   Misconfigured,
-  requireKnownOptions,
-  requireNumber,
   type SignatureVerifier,
 } from '@countermark/core'
-import { isSmallOrder, nodeVerifier } from '@countermark/core/internal'
-import { createHotKeys } from './hot-keys.ts'
+import { callback, isSmallOrder, nodeVerifier, number, optionTable } from '@countermark/core/internal'
+import { HotKeys } from './hot-keys.ts'
 import { METRICS } from './metric-rows.ts'
 import { requireKnownAnswers } from './self-test.ts'
 import { createTableEngine, type TableEngine } from './table-engine.ts'
@@ -52,91 +51,104 @@ export function tables(options: TablesOptions = {}): SignatureVerifier {
 
 /** The same with an engine that was tested. */
 export function createTablesVerifier(options: TablesOptions, engine: TableEngine): SignatureVerifier {
-  const { after, maxKeys, shadowEvery, onDifference } = validOptions(options)
-  const { maxMessageBytes } = engine
-  const keys = createHotKeys({ engine, after, maxKeys })
-  const reports = new Set<Environment['report']>()
-  const counts = { verifications: 0, shadowChecks: 0, differences: 0 }
-  // Not every n-th: a caller who counts must not know which verdicts are looked at.
-  const drawGap = (): number => randomInt(1, 2 * shadowEvery)
-  let untilShadow = drawGap()
+  const verifier = new TablesVerifier(OPTIONS.read(options), engine)
+  return {
+    name: 'ed25519-tables',
+    verify: (key, data, signature) => verifier.verify(key, data, signature),
+    verifyInThreadPool: nodeVerifier.verifyInThreadPool,
+    metrics: verifier.metrics,
+    reportTo: (report) => void verifier.reports.add(report),
+  }
+}
 
-  function verify(key: AgentKey, data: Uint8Array, signature: Uint8Array): boolean {
-    if (counts.differences > 0 || !isForTables(key, data, signature)) return nodeVerifier.verify(key, data, signature)
-    const hot = keys.find(key)
-    if (hot === undefined) {
-      const holds = nodeVerifier.verify(key, data, signature)
-      if (holds) keys.noteAccepted(key)
-      return holds
-    }
-    const verdict = attempt(hot.table, data, signature)
-    if (verdict === 'not judged') return nodeVerifier.verify(key, data, signature)
-    counts.verifications++
-    if (verdict === true) keys.use(hot)
-    if (verdict !== undefined && hot.isCompared && --untilShadow > 0) return verdict
-    hot.isCompared = true
-    return compare(key, data, signature, verdict)
+const OPTIONS = optionTable('tables', {
+  after: number({ min: 1, default: 3 }),
+  maxKeys: number({ min: 1, max: 1024, default: 1024 }),
+  shadowEvery: number({ min: 1, max: 65_536, default: 1024 }),
+  onDifference: callback<(difference: TableDifference) => void>(),
+})
+
+class TablesVerifier {
+  readonly reports = new Set<Environment['report']>()
+  readonly metrics: readonly MetricRow[]
+  private readonly settings: ReturnType<typeof OPTIONS.read>
+  private readonly engine: TableEngine
+  private readonly keys: HotKeys
+  private verifications = 0
+  private shadowChecks = 0
+  private differences = 0
+  private untilShadow: number
+
+  constructor(settings: ReturnType<typeof OPTIONS.read>, engine: TableEngine) {
+    const { after, maxKeys } = settings
+    this.settings = settings
+    this.engine = engine
+    this.keys = new HotKeys({ engine, after, maxKeys })
+    this.untilShadow = this.drawGap()
+    this.metrics = METRICS.rowsOf(
+      {},
+      {
+        ed25519_tables_verifications_total: () => this.verifications,
+        ed25519_tables_shadow_checks_total: () => this.shadowChecks,
+        ed25519_tables_differences_total: () => this.differences,
+        ed25519_tables_given_up: () => Math.min(this.differences, 1),
+        ed25519_tables_keys: () => this.keys.size,
+      },
+    )
   }
 
-  function isForTables({ algorithm }: AgentKey, data: Uint8Array, signature: Uint8Array): boolean {
+  verify(key: AgentKey, data: Uint8Array, signature: Uint8Array): boolean {
+    if (this.differences > 0 || !this.isForTables(key, data, signature))
+      return nodeVerifier.verify(key, data, signature)
+    const hot = this.keys.find(key)
+    if (hot === undefined) {
+      const holds = nodeVerifier.verify(key, data, signature)
+      if (holds) this.keys.noteAccepted(key)
+      return holds
+    }
+    const verdict = this.attempt(hot.table, data, signature)
+    if (verdict === 'not judged') return nodeVerifier.verify(key, data, signature)
+    this.verifications++
+    if (verdict === true) this.keys.use(hot)
+    if (verdict !== undefined && hot.isCompared && --this.untilShadow > 0) return verdict
+    hot.isCompared = true
+    return this.compare(key, data, signature, verdict)
+  }
+
+  private isForTables({ algorithm }: AgentKey, data: Uint8Array, signature: Uint8Array): boolean {
     return (
       algorithm === 'ed25519' &&
       signature.length === 64 &&
-      data.length <= maxMessageBytes &&
+      data.length <= this.engine.maxMessageBytes &&
       !isSmallOrder(signature.subarray(0, 32))
     )
   }
 
   /** `undefined` when the module stopped, which it must not. */
-  function attempt(table: number, data: Uint8Array, signature: Uint8Array): boolean | 'not judged' | undefined {
+  private attempt(table: number, data: Uint8Array, signature: Uint8Array): boolean | 'not judged' | undefined {
     try {
-      return engine.verify(table, data, signature) ?? 'not judged'
+      return this.engine.verify(table, data, signature) ?? 'not judged'
     } catch (error) {
       if (error instanceof WebAssembly.RuntimeError) return undefined
       throw error
     }
   }
 
-  function compare(key: AgentKey, data: Uint8Array, signature: Uint8Array, table: boolean | undefined): boolean {
+  private compare(key: AgentKey, data: Uint8Array, signature: Uint8Array, table: boolean | undefined): boolean {
     const node = nodeVerifier.verify(key, data, signature)
-    if (untilShadow <= 0) untilShadow = drawGap()
-    counts.shadowChecks++
+    if (this.untilShadow <= 0) this.untilShadow = this.drawGap()
+    this.shadowChecks++
     if (table === node) return node
-    counts.differences++
-    for (const report of reports) report(DIFFERENCE)
+    this.differences++
+    for (const report of this.reports) report(DIFFERENCE)
+    const { onDifference = warn } = this.settings
     onDifference({ thumbprint: key.thumbprint, data, signature, table, node })
     return node
   }
 
-  return {
-    name: 'ed25519-tables',
-    verify,
-    verifyInThreadPool: nodeVerifier.verifyInThreadPool,
-    metrics: METRICS.rowsOf(
-      {},
-      {
-        ed25519_tables_verifications_total: () => counts.verifications,
-        ed25519_tables_shadow_checks_total: () => counts.shadowChecks,
-        ed25519_tables_differences_total: () => counts.differences,
-        ed25519_tables_given_up: () => Math.min(counts.differences, 1),
-        ed25519_tables_keys: keys.size,
-      },
-    ),
-    reportTo: (report) => void reports.add(report),
-  }
-}
-
-function validOptions(options: TablesOptions): Required<TablesOptions> {
-  requireKnownOptions('tables', options, ['after', 'maxKeys', 'shadowEvery', 'onDifference'])
-  const { after = 3, maxKeys = 1024, shadowEvery = 1024, onDifference = warn } = options
-  if (typeof onDifference !== 'function') {
-    throw new Misconfigured('ERR_OPTION_INVALID', 'onDifference must be a function')
-  }
-  return {
-    after: requireNumber('after', after, { min: 1 }),
-    maxKeys: requireNumber('maxKeys', maxKeys, { min: 1, max: 1024 }),
-    shadowEvery: requireNumber('shadowEvery', shadowEvery, { min: 1, max: 65_536 }),
-    onDifference,
+  /** Not every n-th: a caller who counts must not know which verdicts are looked at. */
+  private drawGap(): number {
+    return randomInt(1, 2 * this.settings.shadowEvery)
   }
 }
 
