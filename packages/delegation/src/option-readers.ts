@@ -1,6 +1,6 @@
 import { Misconfigured } from '@countermark/core'
 import { custom, type OptionReader } from '@countermark/core/internal'
-import { type JoseAlgorithm, toJoseAlgorithm } from './token/jws-key.ts'
+import { type JoseAlgorithm, toJoseAlgorithm } from './token/jose-algorithm.ts'
 
 /** An algorithm by either of its names (RFC 8037, RFC 9864). */
 export type AlgorithmName = JoseAlgorithm | 'Ed25519'

@@ -10,7 +10,7 @@ import {
 } from './delegation-options.ts'
 import type { IssuerSettings } from './issuers/issuer-options.ts'
 import { REVOCATION_METRICS, TOKEN_METRICS } from './metric-rows.ts'
-import { loadJose } from './token/jws-key.ts'
+import { loadJose } from './token/issuer-signature.ts'
 import { createTokenReader, requireCovered } from './token/presented-token.ts'
 import { RememberedTokens } from './token/remembered-tokens.ts'
 import type { DelegationFacts } from './token/verified-token.ts'

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { requireKnownOptions } from '@countermark/core'
+import { createKnownJoseSigner, signJwt } from '../jose-signer.ts'
 import {
   createSigningIdentity,
   IDENTITY_OPTIONS,
@@ -7,7 +8,6 @@ import {
   type KeyElsewhere,
   type SigningIdentity,
 } from '../signing-key.ts'
-import { createKnownJoseSigner, signJwt } from '../tokens/client-assertion.ts'
 import type { SigningForm } from './signing-form.ts'
 
 /** Which key proves possession: the one that signs, or another one. */

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
 import { systemClock } from '@countermark/core/internal'
 import { type DelegateOfflineOptions, delegateOffline, type LinkSigner } from '@countermark/delegation'
+import { createKnownJoseSigner } from '../jose-signer.ts'
 import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-key.ts'
 import { type AgentToken, compileTarget, requireAgentToken, type TokenSource, type TokenTarget } from './agent-token.ts'
-import { createKnownJoseSigner } from './client-assertion.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
 
 /** To whom our tokens are handed on, and how far. */

@@ -2,8 +2,8 @@ import { type Clock, Misconfigured, requireNumber } from '@countermark/core'
 import { requireBoolean, systemClock } from '@countermark/core/internal'
 import { type CheckedFetch, checkFetch, type UnderlyingFetch } from '../fetch/underlying-fetch.ts'
 import { createDpopProver, type DpopKey, type DpopProver } from '../forms/dpop.ts'
+import { createJoseSigner, type JoseSigner } from '../jose-signer.ts'
 import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-key.ts'
-import { createJoseSigner, type JoseSigner } from './client-assertion.ts'
 
 /** Where tokens come from, and who asks. */
 interface TokenEndpointSettings {

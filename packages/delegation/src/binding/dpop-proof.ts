@@ -1,15 +1,10 @@
 import { type AgentRequest, type Environment, importPublicKey, isRefusal, Refusal } from '@countermark/core'
 import { isJsonObject, ownMember, thumbprintOf } from '@countermark/core/internal'
 import { LRUCache } from 'lru-cache'
+import { findAccepted, fitsKey, type JoseAlgorithm } from '../token/jose-algorithm.ts'
 import { type CompactJws, headerOf, isTime, type JwsHeader, parseCompactJws } from '../token/jws.ts'
-import {
-  createJwsKey,
-  fitsKey,
-  type JoseAlgorithm,
-  type JwsKey,
-  toJoseAlgorithm,
-  verifyJwsSignature,
-} from '../token/jws-key.ts'
+import { createJwsKey, type JwsKey } from '../token/jws-key.ts'
+import { normaliseHttpUrl } from './http-url.ts'
 
 /** What a proof must prove (RFC 9449 section 4.3). */
 export interface DpopExpectation {
@@ -64,7 +59,7 @@ export class DpopProofs {
     const key = known?.key ?? parseKey(jws, expected, this.#rules)
     requireKey(key.thumbprint, expected)
     const proof = checkClaims(jws, key.thumbprint, expected)
-    if (!verifyJwsSignature(key, jws, environment)) throw invalid('does not verify')
+    if (!key.verifies(jws, environment)) throw invalid('does not verify')
     if (known === undefined) this.#headers.set(headerText, { header: headerOf(jws), key }, { size: headerText.length })
     return proof
   }
@@ -72,8 +67,8 @@ export class DpopProofs {
 
 function parseKey(jws: CompactJws, expected: DpopExpectation, rules: DpopProofRules): JwsKey {
   if (jws.type !== 'dpop+jwt') throw invalid('must be of type dpop+jwt')
-  const algorithm = toJoseAlgorithm(jws.algorithm)
-  if (algorithm === undefined || !rules.algorithms.includes(algorithm)) throw invalid('uses another algorithm')
+  const algorithm = findAccepted(jws.algorithm, rules.algorithms)
+  if (algorithm === undefined) throw invalid('uses another algorithm')
   const jwk = ownMember(jws.header, 'jwk')
   if (!isJsonObject(jwk)) throw invalid('must hold its public key as jwk')
   try {
@@ -128,42 +123,4 @@ function isSameUrl(given: string, { scheme, authority, path }: DpopExpectation['
 
 function invalid(why: string): Refusal {
   return new Refusal('dpop_proof_invalid', `the DPoP proof ${why}`)
-}
-
-/** `scheme://authority` and path. Userinfo, query and fragment are read over. */
-const HTTP_URL = /^(https?):\/\/(?:[^/?#@]*@)?([^/?#@]+)([^?#]*)/i
-const HOST = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?$/i
-const DEFAULT_PORT: Readonly<Record<string, string>> = { http: '80', https: '443' }
-
-/**
- * An http URL without query and fragment, in the normal form of RFC 3986 sections 6.2.2.1, 6.2.2.2 and 6.2.3, as RFC 9449
- * section 4.3 compares them. Dot segments stay: routers do not remove them, so `/a/../b` is not `/b`. `undefined` for
- * what is no such URL.
- */
-export function normaliseHttpUrl(text: string): string | undefined {
-  const [, givenScheme = '', authority = '', path = ''] = HTTP_URL.exec(text) ?? []
-  const [, givenHost = '', port] = HOST.exec(authority) ?? []
-  const scheme = givenScheme.toLowerCase()
-  const host = normaliseHost(givenHost)
-  if (scheme === '' || host === undefined || !(Number(port ?? 0) <= 65_535)) return undefined
-  const isDefault = port === undefined || port === DEFAULT_PORT[scheme]
-  const normalPath = normalisePath(path === '' ? '/' : path)
-  return normalPath === undefined ? undefined : `${scheme}://${host}${isDefault ? '' : `:${port}`}${normalPath}`
-}
-
-function normaliseHost(host: string): string | undefined {
-  if (!host.startsWith('[')) return host === '' ? undefined : host.toLowerCase()
-  return URL.canParse(`http://${host}/`) ? new URL(`http://${host}/`).hostname : undefined
-}
-
-const PLAIN_PATH = /^[A-Za-z0-9/_.~!$&'()*+,;=:@-]*$/
-const ENCODED_PATH = /^(?:[A-Za-z0-9/_.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*$/
-
-function normalisePath(path: string): string | undefined {
-  if (PLAIN_PATH.test(path)) return path
-  if (!ENCODED_PATH.test(path)) return undefined
-  return path.replace(/%[0-9A-Fa-f]{2}/g, (encoded) => {
-    const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16))
-    return /[A-Za-z0-9._~-]/.test(character) ? character : encoded.toUpperCase()
-  })
 }

@@ -25,7 +25,7 @@ import {
   word,
 } from '@countermark/core/internal'
 import { type AlgorithmName, algorithms } from '../option-readers.ts'
-import { spellingsOf } from '../token/jws-key.ts'
+import { spellingsOf } from '../token/jose-algorithm.ts'
 import { type DpopExpectation, type DpopProof, DpopProofs } from './dpop-proof.ts'
 
 /** How DPoP proofs are taken (RFC 9449). */

@@ -15,8 +15,8 @@ import {
 } from '@countermark/core/internal'
 import { parseConfirmation } from '../binding/confirmation.ts'
 import { requireNames, requireTexts } from '../option-readers.ts'
+import { fitsKey } from '../token/jose-algorithm.ts'
 import { isTime, parseCompactJws } from '../token/jws.ts'
-import { fitsKey } from '../token/jws-key.ts'
 import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
 import { LINK_TYPE, SEPARATOR } from './link.ts'
 

@@ -3,8 +3,9 @@ import { Refusal } from '@countermark/core'
 import { type ImportedKey, isThenable } from '@countermark/core/internal'
 import { revocationKey } from '../revocation/revocation-event.ts'
 import { bothNetworks } from '../token/claims.ts'
+import { findAccepted, fitsKey, type JoseAlgorithm } from '../token/jose-algorithm.ts'
 import { type CompactJws, parseCompactJws } from '../token/jws.ts'
-import { createJwsKey, fitsKey, type JoseAlgorithm, toJoseAlgorithm, verifyJwsSignature } from '../token/jws-key.ts'
+import { createJwsKey } from '../token/jws-key.ts'
 import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
 import type { VerifiedToken } from '../token/verified-token.ts'
 import { requireNoCircle } from './actor-chain.ts'
@@ -64,14 +65,14 @@ async function verifyLinkSignature(
   lookup: AgentLookup,
 ): Promise<void> {
   if (!('thumbprint' in binding)) throw invalid('hands on a token that is bound to no key')
-  const algorithm = toJoseAlgorithm(jws.algorithm)
+  const algorithm = findAccepted(jws.algorithm, ALGORITHMS)
   if (jws.type !== LINK_TYPE) throw invalid(`must be of type ${LINK_TYPE}`)
   if (jws.keyId !== binding.thumbprint) throw invalid('must be signed with the key that its grant is bound to')
   const key = binding.key ?? (await findKey(binding.thumbprint, actors[0]?.agentId, agents, lookup))
-  if (algorithm === undefined || !ALGORITHMS.includes(algorithm) || !fitsKey(algorithm, key.publicKey)) {
+  if (algorithm === undefined || !fitsKey(algorithm, key.publicKey)) {
     throw invalid('uses an algorithm that does not fit the key')
   }
-  if (!verifyJwsSignature(createJwsKey(algorithm, key), jws, lookup.environment)) throw invalid('does not verify')
+  if (!createJwsKey(algorithm, key).verifies(jws, lookup.environment)) throw invalid('does not verify')
 }
 
 async function findKey(

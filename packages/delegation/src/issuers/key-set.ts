@@ -8,7 +8,7 @@ import {
   ownMember,
 } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
-import { fitsKey, type JoseAlgorithm, toJoseAlgorithm } from '../token/jws-key.ts'
+import { fitsKey, type JoseAlgorithm, toJoseAlgorithm } from '../token/jose-algorithm.ts'
 
 /** A key that an issuer publishes, fit for use. */
 export interface IssuerKey extends ImportedKey {

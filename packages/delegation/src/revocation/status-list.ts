@@ -22,8 +22,9 @@ import type { Loaded, LoadRequest } from '@countermark/outbound/internal'
 import { configured, unavailable } from '../issuers/documents.ts'
 import type { IssuerKeys } from '../issuers/issuer-keys.ts'
 import { createIssuerMeasurements } from '../issuers/measurements.ts'
+import { verifyIssuerSignature } from '../token/issuer-signature.ts'
+import { findAccepted, type JoseAlgorithm } from '../token/jose-algorithm.ts'
 import { isTime, parseCompactJws } from '../token/jws.ts'
-import { type JoseAlgorithm, toJoseAlgorithm, verifyIssuerSignature } from '../token/jws-key.ts'
 
 /** The statuses of many tokens. */
 export interface StatusList {
@@ -176,8 +177,8 @@ export async function verifyStatusListToken(
   environment: Environment,
 ): Promise<{ readonly list: FetchedStatusList; readonly ttl: number | undefined }> {
   const jws = parseCompactJws(text.trim(), RULES)
-  const algorithm = toJoseAlgorithm(jws.algorithm)
-  if (jws.type !== 'statuslist+jwt' || algorithm === undefined || !input.algorithms.includes(algorithm)) {
+  const algorithm = findAccepted(jws.algorithm, input.algorithms)
+  if (jws.type !== 'statuslist+jwt' || algorithm === undefined) {
     throw new OutboundError('malformed', 'expected a status list token of an accepted algorithm')
   }
   const key = await input.keys.find({ keyId: jws.keyId, algorithm }, environment)

@@ -10,8 +10,9 @@ import { revocationKey } from '../revocation/revocation-event.ts'
 import type { Revocable } from '../revocation/revocations.ts'
 import { parseStatusReference, type StatusReference } from '../revocation/status-list.ts'
 import { type ClaimRules, parseNetworks, parseTokenClaims, type TokenClaims } from './claims.ts'
+import { verifyIssuerSignature } from './issuer-signature.ts'
+import { findAccepted, type JoseAlgorithm } from './jose-algorithm.ts'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './jws.ts'
-import { type JoseAlgorithm, toJoseAlgorithm, verifyIssuerSignature } from './jws-key.ts'
 import { MAX_TOKEN_LENGTH } from './presented-token.ts'
 import type { ChainActor, VerifiedToken } from './verified-token.ts'
 
@@ -106,8 +107,8 @@ function requireHeader({ type, algorithm: name }: CompactJws, { types, algorithm
   // `none` means a header without a type, not for a type of that name.
   if (type === 'none' || !types.has(type ?? 'none'))
     throw invalid('must be of a type that is accepted from this issuer')
-  const algorithm = toJoseAlgorithm(name)
-  if (algorithm !== undefined && algorithms.includes(algorithm)) return algorithm
+  const algorithm = findAccepted(name, algorithms)
+  if (algorithm !== undefined) return algorithm
   throw invalid('must be signed with an algorithm that is accepted from this issuer')
 }
 

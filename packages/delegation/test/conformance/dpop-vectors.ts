@@ -4,7 +4,7 @@ import { memoryReplayStore } from '@countermark/replay'
 import { aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import { compare, type JudgeVector, type Vector, type Verdict } from '../../../signature/test/conformance/vector.ts'
 import { Dpop } from '../../src/binding/dpop.ts'
-import { normaliseHttpUrl } from '../../src/binding/dpop-proof.ts'
+import { normaliseHttpUrl } from '../../src/binding/http-url.ts'
 
 /** DPoP proofs as RFC 9449 prints them, and what is changed about them. */
 export const judgeDpop: JudgeVector = async ({ input, expected }): Promise<Verdict> => {

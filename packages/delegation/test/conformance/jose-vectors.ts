@@ -2,14 +2,10 @@ import { isRefusal } from '@countermark/core'
 import { nodeVerifier, thumbprintOf } from '@countermark/core/internal'
 import { compare, type JudgeVector, type Verdict } from '../../../signature/test/conformance/vector.ts'
 import { type IssuerKey, parseKeySet } from '../../src/issuers/key-set.ts'
+import { verifyIssuerSignature } from '../../src/token/issuer-signature.ts'
+import { type JoseAlgorithm, toJoseAlgorithm } from '../../src/token/jose-algorithm.ts'
 import { openCompactJws } from '../../src/token/jws.ts'
-import {
-  createJwsKey,
-  type JoseAlgorithm,
-  toJoseAlgorithm,
-  verifyIssuerSignature,
-  verifyJwsSignature,
-} from '../../src/token/jws-key.ts'
+import { createJwsKey } from '../../src/token/jws-key.ts'
 
 const RULES = { maxLength: 16_384, code: 'token_malformed', noun: 'token' } as const
 const ALGORITHMS: readonly JoseAlgorithm[] = [
@@ -36,7 +32,7 @@ export const judgeThumbprint: JudgeVector = ({ input, expected }): Verdict => {
 
 async function verifyOurs(text: string, keys: readonly object[]): Promise<boolean> {
   return withKey(text, keys, (key) =>
-    verifyJwsSignature(createJwsKey(key.joseAlgorithm, key), openCompactJws(text, RULES), { verifier: nodeVerifier }),
+    createJwsKey(key.joseAlgorithm, key).verifies(openCompactJws(text, RULES), { verifier: nodeVerifier }),
   )
 }
 
