@@ -1,5 +1,5 @@
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireBoolean, requireStrings } from '@countermark/core/internal'
+import { Misconfigured, requireNumber } from '@countermark/core'
+import { callback, custom, flag, number, optionTable, requireObject, strings } from '@countermark/core/internal'
 import { type ResolveAddresses, systemResolve } from './addresses.ts'
 import type { UrlRules } from './check-url.ts'
 import { createNodeTransport } from './node-transport.ts'
@@ -41,49 +41,59 @@ export interface FetcherRules extends UrlRules {
   readonly transport: Transport
 }
 
+const OPTIONS = optionTable('createFetcher', {
+  allowHttp: flag(false),
+  allowPrivateAddresses: flag(),
+  ports: custom(readPorts),
+  maxBytes: number({ min: 1, max: 16_777_216, default: 262_144 }),
+  deadlineMs: number({ min: 1, max: 60_000, default: 3_000 }),
+  maxDepth: number({ min: 1, max: 64, default: 8 }),
+  contentTypes: strings(['application/json']),
+  headers: custom((name, given = {}) => {
+    requireObject(name, given as object)
+    return { ...(given as Readonly<Record<string, string>>) }
+  }),
+  ca: custom((_, given) => given as FetcherOptions['ca']),
+  resolve: callback<ResolveAddresses>(),
+  fetch: callback<FetchFunction>(),
+})
+
 /** Names of {@link FetcherOptions}, for packages whose options include them. */
-export const FETCHER_OPTIONS: readonly (keyof FetcherOptions)[] = [
-  ...(['allowHttp', 'allowPrivateAddresses', 'ports', 'maxBytes', 'deadlineMs', 'maxDepth', 'contentTypes'] as const),
-  ...(['headers', 'ca', 'resolve', 'fetch'] as const),
-]
+export const FETCHER_OPTIONS: readonly (keyof FetcherOptions)[] = OPTIONS.names
 
 /**
  * Checks the options of a fetcher.
  * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`
  */
 export function readFetcherOptions(options: FetcherOptions): FetcherRules {
-  requireKnownOptions('createFetcher', options, FETCHER_OPTIONS)
-  const { contentTypes = ['application/json'] } = options
-  const allowHttp = requireBoolean('allowHttp', options.allowHttp ?? false)
-  const allowPrivateAddresses = requireBoolean('allowPrivateAddresses', options.allowPrivateAddresses ?? false)
-  const maxBytes = requireNumber('maxBytes', options.maxBytes ?? 262_144, { min: 1, max: 16_777_216 })
+  const settings = OPTIONS.read(options)
+  const { allowHttp, allowPrivateAddresses = false, fetch, contentTypes, ports } = settings
+  const { maxBytes, deadlineMs, maxDepth, headers } = settings
   return {
-    allowHttp,
+    ...{ allowHttp, maxBytes, deadlineMs, maxDepth, headers },
     // A fetch of the user's own decides by itself what it connects to.
-    allowPrivateAddresses: allowPrivateAddresses || options.fetch !== undefined,
-    ports: readPorts(options.ports ?? (allowHttp ? [443, 80] : [443])),
-    maxBytes,
-    deadlineMs: requireNumber('deadlineMs', options.deadlineMs ?? 3_000, { min: 1, max: 60_000 }),
-    maxDepth: requireNumber('maxDepth', options.maxDepth ?? 8, { min: 1, max: 64 }),
-    contentTypes: requireStrings('contentTypes', contentTypes).map((type) => type.toLowerCase()),
-    headers: { ...options.headers },
-    transport: chooseTransport(options, maxBytes),
+    allowPrivateAddresses: allowPrivateAddresses || fetch !== undefined,
+    ports: ports ?? (allowHttp ? [443, 80] : [443]),
+    contentTypes: contentTypes.map((type) => type.toLowerCase()),
+    transport: chooseTransport(settings),
   }
 }
 
-function readPorts(ports: readonly number[] | 'any'): readonly number[] | 'any' {
-  if (ports === 'any') return ports
-  return ports.map((port) => requireNumber('ports', port, { min: 1, max: 65_535 }))
+function readPorts(name: string, ports: unknown): FetcherOptions['ports'] {
+  if (ports === undefined || ports === 'any') return ports
+  if (Array.isArray(ports)) return ports.map((port) => requireNumber(name, port, { min: 1, max: 65_535 }))
+  throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be a list of ports, or 'any'`)
 }
 
-function chooseTransport(options: FetcherOptions, maxBytes: number): Transport {
-  const { fetch, allowPrivateAddresses = false, resolve = systemResolve, ca } = options
-  if (fetch === undefined) return createNodeTransport({ maxBytes, allowPrivateAddresses, resolve, ca })
-  if (options.allowPrivateAddresses !== undefined || options.resolve !== undefined || ca !== undefined) {
-    throw new Misconfigured(
-      'ERR_OPTION_INVALID',
-      'allowPrivateAddresses, resolve and ca have no effect beside fetch; leave them out',
-    )
+function chooseTransport(settings: ReturnType<typeof OPTIONS.read>): Transport {
+  const { fetch, allowPrivateAddresses, resolve, ca, maxBytes } = settings
+  if (fetch === undefined) {
+    const checks = { allowPrivateAddresses: allowPrivateAddresses ?? false, resolve: resolve ?? systemResolve }
+    return createNodeTransport({ ...checks, maxBytes, ca })
   }
-  return createFetchTransport(fetch)
+  if (allowPrivateAddresses === undefined && resolve === undefined && ca === undefined) {
+    return createFetchTransport(fetch)
+  }
+  const message = 'allowPrivateAddresses, resolve and ca have no effect beside fetch; leave them out'
+  throw new Misconfigured('ERR_OPTION_INVALID', message)
 }

@@ -1,4 +1,3 @@
-import { requireKnownOptions } from '@countermark/core'
 import { Answers, type Entry } from './refresh-answers.ts'
 import { Flights } from './refresh-flights.ts'
 import {
@@ -7,7 +6,7 @@ import {
   type Loaded,
   type RefreshCacheOptions,
   type RefreshRules,
-  readRefreshRules,
+  readCacheOptions,
 } from './refresh-options.ts'
 
 type Answer<Value> = Value | undefined | Promise<Value | undefined>
@@ -27,9 +26,8 @@ export class RefreshCache<Value extends object, Context extends CacheContext> {
 
   /** @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID` */
   constructor(options: RefreshCacheOptions<Value, Context>) {
-    requireKnownOptions('RefreshCache', options, ['load', 'times', 'secondLevel', 'observe', 'sourceOf'])
     const { sourceOf = (address) => address ?? '' } = options
-    this.#rules = readRefreshRules(options.times ?? {})
+    this.#rules = readCacheOptions(options)
     this.#answers = new Answers(this.#rules)
     this.#flights = new Flights(options, this.#rules, this.#answers)
     this.#observe = options.observe

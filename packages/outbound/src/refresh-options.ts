@@ -1,4 +1,5 @@
-import { requireKnownOptions, requireNumber } from '@countermark/core'
+import { requireNumber } from '@countermark/core'
+import { callback, custom, number, optionTable } from '@countermark/core/internal'
 import type { BackoffRules } from './outage.ts'
 
 /** What the caller brings: time, and whatever the hooks of its cache want to see. */
@@ -103,45 +104,48 @@ export interface RefreshRules extends Required<RefreshTimes> {
 
 const YEAR_MS = 31_536_000_000
 
-/** Of each number its default, and between what it must lie. */
-const NUMBERS = {
-  refreshAfterMs: [300_000, 1, YEAR_MS],
-  maxAgeMs: [3_600_000, 1, YEAR_MS],
-  staleIfErrorMs: [86_400_000, 0, YEAR_MS],
-  recheckAfterMs: [30_000, 0, YEAR_MS],
-  absentMs: [60_000, 0, 300_000],
-  unknownPerMinute: [3_000, 1, 1_000_000],
-  unknownPerMinutePerSource: [2_400, 1, 1_000_000],
-  maxEntries: [10_000, 1, 10_000_000],
-} as const
+const TIMES = optionTable('times', {
+  refreshAfterMs: number({ min: 1, max: YEAR_MS, default: 300_000 }),
+  maxAgeMs: number({ min: 1, max: YEAR_MS, default: 3_600_000 }),
+  staleIfErrorMs: number({ min: 0, max: YEAR_MS, default: 86_400_000 }),
+  recheckAfterMs: number({ min: 0, max: YEAR_MS, default: 30_000 }),
+  absentMs: number({ min: 0, max: 300_000, default: 60_000 }),
+  unknownPerMinute: number({ min: 1, max: 1_000_000, default: 3_000 }),
+  unknownPerMinutePerSource: number({ min: 1, max: 1_000_000, default: 2_400 }),
+  maxEntries: number({ min: 1, max: 10_000_000, default: 10_000 }),
+  random: callback<() => number>(),
+})
 
 /** Names of {@link RefreshTimes}, for packages whose options include them. */
-export const REFRESH_TIMES: readonly string[] = [...Object.keys(NUMBERS), 'random']
+export const REFRESH_TIMES: readonly string[] = TIMES.names
+
+/** What a cache is told of its origin stays as it is given; only the times have defaults. */
+const OPTIONS = optionTable('RefreshCache', {
+  load: custom((_, given) => given),
+  times: custom((_, given = {}) => readRefreshRules(given as RefreshTimes)),
+  secondLevel: custom((_, given) => given),
+  observe: callback(),
+  sourceOf: callback(),
+})
 
 /**
- * Checks the times of a cache.
+ * Checks the options of a cache, and answers with its times.
  * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`
  */
-export function readRefreshRules(times: RefreshTimes): RefreshRules {
-  requireKnownOptions('times', times, REFRESH_TIMES)
-  const read = (name: keyof typeof NUMBERS): number => {
-    const [fallback, min, max] = NUMBERS[name]
-    return requireNumber(name, times[name] ?? fallback, { min, max })
-  }
-  const { random = Math.random } = times
-  const refreshAfterMs = read('refreshAfterMs')
-  const maxAgeMs = requireNumber('maxAgeMs', read('maxAgeMs'), { min: refreshAfterMs, max: YEAR_MS })
-  const unknownPerMinute = read('unknownPerMinute')
+export function readCacheOptions<Value extends object, Context extends CacheContext>(
+  options: RefreshCacheOptions<Value, Context>,
+): RefreshRules {
+  return OPTIONS.read(options).times
+}
+
+function readRefreshRules(times: RefreshTimes): RefreshRules {
+  const { random = Math.random, ...read } = TIMES.read(times)
+  const maxAgeMs = requireNumber('maxAgeMs', read.maxAgeMs, { min: read.refreshAfterMs, max: YEAR_MS })
   return {
-    refreshAfterMs,
-    maxAgeMs,
-    staleIfErrorMs: Math.max(read('staleIfErrorMs'), maxAgeMs),
-    recheckAfterMs: read('recheckAfterMs'),
-    absentMs: read('absentMs'),
-    unknownPerMinute,
-    unknownPerMinutePerSource: Math.min(read('unknownPerMinutePerSource'), unknownPerMinute),
-    maxEntries: read('maxEntries'),
+    ...read,
     random,
+    staleIfErrorMs: Math.max(read.staleIfErrorMs, maxAgeMs),
+    unknownPerMinutePerSource: Math.min(read.unknownPerMinutePerSource, read.unknownPerMinute),
     // 1, 4, 16, then 60 s: at most four tries in the first minute of an outage, and a short one is over soon.
     backoff: { firstMs: 1_000, factor: 4, longestMs: 60_000, random },
   }
