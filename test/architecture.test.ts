@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/express': 3,
   '@countermark/koa': 3,
   '@countermark/client': 4,
+  '@countermark/authority': 4,
   countermark: 5,
 }
 
@@ -49,7 +50,7 @@ const EVERY_REQUEST = [
 ]
 
 /** Behind an entry point of its own, what is dear is loaded only by whoever wants it. */
-const OWN_ENTRY = /^packages\/audit\/src\/sql\/|^packages\/testing\//
+const OWN_ENTRY = /^packages\/audit\/src\/sql\/|^packages\/authority\/|^packages\/testing\//
 
 const NAMELESS = /^(utils?|helpers?|common|types|misc|shared|.*manager)\.ts$/
 const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare']

@@ -1,0 +1,5 @@
+export { migrateDown, migrateUp } from './storage/migrate.ts'
+export { openStore } from './storage/open-store.ts'
+export { type PostgresStoreOptions, postgresStore } from './storage/postgres-store.ts'
+export { type SqliteStoreOptions, sqliteStore } from './storage/sqlite-store.ts'
+export type { Migration, Store, StoredTables } from './storage/store.ts'

@@ -1,0 +1,33 @@
+import type { Kysely, Transaction } from 'kysely'
+
+/** Tables of one room, as {@link Store.tables} hands them out. */
+export interface StoredTables<Tables> {
+  /** Sees what is committed. A statement that changes something is refused. */
+  readonly reads: Kysely<Tables>
+  /**
+   * Changes everything or nothing. Transactions of one `lock`, such as `registry` or `token-family:17`, follow one another, in
+   * all processes; read inside with `tables` what decides. An embedded file has one writer: there every lock is the same.
+   * Must not be called inside itself.
+   * @throws Unavailable `storage_unavailable`
+   */
+  readonly transaction: <Result>(
+    lock: string,
+    work: (tables: Transaction<Tables>) => Promise<Result>,
+  ) => Promise<Result>
+}
+
+/** Creates tables of a room, and drops them again. */
+export interface Migration {
+  /** Sorted by it; never changed once released: `001_registry`. */
+  readonly name: string
+  readonly up: (db: Transaction<unknown>, engine: Store['engine']) => Promise<void>
+  readonly down: (db: Transaction<unknown>, engine: Store['engine']) => Promise<void>
+}
+
+/** Where the authority keeps what it knows: one SQLite file, or PostgreSQL. The same statements run on both. */
+export interface Store {
+  readonly engine: 'sqlite' | 'postgres'
+  /** The tables that a room declares, or several rooms: `tables<RegistryTables & TokenTables>()`. */
+  readonly tables: <Tables>() => StoredTables<Tables>
+  readonly close: () => Promise<void>
+}
