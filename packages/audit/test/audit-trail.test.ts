@@ -38,6 +38,19 @@ describe.each(FRAMEWORKS)('a trail behind %s', (framework) => {
     expect(outcome).toMatchObject({ of: decision?.id, status: 401 })
   })
 
+  it('says of each decision that its guard only observes, allowed ones included', async () => {
+    await app.close()
+    app = await startAuditedApp({ framework, guard: { mode: 'observe' } })
+    const request = { url: 'https://api.example.com/orders/7', method: 'POST' }
+    await app.send(request)
+    await app.send({ ...request, tamper: { signature: () => new Uint8Array(64) } })
+    const decisions = (await app.records()).map(({ record }) => record).filter(({ type }) => type === 'decision')
+    expect(decisions).toMatchObject([
+      { decision: 'allow', mode: 'observe' },
+      { decision: 'observe', mode: 'observe', code: 'signature_invalid', status: 401 },
+    ])
+  })
+
   it('commits to what may be erased and keeps it beside', async () => {
     await app.send({ url: 'https://api.example.com/orders/7?customer=4711', method: 'DELETE' })
     const [, decision] = await app.records()

@@ -13,6 +13,7 @@ export interface GuardLabels {
   observer_failures_total: Record<never, never>
   audit_failures_total: Record<never, never>
   challenge_failures_total: { check: string }
+  rollout_decisions_total: { mode: 'enforce' | 'observe'; by: 'agent' | 'network' }
 }
 
 /** What the guard itself reports. */
@@ -36,6 +37,11 @@ export const METRICS: Metrics<GuardLabels> = defineMetrics<GuardLabels>({
     kind: 'counter',
     help: 'Challenges left out of an answer because writing them failed',
     labels: { check: { atMost: MAX_CHECKS } },
+  },
+  rollout_decisions_total: {
+    kind: 'counter',
+    help: 'Decisions of guards that enforce for a share of callers, by the share and what it was chosen by',
+    labels: { mode: ['enforce', 'observe'], by: ['agent', 'network'] },
   },
 })
 

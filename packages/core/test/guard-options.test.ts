@@ -15,7 +15,7 @@ describe('createGuard', () => {
     expect(createGuardSettings({ origins: ORIGINS })).toMatchObject({
       statusMode: 'standard',
       errorDetail: 'code',
-      mode: 'enforce',
+      rollout: { percent: 100, by: 'agent' },
       minimumLevel: { safe: 'identified', unsafe: 'signed' },
       trustedProxies: [],
       maxBodyBytes: 1_048_576,
@@ -47,6 +47,7 @@ const BAD: Readonly<Record<string, readonly unknown[]>> = {
   statusMode: ['Standard', 'wimse', '', null, 403, true],
   errorDetail: ['none', 'all', '', null, true],
   mode: ['off', 'Observe', '', null, true, false],
+  enforce: [10, '10 %', null, [10], { percent: -1 }, { percent: '10' }],
   minimumLevel: ['signed', null, [], { safe: 'none' }, { unsafe: null }, { unsafe: 'Signed' }, { unsave: 'bearer' }],
   open: ['/healthz', ['/healthz'], null, { path: ['/healthz'] }, { paths: '/healthz' }, { paths: [null] }],
   observers: [{}, null, 'metrics', [null], [undefined], [{}], [{ decide: () => undefined }], [{ decided: 'x' }], [[]]],
@@ -129,7 +130,9 @@ describe('an option', () => {
   })
 
   it('may be one that belongs to the adapter', () => {
-    expect(createGuardSettings({ origins: ORIGINS, respond: 'next' } as GuardOptions, ['respond']).mode).toBe('enforce')
+    expect(
+      createGuardSettings({ origins: ORIGINS, respond: 'next' } as GuardOptions, ['respond']).rollout.percent,
+    ).toBe(100)
   })
 })
 

@@ -72,6 +72,8 @@ export interface DecisionRecord {
   readonly status?: number | undefined
   /** The operator's reason: the refusal's message. */
   readonly reason?: string | undefined
+  /** The guard would have let pass what it refuses, for this caller at least. Left out where it enforces. */
+  readonly mode?: 'observe' | undefined
   readonly agent?: AuditAgent | undefined
   /** Whose key a refused request named, when there is such an agent: proven by nothing. */
   readonly claimedAgent?: string | undefined

@@ -40,6 +40,7 @@ export function decisionRecord(decision: RecordedDecision, id: string, mask: Sec
     delegation: delegation === undefined ? undefined : auditDelegation(delegation, agent?.id, mask),
     evidence,
     id,
+    mode: decision.mode === 'observe' ? 'observe' : undefined,
     reason: boundedOrNone(decision.reason, MAX_TEXT.reason),
     requestId: decision.requestId,
     resource: auditResource(decision),

@@ -18,6 +18,7 @@ function shape(required: Readonly<Record<string, HasShape>>, optional: Readonly<
 }
 
 const isDecision: HasShape = (value) => value === 'allow' || value === 'deny' || value === 'observe'
+const isMode: HasShape = (value) => value === 'observe'
 const isCommitments: HasShape = (value) => isJsonObject(value) && Object.values(value).every(isText)
 const isActor = shape({ id: isText }, { issuer: isText })
 
@@ -59,7 +60,7 @@ const SHAPES: ReadonlyMap<unknown, HasShape> = new Map<unknown, HasShape>([
       },
       {
         ...{ traceId: isText, code: isText, status: isNumber, reason: isText },
-        ...{ agent: isAgent, claimedAgent: isText, delegation: isDelegation, argumentHash: isText },
+        ...{ mode: isMode, agent: isAgent, claimedAgent: isText, delegation: isDelegation, argumentHash: isText },
       },
     ),
   ],

@@ -52,6 +52,7 @@ export interface RecordedDecision extends SeenAtOnce {
   readonly status: number | undefined
   readonly reason: string | undefined
   readonly claimedAgent: string | undefined
+  readonly mode: Decision['mode']
   readonly configuration: string
   readonly method: string
   readonly target: string
@@ -118,6 +119,7 @@ export function recordedDecision(
     status: withheld?.status ?? decision.status,
     reason: withheld?.reason ?? refusal?.message,
     claimedAgent: agent === undefined ? refusal?.claimedAgent : undefined,
+    mode: decision.mode,
     configuration: decision.configuration,
     method: request.method,
     target: request.target,

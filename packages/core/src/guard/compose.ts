@@ -6,6 +6,7 @@ import { GUARD_PARTS, METRIC_ROWS } from '../metric-rows.ts'
 import { createReplyTemplates } from '../refusal/reply-template.ts'
 import type { GuardSettings } from './options.ts'
 import { hashConfiguration, orderChecks } from './order.ts'
+import { isPartial, wholeMode } from './rollout.ts'
 import { type RouteOptions, readRouteOptions } from './route-options.ts'
 import { guardOf } from './run.ts'
 import { createSourceLimiter } from './source-limit.ts'
@@ -38,9 +39,8 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
     }
     describeMetrics(context)
     settings.onCompose?.({ checks: order.descriptions })
-    const { mode, optional } = route
     const guard = guardOf(context, states)
-    return summarise(guard, [{ checks: order.descriptions.map(({ name }) => name), mode, optional }])
+    return summarise(guard, [summaryOf(context)])
   }
   return Object.assign(compose, { environment })
 }
@@ -80,11 +80,18 @@ function describeMetrics({ settings, descriptions }: GuardContext): void {
   for (const observer of describing) observer.described?.({ checks, rows })
 }
 
+function summaryOf({ descriptions, route: { optional, rollout } }: GuardContext): GuardSummary {
+  const share = isPartial(rollout) ? { percent: rollout.percent } : {}
+  return { checks: descriptions.map(({ name }) => name), mode: wholeMode(rollout), ...share, optional }
+}
+
 /** What a guard consists of, for tools that look at an application from outside. */
 export interface GuardSummary {
   /** Names of the checks, in their order. */
   readonly checks: readonly string[]
   readonly mode: 'enforce' | 'observe'
+  /** Of callers that are enforced, where that is a part of them. */
+  readonly percent?: number
   /** Requests without credentials pass. */
   readonly optional: boolean
 }

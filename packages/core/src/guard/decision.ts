@@ -5,6 +5,7 @@ import { isUnavailable, type Refusal, Unavailable } from '../refusal/refusal.ts'
 import { statusOf } from '../refusal/response.ts'
 import { isSafeMethod } from '../request.ts'
 import type { Decision, Observer, Outcome } from '../seams/observer.ts'
+import type { Mode } from './rollout.ts'
 import { createAgentView, type Finish, type Run } from './state.ts'
 
 /** What was decided, once it is recorded and told. */
@@ -15,9 +16,9 @@ export interface Told {
 }
 
 /** Records a decision and tells observers. Without a refusal the request passes. */
-export function tellDecision(run: Run, check: string, refusal: Refusal | undefined): Told | Promise<Told> {
-  const outcome = refusal === undefined ? 'allow' : run.context.route.mode === 'observe' ? 'observe' : 'deny'
-  return record(run, createDecision({ run, outcome, check, refusal }))
+export function tellDecision(run: Run, check: string, refusal: Refusal | undefined, mode: Mode): Told | Promise<Told> {
+  const outcome = refusal === undefined ? 'allow' : mode === 'observe' ? 'observe' : 'deny'
+  return record(run, createDecision({ run, outcome, check, refusal, mode }))
 }
 
 /** Recorded first: observers are told once, and what they are told is what happens. */
@@ -43,7 +44,7 @@ function unrecorded(run: Run, decision: Decision, cause: unknown): Told {
     return conclude(run, decision, createFinish(decision, run, { recorded: false }))
   }
   const refusal = new Unavailable('audit_unavailable', 'audit', 'the decision could not be recorded', { cause })
-  const outcome = context.route.mode === 'observe' ? 'observe' : 'deny'
+  const outcome = decision.mode === 'observe' ? 'observe' : 'deny'
   const status = statusOf(refusal, context.settings)
   const replaced: Decision = Object.freeze({ ...decision, outcome, check: 'recorder', refusal, status })
   return conclude(run, replaced, createFinish(replaced, run, { recorded: false }))
@@ -64,10 +65,11 @@ interface DecisionInput {
   readonly outcome: Decision['outcome']
   readonly check: string
   readonly refusal: Refusal | undefined
+  readonly mode: Mode
 }
 
 /** Puts a decision together for observers and recorder. Refused callers keep their name in it; it is frozen. */
-function createDecision({ run, outcome, check, refusal }: DecisionInput): Decision {
+function createDecision({ run, outcome, check, refusal, mode }: DecisionInput): Decision {
   const { state, facts, context, timings } = run
   return Object.freeze({
     requestId: state.requestId,
@@ -81,7 +83,7 @@ function createDecision({ run, outcome, check, refusal }: DecisionInput): Decisi
     facts,
     timings,
     credential: context.schemes.find(({ name }) => name === facts.agent?.scheme),
-    mode: context.route.mode,
+    mode,
     configuration: context.configuration,
     anonymous: state.anonymous && facts.agent === undefined,
   })

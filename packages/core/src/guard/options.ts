@@ -24,7 +24,7 @@ import { hasDotSegment } from '../request.ts'
 import type { Decision, Observer, Recorder } from '../seams/observer.ts'
 import { type OpenRequests, type OpenSettings, openRequests, openSettings } from './open-requests.ts'
 import { type FindOrigin, type Origins, originFinder, serviceNamer } from './origins.ts'
-import { MODES } from './route-options.ts'
+import { ENFORCED, MODES, type Mode, type Rollout, type RolloutSettings, readRollout } from './rollout.ts'
 import { type SourceLimit, type SourceLimitSettings, sourceLimit } from './source-limit.ts'
 import { readViewMembers, type ViewMember, type ViewMembers } from './view-members.ts'
 
@@ -75,7 +75,12 @@ export interface GuardOptions {
   /** How much a refusal tells. @default 'code' */
   readonly errorDetail?: ErrorDetail
   /** `observe` lets refused requests pass and reports what would have been refused. @default 'enforce' */
-  readonly mode?: 'enforce' | 'observe'
+  readonly mode?: Mode
+  /**
+   * Enforces for a share of callers and observes for the others, instead of `mode`: `{ percent: 10 }`. For going live step by
+   * step, not against attackers. @default all or none, as `mode` says
+   */
+  readonly enforce?: Rollout
   /** The weakest credential accepted. @default identified for safe methods, signed for unsafe ones */
   readonly minimumLevel?: MinimumLevels
   /**
@@ -119,7 +124,7 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly maxBodySeconds: number
   readonly rawBody: ((message: ReadMessage) => unknown) | undefined
   readonly maxHeaderFields: number
-  readonly mode: 'enforce' | 'observe'
+  readonly rollout: RolloutSettings
   readonly methodOverride: 'covered' | 'ignored'
   readonly minimumLevel: Readonly<Required<MinimumLevels>>
   readonly observers: readonly Observer[]
@@ -145,7 +150,8 @@ const GUARD = optionTable('createGuard', {
   maxHeaderFields: number({ min: 1, max: 1000, default: 200 }),
   statusMode: word(['standard', 'wba', 'seed'], 'standard'),
   errorDetail: word(['code', 'full', 'minimal'], 'code'),
-  mode: unstated(word(MODES, 'enforce')),
+  mode: unstated(word(MODES)),
+  enforce: unstated(custom((_name, given) => given as Rollout | undefined)),
   methodOverride: word(['covered', 'ignored'], 'covered'),
   minimumLevel: nested(
     optionTable('minimumLevel', { safe: word(LEVELS, 'identified'), unsafe: word(LEVELS, 'signed') }),
@@ -173,11 +179,12 @@ export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = GUARD.names
  * @throws {@link Misconfigured}
  */
 export function createGuardSettings(options: GuardOptions, foreign: readonly string[] = []): GuardSettings {
-  const { origins, open, ...read } = GUARD.read(renameOrigins(options), '', foreign)
+  const { origins, open, mode, enforce, ...read } = GUARD.read(renameOrigins(options), '', foreign)
   const { maxBodyBytes, maxHeldBytes = Math.min(HELD_AT_ONCE * maxBodyBytes, Number.MAX_SAFE_INTEGER) } = read
   requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes })
+  const rollout = readRollout({ mode, enforce }, ENFORCED)
   const stated = GUARD.state({ ...read, maxHeldBytes, open, origins: origins.origins })
-  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, stated }
+  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, rollout, stated }
 }
 
 /**

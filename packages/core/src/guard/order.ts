@@ -4,6 +4,7 @@ import type { Clock } from '../environment.ts'
 import { canonicalJson } from '../internal/canonical-json.ts'
 import { Misconfigured } from '../misconfigured.ts'
 import type { GuardSettings } from './options.ts'
+import { isPartial, wholeMode } from './rollout.ts'
 import type { RouteSettings } from './route-options.ts'
 
 /** A check with the place it has in its guard. */
@@ -65,10 +66,11 @@ export function hashConfiguration(
   route: RouteSettings,
   checks: readonly CheckDescription[],
 ): string {
-  const { optional, mode, minimumLevel = null } = route
+  const { optional, rollout, minimumLevel = null } = route
+  const share = isPartial(rollout) ? { enforce: { ...rollout } } : {}
   const text = canonicalJson({
     guard: settings.stated,
-    route: { optional, mode, minimumLevel },
+    route: { optional, mode: wholeMode(rollout), minimumLevel, ...share },
     checks: checks.map(({ name, settings: stated = {} }) => ({ name, settings: stated })),
   })
   return createHash('sha256').update(text).digest('base64url')

@@ -10,6 +10,7 @@ import { isLeftOpen } from './admission.ts'
 import { writeReply } from './answer.ts'
 import { tellDecision } from './decision.ts'
 import type { OrderedCheck } from './order.ts'
+import { isOfCopy, isPartial, type Mode, shareOf, wholeMode } from './rollout.ts'
 import type { SourceLimiter } from './source-limit.ts'
 import {
   createAgentView,
@@ -181,8 +182,19 @@ function endTiming({ context, timings }: Run, check: OrderedCheck, begunMs: numb
 function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
   if (refusal !== undefined) chargeSource(run, refusal)
   Object.freeze(run.facts)
-  if (!run.context.listens) return toVerdict(run, refusal, undefined)
-  return then(tellDecision(run, check, refusal), (told) => toVerdict(run, told.refusal, told.finish))
+  const mode = modeOf(run, refusal)
+  if (!run.context.listens) return toVerdict(run, refusal, undefined, mode)
+  return then(tellDecision(run, check, refusal, mode), (told) => toVerdict(run, told.refusal, told.finish, mode))
+}
+
+/** By proven facts only: an id that is merely claimed, or that comes with a copy of a request, would choose its share. */
+function modeOf({ context, state, facts }: Run, refusal: Refusal | undefined): Mode {
+  const { rollout } = context.route
+  if (!isPartial(rollout)) return wholeMode(rollout)
+  const agentId = isOfCopy(refusal) ? undefined : facts.agent?.id
+  const { mode, by } = shareOf(rollout, { agentId, address: state.request.remoteAddress })
+  context.environment.report(METRICS.measure('rollout_decisions_total', 1, { mode, by }))
+  return mode
 }
 
 /** Counts what proved nothing against its network. A copy of a proven request costs as much and proves nothing new. */
@@ -194,12 +206,12 @@ function chargeSource({ context, state, facts }: Run, refusal: Refusal): void {
   context.sources.charge(state.request.remoteAddress, context.settings.clock.monotonicMs())
 }
 
-function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | undefined): Verdict {
+function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | undefined, mode: Mode): Verdict {
   const { context, state, facts } = run
   if (refusal === undefined) {
     state.facts = facts
     if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId, context.settings.view)
-  } else if (context.route.mode === 'enforce') {
+  } else if (mode === 'enforce') {
     return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }
   } else if (state.facts.agent === undefined) {
     // Observed refusals leave no facts behind: what would not have stood must not be acted upon.
@@ -214,7 +226,7 @@ function failedVerdict(context: GuardContext, cause: unknown): Verdict {
   const { settings, environment, route } = context
   const refusal = new Refusal('config_error', 'the guard failed in a way it should not', { cause })
   environment.report(METRICS.measure('guard_failures_total', 1))
-  if (route.mode === 'observe') return { outcome: 'allow', agent: undefined, finish: undefined, observed: refusal }
+  if (route.rollout.percent === 0) return { outcome: 'allow', agent: undefined, finish: undefined, observed: refusal }
   const reply = replyTo(refusal, { requestId: randomUUID(), realm: '', exposed: undefined, challenges: [] }, settings)
   return { outcome: 'deny', refusal, reply, finish: undefined }
 }

@@ -11,6 +11,7 @@ import type { AgentRequest } from '../request.ts'
 import type { CheckTiming } from '../seams/observer.ts'
 import type { GuardSettings } from './options.ts'
 import type { OrderedChecks } from './order.ts'
+import type { RolloutSettings } from './rollout.ts'
 import type { SourceLimiter } from './source-limit.ts'
 import { OWN_MEMBERS, type ViewMembers } from './view-members.ts'
 
@@ -20,7 +21,7 @@ export interface GuardContext extends OrderedChecks {
   readonly environment: Environment
   readonly route: {
     readonly optional: boolean
-    readonly mode: 'enforce' | 'observe'
+    readonly rollout: RolloutSettings
   }
   /** By kind of method, weakest first. */
   readonly acceptedLevels: Readonly<Record<'safe' | 'unsafe', readonly Level[]>>

@@ -28,7 +28,7 @@ export interface Decision {
   readonly timings: readonly CheckTiming[]
   /** The kind of credential that established the agent. */
   readonly credential?: CredentialScheme | undefined
-  /** Whether the guard enforces what it decides. */
+  /** Whether the guard enforces what it decides, for this caller where that differs: see `createGuard({ enforce })`. */
   readonly mode: 'enforce' | 'observe'
   /** SHA-256, base64url, of how the guard and its checks are configured: the same for the same code and options. */
   readonly configuration: string

@@ -58,7 +58,8 @@ function tell(terminal: Terminal, routes: readonly FoundRoute[], unguarded: read
   say(terminal, '', `${routes.length} routes, ${unguarded.length} without a guard`)
 }
 
-function describe({ checks, mode, optional }: GuardSummary): string {
-  const notes = [mode === 'observe' ? 'observes' : '', optional ? 'optional' : ''].filter((note) => note !== '')
+function describe({ checks, mode, percent, optional }: GuardSummary): string {
+  const share = percent === undefined ? '' : `enforced for ${percent} %`
+  const notes = [mode === 'observe' ? 'observes' : share, optional ? 'optional' : ''].filter((note) => note !== '')
   return checks.join(' + ') + (notes.length === 0 ? '' : ` (${notes.join(', ')})`)
 }
