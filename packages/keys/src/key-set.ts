@@ -54,13 +54,17 @@ export function createKeySet({ keys: given, agents = [], shared = NOTHING_SHARED
     find: ({ agentId, keyId, isAgentCovered = false }) => {
       if (agentId === undefined) return keyId === undefined ? NO_KEYS : (byKeyId.get(keyId) ?? NO_KEYS)
       const own = (isAgentCovered ? byAgent : byAgentUnshared).get(agentId)
-      if (own === undefined) return NO_KEYS
-      if (keyId === undefined) return own.all
-      if (own.byKeyId !== undefined) return own.byKeyId.get(keyId) ?? NO_KEYS
-      return own.all[0]?.keyId === keyId || own.all[0]?.thumbprint === keyId ? own.all : NO_KEYS
+      return own === undefined ? NO_KEYS : keysNamed(keyId, own)
     },
     findAgent: (agentId) => records.get(agentId),
   }
+}
+
+function keysNamed(keyId: string | undefined, { all, byKeyId }: AgentKeys): readonly AgentKey[] {
+  if (keyId === undefined) return all
+  if (byKeyId !== undefined) return byKeyId.get(keyId) ?? NO_KEYS
+  const [only] = all
+  return only?.keyId === keyId || only?.thumbprint === keyId ? all : NO_KEYS
 }
 
 /** A key that an agent revoked under one name does not come back under another. */

@@ -59,5 +59,5 @@ describe.each(Object.keys(create))('%s', (name) => {
 })
 
 describe('a source of foreign keys', () => {
-  for (const name of ['a file', 'a JWK Set', 'a registry']) describeForeignKeys(name, create[name] as CreateSource)
+  for (const name of ['a JWK Set', 'a registry']) describeForeignKeys(name, create[name] as CreateSource)
 })

@@ -1,5 +1,5 @@
 import { type AgentKey, type AgentRecord, type KeySource, Misconfigured } from '@countermark/core'
-import { isAgentId, isJsonObject, rememberKeys } from '@countermark/core/internal'
+import { custom, isAgentId, isJsonObject, optionTable, rememberKeys } from '@countermark/core/internal'
 import { OutboundError } from '@countermark/outbound'
 import {
   type KeyDocument,
@@ -12,7 +12,13 @@ import {
 } from '../key-document.ts'
 import { isAskable, NO_KEYS } from '../key-set.ts'
 import { createRemoteKeys } from '../remote/remote-keys.ts'
-import { MAX_DOCUMENT_KEYS, type RemoteKeysOptions, readRemoteOptions } from '../remote/remote-options.ts'
+import {
+  createRemoteRules,
+  MAX_DOCUMENT_KEYS,
+  OUTBOUND_OPTIONS,
+  type RemoteKeysOptions,
+  remoteRows,
+} from '../remote/remote-options.ts'
 
 /** Options of {@link jwks}. */
 export interface JwksOptions extends RemoteKeysOptions {
@@ -20,11 +26,9 @@ export interface JwksOptions extends RemoteKeysOptions {
   readonly agent: string | (Partial<AgentRecord> & { readonly id: string })
 }
 
-const KIND = {
-  name: 'jwks',
-  contentTypes: ['application/json', 'application/jwk-set+json'],
-  options: ['agent'],
-} as const
+const KIND = { name: 'jwks', contentTypes: ['application/json', 'application/jwk-set+json'] } as const
+
+const OPTIONS = optionTable('jwks', { ...remoteRows(KIND), agent: custom((_name, given) => readAgent(given)) })
 
 /**
  * The keys of one agent, from a JWK Set that it publishes.
@@ -32,8 +36,8 @@ const KIND = {
  * @throws {@link Misconfigured}
  */
 export function jwks(url: string, options: JwksOptions): KeySource {
-  const rules = readRemoteOptions(KIND, url, options)
-  const agent = readAgent(options.agent)
+  const { agent, ...settings } = OPTIONS.read(options, '', OUTBOUND_OPTIONS)
+  const rules = createRemoteRules(KIND, url, settings, options)
   const { allowTestKeys } = rules
   const { href } = rules.url
   const importKey = rememberKeys(MAX_DOCUMENT_KEYS)
@@ -58,8 +62,8 @@ export function jwks(url: string, options: JwksOptions): KeySource {
   }
 }
 
-function readAgent(agent: JwksOptions['agent']): AgentRecord {
-  const record = typeof agent === 'string' ? { id: agent } : agent
+function readAgent(given: unknown): AgentRecord {
+  const record = typeof given === 'string' ? { id: given } : (given as Exclude<JwksOptions['agent'], string>)
   if (typeof record?.id !== 'string' || !isAgentId(record.id)) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'jwks: agent must name the agent whose keys they are')
   }

@@ -23,6 +23,17 @@ export interface RegistryDocumentRules extends KeyImportRules {
   /** Whether the source may speak for an agent. */
   readonly agents: (agentId: string) => boolean
   readonly maxKeys: number
+  /** Told of each entry that cannot be read or used, and of none that `agents` leaves out. @default not told */
+  readonly onRefused?: (refused: RefusedPlace) => void
+}
+
+/** An entry that cannot be read or used, by its place in the document. */
+export interface RefusedPlace {
+  /** Such as `agents[2]` or `keys[0] of agt_7f2k9x`. */
+  readonly where: string
+  readonly what: 'agent' | 'key'
+  readonly reason: RefusedEntry
+  readonly entry: unknown
 }
 
 interface AgentEntry {
@@ -42,7 +53,7 @@ export function parseRegistryDocument(value: unknown, rules: RegistryDocumentRul
   const { entries, records, refused } = readAgents(listed, rules)
   const keys = entries.flatMap(({ id, keys }) => {
     const agent = records.get(id)
-    return agent === undefined ? [] : keys.map((key) => parseKey(agent, key, rules))
+    return agent === undefined ? [] : keys.map((key, index) => parseKey(agent, key, index, rules))
   })
   return toKeyDocument([...records.values()], [...refused, ...keys])
 }
@@ -66,15 +77,15 @@ function readAgents(listed: readonly unknown[], rules: RegistryDocumentRules): R
   const entries: AgentEntry[] = []
   const records = new Map<string, AgentRecord>()
   const refused: RefusedEntry[] = []
-  for (const entry of listed) {
+  for (const [index, entry] of listed.entries()) {
     const agent = isJsonObject(entry) ? parseAgentEntry(entry) : undefined
-    if (agent === undefined || agent.isMalformed) refused.push('malformed')
-    if (agent === undefined) continue
+    const isForeign = agent !== undefined && !rules.agents(agent.record.id)
+    if (agent === undefined || agent.isMalformed) {
+      refused.push('malformed')
+      if (!isForeign) rules.onRefused?.({ where: `agents[${index}]`, what: 'agent', reason: 'malformed', entry })
+    } else if (isForeign) refused.push('agent_foreign')
+    if (agent === undefined || isForeign) continue
     const { record } = agent
-    if (!rules.agents(record.id)) {
-      if (!agent.isMalformed) refused.push('agent_foreign')
-      continue
-    }
     records.set(record.id, unite(records.get(record.id), record))
     entries.push({ id: record.id, keys: listKeys(entry) })
   }
@@ -87,8 +98,17 @@ function unite(known: AgentRecord | undefined, record: AgentRecord): AgentRecord
   return suspendedAgent(record.id)
 }
 
-function parseKey(agent: AgentRecord, entry: unknown, rules: RegistryDocumentRules): AgentKey | RefusedEntry {
-  return isJsonObject(entry) ? parseKeyEntry(agent, entry, rules) : 'malformed'
+function parseKey(
+  agent: AgentRecord,
+  entry: unknown,
+  index: number,
+  rules: RegistryDocumentRules,
+): AgentKey | RefusedEntry {
+  const key = isJsonObject(entry) ? parseKeyEntry(agent, entry, rules) : 'malformed'
+  if (typeof key === 'string') {
+    rules.onRefused?.({ where: `keys[${index}] of ${agent.id}`, what: 'key', reason: key, entry })
+  }
+  return key
 }
 
 /** `public_key` beside `agent_id` is the short form of an agent with one key. */

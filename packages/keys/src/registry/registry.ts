@@ -1,12 +1,14 @@
 import type { AgentKey, Environment, KeyQuery, KeySource } from '@countermark/core'
-import { isThenable, type KeyCaller, requireBoolean } from '@countermark/core/internal'
+import { callback, flag, isThenable, type KeyCaller, optionTable } from '@countermark/core/internal'
 import { isAskable, NO_KEYS } from '../key-set.ts'
 import { createRemoteKeys, type RemoteKeys } from '../remote/remote-keys.ts'
 import {
   createPreloadFetcher,
+  createRemoteRules,
   MAX_REMEMBERED_KEYS,
+  OUTBOUND_OPTIONS,
   type RemoteKeysOptions,
-  readRemoteOptions,
+  remoteRows,
 } from '../remote/remote-options.ts'
 import { Preload } from './preload.ts'
 import { BY_AGENT, BY_KEY, createRegistryKind } from './registry-kind.ts'
@@ -22,7 +24,13 @@ export interface RegistryOptions extends RemoteKeysOptions {
   readonly preload?: boolean
 }
 
-const KIND = { name: 'registry', contentTypes: ['application/json'], options: ['agents', 'preload'] } as const
+const KIND = { name: 'registry', contentTypes: ['application/json'] } as const
+
+const OPTIONS = optionTable('registry', {
+  ...remoteRows(KIND),
+  agents: callback<(agentId: string) => boolean>(),
+  preload: flag(false),
+})
 
 const MAX_PRELOADED = 100_000
 
@@ -33,10 +41,11 @@ const MAX_PRELOADED = 100_000
  * @throws {@link Misconfigured}
  */
 export function registry(url: string, options: RegistryOptions = {}): KeySource {
-  const preloads = requireBoolean('preload', options.preload ?? false)
-  const rules = readRemoteOptions(KIND, url, preloads ? { maxEntries: MAX_PRELOADED, ...options } : options)
+  const { agents = () => true, preload: preloads, ...settings } = OPTIONS.read(options, '', OUTBOUND_OPTIONS)
+  const remote = preloads ? { maxEntries: MAX_PRELOADED, ...options } : options
+  const rules = createRemoteRules(KIND, url, settings, remote)
   const maxKeys = preloads ? 2 * MAX_PRELOADED : MAX_REMEMBERED_KEYS
-  const kind = createRegistryKind({ remote: rules, agents: options.agents ?? (() => true), maxKeys })
+  const kind = createRegistryKind({ remote: rules, agents, maxKeys })
   const keys = createRemoteKeys(kind, rules)
   const { refreshAfterMs = 300_000, random = Math.random } = options
   const preload = preloads

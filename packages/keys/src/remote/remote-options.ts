@@ -1,5 +1,5 @@
-import { Misconfigured, requireKnownOptions } from '@countermark/core'
-import { requireBoolean, requireMethods } from '@countermark/core/internal'
+import { Misconfigured } from '@countermark/core'
+import { custom, flag, methods, type OptionReader } from '@countermark/core/internal'
 import {
   createFetcher,
   type Fetcher,
@@ -46,23 +46,35 @@ export const MAX_REMEMBERED_KEYS = 20_000
 export interface RemoteKind {
   readonly name: 'jwks' | 'registry'
   readonly contentTypes: readonly string[]
-  /** Options besides those of every source. */
-  readonly options: readonly string[]
 }
 
+/** What every remote source has besides the options of `@countermark/outbound`, after validation. */
+export type RemoteSettings = Pick<RemoteKeysRules, 'name' | 'secondLevel' | 'allowTestKeys'>
+
+/** The rows of the options that every remote source has. */
+export function remoteRows(kind: RemoteKind): {
+  readonly [Name in keyof RemoteSettings]: OptionReader<RemoteSettings[Name]>
+} {
+  return {
+    name: sourceName(kind.name),
+    secondLevel: methods<SecondLevel>(['get', 'set']),
+    allowTestKeys: flag(false),
+  }
+}
+
+/** Options that `@countermark/outbound` reads. */
+export const OUTBOUND_OPTIONS: readonly string[] = [...FETCHER_OPTIONS, ...REFRESH_TIMES]
+
 /**
- * Checks the options of a remote source and that its URL may ever be fetched.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`
+ * Prepares a remote source, and checks that its URL may ever be fetched.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
-export function readRemoteOptions(kind: RemoteKind, url: string, options: RemoteKeysOptions): RemoteKeysRules {
-  requireKnownOptions(kind.name, options, [
-    ...['name', 'secondLevel', 'allowTestKeys', ...kind.options],
-    ...[...FETCHER_OPTIONS, ...REFRESH_TIMES],
-  ])
-  const { secondLevel } = options
-  if (secondLevel !== undefined) requireMethods('secondLevel', secondLevel, ['get', 'set'])
-  const allowTestKeys = requireBoolean('allowTestKeys', options.allowTestKeys ?? false)
-  const name = requireSourceName(options.name ?? kind.name)
+export function createRemoteRules(
+  kind: RemoteKind,
+  url: string,
+  { name, secondLevel, allowTestKeys }: RemoteSettings,
+  options: RemoteKeysOptions,
+): RemoteKeysRules {
   const fetcherOptions = { contentTypes: kind.contentTypes, ports: portsOf(url), ...pick(options, FETCHER_OPTIONS) }
   const { fetcher, checked } = createCheckedFetcher(kind.name, url, fetcherOptions)
   const namespace = JSON.stringify([kind.name, name, checked.href, Object.entries(options.headers ?? {}).sort()])
@@ -103,11 +115,10 @@ function pick(options: RemoteKeysOptions, names: readonly string[]): Readonly<Re
   )
 }
 
-/**
- * Checks a source's name, which becomes the value of a metric label.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
- */
-export function requireSourceName(name: unknown): string {
-  if (typeof name === 'string' && /^[a-z][a-z0-9_]{0,31}$/.test(name)) return name
-  throw new Misconfigured('ERR_OPTION_INVALID', 'name must be up to 32 of a-z 0-9 _ and start with a letter')
+/** The name of a source, which becomes the value of a metric label. */
+export function sourceName(fallback: string): OptionReader<string> {
+  return custom((_name, given = fallback) => {
+    if (typeof given === 'string' && /^[a-z][a-z0-9_]{0,31}$/.test(given)) return given
+    throw new Misconfigured('ERR_OPTION_INVALID', 'name must be up to 32 of a-z 0-9 _ and start with a letter')
+  })
 }
