@@ -1,3 +1,14 @@
+export { createSealAtRest, type EncryptionKeys, type SealAtRest } from './signing-keys/sealed-key.ts'
+export {
+  type AuthoritySigner,
+  type PublishedJwk,
+  remoteSigningKeys,
+  type SigningAlgorithm,
+  type SigningKeys,
+  type SigningKeysOptions,
+  type StoredSigningKeys,
+  storedSigningKeys,
+} from './signing-keys/signing-keys.ts'
 export { migrateDown, migrateUp } from './storage/migrate.ts'
 export { openStore } from './storage/open-store.ts'
 export { type PostgresStoreOptions, postgresStore } from './storage/postgres-store.ts'
