@@ -145,13 +145,11 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
 
     it('cannot hide the framing of a body behind fields that Node drops', async () => {
       const bodies: string[] = []
-      const app = await start({
-        build: ({ adapter: { step, answer }, app, guard, checks }) => {
-          app.use(step(({ message }) => void Object.assign(serverOf(message), { maxHeadersCount: 50 })))
-          app.use(guard(checks.verify, checks.once))
-          app.use(answer(async ({ message }) => void bodies.push(String(await message.toArray()))))
-        },
-      })
+      const app = await start(({ adapter: { step, answer }, verified }) => [
+        step(({ message }) => void Object.assign(serverOf(message), { maxHeadersCount: 50 })),
+        verified,
+        answer(async ({ message }) => void bodies.push(String(await message.toArray()))),
+      ])
       await app.send({ method: 'POST' })
       const fillers = Array.from({ length: 100 }, (_, index) => [`X-Filler-${index}`, 'x'] as const)
       const hidden = [...fillers, ...Object.entries(CHUNKED)]

@@ -9,8 +9,7 @@ import Koa from 'koa'
 import Koa2 from 'koa2'
 import { createDpopProver, type DpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
-import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
-import { outcomeOf } from '../support/outcomes.ts'
+import { type GuardedApp, outcomeOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, behindCapability, createApprover, limits } from './capability-world.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
@@ -106,22 +105,15 @@ function describeClaims<Middleware>(name: string, adapter: AdapterUnderTest<Midd
     })
 
     it.each(BROKEN)('answers a signed request with 503 when the store %s', async (_how, claim) => {
-      const app = await start({
-        build: ({ app, guard, checks, handler }) => {
-          app.use(guard(checks.verify, preventReplay({ store: brokenStore(claim) })))
-          app.use(handler)
-        },
-      })
+      const app = await start(({ guard, checks, handler }) => [
+        guard(checks.verify, preventReplay({ store: brokenStore(claim) })),
+        handler,
+      ])
       expect(outcomeOf(await (await signed(app))())).toBe('503 replay_store_unavailable')
     })
 
     it.each(BROKEN)('answers a DPoP proof with 503 when the store %s', async (_how, claim) => {
-      const app = await start({
-        build: ({ app, guard, handler }) => {
-          app.use(guard(tokens(brokenStore(claim))))
-          app.use(handler)
-        },
-      })
+      const app = await start(({ guard, handler }) => [guard(tokens(brokenStore(claim))), handler])
       expect(outcomeOf(await (await withProof(app))())).toBe('503 replay_store_unavailable')
     })
 

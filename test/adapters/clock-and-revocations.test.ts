@@ -16,8 +16,7 @@ import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
 import Koa2 from 'koa2'
-import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
-import { outcomeOf } from '../support/outcomes.ts'
+import { type GuardedApp, outcomeOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
 import { createSignatureChecks } from './signature-checks.ts'
@@ -126,11 +125,11 @@ function describeClock<Middleware>(name: string, adapter: AdapterUnderTest<Middl
       const verify = verifyAction({ keys, store, revocations, audience: 'billing' })
       const app = await start({
         options: { clock },
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(guard(checks.verify, checks.once))
-          app.use(adapter.step(async () => void told.push(await codeOf(() => verify(action, guard.environment)))))
-          app.use(handler)
-        },
+        build: ({ adapter, guard, verified, handler }) => [
+          verified,
+          adapter.step(async () => void told.push(await codeOf(() => verify(action, guard.environment)))),
+          handler,
+        ],
       })
       const created = Math.floor(clock.wallMs() / 1000)
       const action = await signAction({

@@ -10,8 +10,12 @@ import Koa from 'koa'
 import Koa2 from 'koa2'
 import { createDpopProver } from '../../packages/delegation/test/dpop-prover.ts'
 import { createTestIssuer, type Members, type TestIssuer } from '../../packages/delegation/test/token-issuer.ts'
-import { type GuardedApp, problemOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
-import { outcomeOf } from '../support/outcomes.ts'
+import {
+  type GuardedApp,
+  outcomeOf,
+  problemOf,
+  useGuardedApps,
+} from '../../packages/testing/src/adapters/guarded-app.ts'
 import { aRefund, createApprover, limits, REFUND } from './capability-world.ts'
 import { type Umbrella, umbrellaUnderTest } from './countermark-adapter.ts'
 import { expressAdapter } from './express-adapter.ts'

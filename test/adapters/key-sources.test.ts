@@ -16,8 +16,7 @@ import {
   startKeyServer,
   text,
 } from '../../packages/keys/test/key-server.ts'
-import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
-import { outcomeOf } from '../support/outcomes.ts'
+import { type GuardedApp, outcomeOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
 import { createSignatureChecks } from './signature-checks.ts'
@@ -51,12 +50,7 @@ function describeKeySources<Middleware>(name: string, adapter: AdapterUnderTest<
       return { id: 'agt_worker', keys: [key], ...members }
     }
     const startSigned = (keys: KeySource): Promise<GuardedApp> =>
-      start({
-        build: ({ app, guard, checks, handler }) => {
-          app.use(guard(verifySignature({ keys }), checks.once))
-          app.use(handler)
-        },
-      })
+      start(({ guard, checks, handler }) => [guard(verifySignature({ keys }), checks.once), handler])
     /** Agents may come with a token alone, and need not be known. */
     const startTokens = (
       agents: KeySource,
@@ -201,8 +195,10 @@ function describeKeySources<Middleware>(name: string, adapter: AdapterUnderTest<
         const [signed, tokens] = await Promise.all([
           start({
             options: MINIMAL,
-            build: ({ app, guard, checks, handler }) =>
-              app.use(guard(verifySignature({ keys: registry(server.url, LOOPBACK) }), checks.once), handler),
+            build: ({ guard, checks, handler }) => [
+              guard(verifySignature({ keys: registry(server.url, LOOPBACK) }), checks.once),
+              handler,
+            ],
           }),
           startTokens(registry(server.url, LOOPBACK), MINIMAL),
         ])

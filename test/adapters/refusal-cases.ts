@@ -56,7 +56,7 @@ export const REFUSAL_CASES: Readonly<Partial<Record<TableCode, RefusalCase>>> = 
     ask: (app) => app.send(POST),
   },
   config_error: {
-    input: () => ({ build: ({ app, guard, handler }) => app.use(guard(), handler) }),
+    input: () => ({ build: ({ guard, handler }) => [guard(), handler] }),
     ask: (app) => app.send({}),
   },
 }

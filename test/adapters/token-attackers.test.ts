@@ -5,8 +5,7 @@ import express from 'express'
 import { SignJWT } from 'jose'
 import Koa from 'koa'
 import type { Members } from '../../packages/delegation/test/token-issuer.ts'
-import { type GuardedApp, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
-import { outcomeOf } from '../support/outcomes.ts'
+import { type GuardedApp, outcomeOf, useGuardedApps } from '../../packages/testing/src/adapters/guarded-app.ts'
 import { expressAdapter } from './express-adapter.ts'
 import { koaAdapter } from './koa-adapter.ts'
 import { createSignatureChecks } from './signature-checks.ts'
@@ -112,7 +111,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
     let world: TokenWorld
     const start = (options: TokenRefusalCase['options'] = () => ({})): Promise<GuardedApp> =>
       startApp({
-        build: ({ app, guard, handler }) => app.use(guard(createTokenCheck(world, { options, ask: ask('') })), handler),
+        build: ({ guard, handler }) => [guard(createTokenCheck(world, { options, ask: ask('') })), handler],
       })
 
     beforeAll(async () => {

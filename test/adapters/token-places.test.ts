@@ -53,10 +53,10 @@ function describeTokenPlaces<Middleware>(name: string, adapter: AdapterUnderTest
         ...options,
       })
     const start = (token: Place, options: Partial<VerifyDelegationOptions> = {}): Promise<GuardedApp> =>
-      startApp({ options: LOWERED, build: ({ app, guard, handler }) => app.use(guard(check(token, options)), handler) })
+      startApp({ options: LOWERED, build: ({ guard, handler }) => [guard(check(token, options)), handler] })
     const startSigned = (token: Place): Promise<GuardedApp> =>
       startApp({
-        build: ({ app, guard, checks, handler }) => app.use(guard(checks.verify, checks.once, check(token)), handler),
+        build: ({ guard, checks, handler }) => [guard(checks.verify, checks.once, check(token)), handler],
       })
     const outcomeOf = async (app: GuardedApp, input: PlainInput): Promise<string> => {
       const response = await app.sendPlain({ target: '/orders', ...input })
@@ -153,7 +153,7 @@ function describeTokenPlaces<Middleware>(name: string, adapter: AdapterUnderTest
         }))
         const app = await startApp({
           options: LOWERED,
-          build: ({ app: building, guard, handler }) => building.use(guard(known, check(COOKIE)), handler),
+          build: ({ guard, handler }) => [guard(known, check(COOKIE)), handler],
         })
         const input = { method: 'DELETE', headers: [['Cookie', `session=${text}`]] } as const
         expect(await outcomeOf(app, input)).toBe('401 scheme_not_allowed')

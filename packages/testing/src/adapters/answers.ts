@@ -1,5 +1,5 @@
 import { defineCheck, Unavailable } from '@countermark/core'
-import { problemOf, type StartGuardedApp } from './guarded-app.ts'
+import { outcomeOf, problemOf, type StartGuardedApp } from './guarded-app.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
@@ -57,7 +57,7 @@ export function describeAnswers<Middleware>(start: StartGuardedApp<Middleware>):
     it('is told what was wrong with its signature', async () => {
       const app = await start()
       const response = await app.send({ tamper: { sent: { target: '/elsewhere' } } })
-      expect([response.status, problemOf(response)['code']]).toEqual([401, 'signature_invalid'])
+      expect(outcomeOf(response)).toBe('401 signature_invalid')
       expect(response.header('signature-error')).toBe('error=invalid_signature')
     })
 
@@ -77,9 +77,7 @@ export function describeAnswers<Middleware>(start: StartGuardedApp<Middleware>):
       const down = defineCheck({ name: 'down', needs: [], adds: [] }, () => {
         throw new Unavailable('key_source_unavailable', 'keys', 'the registry is down', { retryAfterSeconds: 6.2 })
       })
-      const app = await start({
-        build: ({ app, guard, handler }) => app.use(guard(down), handler),
-      })
+      const app = await start(({ guard, handler }) => [guard(down), handler])
       const response = await app.sendPlain()
       expect([response.status, response.header('retry-after')]).toEqual([503, '7'])
     })
@@ -94,25 +92,23 @@ export function describeAnswers<Middleware>(start: StartGuardedApp<Middleware>):
 
   describe('what the application had set before', () => {
     it('gives way where the refusal says otherwise', async () => {
-      const app = await start({
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(adapter.step(({ response }) => void response.setHeader('Content-Type', 'text/html')))
-          app.use(adapter.step(({ response }) => void response.setHeader('Cache-Control', 'public, max-age=60')))
-          app.use(guard(checks.verify, checks.once), handler)
-        },
-      })
+      const app = await start(({ adapter, verified, handler }) => [
+        adapter.step(({ response }) => void response.setHeader('Content-Type', 'text/html')),
+        adapter.step(({ response }) => void response.setHeader('Cache-Control', 'public, max-age=60')),
+        verified,
+        handler,
+      ])
       const { headerLines, status } = await app.sendPlain()
       const lines = headerLines.filter(([name]) => /^(?:content-type|cache-control)$/i.test(name))
       expect([status, lines.map(([, value]) => value).sort()]).toEqual([401, ['application/problem+json', 'no-store']])
     })
 
     it('stays where both lists count', async () => {
-      const app = await start({
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(adapter.step(({ response }) => void response.setHeader('Access-Control-Expose-Headers', 'X-Page')))
-          app.use(guard(checks.verify, checks.once), handler)
-        },
-      })
+      const app = await start(({ adapter, verified, handler }) => [
+        adapter.step(({ response }) => void response.setHeader('Access-Control-Expose-Headers', 'X-Page')),
+        verified,
+        handler,
+      ])
       const { headerLines } = await app.sendPlain({ headers: [['Origin', 'https://shop.example']] })
       const lines = headerLines.filter(([name]) => name.toLowerCase() === 'access-control-expose-headers')
       expect(lines.map(([, value]) => value).join(', ')).toMatch(/^X-Page, WWW-Authenticate/)
@@ -156,7 +152,7 @@ function describeWording<Middleware>(start: StartGuardedApp<Middleware>): void {
   ] as const)('errorDetail %s', (errorDetail, code, hasDetail) => {
     it('names an unknown key to observers, and to the caller as far as it is set to', async () => {
       const app = await start({ options: { errorDetail } })
-      const problem = problemOf(await app.send({ keyId: 'nobody-knows-me' }))
+      const problem = problemOf(await app.send({ keyId: 'unknown-key' }))
       expect([problem['code'], 'detail' in problem]).toEqual([code, hasDetail])
       expect(app.observer.decisions[0]?.refusal?.code).toBe('key_unknown')
     })

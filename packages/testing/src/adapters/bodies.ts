@@ -1,14 +1,14 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { rawRequest, sendRaw } from '../servers/send-raw.ts'
+import { rawRequest } from '../servers/send-raw.ts'
 import type { BodyParser } from './adapter-under-test.ts'
-import { CHUNKED, chunked, nextTurn, readBody, waitForAll, waitForSome } from './fixtures.ts'
-import { type GuardedApp, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import { CHUNKED, chunked, nextTurn, readBody, sentWith, waitForAll, waitForSome } from './fixtures.ts'
+import { type GuardedApp, outcomeOf, type StartGuardedApp } from './guarded-app.ts'
 
 const LARGE = Buffer.alloc(300_000, 'all work and no play ')
 
-/** The content of a request: the bytes of the wire for the guard, and the same bytes for everybody behind it. */
+/** The content of a request: the bytes of the wire for the guard, and the same bytes for all that reads them behind it. */
 export function describeBodies<Middleware>(start: StartGuardedApp<Middleware>): void {
   describe.each([
     ['before anything came', undefined],
@@ -109,7 +109,7 @@ export function describeBodies<Middleware>(start: StartGuardedApp<Middleware>): 
       })
       const post = { method: 'POST', body: '{"amount":4200}' }
       const swapped = await app.send({ ...post, tamper: { sent: { body: Buffer.from('{"amount":9900}') } } })
-      expect([swapped.status, problemOf(swapped)['code'], app.runs.length]).toEqual([400, 'digest_mismatch', 0])
+      expect([outcomeOf(swapped), app.runs.length]).toEqual(['400 digest_mismatch', 0])
       expect((await app.send(post)).status).toBe(200)
     })
   })
@@ -117,9 +117,7 @@ export function describeBodies<Middleware>(start: StartGuardedApp<Middleware>): 
   describe('a request that is signed without a digest', () => {
     it.each(['GET', 'POST', 'DELETE'])('passes where chunks bring no content: %s', async (method) => {
       const app = await start()
-      const signed = await app.agent.signRequest({ method })
-      const headerLines = [...signed.headerLines, ...CHUNKED]
-      const response = await sendRaw(app.port, rawRequest({ ...signed, headerLines, body: chunked() }))
+      const response = await app.send({ method, tamper: sentWith(CHUNKED, chunked()) })
       expect([response.status, JSON.parse(response.text)]).toEqual([200, { agent: 'agt_buyer', body: null }])
     })
 
@@ -128,8 +126,8 @@ export function describeBodies<Middleware>(start: StartGuardedApp<Middleware>): 
       ['later', (head: string) => [head, chunked('{"amount":9900}').toString()]],
     ])('is refused where chunks bring content: %s', async (_when, parts) => {
       const app = await start()
-      const signed = await app.agent.signRequest({ method: 'POST' })
-      const head = rawRequest({ ...signed, headerLines: [...signed.headerLines, ...CHUNKED] }).toString('latin1')
+      const signed = await app.agent.signRequest({ method: 'POST', tamper: sentWith(CHUNKED) })
+      const head = rawRequest(signed).toString('latin1')
       const socket = createConnection(app.port, '127.0.0.1')
       const reached = once(app.server, 'request')
       const [first = '', ...others] = parts(head)
@@ -142,12 +140,10 @@ export function describeBodies<Middleware>(start: StartGuardedApp<Middleware>): 
       expect(app.runs).toHaveLength(0)
     })
 
-    it('is refused where nobody can tell in time whether content comes', async () => {
+    it('is refused where it is not known in time whether content comes', async () => {
       const app = await start({ options: { maxBodySeconds: 0.05 } })
-      const signed = await app.agent.signRequest({ method: 'POST' })
-      const headerLines = [...signed.headerLines, ...CHUNKED]
-      const response = await sendRaw(app.port, rawRequest({ ...signed, headerLines }))
-      expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([401, 'coverage_insufficient', 0])
+      const response = await app.send({ method: 'POST', tamper: sentWith(CHUNKED) })
+      expect([outcomeOf(response), app.runs.length]).toEqual(['401 coverage_insufficient', 0])
     })
   })
 }
@@ -159,11 +155,7 @@ const FILE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x00, 0xff])
 export function describeParsers<Middleware>(start: StartGuardedApp<Middleware>): void {
   describe('a parser behind the guard', () => {
     const parse = async (kind: BodyParser, headers: Readonly<Record<string, string>>, body: string | Uint8Array) => {
-      const app = await start({
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(guard(checks.verify, checks.once), adapter.parser(kind), handler)
-        },
-      })
+      const app = await start(({ adapter, verified, handler }) => [verified, adapter.parser(kind), handler])
       const response = await app.send({ method: 'POST', headers, body })
       return { app, response, run: app.runs[0] }
     }
@@ -206,11 +198,7 @@ export function describeParsers<Middleware>(start: StartGuardedApp<Middleware>):
     })
 
     it('reads nothing of a request that is refused', async () => {
-      const app = await start({
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(guard(checks.verify, checks.once), adapter.parser('json'), handler)
-        },
-      })
+      const app = await start(({ adapter, verified, handler }) => [verified, adapter.parser('json'), handler])
       const headers = [['Content-Type', 'application/json']] as const
       const response = await app.sendPlain({ method: 'POST', headers, body: Buffer.from('{"not json') })
       expect([response.status, app.runs.length]).toEqual([401, 0])

@@ -1,15 +1,16 @@
 import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
-import { rawRequest, sendRaw } from '../servers/send-raw.ts'
-import { AUTHORITY, type GuardedApp, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import { rawRequest } from '../servers/send-raw.ts'
+import { sentWith } from './fixtures.ts'
+import { AUTHORITY, codesOf, type GuardedApp, problemOf, type StartGuardedApp } from './guarded-app.ts'
 
 const GIGABYTE = 1_073_741_824
 /** What a refused upload may still send before the connection is cut. */
 const THROWN_AWAY = 33_554_432
 
-/** Connections that carry more than one request, or more than anybody wants to read. */
+/** Connections that carry more than one request, or more than a guard reads. */
 export function describeConnections<Middleware>(start: StartGuardedApp<Middleware>): void {
-  describe('a large upload of somebody unknown', () => {
+  describe('a large upload of an unknown caller', () => {
     it.each([
       ['a declared length', `Content-Length: ${GIGABYTE}\r\n\r\n`, ''],
       ['chunks', 'Transfer-Encoding: chunked\r\n\r\n', '10000\r\n'],
@@ -20,13 +21,13 @@ export function describeConnections<Middleware>(start: StartGuardedApp<Middlewar
       const closed = uploadUntilClosed(socket, `POST / HTTP/1.1\r\nHost: ${AUTHORITY}\r\n${head}`, frame)
       const [server] = (await connected) as [Socket]
       await once(server, 'close')
-      expect(app.observer.decisions.map(({ refusal }) => refusal?.code)).toEqual(['credentials_missing'])
+      expect(codesOf(app)).toEqual(['credentials_missing'])
       expect(server.bytesRead).toBeLessThan(2 * THROWN_AWAY)
       socket.destroy()
       await closed
     })
 
-    it('brings its answer to who sends everything before reading, and keeps nothing of what was sent', async () => {
+    it('is answered also where all of it is sent before anything is read, and keeps nothing of what was sent', async () => {
       const app = await start()
       const length = THROWN_AWAY / 2
       const socket = createConnection({ port: app.port, host: '127.0.0.1', allowHalfOpen: true }).pause()
@@ -44,13 +45,8 @@ export function describeConnections<Middleware>(start: StartGuardedApp<Middlewar
 
     it('is refused to an agent before its body is read, too', async () => {
       const app = await start({ options: { maxBodyBytes: 10 * GIGABYTE } })
-      const signed = await app.agent.signRequest({
-        method: 'POST',
-        body: 'x',
-        tamper: { signature: () => new Uint8Array(64) },
-      })
-      const lines = [...signed.headerLines, ['Content-Length', String(GIGABYTE)] as const]
-      const response = await sendRaw(app.port, rawRequest({ ...signed, headerLines: lines }))
+      const tamper = { ...sentWith([['Content-Length', String(GIGABYTE)]]), signature: () => new Uint8Array(64) }
+      const response = await app.send({ method: 'POST', body: 'x', tamper })
       expect([problemOf(response)['code'], response.header('connection')]).toEqual(['signature_invalid', 'close'])
     })
   })
@@ -85,23 +81,22 @@ async function keepAlive(
   app: GuardedApp,
   request: { readonly method: string; readonly body?: string },
 ): Promise<string> {
-  const signed = await app.agent.signRequest(request)
-  const headerLines = [...signed.headerLines, ['Connection', 'keep-alive'] as const]
-  return rawRequest({ ...signed, headerLines }).toString('latin1')
+  const tamper = sentWith([['Connection', 'keep-alive']])
+  return rawRequest(await app.agent.signRequest({ ...request, tamper })).toString('latin1')
 }
 
 /** Sends parts on one connection, each once the answer to the one before has come, and reads as many answers as requests. */
 async function statusesOf(app: GuardedApp, parts: readonly string[]): Promise<readonly number[]> {
   const socket = createConnection(app.port, '127.0.0.1')
   const wanted = parts.join('').match(/ HTTP\/1\.1\r\n/g)?.length ?? 0
-  const asked = [...parts]
+  const left = [...parts]
   let text = ''
   const statuses = (): number[] => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
-  socket.write(asked.shift() ?? '')
+  socket.write(left.shift() ?? '')
   for await (const chunk of socket) {
     text += String(chunk)
     if (statuses().length >= wanted) break
-    const next = asked.shift()
+    const next = left.shift()
     if (next !== undefined) socket.write(next)
   }
   return statuses()

@@ -31,9 +31,9 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
     it('says no more than the document does', async () => {
       const errors: unknown[] = []
       const terse = await start({ onError: (error) => void errors.push(error) })
-      await terse.send({ keyId: 'nobody-knows-me' })
+      await terse.send({ keyId: 'unknown-key' })
       const minimal = await start({ onError: (error) => void errors.push(error), options: { errorDetail: 'minimal' } })
-      await minimal.send({ keyId: 'nobody-knows-me' })
+      await minimal.send({ keyId: 'unknown-key' })
       const messages = errors.map((error) => (error as Error).message)
       expect(messages).toEqual(['The key is not known', 'The signature does not verify'])
     })
@@ -59,29 +59,24 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
       const own = Object.assign(new Error('out of tea'), { status: 418 })
       const app = await start({
         onError: (error) => void errors.push(error),
-        build: ({ adapter, app, guard, checks }) => {
-          app.use(guard(checks.verify, checks.once))
-          app.use(adapter.answer(() => Promise.reject(own)))
-        },
+        build: ({ adapter, verified }) => [verified, adapter.answer(() => Promise.reject(own))],
       })
       expect([(await app.send({})).status, errors]).toEqual([418, [own]])
     })
   })
 
-  describe('a request that somebody else already answered', () => {
+  describe('a request that was already answered', () => {
     it.each([
       ['lets it pass', {}],
       ['refuses it', { tamper: { sent: { target: '/elsewhere' } } }],
     ])('keeps that answer when the guard %s afterwards', async (_name, request) => {
       const gate = createGate()
-      const app = await start({
-        build: ({ adapter, app, guard, checks }) => {
-          app.use(adapter.step(({ response }) => answerFirst(gate, response)))
-          app.use(guard(gate.check, checks.verify, checks.once))
-        },
-      })
+      const app = await start(({ adapter, guard, checks }) => [
+        adapter.step(({ response }) => answerFirst(gate, response)),
+        guard(gate.check, checks.verify, checks.once),
+      ])
       const response = await app.send(request)
-      expect([response.status, response.text]).toEqual([200, 'somebody was faster'])
+      expect([response.status, response.text]).toEqual([200, 'answered first'])
       await gate.opened
       expect((await app.send({})).status).toBe(200)
     })
@@ -91,17 +86,18 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
     const startLate = async (gate: Gate, observer: Observer = {}): Promise<GuardedApp> =>
       start({
         options: { observers: [{ decided: () => undefined, ...observer }] },
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(adapter.step(({ response }) => answerFirst(gate, response)))
-          app.use(guard(gate.check, checks.verify, checks.once), handler)
-        },
+        build: ({ adapter, guard, checks, handler }) => [
+          adapter.step(({ response }) => answerFirst(gate, response)),
+          guard(gate.check, checks.verify, checks.once),
+          handler,
+        ],
       })
 
     it('does not reach the handler, and observers and recorders learn that', async () => {
       const gate = createGate()
       const { told, observer } = watchOutcomes()
       const app = await startLate(gate, observer)
-      expect((await app.send({ method: 'POST', body: '{}' })).text).toBe('somebody was faster')
+      expect((await app.send({ method: 'POST', body: '{}' })).text).toBe('answered first')
       expect(await told).toMatchObject({ status: 200, unserved: true })
       expect(app.runs).toHaveLength(0)
     })
@@ -116,16 +112,12 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
     })
 
     it('does not reach the handler where the answer has only begun', async () => {
-      const app = await start({
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(adapter.step(({ response }) => void response.writeHead(202).write('working')))
-          app.use(
-            guard(checks.verify, checks.once),
-            adapter.step(({ response }) => void response.end()),
-            handler,
-          )
-        },
-      })
+      const app = await start(({ adapter, verified, handler }) => [
+        adapter.step(({ response }) => void response.writeHead(202).write('working')),
+        verified,
+        adapter.step(({ response }) => void response.end()),
+        handler,
+      ])
       const signed = await app.agent.signRequest({})
       const socket = createConnection(app.port, '127.0.0.1')
       socket.write(rawRequest(signed))
@@ -140,10 +132,10 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
       const errors: unknown[] = []
       const app = await start({
         onError: (error) => void errors.push(error),
-        build: ({ adapter, app, guard, checks }) => {
-          app.use(guard(checks.verify, checks.once))
-          app.use(adapter.answer(() => Promise.reject(new Refusal('agent_suspended', 'not today'))))
-        },
+        build: ({ adapter, verified }) => [
+          verified,
+          adapter.answer(() => Promise.reject(new Refusal('agent_suspended', 'not today'))),
+        ],
       })
       expect([(await app.send({})).status, errors.length]).toEqual([500, 1])
     })
@@ -155,7 +147,7 @@ function answerFirst(gate: Gate, response: ServerResponse): void {
   const answer = async (): Promise<void> => {
     await gate.reached
     response.statusCode = 200
-    response.end('somebody was faster')
+    response.end('answered first')
     gate.open()
   }
   void answer()

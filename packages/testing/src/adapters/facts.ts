@@ -1,6 +1,6 @@
-import { type AgentView, defineCheck, isMisconfigured } from '@countermark/core'
+import { type AgentView, defineCheck } from '@countermark/core'
 import { nameAs, noteAgents } from './fixtures.ts'
-import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import { AUTHORITY, outcomeOf, problemOf, type StartGuardedApp } from './guarded-app.ts'
 
 /** What handlers and later guards know of a caller. */
 export function describeFacts<Middleware>(start: StartGuardedApp<Middleware>): void {
@@ -50,37 +50,31 @@ export function describeFacts<Middleware>(start: StartGuardedApp<Middleware>): v
     })
 
     it('may come from one guard for the signature and another for its freshness', async () => {
-      const app = await start({
-        build: ({ app, guard, checks, handler }) => {
-          app.use(guard(nameAs('signed')), guard(checks.verify, checks.once), handler)
-        },
-      })
+      const app = await start(({ guard, verified, handler }) => [guard(nameAs('signed')), verified, handler])
       expect((await app.send({})).status).toBe(200)
       expect(agentOf(app.runs).id).toBe('agt_buyer')
     })
 
     it('are not what other code assigns', async () => {
       const seen: string[] = []
-      const app = await start({
-        build: ({ adapter, app, guard, checks, handler }) => {
-          app.use(guard(checks.verify, checks.once))
-          app.use(adapter.step(({ assignAgent }) => assignAgent({ id: 'agt_admin', level: 'signed' })))
-          app.use(guard(noteAgents(seen)), handler)
-        },
-      })
+      const app = await start(({ adapter, guard, verified, handler }) => [
+        verified,
+        adapter.step(({ assignAgent }) => assignAgent({ id: 'agt_admin', level: 'signed' })),
+        guard(noteAgents(seen)),
+        handler,
+      ])
       await app.send({})
       expect([seen, agentOf(app.runs).id]).toEqual([['agt_buyer'], 'agt_buyer'])
     })
 
     it('cannot be assigned instead of proven', async () => {
-      const app = await start({
-        build: ({ adapter, app, guard, handler }) => {
-          app.use(adapter.step(({ assignAgent }) => assignAgent({ id: 'agt_admin', level: 'signed' })))
-          app.use(guard(noteAgents([])), handler)
-        },
-      })
+      const app = await start(({ adapter, guard, handler }) => [
+        adapter.step(({ assignAgent }) => assignAgent({ id: 'agt_admin', level: 'signed' })),
+        guard(noteAgents([])),
+        handler,
+      ])
       const response = await app.sendPlain()
-      expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([500, 'config_error', 0])
+      expect([outcomeOf(response), app.runs.length]).toEqual(['500 config_error', 0])
     })
 
     it('are not shared between factories: each knows what its own guards proved', async () => {
@@ -116,7 +110,7 @@ export function describeFacts<Middleware>(start: StartGuardedApp<Middleware>): v
 function describeMistakes<Middleware>(start: StartGuardedApp<Middleware>): void {
   describe('a mistake of the programmer', () => {
     it('refuses every request, and warns once, when a guard needs what no guard before it gave', async () => {
-      const app = await start({ build: ({ app, guard, handler }) => app.use(guard(noteAgents([])), handler) })
+      const app = await start(({ guard, handler }) => [guard(noteAgents([])), handler])
       const responses = [await app.sendPlain(), await app.sendPlain()]
       expect(responses.map(problemOf)).toMatchObject([{ code: 'config_error', status: 500 }, { code: 'config_error' }])
       expect(app.runs).toHaveLength(0)
@@ -130,7 +124,7 @@ function describeMistakes<Middleware>(start: StartGuardedApp<Middleware>): void 
       })
       const app = await start({
         options: { errorDetail: 'full' },
-        build: ({ app, guard, handler }) => app.use(guard(failing), handler),
+        build: ({ guard, handler }) => [guard(failing), handler],
       })
       const response = await app.sendPlain()
       expect([response.status, app.runs.length]).toEqual([500, 0])
@@ -161,14 +155,13 @@ function describeMistakes<Middleware>(start: StartGuardedApp<Middleware>): void 
       [{ maxBodyBytes: Number.NaN }, 'ERR_OPTION_INVALID'],
       [{ trustedProxies: ['10.0.0.0/33'] }, 'ERR_OPTION_INVALID'],
     ] as const)('does not start with %j', async (options, code) => {
-      const error: unknown = await start({ options: options as object }).then(undefined, (reason: unknown) => reason)
-      expect(isMisconfigured(error) && error.code).toBe(code)
+      await expect(start({ options: options as object })).rejects.toMatchObject({ code })
     })
   })
 }
 
 function agentOf(runs: readonly { readonly agent: AgentView | undefined }[]): AgentView {
   const agent = runs[0]?.agent
-  if (agent === undefined) throw new Error('the handler saw nobody')
+  if (agent === undefined) throw new Error('the handler saw no agent')
   return agent
 }

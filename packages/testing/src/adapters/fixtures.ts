@@ -9,6 +9,7 @@ import {
   Refusal,
 } from '@countermark/core'
 import { isThenable, type Outcome } from '@countermark/core/internal'
+import type { Tampering } from '../agent/request-to-sign.ts'
 import type { AdapterExchange } from './adapter-under-test.ts'
 
 /** Names the caller at a level, as a check for another kind of credential would. */
@@ -25,7 +26,7 @@ export function noteAgents(seen: string[]): Check<{ readonly agent: AgentFact },
   })
 }
 
-/** Takes note of requests as checks see them, and asks nothing. */
+/** Takes note of requests as checks see them, and refuses none. */
 export function noteRequests(seen: (request: AgentRequest) => void): Check<object, object> {
   return defineCheck({ name: 'note_requests', needs: [], adds: [] }, (request) => {
     seen(request)
@@ -79,12 +80,20 @@ function createDeferred(): { readonly promise: Promise<void>; readonly resolve: 
 }
 
 /** An observer that hears how one request ended. */
-export function watchOutcomes(): { readonly told: Promise<Outcome>; readonly observer: Observer } {
+export function watchOutcomes(): {
+  readonly told: Promise<Outcome>
+  readonly observer: Required<Pick<Observer, 'finished'>>
+} {
   let tell = (_outcome: Outcome): void => undefined
   const told = new Promise<Outcome>((resolve) => {
     tell = resolve
   })
   return { told, observer: { finished: (_decision, outcome) => tell(outcome) } }
+}
+
+/** Sends further field lines behind those that were signed, and other content where it is given. */
+export function sentWith(lines: readonly HeaderField[], body?: Uint8Array): Tampering {
+  return { headerLines: (signed) => [...signed, ...lines], ...(body === undefined ? {} : { sent: { body } }) }
 }
 
 /** The field that announces chunks. */

@@ -1,4 +1,4 @@
-import type { AgentRequest, GuardOptions, HeaderField, KeySource } from '@countermark/core'
+import type { AgentRequest, GuardOptions, HeaderField, KeySource, RefusalCode } from '@countermark/core'
 import type { GuardFactory } from '@countermark/core/internal'
 import type { RequestToSign } from '../agent/request-to-sign.ts'
 import { createTestAgent, keySourceOf, type TestAgent } from '../agent/test-agent.ts'
@@ -19,9 +19,17 @@ export interface AdapterKit<Middleware> {
   readonly app: AdapterApp<Middleware>
   readonly guard: GuardFactory<Middleware>
   readonly checks: AdapterChecks
+  /** A guard with both checks. */
+  readonly verified: Middleware
   /** A handler that counts its runs and answers with what it saw. */
   readonly handler: Middleware
 }
+
+/**
+ * Builds the application of one case: the middleware that everything passes, in order, unless it mounts middleware itself.
+ * @default a guard with both checks, and the handler
+ */
+export type BuildApp<Middleware> = (kit: AdapterKit<Middleware>) => readonly Middleware[] | undefined
 
 /** How a case differs from an application with one guard and a handler behind it. */
 export interface GuardedAppInput<Middleware> {
@@ -30,8 +38,7 @@ export interface GuardedAppInput<Middleware> {
   readonly onError?: (error: unknown) => void
   /** What is known of agents. @default the key of the agent that sends */
   readonly keys?: (agent: TestAgent) => KeySource
-  /** @default a guard for everything, and the handler */
-  readonly build?: (kit: AdapterKit<Middleware>) => void
+  readonly build?: BuildApp<Middleware>
 }
 
 /** A request without a signature. */
@@ -52,12 +59,14 @@ export interface GuardedApp extends StartedServer {
   readonly runs: readonly AdapterExchange[]
   /** Signs a request and sends it. */
   readonly send: (request: RequestToSign) => Promise<RawResponse>
-  /** Sends a request that nobody signed. */
+  /** Sends a request without a signature. */
   readonly sendPlain: (input?: PlainInput) => Promise<RawResponse>
 }
 
-/** Starts an application for one case. */
-export type StartGuardedApp<Middleware> = (input?: GuardedAppInput<Middleware>) => Promise<GuardedApp>
+/** Starts an application for one case, by what is different about it. */
+export type StartGuardedApp<Middleware> = (
+  input?: GuardedAppInput<Middleware> | BuildApp<Middleware>,
+) => Promise<GuardedApp>
 
 /** Who the guarded application is. */
 export const AUTHORITY = 'api.example.com'
@@ -72,20 +81,24 @@ export function useGuardedApps<Middleware>(
   afterEach(async () => {
     await Promise.all(running.splice(0).map((server) => server.close()))
   })
-  return async (input = {}) => {
+  return async (given = {}) => {
+    const input = typeof given === 'function' ? { build: given } : given
     const agent = await createTestAgent({ agentId: 'agt_buyer' })
     const runs: AdapterExchange[] = []
     const observer = createRecordingObserver()
     const { options = {}, onError, keys = keySourceOf, build = buildDefault } = input
     const create = onError === undefined ? adapter.createGuard : adapter.createGuardWithErrors
     const app = adapter.createApp(onError)
-    build({
-      adapter,
-      app,
-      guard: create({ origins: [AUTHORITY], observers: [observer], ...options }),
-      checks: createChecks(keys(agent)),
+    const guard = create({ origins: [AUTHORITY], observers: [observer], ...options })
+    const checks = createChecks(keys(agent))
+    const middleware = build({
+      ...{ adapter, app, guard, checks },
+      get verified() {
+        return guard(checks.verify, checks.once)
+      },
       handler: adapter.answer((exchange) => describeExchange(exchange, runs)),
     })
+    app.use(...(middleware ?? []))
     const server = await startServer(app.listener())
     running.push(server)
     return {
@@ -105,6 +118,16 @@ export function problemOf(response: RawResponse): Readonly<Record<string, unknow
   return JSON.parse(response.text)
 }
 
+/** The status of an answer, and the code of its refusal: `200`, `401 signature_invalid`. */
+export function outcomeOf(response: RawResponse): string {
+  return response.status < 400 ? String(response.status) : `${response.status} ${problemOf(response)['code']}`
+}
+
+/** The codes of what the guards of an application decided, in order; `undefined` for what they let pass. */
+export function codesOf({ observer }: Pick<GuardedApp, 'observer'>): readonly (RefusalCode | undefined)[] {
+  return observer.decisions.map(({ refusal }) => refusal?.code)
+}
+
 /** The request as the guard of a decision saw it. */
 export function requestOf(app: GuardedApp): AgentRequest {
   const decision = app.observer.decisions[0]
@@ -112,9 +135,8 @@ export function requestOf(app: GuardedApp): AgentRequest {
   return decision.request
 }
 
-function buildDefault<Middleware>({ app, guard, checks, handler }: AdapterKit<Middleware>): void {
-  app.use(guard(checks.verify, checks.once))
-  app.use(handler)
+function buildDefault<Middleware>({ verified, handler }: AdapterKit<Middleware>): readonly Middleware[] {
+  return [verified, handler]
 }
 
 function describeExchange(exchange: AdapterExchange, runs: AdapterExchange[]): unknown {

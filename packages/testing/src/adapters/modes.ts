@@ -1,9 +1,9 @@
 import { type AgentKey, type KeySource, Refusal, Unavailable } from '@countermark/core'
 import type { RequestToSign } from '../agent/request-to-sign.ts'
 import { agentKeyOf, type TestAgent } from '../agent/test-agent.ts'
-import { type RawResponse, rawRequest, sendRaw } from '../servers/send-raw.ts'
-import { missToken, nameAs, noteAgents } from './fixtures.ts'
-import { type GuardedApp, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import type { RawResponse } from '../servers/send-raw.ts'
+import { missToken, nameAs, noteAgents, sentWith } from './fixtures.ts'
+import { codesOf, type GuardedApp, outcomeOf, problemOf, type StartGuardedApp } from './guarded-app.ts'
 
 /** What guards may be asked to do differently, by name. */
 export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): void {
@@ -18,13 +18,13 @@ export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): v
         },
       })
 
-    it('lets a request without credentials pass, as nobody', async () => {
+    it('lets a request without credentials pass, without an agent', async () => {
       const app = await startOptional()
       expect(JSON.parse((await app.sendPlain()).text)).toEqual({ agent: null, body: null })
       expect(app.observer.decisions[0]).toMatchObject({ outcome: 'allow', anonymous: true })
     })
 
-    it('shows who calls when somebody signed', async () => {
+    it('shows who calls when the request is signed', async () => {
       const app = await startOptional()
       expect(JSON.parse((await app.send({})).text)).toMatchObject({ agent: 'agt_buyer' })
       expect(app.observer.decisions[0]).toMatchObject({ outcome: 'allow', anonymous: false })
@@ -36,24 +36,23 @@ export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): v
       expect([response.status, app.runs.length]).toEqual([401, 0])
     })
 
-    it('refuses nobody in particular who overrides the method', async () => {
+    it('refuses an unsigned request that overrides the method', async () => {
       const app = await startOptional()
       const response = await app.sendPlain({ headers: [['X-HTTP-Method-Override', 'DELETE']] })
-      expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([401, 'coverage_insufficient', 0])
+      expect([outcomeOf(response), app.runs.length]).toEqual(['401 coverage_insufficient', 0])
     })
 
     it('leaves it to a later guard to insist', async () => {
       const app = await startOptional()
       const response = await app.sendPlain({ target: '/mine' })
-      expect([response.status, problemOf(response)['code']]).toEqual([401, 'credentials_missing'])
+      expect(outcomeOf(response)).toBe('401 credentials_missing')
     })
 
     it('proves nothing when one of its checks found no credentials', async () => {
-      const app = await start({
-        build: ({ app, guard, checks, handler }) => {
-          app.use(guard.with({ optional: true })(checks.verify, missToken(), checks.once), handler)
-        },
-      })
+      const app = await start(({ guard, checks, handler }) => [
+        guard.with({ optional: true })(checks.verify, missToken(), checks.once),
+        handler,
+      ])
       expect(JSON.parse((await app.send({})).text)).toMatchObject({ agent: null })
     })
   })
@@ -101,7 +100,7 @@ export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): v
     it('warns of what is our own fault', async () => {
       const app = await start({
         options: { mode: 'observe' },
-        build: ({ app, guard, handler }) => app.use(guard(noteAgents([])), handler),
+        build: ({ guard, handler }) => [guard(noteAgents([])), handler],
       })
       expect((await app.sendPlain()).status).toBe(200)
       expect(app.warnings).toMatchObject([{ code: 'config_error' }])
@@ -120,7 +119,7 @@ export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): v
       () =>
         start({
           options,
-          build: ({ app, guard, handler }) => app.use(guard.with(route)(nameAs('bearer')), handler),
+          build: ({ guard, handler }) => [guard.with(route)(nameAs('bearer')), handler],
         })
 
     it.each([
@@ -141,7 +140,7 @@ export function describeModes<Middleware>(start: StartGuardedApp<Middleware>): v
 }
 
 const FORGED: RequestToSign = { tamper: { signature: (bytes) => bytes.map((byte) => byte ^ 1) } }
-const AGENTS = ['agt_buyer', 'agt_revoked', 'agt_ended', 'agt_suspended', 'agt_keyless', 'agt_nobody', 'agt_unasked']
+const AGENTS = ['agt_buyer', 'agt_revoked', 'agt_ended', 'agt_suspended', 'agt_keyless', 'agt_unknown', 'agt_late']
 
 /** With `errorDetail: 'minimal'`, neither answers nor waiting tell which agents exist. */
 export function describeHiddenAgents<Middleware>(start: StartGuardedApp<Middleware>): void {
@@ -159,7 +158,7 @@ export function describeHiddenAgents<Middleware>(start: StartGuardedApp<Middlewa
       const answers = new Set<string>()
       for (const agentId of AGENTS) answers.add(tell(await app.send({ ...request, ...FORGED, agentId })))
       expect([...answers]).toEqual([expect.stringContaining('"code":"signature_invalid"')])
-      expect(app.observer.decisions.map(({ refusal }) => refusal?.code)).toEqual([
+      expect(codesOf(app)).toEqual([
         ...['signature_invalid', 'key_revoked', 'key_expired', 'agent_suspended', 'key_unknown'],
         ...['key_unknown', 'key_source_unavailable'],
       ])
@@ -167,12 +166,9 @@ export function describeHiddenAgents<Middleware>(start: StartGuardedApp<Middlewa
 
     it.each(AGENTS)('waits for the body of a simple signature before it refuses %s', async (agentId) => {
       const app = await startHidden({ maxBodySeconds: 0.2 })
-      const { method, target, headerLines } = await app.agent.signRequest({
-        ...{ form: 'simple-v1', method: 'POST', body: '{}', agentId },
-      })
-      const lines = [...headerLines, ['Content-Length', '2'] as const]
-      const response = await sendRaw(app.port, rawRequest({ method, target, headerLines: lines, body: undefined }))
-      expect([response.status, problemOf(response)['code']]).toEqual([400, 'request_malformed'])
+      const tamper = { ...sentWith([['Content-Length', '2']]), sent: { body: undefined } }
+      const response = await app.send({ form: 'simple-v1', method: 'POST', body: '{}', agentId, tamper })
+      expect(outcomeOf(response)).toBe('400 request_malformed')
     })
   })
 }
@@ -192,7 +188,7 @@ function everyKindOf(agent: TestAgent): KeySource {
     name: 'test',
     findKeys: ({ agentId }) => {
       if (agentId === 'agt_suspended') throw new Refusal('agent_suspended', 'the agent may not act at present')
-      if (agentId === 'agt_unasked') return Promise.reject(budgetSpent())
+      if (agentId === 'agt_late') return Promise.reject(budgetSpent())
       return known.get(agentId) ?? []
     },
   }

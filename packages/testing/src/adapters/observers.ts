@@ -1,21 +1,15 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { Decision } from '@countermark/core'
-import type { Outcome } from '@countermark/core/internal'
 import { createFakeClock, createRecordingRecorder } from '../environment/test-environment.ts'
 import { createGate, nameAs, noteAgents, watchOutcomes } from './fixtures.ts'
-import { AUTHORITY, problemOf, type StartGuardedApp } from './guarded-app.ts'
+import { AUTHORITY, outcomeOf, problemOf, type StartGuardedApp } from './guarded-app.ts'
 
 /** Who is told about decisions, and what waits for whom. */
 export function describeObservers<Middleware>(start: StartGuardedApp<Middleware>): void {
   describe('observers', () => {
     it('are told once per guard and request', async () => {
-      const app = await start({
-        build: ({ app, guard, checks, handler }) => {
-          app.use(guard(checks.verify, checks.once))
-          app.use(guard(noteAgents([])), handler)
-        },
-      })
+      const app = await start(({ guard, verified, handler }) => [verified, guard(noteAgents([])), handler])
       await app.send({})
       expect(app.observer.decisions.map(({ check, outcome }) => [check, outcome])).toEqual([
         ['preventReplay', 'allow'],
@@ -38,10 +32,7 @@ export function describeObservers<Middleware>(start: StartGuardedApp<Middleware>
       const { told, observer } = watchOutcomes()
       const app = await start({
         options: { clock, observers: [observer] },
-        build: ({ adapter, app, guard }) => {
-          app.use(guard(nameAs('signed')))
-          app.use(adapter.answer(() => void clock.advance(40)))
-        },
+        build: ({ adapter, guard }) => [guard(nameAs('signed')), adapter.answer(() => void clock.advance(40))],
       })
       await app.sendPlain()
       expect(await told).toMatchObject({ durationMs: 40, aborted: false })
@@ -58,10 +49,10 @@ export function describeObservers<Middleware>(start: StartGuardedApp<Middleware>
       const { told, observer } = watchOutcomes()
       const app = await start({
         options: { observers: [observer] },
-        build: ({ adapter, app, guard }) => {
-          app.use(guard(nameAs('signed')))
-          app.use(adapter.answer(({ message }) => once(message.socket.destroy(), 'close')))
-        },
+        build: ({ adapter, guard }) => [
+          guard(nameAs('signed')),
+          adapter.answer(({ message }) => once(message.socket.destroy(), 'close')),
+        ],
       })
       await expect(app.sendPlain()).rejects.toThrow('ended after 0 bytes')
       expect(await told).toMatchObject({ aborted: true })
@@ -73,10 +64,11 @@ export function describeObservers<Middleware>(start: StartGuardedApp<Middleware>
       const closed: Promise<unknown>[] = []
       const app = await start({
         options: { observers: [observer] },
-        build: ({ adapter, app, guard, handler }) => {
-          app.use(adapter.step(({ response }) => void closed.push(once(response, 'close'))))
-          app.use(guard(nameAs('signed'), gate.check), handler)
-        },
+        build: ({ adapter, guard, handler }) => [
+          adapter.step(({ response }) => void closed.push(once(response, 'close'))),
+          guard(nameAs('signed'), gate.check),
+          handler,
+        ],
       })
       const socket = createConnection(app.port, '127.0.0.1')
       socket.write(`GET / HTTP/1.1\r\nHost: ${AUTHORITY}\r\n\r\n`)
@@ -122,10 +114,7 @@ function describeRecorder<Middleware>(start: StartGuardedApp<Middleware>): void 
       }
       const app = await start({
         options: { recorder: { record } },
-        build: ({ adapter, app, guard, checks }) => {
-          app.use(guard(checks.verify, checks.once))
-          app.use(adapter.answer(() => void order.push('handled')))
-        },
+        build: ({ adapter, verified }) => [verified, adapter.answer(() => void order.push('handled'))],
       })
       await app.send(post)
       expect(order).toEqual(['recorded', 'handled'])
@@ -136,7 +125,7 @@ function describeRecorder<Middleware>(start: StartGuardedApp<Middleware>): void 
       const app = await start({ options: { recorder } })
       recorder.failWith(new Error('the disk is full'))
       const response = await app.send(post)
-      expect([response.status, problemOf(response)['code'], app.runs.length]).toEqual([503, 'audit_unavailable', 0])
+      expect([outcomeOf(response), app.runs.length]).toEqual(['503 audit_unavailable', 0])
       expect(response.header('retry-after')).toBe('1')
       expect(app.observer.decisions.map(({ outcome }) => outcome)).toEqual(['deny'])
     })
@@ -165,12 +154,8 @@ function describeRecorder<Middleware>(start: StartGuardedApp<Middleware>): void 
     })
 
     it('learns how the request ended', async () => {
-      let tell = (_outcome: Outcome): void => undefined
-      const told = new Promise<Outcome>((resolve) => {
-        tell = resolve
-      })
-      const recorder = { record: () => undefined, finish: (_decision: Decision, outcome: Outcome) => tell(outcome) }
-      const app = await start({ options: { recorder } })
+      const { told, observer } = watchOutcomes()
+      const app = await start({ options: { recorder: { record: () => undefined, finish: observer.finished } } })
       await app.send(post)
       expect(await told).toMatchObject({ status: 200, aborted: false })
     })

@@ -17,7 +17,7 @@ interface TestAgentOptions {
   readonly privateJwk?: TestJwk
 }
 
-/** An agent that signs with bare WebCrypto, so that nothing of the code under test judges itself. */
+/** An agent that signs with bare WebCrypto, so that no code under test checks itself. */
 export interface TestAgent extends TestKey {
   readonly agentId: string
   readonly keyId: string

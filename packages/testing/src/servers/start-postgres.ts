@@ -7,7 +7,7 @@ import { createTempFolder, findFreePort, requireProgram, startProgram } from './
 /** A PostgreSQL server that belongs to a test. */
 interface StartedPostgres {
   readonly port: number
-  /** Of its one database; nobody asks for a password. */
+  /** Of its one database, which takes no password. */
   readonly url: string
   /** Ends its connections and itself; data stays. */
   readonly pause: () => Promise<void>
