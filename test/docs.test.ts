@@ -81,7 +81,12 @@ describe('links between documents', () => {
 describe('TypeScript in the documentation', () => {
   const folder = join(ROOT, '.snippets')
   const options = { noEmit: true, composite: false, emitDeclarationOnly: false, isolatedDeclarations: false }
-  const lenient = { noUnusedLocals: false, noUnusedParameters: false, types: ['node', 'jest'] }
+  const lenient = {
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    experimentalDecorators: true,
+    types: ['node', 'jest'],
+  }
 
   it('compiles, each block on its own', async () => {
     rmSync(folder, { recursive: true, force: true })
