@@ -2,13 +2,17 @@ import { copyFileSync } from 'node:fs'
 import { defineConfig, type UserConfig } from 'tsdown'
 import { readWorkspacePackages, type WorkspacePackage } from './scripts/workspace-packages.ts'
 
+/** Hover texts are in the declarations: code carries what bundlers and licences read. */
+const COMMENTS = { legal: true, annotation: true, jsdoc: false }
+
 /** One ESM and one CommonJS build per package; the entries are the package's own `exports`. */
 function builds({ name, folder, manifest, sources }: WorkspacePackage): readonly UserConfig[] {
   const entry = Object.values(manifest.exports).flatMap((target) =>
     typeof target === 'string' || target['@countermark/source'] === undefined ? [] : [target['@countermark/source']],
   )
-  for (const file of Object.values(manifest.bin ?? {}))
-    entry.push(file.replace('./dist/', './src/').replace('.mjs', '.ts'))
+  const commands = Object.values(manifest.bin ?? {}).map((file) =>
+    file.replace('./dist/', './src/').replace('.mjs', '.ts'),
+  )
   // A program of a thread is loaded from beside the code that starts it.
   for (const file of sources) if (file.endsWith('-thread.ts')) entry.push(file.replace(folder, '.'))
   // Nothing is bundled but what CommonJS cannot load: jose is published as ES modules only.
@@ -28,9 +32,10 @@ function builds({ name, folder, manifest, sources }: WorkspacePackage): readonly
     // A `require` of what is loaded on first use stays one, so that the user's bundler finds it.
     {
       ...shared,
+      entry: [...entry, ...commands],
       format: 'esm',
       deps: { onlyBundle: [] },
-      outputOptions: { polyfillRequire: false },
+      outputOptions: { polyfillRequire: false, comments: COMMENTS },
       // The command line explains codes by the page of the docs.
       copy: name === 'countermark' ? ['../../docs/refusals.md'] : [],
     },
@@ -39,7 +44,11 @@ function builds({ name, folder, manifest, sources }: WorkspacePackage): readonly
       format: 'cjs',
       deps: { alwaysBundle: onlyBundle, onlyBundle },
       // Otherwise the helpers for default imports land in whichever entry needs them, and the others load that entry.
-      outputOptions: { strict: true, codeSplitting: { groups: [{ name: 'runtime', test: /rolldown.runtime/ }] } },
+      outputOptions: {
+        strict: true,
+        comments: COMMENTS,
+        codeSplitting: { groups: [{ name: 'runtime', test: /rolldown.runtime/ }] },
+      },
       clean: false,
     },
   ]

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { checkConsumers } from './check-consumers.ts'
+import { checkInstalledSize } from './check-installed-size.ts'
 import { checkTarballs } from './check-tarballs.ts'
 import { createTally } from './tally.ts'
 import { readWorkspacePackages } from './workspace-packages.ts'
@@ -12,6 +13,7 @@ const target = mkdtempSync(join(tmpdir(), 'countermark-packages-'))
 const tally = createTally()
 try {
   const tarballs = await checkTarballs(root, readWorkspacePackages(root), target, tally)
+  await checkInstalledSize(tarballs, target, tally)
   await checkConsumers(root, tarballs, target, tally)
 } finally {
   rmSync(target, { recursive: true, force: true })

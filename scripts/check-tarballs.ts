@@ -13,7 +13,6 @@ const EXPECTED = [
   /^dist\/[\w.-]+\.[cm]?(?:js|ts)$/,
   // The page by which the command line explains codes.
   /^dist\/refusals\.md$/,
-  /^src\/[\w./-]+\.ts$/,
   // What a binary in the sources is made of.
   /^native\/[\w-]+\.[ch]$/,
   // What operators load or read, beside the names it uses.
@@ -55,12 +54,12 @@ function readReport(text: string): PackReport {
   return report
 }
 
-/** What the entry points of a package are: its source, and what is built of it in both formats. */
+/** What is built for the entry points of a package, in both formats. */
 function entryFiles({ exports }: WorkspacePackage['manifest']): readonly string[] {
   return Object.values(exports).flatMap((target) => {
     const source = typeof target === 'string' ? undefined : target['@countermark/source']
     const name = source?.match(/^\.\/src\/([\w/-]+)\.ts$/)?.[1]
-    return name === undefined ? [] : [`src/${name}.ts`, `dist/${name}.mjs`, `dist/${name}.cjs`]
+    return name === undefined ? [] : [`dist/${name}.mjs`, `dist/${name}.cjs`]
   })
 }
 

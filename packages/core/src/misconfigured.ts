@@ -11,6 +11,7 @@ export type MisconfiguredCode =
   | 'ERR_KEY_MATERIAL'
   | 'ERR_INSECURE_HTTP_PARSER'
   | 'ERR_VERIFIER_SELF_TEST'
+  | 'ERR_DEPENDENCY_MISSING'
 
 const MISCONFIGURED = Symbol.for('countermark.misconfigured')
 

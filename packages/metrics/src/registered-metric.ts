@@ -1,10 +1,22 @@
-import { createRequire } from 'node:module'
-import type { CounterConfiguration, OpenMetricsContentType, Metric as PromMetric, Registry } from 'prom-client'
+import { loadOptionalPeer } from '@countermark/core/internal'
+import type { CounterConfiguration, Metric as PromMetric, Registry } from 'prom-client'
 import type { Metric } from './metric.ts'
 import type { Series } from './series.ts'
 
-/** A register of prom-client, in either of its formats. */
-export type Register = Registry | Registry<OpenMetricsContentType>
+/**
+ * A register of prom-client, in either of its formats: `register`, or a `Registry` of your own. Written down here, so that
+ * programs without prom-client compile.
+ */
+export interface Register {
+  /** The media type of what {@link metrics} writes. */
+  readonly contentType: string
+  /** Everything that is registered, as text. */
+  metrics(): Promise<string>
+  /** The metric of this name, if there is one. */
+  getSingleMetric(name: string): object | undefined
+  /** Adds a metric; throws when the name is taken. */
+  registerMetric(metric: object): void
+}
 
 const AGGREGATED = { counter: 'sum', gauge: 'max', histogram: 'sum' } as const
 
@@ -15,7 +27,8 @@ const AGGREGATED = { counter: 'sum', gauge: 'max', histogram: 'sum' } as const
 export function registerMetric(register: Register, name: string, metric: Metric): PromMetric {
   const { help, kind, labels, combine } = metric.row
   const aggregator = combine ?? AGGREGATED[kind]
-  return REGISTERED[kind]({ name, help, labelNames: Object.keys(labels), aggregator, registers: [register] }, metric)
+  const registers = [register as Registry]
+  return REGISTERED[kind]({ name, help, labelNames: Object.keys(labels), aggregator, registers }, metric)
 }
 
 type Configuration = Omit<CounterConfiguration<string>, 'collect'>
@@ -104,8 +117,14 @@ function line(metricName: string, labels: Line['labels'], value: number): Line {
 
 /**
  * prom-client, and OpenTelemetry beneath it, loaded when the first metric is made: a program that only imports this package
- * does not pay for them. Bundlers see the plain `require`, ES modules have the other one.
+ * does not pay for them, and need not have them.
+ * @throws {@link Misconfigured} `ERR_DEPENDENCY_MISSING`
  */
 export function promClient(): typeof import('prom-client') {
-  return typeof require === 'function' ? require('prom-client') : createRequire(import.meta.url)('prom-client')
+  return loadOptionalPeer({
+    name: 'prom-client',
+    neededBy: 'metrics',
+    bundled: typeof require === 'function' ? () => require('prom-client') : undefined,
+    place: import.meta.url,
+  })
 }

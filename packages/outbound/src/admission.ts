@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createLRU } from 'lru.min'
 
 /** Lets so many through at a time. */
 export interface Gate {
@@ -100,7 +100,7 @@ const GOOD_STANDING = 0.5
 /** Makes the two budgets of one cache. A source cannot use up what others need, and many sources together cannot all of it. */
 export function createLookupBudget({ perMinute, perMinutePerSource }: LookupLimits): LookupBudget {
   const all = createBudget(perMinute, atOnce(perMinute))
-  const sources = new LRUCache<string, Budget>({ max: MAX_SOURCES })
+  const sources = createLRU<string, Budget>({ max: MAX_SOURCES })
   const budgetOf = (source: string): Budget => {
     const known = sources.get(source)
     if (known !== undefined) return known

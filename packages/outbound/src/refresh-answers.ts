@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { createLRU } from 'lru.min'
 import { backoffMs } from './outage.ts'
 import type { Loaded, RefreshRules } from './refresh-options.ts'
 
@@ -47,17 +47,17 @@ const MAX_ABSENCES = 16_384
 /** The answers of a refresh cache, and what is known to be absent. Every part is bounded. */
 export class Answers<Value extends object> {
   readonly #rules: RefreshRules
-  readonly #entries: LRUCache<string, Entry<Value>>
-  readonly #absences = new LRUCache<string, Absence>({ max: MAX_ABSENCES })
+  readonly #entries: ReturnType<typeof createLRU<string, Entry<Value>>>
+  readonly #absences = createLRU<string, Absence>({ max: MAX_ABSENCES })
   /** Forgotten on purpose: what a shared cache says of these is worth nothing until the origin was asked. */
-  readonly #forgotten = new LRUCache<string, true>({ max: MAX_ABSENCES })
+  readonly #forgotten = createLRU<string, true>({ max: MAX_ABSENCES })
   /** When callers from one place last forced a renewal of one key. */
-  readonly #rechecks = new LRUCache<string, number>({ max: MAX_ABSENCES })
+  readonly #rechecks = createLRU<string, number>({ max: MAX_ABSENCES })
   #forgettings = 0
 
   constructor(rules: RefreshRules) {
     this.#rules = rules
-    this.#entries = new LRUCache({ max: rules.maxEntries })
+    this.#entries = createLRU({ max: rules.maxEntries })
   }
 
   find(key: string): Entry<Value> | undefined {

@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module'
 import { Misconfigured } from '@countermark/core'
-import { custom, isAgentId, optionTable, text } from '@countermark/core/internal'
+import { custom, isAgentId, loadOptionalPeer, optionTable, text } from '@countermark/core/internal'
 import { isCount, type Money } from '../constraints/amounts.ts'
 import { isRestriction, isSegmentName, tryParseScope } from '../scopes/scope.ts'
 
@@ -40,7 +39,8 @@ const WRITTEN = /^(\S+)(?: \(scope: ([a-z0-9_]+(?:, ?[a-z0-9_]+)*)\))?$/
 
 /**
  * Loads a capability block in YAML, as owners write it: `read:customer_records (scope: assigned_tickets_only)`.
- * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
+ * Needs the package `yaml`.
+ * @throws {@link Misconfigured} `ERR_OPTION_INVALID`, `ERR_DEPENDENCY_MISSING`
  */
 export function loadCapabilityBlock(yaml: string, options: LoadBlockOptions = {}): CapabilityBlock {
   const { parameters, currency, ...given } = OPTIONS.read(options)
@@ -71,9 +71,14 @@ function parseYaml(text: string): unknown {
   }
 }
 
-/** Loaded with the first block: most programs have none. Bundlers see the plain `require`, ES modules have the other one. */
+/** Loaded with the first block: most programs have none. */
 function loadYaml(): typeof import('yaml') {
-  return typeof require === 'function' ? require('yaml') : createRequire(import.meta.url)('yaml')
+  return loadOptionalPeer({
+    name: 'yaml',
+    neededBy: 'capability blocks',
+    bundled: typeof require === 'function' ? () => require('yaml') : undefined,
+    place: import.meta.url,
+  })
 }
 
 /** `Agent`, `Capabilities` and `Constraints`, in any case. */

@@ -1,6 +1,5 @@
 import { type AgentRequest, type Environment, importPublicKey, isRefusal, Refusal } from '@countermark/core'
-import { isJsonObject, ownMember, thumbprintOf } from '@countermark/core/internal'
-import { LRUCache } from 'lru-cache'
+import { createRecent, isJsonObject, ownMember, thumbprintOf } from '@countermark/core/internal'
 import { findAccepted, fitsKey, type JoseAlgorithm } from '../token/jose-algorithm.ts'
 import { type CompactJws, headerOf, isTime, type JwsHeader, parseCompactJws } from '../token/jws.ts'
 import { createJwsKey, type JwsKey } from '../token/jws-key.ts'
@@ -44,8 +43,11 @@ const MAX_TEXT = 256
 /** Verifies proofs for one guard, and remembers the keys in their headers, which stay the same from request to request. */
 export class DpopProofs {
   readonly #rules: DpopProofRules
-  readonly #headers = new LRUCache<string, KnownHeader>({ max: MAX_KEYS, maxSize: MAX_KEYS * CHARACTERS_EACH })
-  readonly #reading = { ...RULES, findHeader: (text: string) => this.#headers.get(text)?.header }
+  readonly #headers = createRecent<KnownHeader>({
+    maxEntries: MAX_KEYS,
+    maxCharacters: MAX_KEYS * CHARACTERS_EACH,
+  })
+  readonly #reading = { ...RULES, findHeader: (text: string) => this.#headers.find(text)?.header }
 
   constructor(rules: DpopProofRules) {
     this.#rules = rules
@@ -55,12 +57,12 @@ export class DpopProofs {
   verify(text: string, expected: DpopExpectation, environment: Environment): DpopProof {
     const jws = parseCompactJws(text, this.#reading)
     const { headerText } = jws
-    const known = this.#headers.get(headerText)
+    const known = this.#headers.find(headerText)
     const key = known?.key ?? parseKey(jws, expected, this.#rules)
     requireKey(key.thumbprint, expected)
     const proof = checkClaims(jws, key.thumbprint, expected)
     if (!key.verifies(jws, environment)) throw invalid('does not verify')
-    if (known === undefined) this.#headers.set(headerText, { header: headerOf(jws), key }, { size: headerText.length })
+    if (known === undefined) this.#headers.keep(headerText, { header: headerOf(jws), key })
     return proof
   }
 }

@@ -2,7 +2,7 @@ import { type Environment, Misconfigured } from '@countermark/core'
 import { addressPrefix, isThenable, type KeyCaller, rememberKeys } from '@countermark/core/internal'
 import { type FetcherOptions, OutboundError, RefreshCache, type RefreshTimes } from '@countermark/outbound'
 import type { Loaded } from '@countermark/outbound/internal'
-import { LRUCache } from 'lru-cache'
+import { createLRU } from 'lru.min'
 import { configured, createIssuerFetcher, fetchJwksUri, metadataUrlsOf, unavailable } from './documents.ts'
 import {
   type IssuerKey,
@@ -75,7 +75,7 @@ class FetchedKeys implements IssuerKeys {
   readonly #measurements = createIssuerMeasurements('issuer_keys')
   readonly #cache: RefreshCache<IssuerKeySet, Environment>
   /** Keys that the issuer does not have, and until when it is not asked for them again, from no network. */
-  readonly #absences = new LRUCache<string, number>({ max: MAX_ABSENCES })
+  readonly #absences = createLRU<string, number>({ max: MAX_ABSENCES })
   readonly #absentMs: number
 
   constructor(input: IssuerKeysInput) {

@@ -1,6 +1,6 @@
 import { Unavailable } from '@countermark/core'
 import { type Measurement, then } from '@countermark/core/internal'
-import { LRUCache } from 'lru-cache'
+import { createLRU } from 'lru.min'
 import type { AgentLookup } from '../chain/known-agents.ts'
 import { TOKEN_METRICS, type TokenLabels } from '../metric-rows.ts'
 import { MAX_TOKEN_LENGTH, type PresentedToken } from './presented-token.ts'
@@ -29,24 +29,22 @@ const COUNTERS = {
  */
 export class RememberedTokens {
   readonly #verifyToken: VerifyToken
-  readonly #memory: LRUCache<string, VerifiedToken> | undefined
+  readonly #memory: TokenMemory | undefined
   readonly #underWay = new Map<string, Promise<VerifiedToken>>()
 
   constructor(verifyToken: VerifyToken, maxTokens: number) {
     this.#verifyToken = verifyToken
-    // At least one token of any length.
-    const maxSize = Math.max(maxTokens * CHARACTERS_EACH, MAX_TOKEN_LENGTH)
-    this.#memory = maxTokens === 0 ? undefined : new LRUCache({ max: maxTokens, maxSize })
+    this.#memory = maxTokens === 0 ? undefined : createTokenMemory(maxTokens)
   }
 
   size(): number {
-    return this.#memory?.size ?? 0
+    return this.#memory?.size() ?? 0
   }
 
   /** The token that was presented: at once when it is remembered, and its issuer still has the key it is signed with. */
   find(presented: PresentedToken, lookup: AgentLookup): VerifiedToken | Promise<VerifiedToken> {
     const { environment, request } = lookup
-    const token = this.#memory?.get(presented.hash)
+    const token = this.#memory?.find(presented.hash)
     if (token === undefined) return this.#verify(presented, lookup)
     const { issuer, keyQuery, key } = token
     return then(issuer.keys.find(keyQuery, environment, request), (current) => {
@@ -73,11 +71,39 @@ export class RememberedTokens {
     }
     verification.then(
       (token) => {
-        this.#memory?.set(hash, token, { size: text.length })
+        this.#memory?.keep(hash, token, text.length)
         land('verified')
       },
       () => land('refused'),
     )
     return verification
+  }
+}
+
+interface TokenMemory {
+  readonly find: (hash: string) => VerifiedToken | undefined
+  readonly keep: (hash: string, token: VerifiedToken, length: number) => void
+  readonly size: () => number
+}
+
+/** What was used least lately goes first: when there are too many tokens, and when their texts are too long together. */
+function createTokenMemory(maxTokens: number): TokenMemory {
+  // At least one token of any length.
+  const maxLength = Math.max(maxTokens * CHARACTERS_EACH, MAX_TOKEN_LENGTH)
+  let length = 0
+  const tokens = createLRU<string, { readonly token: VerifiedToken; readonly length: number }>({
+    max: maxTokens,
+    onEviction: (_hash, gone) => {
+      length -= gone.length
+    },
+  })
+  return {
+    find: (hash) => tokens.get(hash)?.token,
+    keep: (hash, token, tokenLength) => {
+      tokens.set(hash, { token, length: tokenLength })
+      length += tokenLength
+      while (length > maxLength) tokens.evict(1)
+    },
+    size: () => tokens.size,
   }
 }

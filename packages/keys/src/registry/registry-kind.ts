@@ -1,6 +1,6 @@
 import { type ImportPublicKey, rememberKeys } from '@countermark/core/internal'
 import { isOutboundError, OutboundError } from '@countermark/outbound'
-import { LRUCache } from 'lru-cache'
+import { createLRU } from 'lru.min'
 import type { KeyDocument } from '../key-document.ts'
 import { NO_KEYS } from '../key-set.ts'
 import type { DocumentKind, DocumentRequest } from '../remote/remote-keys.ts'
@@ -94,10 +94,10 @@ function claimKeys(owners: KeyOwners, document: KeyDocument, request: DocumentRe
  * however long it is silent. Bounded: a registry cannot make it grow for ever.
  */
 export class KeyOwners {
-  readonly #owners: LRUCache<string, string>
+  readonly #owners: ReturnType<typeof createLRU<string, string>>
 
   constructor(max: number) {
-    this.#owners = new LRUCache({ max })
+    this.#owners = createLRU({ max })
   }
 
   /** Marks keys that another agent holds as shared, and notes whose the others are. */
