@@ -7,6 +7,7 @@ import type { Refusal } from './refusal/refusal.ts'
 import type { ResourceMetadata } from './refusal/resource-metadata.ts'
 import type { AgentRequest } from './request.ts'
 import type { MetricRow } from './seams/metric-row.ts'
+import type { ReplayStore } from './seams/replay-store.ts'
 
 /** What a check needs to write its challenges. */
 export interface ChallengeContext {
@@ -43,6 +44,8 @@ export interface CheckDescription {
   readonly metadata?: ResourceMetadata
   /** What it reports, and what the sources and stores report that it uses. @default nothing */
   readonly metrics?: readonly MetricRow[]
+  /** Where it claims nonces: guards of one factory that claim in different ones are warned of. @default it claims none */
+  readonly replayStore?: ReplayStore
   /** Looks at the whole guard when it is composed. @throws Misconfigured */
   readonly inspect?: (guard: GuardDescription) => void
 }

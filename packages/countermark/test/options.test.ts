@@ -25,7 +25,7 @@ describe.each([
     const { NODE_ENV } = process.env
     process.env['NODE_ENV'] = 'production'
     try {
-      expect(() => countermark(two)).toThrow(expect.objectContaining({ code: 'ERR_REPLAY_SINGLE_PROCESS' }))
+      expect(() => countermark(two)).toThrow(expect.objectContaining({ code: 'ERR_STORE_SINGLE_PROCESS' }))
     } finally {
       process.env['NODE_ENV'] = NODE_ENV
     }

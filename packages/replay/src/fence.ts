@@ -59,7 +59,7 @@ export function isProvenFresh(
 
 /** Keeps what a store can vouch for, now. */
 export interface EraKeeper {
-  readonly current: () => Era
+  readonly era: Era
   /** Begins an era in which one more stretch of time is forgotten. */
   readonly forget: (past: ForgottenTime, secret: Uint8Array) => void
   /** Starts anew by another clock: nothing is forgotten yet. */
@@ -71,30 +71,31 @@ export interface EraKeeper {
 /** Starts with an era that forgot nothing: tell it what came before. */
 export function createEraKeeper(rules: StoreRules, store: string): EraKeeper {
   let detectJump: (() => ClockJump | undefined) | undefined
-  let era: Era
   let stretchFromMs: number
-  const restart = (): void => {
-    detectJump = rules.watchesClock ? createJumpDetector(rules.clock) : undefined
-    era = { forgotten: [], secret: randomBytes(32) }
-    stretchFromMs = Number.NEGATIVE_INFINITY
-  }
-  restart()
-  return {
-    current: () => era,
+  const eras: Writable<EraKeeper> = {
+    era: { forgotten: [], secret: randomBytes(32) },
     forget: (past, secret) => {
-      era = forgetMore(era, past, secret)
+      eras.era = forgetMore(eras.era, past, secret)
     },
-    restart,
+    restart: () => {
+      detectJump = rules.watchesClock ? createJumpDetector(rules.clock) : undefined
+      eras.era = { forgotten: [], secret: randomBytes(32) }
+      stretchFromMs = Number.NEGATIVE_INFINITY
+    },
     noticeClock: (report) => {
       const jump = detectJump?.()
       if (jump === undefined) return false
-      era = forgetMore(era, { fromMs: stretchFromMs, untilMs: jump.beforeMs, cause: 'loss' }, randomBytes(32))
+      eras.forget({ fromMs: stretchFromMs, untilMs: jump.beforeMs, cause: 'loss' }, randomBytes(32))
       stretchFromMs = jump.afterMs
       reportFence(report, store, 'clock_jump')
       return true
     },
   }
+  eras.restart()
+  return eras
 }
+
+type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] }
 
 /** Counts a fence. */
 export function reportFence(report: Environment['report'], store: string, reason: FenceReason): void {

@@ -8,6 +8,7 @@ import {
   type FreshnessFact,
   type ProofFact,
   Refusal,
+  type ReplayClaim,
   type ReplayStore,
 } from '@countermark/core'
 import {
@@ -66,41 +67,8 @@ const REFUSALS: ClaimRefusals = {
  */
 export function preventReplay(options: PreventReplayOptions): Check<ProofFacts, ReplayFacts> {
   const settings = OPTIONS.read(options)
-  const { store } = settings
-  const allowsSafe = settings.onStoreUnavailable === 'allow-safe-methods'
-  const counters = createAnswerCounters(store.name)
-
-  function settle(answer: ClaimAnswer, proof: ProofFact, method: string, environment: Environment): ReplayFacts {
-    environment.report(counters[typeof answer === 'string' ? answer : 'unavailable'])
-    if (answer === 'claimed') {
-      return { freshness: { store: store.name, state: 'claimed', claimedUntil: proof.acceptUntil } }
-    }
-    if (typeof answer !== 'string' && allowsSafe && isSafeMethod(method)) {
-      return { freshness: { store: store.name, state: 'unchecked', claimedUntil: undefined } }
-    }
-    throw refusalOf(answer, REFUSALS)
-  }
-
-  function claim(
-    proof: ProofFact,
-    { method, raw }: AgentRequest,
-    environment: Environment,
-  ): ReplayFacts | Promise<ReplayFacts> {
-    const answer = claimProof(store, proof, environment, raw)
-    if (!isThenable(answer)) return settle(answer, proof, method, environment)
-    return answer.then((settled) => settle(settled, proof, method, environment))
-  }
-
-  /** The other signatures of the request first: a thief who copied one of them and was faster has claimed the request. */
-  async function claimAll(proof: ProofFact, request: AgentRequest, environment: Environment): Promise<ReplayFacts> {
-    for (const other of distinct(proof, proof.further ?? [])) {
-      const answer = await claimProof(store, other, environment, request.raw)
-      // What is unproven is refused by itself as well.
-      if (answer !== 'unproven') settle(answer, other, request.method, environment)
-    }
-    return claim(proof, request, environment)
-  }
-
+  const { store, onStoreUnavailable } = settings
+  const claims = new ProofClaims(store, onStoreUnavailable === 'allow-safe-methods')
   return defineCheck<ProofFacts, ReplayFacts>(
     {
       name: 'preventReplay',
@@ -108,6 +76,7 @@ export function preventReplay(options: PreventReplayOptions): Check<ProofFacts, 
       adds: ['freshness'],
       settings: OPTIONS.state(settings),
       metrics: [...CLAIM_METRICS.rowsOf({ store: store.name }), ...(store.metrics ?? [])],
+      replayStore: store,
       inspect: ({ clock }) => {
         if (clock !== undefined) store.useClock?.(clock)
       },
@@ -118,17 +87,67 @@ export function preventReplay(options: PreventReplayOptions): Check<ProofFacts, 
       if (!(environment.clock.wallMs() <= proof.acceptUntil * 1000)) {
         throw new Refusal('signature_expired', 'the signature ended before the whole request had arrived')
       }
-      return proof.further === undefined ? claim(proof, request, environment) : claimAll(proof, request, environment)
+      const { further } = proof
+      return further === undefined
+        ? claims.claim(proof, request, environment)
+        : claims.claimAll(proof, further, request, environment)
     },
   )
 }
 
+/** Claims proofs in one store, for the requests that carried them. */
+class ProofClaims {
+  readonly #store: ReplayStore
+  readonly #allowsSafe: boolean
+  readonly #counters: AnswerCounters
+
+  constructor(store: ReplayStore, allowsSafe: boolean) {
+    this.#store = store
+    this.#allowsSafe = allowsSafe
+    this.#counters = createAnswerCounters(store.name)
+  }
+
+  /** Claims a proof; at once when the store answers at once. */
+  claim(proof: ProofFact, request: AgentRequest, environment: Environment): ReplayFacts | Promise<ReplayFacts> {
+    const answer = claimOnce(this.#store, toClaim(proof), environment, request.raw)
+    if (!isThenable(answer)) return this.#settle(answer, proof, request, environment)
+    return answer.then((late) => this.#settle(late, proof, request, environment))
+  }
+
+  /** The other signatures of the request first: a thief who copied one of them and was faster has claimed the request. */
+  async claimAll(
+    proof: ProofFact,
+    further: readonly ProofFact[],
+    request: AgentRequest,
+    environment: Environment,
+  ): Promise<ReplayFacts> {
+    for (const other of distinct(proof, further)) {
+      const answer = await claimOnce(this.#store, toClaim(other), environment, request.raw)
+      // What is unproven is refused by itself as well.
+      if (answer !== 'unproven') this.#settle(answer, other, request, environment)
+    }
+    return this.claim(proof, request, environment)
+  }
+
+  #settle(answer: ClaimAnswer, proof: ProofFact, { method }: AgentRequest, { report }: Environment): ReplayFacts {
+    const { name } = this.#store
+    report(this.#counters[typeof answer === 'string' ? answer : 'unavailable'])
+    if (answer === 'claimed') {
+      return { freshness: { store: name, state: 'claimed', claimedUntil: proof.acceptUntil } }
+    }
+    if (typeof answer !== 'string' && this.#allowsSafe && isSafeMethod(method)) {
+      return { freshness: { store: name, state: 'unchecked', claimedUntil: undefined } }
+    }
+    throw refusalOf(answer, REFUSALS)
+  }
+}
+
 /** Signatures with one key and one nonce are one claim: they cannot be claimed one after the other. */
 function distinct(proof: ProofFact, further: readonly ProofFact[]): readonly ProofFact[] {
-  const ids = [claimId(proof)]
+  const ids = [toClaim(proof).id]
   return further.filter((other) => {
-    const id = claimId(other)
-    if (ids.some((known) => known.equals(id))) return false
+    const { id } = toClaim(other)
+    if (ids.some((known) => Buffer.compare(known, id) === 0)) return false
     ids.push(id)
     return true
   })
@@ -138,33 +157,21 @@ function distinct(proof: ProofFact, further: readonly ProofFact[]): readonly Pro
  * What makes a proof one of a kind: its scheme, its key and its nonce, or the signed bytes when it has no nonce.
  * SHA-256 over length-prefixed parts, so that no two sets of parts can be written alike.
  */
-function claimId(proof: Pick<ProofFact, 'scheme' | 'thumbprint' | 'nonce' | 'baseHash'>): Buffer {
-  const { scheme, thumbprint, nonce } = proof
+function toClaim(proof: ProofFact): ReplayClaim {
+  const { scheme, thumbprint, nonce, created, acceptUntil } = proof
   // The kind keeps a nonce that looks like a hash apart from that hash. Read without a nonce only: it is made on demand.
   const last = nonce ?? proof.baseHash
   const kind = nonce === undefined ? 'base' : 'nonce'
+  const parts = `${scheme.length}:${scheme}${thumbprint.length}:${thumbprint}${kind}${last.length}:${last}`
   // By way of a string: node gives a digest that is a Buffer memory of its own, which takes as long as the hash.
-  const id = hash(
-    'sha256',
-    `${scheme.length}:${scheme}${thumbprint.length}:${thumbprint}${kind}${last.length}:${last}`,
-    'binary',
-  )
-  return Buffer.from(id, 'latin1')
+  const id = Buffer.from(hash('sha256', parts, 'binary'), 'latin1')
+  return { id, thumbprint, created, acceptUntil, nonce }
 }
 
-/** Claims a proof for the request that carried it; at once when the store answers at once. */
-function claimProof(
-  store: ReplayStore,
-  proof: ProofFact,
-  environment: Environment,
-  raw: object,
-): ClaimAnswer | Promise<ClaimAnswer> {
-  const { thumbprint, created, acceptUntil, nonce } = proof
-  return claimOnce(store, { id: claimId(proof), thumbprint, created, acceptUntil, nonce }, environment, raw)
-}
+type AnswerCounters = Readonly<Record<ClaimResult | 'unavailable', Measurement>>
 
 /** One counter for each answer, made once; `unavailable` when there was none. */
-function createAnswerCounters(store: string): Readonly<Record<ClaimResult | 'unavailable', Measurement>> {
+function createAnswerCounters(store: string): AnswerCounters {
   const count = (result: ClaimResult | 'unavailable'): Measurement =>
     CLAIM_METRICS.measure('replay_claims_total', 1, { store, result })
   return {

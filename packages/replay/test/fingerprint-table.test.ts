@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { createFingerprintTable } from '../src/memory/fingerprint-table.ts'
+import { FingerprintTable } from '../src/memory-replay-store.ts'
 
 function idOf(index: number): Buffer {
   return createHash('sha256').update(String(index)).digest()
@@ -11,7 +11,7 @@ describe('the fingerprint table', () => {
     const step = fc.record({ id: fc.nat(40), lifetime: fc.nat(50), wait: fc.nat(5) })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const table = createFingerprintTable()
+        const table = new FingerprintTable()
         const model = new Map<number, number>()
         let now = 1000
         for (const { id, lifetime, wait } of steps) {
@@ -26,7 +26,7 @@ describe('the fingerprint table', () => {
   })
 
   it('forgets none of twenty thousand live ids', () => {
-    const table = createFingerprintTable()
+    const table = new FingerprintTable()
     for (let index = 0; index < 20_000; index++) {
       table.has(idOf(index), 1000)
       table.addFound(2000, 1000)

@@ -1,39 +1,33 @@
-import { isMisconfigured } from '@countermark/core'
-import type { ProcessSurroundings } from '@countermark/core/internal'
 import { memoryReplayStore } from '../src/index.ts'
-import { requireSingleProcess } from '../src/memory/memory-replay-store.ts'
-
-function refusalIn(surroundings: Partial<ProcessSurroundings>): unknown {
-  try {
-    requireSingleProcess({ isClusterWorker: false, variables: {}, ...surroundings })
-    return undefined
-  } catch (error) {
-    return isMisconfigured(error) ? error.code : error
-  }
-}
 
 describe('memoryReplayStore where there may be other processes', () => {
-  it.each<[string, Partial<ProcessSurroundings>]>([
-    ['in a cluster', { isClusterWorker: true }],
-    ['under pm2', { variables: { NODE_APP_INSTANCE: '0' } }],
-    ['with several web processes', { variables: { WEB_CONCURRENCY: '2' } }],
-    ['in production', { variables: { NODE_ENV: 'production' } }],
-  ])('refuses to start %s', (_, surroundings) => {
-    expect(refusalIn(surroundings)).toBe('ERR_REPLAY_SINGLE_PROCESS')
+  const before = { ...process.env }
+
+  afterEach(() => {
+    process.env = { ...before }
+  })
+
+  it.each([
+    ['under pm2', { NODE_APP_INSTANCE: '0' }],
+    ['with several web processes', { WEB_CONCURRENCY: '2' }],
+    ['in production', { NODE_ENV: 'production' }],
+  ])('refuses to start %s', (_, variables) => {
+    Object.assign(process.env, variables)
+    expect(() => memoryReplayStore()).toThrow(
+      expect.objectContaining({
+        code: 'ERR_STORE_SINGLE_PROCESS',
+        message: expect.stringContaining('use redisReplayStore, or say allowSingleProcess: true'),
+      }),
+    )
+  })
+
+  it('takes a word for it that there is none', () => {
+    process.env['NODE_ENV'] = 'production'
+    expect(memoryReplayStore({ allowSingleProcess: true }).name).toBe('memory')
   })
 
   it('starts alone', () => {
-    expect(refusalIn({ variables: { NODE_ENV: 'development', WEB_CONCURRENCY: '1' } })).toBeUndefined()
-  })
-
-  it('reads the environment when it is made, and takes a word for it', () => {
-    const before = process.env['NODE_ENV']
-    process.env['NODE_ENV'] = 'production'
-    try {
-      expect(() => memoryReplayStore()).toThrow('use redisReplayStore, or say allowSingleProcess: true')
-      expect(memoryReplayStore({ allowSingleProcess: true }).name).toBe('memory')
-    } finally {
-      process.env['NODE_ENV'] = before
-    }
+    Object.assign(process.env, { NODE_ENV: 'development', WEB_CONCURRENCY: '1' })
+    expect(memoryReplayStore().name).toBe('memory')
   })
 })

@@ -4,6 +4,7 @@ import type { Environment } from '../environment.ts'
 import { createAttachment } from '../internal/closed-object.ts'
 import { GUARD_PARTS, METRIC_ROWS } from '../metric-rows.ts'
 import { createReplyTemplates } from '../refusal/reply-template.ts'
+import type { ReplayStore } from '../seams/replay-store.ts'
 import type { GuardSettings } from './options.ts'
 import { hashConfiguration, orderChecks } from './order.ts'
 import { isPartial, wholeMode } from './rollout.ts'
@@ -25,6 +26,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
   const environment = createEnvironment(settings)
   const listens = settings.observers.length > 0 || settings.recorder !== undefined || settings.onRefusal !== undefined
   introduceReports(settings, environment)
+  const warnOfSeparateStores = createStoreWarning()
   const sources = settings.sourceLimit && createSourceLimiter(settings.sourceLimit)
   const compose = (options: RouteOptions, checks: readonly Check[]): Guard => {
     const route = readRouteOptions(options, settings)
@@ -38,11 +40,33 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
       acceptedLevels: readLevels(settings.minimumLevel, route.minimumLevel),
     }
     describeMetrics(context)
+    warnOfSeparateStores(order.descriptions)
     settings.onCompose?.({ checks: order.descriptions })
     const guard = guardOf(context, states)
     return summarise(guard, [summaryOf(context)])
   }
   return Object.assign(compose, { environment })
+}
+
+/**
+ * Warns once when guards of one factory claim nonces in a memory that not all of them share: what one accepted, another
+ * accepts again. Stores of other kinds may share what is behind them.
+ */
+function createStoreWarning(): (checks: readonly CheckDescription[]) => void {
+  let first: ReplayStore | undefined
+  let told = false
+  return (checks) => {
+    for (const { replayStore } of checks) {
+      first ??= replayStore
+      if (told || replayStore === undefined || replayStore === first) continue
+      if (first?.name !== 'memory' && replayStore.name !== 'memory') continue
+      told = true
+      process.emitWarning(
+        'two guards claim nonces in different replay stores: a request that one accepted is fresh for the other; pass one store to both',
+        { type: 'CountermarkWarning', code: 'separate_replay_stores' },
+      )
+    }
+  }
 }
 
 type Credentials = Pick<GuardContext, 'schemes' | 'guardedFields' | 'exposed'>

@@ -80,7 +80,7 @@ function isPresent(connection: Connection): connection is Connection & { readonl
 }
 
 function isFresh({ eras, rules }: ClaimTools, claim: ReplayClaim, { clock }: Environment): boolean {
-  return isProvenFresh(claim, eras.current(), rules, clock.wallMs())
+  return isProvenFresh(claim, eras.era, rules, clock.wallMs())
 }
 
 /** The epoch is gone or another, or a slot has another server: what was claimed before may be gone, too. */

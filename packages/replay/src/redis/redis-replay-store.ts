@@ -91,7 +91,7 @@ export function redisReplayStore(options: RedisReplayStoreOptions): RedisReplayS
       report = environment.report
       return claim(claimed, environment)
     },
-    issueNonce: ({ clock }) => connection.snapshot && createNonce(eras.current().secret, clock.wallMs(), draw),
+    issueNonce: ({ clock }) => connection.snapshot && createNonce(eras.era.secret, clock.wallMs(), draw),
     ready: async () => {
       await connection.inspect().catch((error: unknown) => {
         throw isMisconfigured(error) ? error : unavailable(error)
