@@ -21,7 +21,9 @@ const project = (displayName: string, tests: readonly string[]): NonNullable<Con
       },
     ],
   },
-  transformIgnorePatterns: ['/node_modules/(?!(jose|http-message-sig|light-my-request/node_modules/cookie|cookie)/)'],
+  transformIgnorePatterns: [
+    '/node_modules/(?!(jose|oauth4webapi|openid-client|http-message-sig|light-my-request/node_modules/cookie|cookie)/)',
+  ],
 })
 
 const config: Config = {

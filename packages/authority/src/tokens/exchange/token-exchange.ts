@@ -1,0 +1,107 @@
+import type { JsonObject } from '@countermark/core/internal'
+import { bindToKey } from '../binding/proof-of-possession.ts'
+import type { AgentClient } from '../client-authentication/client.ts'
+import { shortestLifetime } from '../client-credentials/client-credentials.ts'
+import type { Form } from '../http/form.ts'
+import type { TokenCall } from '../http/token-call.ts'
+import { issueToken, type TokenDraft } from '../issuing/issue-token.ts'
+import { toTokenResponse } from '../issuing/token-response.ts'
+import { lowerDepth, mergeDetails, parseDetails } from '../narrowing/details.ts'
+import { limitsOf } from '../narrowing/limits.ts'
+import { narrowScopes, parseScopes } from '../narrowing/scopes.ts'
+import { findTargets } from '../narrowing/targets.ts'
+import { OAuthError, toOAuthError } from '../oauth-error.ts'
+import { issueWithRefresh } from '../refresh/refresh.ts'
+import type { SubjectToken } from '../subject-tokens/subject-tokens.ts'
+import { ceilingOf, type TokenSettings } from '../token-settings.ts'
+import { requireActorToken } from './actor-token.ts'
+import { isHolder, nestActor, requireMayAct } from './actors.ts'
+
+const TYPE = 'urn:ietf:params:oauth:token-type:'
+const SUBJECT_TYPES = ['access_token', 'id_token', 'jwt'].map((name) => TYPE + name)
+const REQUESTED_TYPES = ['access_token', 'jwt'].map((name) => TYPE + name)
+/** OpenID Connect Core section 11: asks for a refresh token, and is no scope of a service. */
+const OFFLINE = 'offline_access'
+
+/**
+ * A token in exchange for another's (RFC 8693): narrowed to what the agent may do, bound to the agent's key, with the agent as
+ * the outermost `act`.
+ * @throws OAuthError
+ */
+export async function grantTokenExchange(
+  call: TokenCall,
+  client: AgentClient,
+  settings: TokenSettings,
+): Promise<JsonObject> {
+  const { request, form } = call
+  const requestedType = requireTypes(form)
+  const subject = await verifySubject(form.require('subject_token'), settings)
+  await requireActorToken(form, client, settings)
+  const isNarrowed = isHolder(subject, client, settings.issuer)
+  requireMayAct(subject, client, settings)
+  const binding = (await settings.possession.findProven(request)) ?? bindToKey(client.key)
+  const asked = parseScopes(form.find('scope'))
+  const draft = draftFor({ form, asked, subject, client, settings, isNarrowed })
+  const complete = { ...draft, binding }
+  if (asked?.includes(OFFLINE) !== true) {
+    return toTokenResponse(complete, await issueToken(complete, settings), { issued_token_type: requestedType })
+  }
+  const { token, refreshToken } = await issueWithRefresh(complete, settings)
+  return toTokenResponse(complete, token, { issued_token_type: requestedType, refresh_token: refreshToken })
+}
+
+/** @returns the type that is issued */
+function requireTypes(form: Form): string {
+  if (!SUBJECT_TYPES.includes(form.require('subject_token_type'))) {
+    throw new OAuthError('invalid_request', 'subject_token_type must be an access token, an ID token or a JWT')
+  }
+  const requested = form.find('requested_token_type') ?? `${TYPE}access_token`
+  if (REQUESTED_TYPES.includes(requested)) return requested
+  throw new OAuthError('invalid_request', 'requested_token_type must be an access token or a JWT')
+}
+
+/** RFC 8693 section 2.2.2: a subject token that is not accepted is an invalid request. */
+async function verifySubject(text: string, { subjects }: TokenSettings): Promise<SubjectToken> {
+  try {
+    return await subjects.verifySubject(text)
+  } catch (error) {
+    throw toOAuthError(error, 'invalid_request')
+  }
+}
+
+interface DraftInput {
+  readonly form: Form
+  readonly asked: readonly string[] | undefined
+  readonly subject: SubjectToken
+  readonly client: AgentClient
+  readonly settings: TokenSettings
+  /** The agent exchanges its own token, and hands nothing on. */
+  readonly isNarrowed: boolean
+}
+
+function draftFor({ form, asked, subject, client, settings, isNarrowed }: DraftInput): Omit<TokenDraft, 'binding'> {
+  const services = findTargets(form, settings.services, subject.own?.audiences)
+  const wanted = asked?.filter((scope) => scope !== OFFLINE)
+  const scopes = narrowScopes(wanted?.length === 0 ? undefined : wanted, {
+    ceiling: ceilingOf(client.record),
+    subject: subject.scopes,
+    services: services.map((service) => service.scopes),
+  })
+  const merged = mergeDetails(subject.details, parseDetails(form.find('authorization_details')), scopes)
+  return {
+    grant: 'token_exchange',
+    subject: subject.subject,
+    subjectProfile: subject.subjectProfile,
+    act: nestActor(subject, client, settings),
+    agentId: client.id,
+    audiences: services.map(({ audience }) => audience),
+    scopes,
+    details: isNarrowed || subject.own === undefined ? merged : lowerDepth(merged),
+    limits: isNarrowed ? subject.limits : [...subject.limits, ...limitsOf(client.record)],
+    restrictip: subject.claims['restrictip'],
+    endsAt: Math.min(subject.expiresAt, client.key.notAfter ?? Number.POSITIVE_INFINITY),
+    parent: subject.own,
+    familyId: undefined,
+    maxLifetimeSeconds: shortestLifetime(services),
+  }
+}

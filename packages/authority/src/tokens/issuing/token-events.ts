@@ -1,0 +1,109 @@
+import type { AuditTrail } from '@countermark/audit'
+import type { Environment } from '@countermark/core'
+import { defineMetrics, type Metrics } from '@countermark/core/internal'
+import { OAUTH_ERROR_CODES, type OAuthErrorCode } from '../oauth-error.ts'
+
+/** What a request for a token is granted by. */
+export type GrantName = 'client_credentials' | 'token_exchange' | 'jwt_bearer' | 'refresh_token' | 'authorization_code'
+
+/** What is asked of the endpoints of this room. */
+export type TokenOperation = GrantName | 'introspection' | 'revocation' | 'unknown'
+
+const GRANTS: readonly GrantName[] = [
+  'client_credentials',
+  'token_exchange',
+  'jwt_bearer',
+  'refresh_token',
+  'authorization_code',
+]
+const OPERATIONS: readonly TokenOperation[] = [...GRANTS, 'introspection', 'revocation', 'unknown']
+
+/** What this room measures. */
+export const TOKEN_METRICS: Metrics<{
+  tokens_issued_total: { grant: GrantName }
+  tokens_refused_total: { operation: TokenOperation; error: OAuthErrorCode }
+  tokens_revoked_total: Record<never, string>
+}> = defineMetrics<{
+  tokens_issued_total: { grant: GrantName }
+  tokens_refused_total: { operation: TokenOperation; error: OAuthErrorCode }
+  tokens_revoked_total: Record<never, string>
+}>({
+  tokens_issued_total: { kind: 'counter', help: 'Tokens that were issued', labels: { grant: GRANTS } },
+  tokens_refused_total: {
+    kind: 'counter',
+    help: 'Requests for tokens, or about tokens, that were refused',
+    labels: { operation: OPERATIONS, error: OAUTH_ERROR_CODES },
+  },
+  tokens_revoked_total: { kind: 'counter', help: 'Tokens that were revoked', labels: {} },
+})
+
+/** A token that was issued. */
+export interface IssuedEvent {
+  readonly grant: GrantName
+  readonly tokenId: string
+  readonly chainId: string
+  readonly parentId: string | undefined
+  readonly agentId: string
+  readonly subject: string
+  readonly audiences: readonly string[]
+  readonly scopes: readonly string[]
+  /** Unix seconds. */
+  readonly expiresAt: number
+}
+
+/** A request that was refused. */
+export interface RefusedEvent {
+  readonly operation: TokenOperation
+  readonly error: OAuthErrorCode
+  /** Which agent it claimed to be, or was. */
+  readonly agentId: string | undefined
+  readonly reason: string
+}
+
+/** Tokens that stopped counting, and why. */
+export interface RevokedEvent {
+  readonly reason: 'revocation' | 'refresh_token_reuse' | 'stop'
+  readonly by: string
+  readonly tokenIds: readonly string[]
+}
+
+/** Writes down what happens to tokens: in the audit trail, and in metrics. */
+export interface TokenEventLog {
+  /** Before the token leaves. @throws Unavailable `audit_unavailable` */
+  readonly issued: (event: IssuedEvent) => Promise<void>
+  readonly refused: (event: RefusedEvent) => Promise<void>
+  /** @throws Unavailable `audit_unavailable` */
+  readonly revoked: (event: RevokedEvent) => Promise<void>
+}
+
+/** One record holds so many ids; more are counted. */
+const MOST_NAMED = 100
+
+/** Creates the log. Without a trail there are metrics alone. */
+export function createTokenEventLog(
+  trail: Pick<AuditTrail, 'event'> | undefined,
+  { report }: Pick<Environment, 'report'>,
+): TokenEventLog {
+  const record = async (event: string, details: object, user?: string): Promise<void> => {
+    await trail?.event({ event, details: { ...details }, ...(user === undefined ? {} : { private: { user } }) })
+  }
+  return {
+    issued: async ({ subject, ...details }) => {
+      await record('token_issued', definedOf(details), subject)
+      report(TOKEN_METRICS.measure('tokens_issued_total', 1, { grant: details.grant }))
+    },
+    refused: async (details) => {
+      report(TOKEN_METRICS.measure('tokens_refused_total', 1, { operation: details.operation, error: details.error }))
+      await record('token_refused', definedOf(details))
+    },
+    revoked: async ({ reason, by, tokenIds }) => {
+      const named = tokenIds.slice(0, MOST_NAMED)
+      await record('tokens_revoked', { reason, by, count: tokenIds.length, tokenIds: named })
+      report(TOKEN_METRICS.measure('tokens_revoked_total', tokenIds.length))
+    },
+  }
+}
+
+function definedOf(details: object): object {
+  return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined))
+}

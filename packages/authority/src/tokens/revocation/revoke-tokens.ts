@@ -1,0 +1,108 @@
+import { sql, type Transaction } from 'kysely'
+import type { RevokedEvent } from '../issuing/token-events.ts'
+import type { TokenTables } from '../issuing/token-tables.ts'
+import type { TokenSettings } from '../token-settings.ts'
+
+/** What is revoked, with everything that was exchanged for it. */
+export type RevocationTarget =
+  | { readonly tokenId: string }
+  | { readonly familyId: string }
+  /** Every token of one chain of exchanges: its `txn`. */
+  | { readonly chainId: string }
+  /** Every token that the agent acts with. */
+  | { readonly agentId: string }
+  /** Every token that speaks for the user. */
+  | { readonly subject: string }
+  /** Every token that is bound to the key. */
+  | { readonly thumbprint: string }
+
+const COLUMNS = {
+  tokenId: 'token_id',
+  familyId: 'family_id',
+  chainId: 'chain_id',
+  agentId: 'agent_id',
+  subject: 'subject',
+  thumbprint: 'thumbprint',
+} as const satisfies Record<string, keyof TokenTables['tokens']>
+
+/** Of refresh tokens: those that would bring back what was revoked. */
+const REFRESH_COLUMNS: Readonly<Record<string, 'family_id' | 'agent_id' | 'subject' | undefined>> = {
+  familyId: 'family_id',
+  agentId: 'agent_id',
+  subject: 'subject',
+}
+
+/**
+ * Revokes tokens, those that were exchanged for them, and the refresh tokens behind them, in one transaction.
+ * @returns the ids of the tokens that counted until now
+ * @throws Unavailable `storage_unavailable`, `audit_unavailable`
+ */
+export async function revokeTokens(
+  target: RevocationTarget,
+  why: Pick<RevokedEvent, 'reason' | 'by'>,
+  settings: TokenSettings,
+): Promise<readonly string[]> {
+  const now = Math.floor(settings.environment.clock.wallMs() / 1000)
+  const tokenIds = await settings.tables.transaction('token-revocation', (tables) => markRevoked(target, now, tables))
+  await settings.events.revoked({ ...why, tokenIds })
+  return tokenIds
+}
+
+/** The same inside of a transaction; it writes no record. */
+export async function markRevoked(
+  target: RevocationTarget,
+  now: number,
+  tables: Transaction<TokenTables>,
+): Promise<readonly string[]> {
+  const [[name, value]] = Object.entries(target) as [[keyof typeof COLUMNS, string]]
+  const tokenIds: string[] = []
+  // Again until nothing is found: a token may have been issued while the row of its parent was waited for.
+  for (let found = [''], round = 0; found.length > 0 && round < MAX_ROUNDS; round++) {
+    found = await cutDown(COLUMNS[name], value, now, tables)
+    tokenIds.push(...found)
+  }
+  await revokeRefreshTokens(name, value, now, tables)
+  return tokenIds
+}
+
+/** Chains are at most this long, and a round finds at least one more link. */
+const MAX_ROUNDS = 32
+
+async function cutDown(
+  column: string,
+  value: string,
+  now: number,
+  tables: Transaction<TokenTables>,
+): Promise<string[]> {
+  const { rows } = await sql<{ readonly token_id: string }>`
+    WITH RECURSIVE cut (token_id) AS (
+      SELECT token_id FROM tokens WHERE ${sql.ref(column)} = ${value}
+      UNION
+      SELECT tokens.token_id FROM tokens JOIN cut ON tokens.parent_id = cut.token_id
+    )
+    UPDATE tokens SET revoked_at = ${now}
+    WHERE token_id IN (SELECT token_id FROM cut) AND revoked_at IS NULL
+    RETURNING token_id`.execute(tables)
+  return rows.map(({ token_id }) => token_id)
+}
+
+async function revokeRefreshTokens(
+  name: string,
+  value: string,
+  now: number,
+  tables: Transaction<TokenTables>,
+): Promise<void> {
+  const column = REFRESH_COLUMNS[name]
+  const query = tables.updateTable('refresh_tokens').set({ revoked_at: now }).where('revoked_at', 'is', null)
+  if (column !== undefined) {
+    await query.where(column, '=', value).execute()
+    return
+  }
+  // A token, a chain, a key: the families that its tokens came from.
+  const families = tables
+    .selectFrom('tokens')
+    .select('family_id')
+    .where(COLUMNS[name as keyof typeof COLUMNS], '=', value)
+    .where('family_id', 'is not', null)
+  await query.where('family_id', 'in', families.$castTo<{ family_id: string }>()).execute()
+}

@@ -1,0 +1,146 @@
+import type { Environment } from '@countermark/core'
+import { isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
+import {
+  createTokenVerifier,
+  type IssuerSettings,
+  parseCompactJws,
+  parseKeySet,
+  readIssuerOptions,
+  requireWithin,
+  type VerifiedToken,
+} from '@countermark/delegation/internal'
+import type { TokenKeys } from '../issuing/sign-jwt.ts'
+import { type Detail, readDetails } from '../narrowing/details.ts'
+import { isLimits } from '../narrowing/limits.ts'
+import { OAuthError } from '../oauth-error.ts'
+import type { UserIssuerSettings } from './trusted-issuers.ts'
+
+/** A token that something is issued for. */
+export interface SubjectToken {
+  readonly token: VerifiedToken
+  readonly claims: JsonObject
+  readonly subject: string
+  readonly subjectProfile: 'user' | 'ai_agent' | 'service'
+  readonly scopes: readonly string[]
+  readonly details: readonly Detail[]
+  readonly limits: readonly JsonObject[]
+  /** Unix seconds. */
+  readonly expiresAt: number
+  /** The same token where we issued it; `undefined` for one of another issuer. */
+  readonly own:
+    | { readonly tokenId: string; readonly chainId: string; readonly audiences: readonly string[] }
+    | undefined
+  /** Where another issuer's user says which agents may act. */
+  readonly mayAct: 'stated' | 'any-agent' | undefined
+}
+
+/** Verifies tokens that others bring along. */
+export interface SubjectTokens {
+  /** A token of ours, or of a user. @throws OAuthError `invalid_grant`, `temporarily_unavailable` */
+  readonly verifySubject: (text: string) => Promise<SubjectToken>
+  /** @throws Refusal */
+  readonly verifyIdJag: (text: string) => Promise<VerifiedToken>
+  /** @throws Refusal */
+  readonly verifyWorkload: (text: string) => Promise<VerifiedToken>
+}
+
+/** By what they are verified. */
+export interface SubjectTokenRules {
+  readonly issuer: string
+  readonly keys: TokenKeys
+  readonly audiences: readonly string[]
+  readonly users: ReadonlyMap<string, UserIssuerSettings>
+  readonly idJag: ReadonlyMap<string, IssuerSettings>
+  readonly workloads: ReadonlyMap<string, IssuerSettings>
+  readonly maxDepth: number
+  readonly environment: Environment
+}
+
+const SKEW_SECONDS = 30
+const READING = { maxLength: 8192, code: 'token_malformed', noun: 'token' } as const
+
+/** Creates the verifier. */
+export function createSubjectTokens(rules: SubjectTokenRules): SubjectTokens {
+  const { issuer, users, idJag, workloads, audiences, environment, maxDepth } = rules
+  const own = createVerifier(new Map([[issuer, ownIssuer(rules)]]), audiences, maxDepth, environment)
+  const settingsOfUsers = new Map([...users].map(([name, { settings }]) => [name, settings]))
+  const ofUsers = createVerifier(settingsOfUsers, [issuer], maxDepth, environment)
+  return {
+    verifySubject: async (text) => {
+      const name = ownMember(parseCompactJws(text, READING).claims, 'iss')
+      if (name === issuer) return fromOwn(await own(text))
+      const user = users.get(String(name))
+      if (user === undefined)
+        throw new OAuthError('invalid_grant', 'the subject token must come from an issuer that is trusted here')
+      return fromUser(await ofUsers(text), user)
+    },
+    verifyIdJag: createVerifier(idJag, [issuer], maxDepth, environment),
+    verifyWorkload: createVerifier(workloads, [issuer], maxDepth, environment),
+  }
+}
+
+type Verify = (text: string) => Promise<VerifiedToken>
+
+/** Signature, type, audience, claims; then time, and what the issuer says of it now. */
+function createVerifier(
+  issuers: ReadonlyMap<string, IssuerSettings>,
+  audiences: readonly string[],
+  maxDepth: number,
+  environment: Environment,
+): Verify {
+  const verify = createTokenVerifier({ issuers, audiences, exclusive: false, maxDepth, links: undefined })
+  return async (text) => {
+    const token = await verify(text, { request: undefined, environment })
+    for (const times of token.times) requireWithin(times, environment.clock.wallMs(), SKEW_SECONDS)
+    const { statusLists, introspection } = token.issuer
+    if (token.status !== undefined) await statusLists?.check(token.status, environment)
+    await introspection?.check(text, environment)
+    return token
+  }
+}
+
+/** Our own tokens, with our own keys: nothing is fetched. Whether one was revoked, the store knows. */
+function ownIssuer({ issuer, keys }: SubjectTokenRules): IssuerSettings {
+  const rules = { algorithms: ['EdDSA', 'ES256'], allowTestKeys: false } as const
+  const settings = readIssuerOptions({
+    issuer,
+    keys: { jwksUri: 'https://keys.invalid/' },
+    algorithms: rules.algorithms,
+    actor: 'required-for-users',
+    statusList: 'ignored',
+    maxLifetimeSeconds: 86_400,
+  })
+  const find: IssuerSettings['keys']['find'] = async (query) =>
+    parseKeySet({ keys: await keys.listPublicKeys() }, rules).find(query)
+  return { ...settings, keys: { find, isFailing: () => false } }
+}
+
+const PROFILES = ['user', 'ai_agent', 'service'] as const
+
+function fromOwn(token: VerifiedToken): SubjectToken {
+  const { claims, ...said } = readCommon(token)
+  const profile = PROFILES.find((each) => each === ownMember(claims, 'sub_profile')) ?? 'user'
+  const { tokenId = '', audiences } = token.delegation
+  const own = { tokenId, chainId: String(ownMember(claims, 'txn')), audiences }
+  return { ...said, claims, token, subject: token.delegation.subject, subjectProfile: profile, own, mayAct: undefined }
+}
+
+function fromUser(token: VerifiedToken, { scopes, subjectPrefix, mayAct }: UserIssuerSettings): SubjectToken {
+  const said = readCommon(token)
+  const subject = `${subjectPrefix}${token.delegation.subject}`
+  return { ...said, token, scopes: scopes ?? said.scopes, subject, subjectProfile: 'user', own: undefined, mayAct }
+}
+
+function readCommon({
+  delegation,
+}: VerifiedToken): Pick<SubjectToken, 'claims' | 'scopes' | 'details' | 'limits' | 'expiresAt'> {
+  const claims: JsonObject = isJsonObject(delegation.claims) ? delegation.claims : {}
+  const entries = [ownMember(claims, 'authorization_details') ?? []].flat()
+  return {
+    claims,
+    scopes: delegation.scopes,
+    details: readDetails(entries.filter((entry) => !isLimits(entry))),
+    limits: entries.filter(isLimits),
+    expiresAt: delegation.expiresAt,
+  }
+}

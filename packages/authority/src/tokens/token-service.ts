@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createGuardSettings } from '@countermark/core'
+import { createNodeRequests } from '@countermark/core/node'
+import { writeAnswer } from './http/answer.ts'
+import { createTokenRoutes } from './http/token-routes.ts'
+import type { RevokedEvent } from './issuing/token-events.ts'
+import { type RevocationTarget, revokeTokens } from './revocation/revoke-tokens.ts'
+import { readTokenOptions, type TokenServiceOptions } from './token-options.ts'
+
+/** The authority's tokens: endpoints over HTTP, and what the rest of the authority asks of them. */
+export interface TokenService {
+  /**
+   * Answers a request that is for one of the endpoints; `false`, and nothing is done, for every other one.
+   * @param originalUrl the target before any mount changed it
+   */
+  readonly handle: (message: IncomingMessage, response: ServerResponse, originalUrl: string) => Promise<boolean>
+  /**
+   * Revokes tokens, those that were exchanged for them, and the refresh tokens behind them. Status lists and introspection say so
+   * at once.
+   * @throws Unavailable `storage_unavailable`, `audit_unavailable`
+   */
+  readonly revoke: (target: RevocationTarget, why: Pick<RevokedEvent, 'reason' | 'by'>) => Promise<readonly string[]>
+}
+
+/**
+ * Creates the OAuth endpoints of an authority: `/token`, `/introspect`, `/revoke`, `/jwks.json`, `/status/{list}` and its metadata.
+ * @throws Misconfigured
+ */
+export function createTokenService(options: TokenServiceOptions): TokenService {
+  const settings = readTokenOptions(options)
+  const { origin } = new URL(settings.issuer)
+  const toAgentRequest = createNodeRequests(createGuardSettings({ origins: [origin] }))
+  const findAnswer = createTokenRoutes(settings)
+  return {
+    handle: async (message, response, originalUrl) => {
+      const route = (): { readonly template: undefined; readonly parameters: Record<string, never> } => ({
+        template: undefined,
+        parameters: {},
+      })
+      const answer = findAnswer(await toAgentRequest({ message, originalUrl, route }))
+      if (answer === undefined) return false
+      writeAnswer(response, await answer(), message.method === 'HEAD')
+      return true
+    },
+    revoke: (target, why) => revokeTokens(target, why, settings),
+  }
+}

@@ -1,0 +1,37 @@
+import type { AgentRecord, Environment, KeySource } from '@countermark/core'
+import type { StoredTables } from '../storage/store.ts'
+import type { ProofOfPossession } from './binding/proof-of-possession.ts'
+import type { ClientRules } from './client-authentication/client-rules.ts'
+import type { TokenKeys } from './issuing/sign-jwt.ts'
+import type { TokenEventLog } from './issuing/token-events.ts'
+import type { TokenTables } from './issuing/token-tables.ts'
+import type { Service } from './narrowing/targets.ts'
+import type { StatusPlaces } from './status-list/status-places.ts'
+import type { SubjectTokens } from './subject-tokens/subject-tokens.ts'
+
+/** What every endpoint of this room works with, after validation. */
+export interface TokenSettings {
+  /** The issuer identifier (RFC 8414 section 2), without a slash at its end. */
+  readonly issuer: string
+  readonly tables: StoredTables<TokenTables>
+  /** Who is registered. */
+  readonly agents: KeySource
+  readonly keys: TokenKeys
+  readonly services: ReadonlyMap<string, Service>
+  readonly clients: ClientRules
+  readonly possession: ProofOfPossession
+  readonly places: StatusPlaces
+  readonly subjects: SubjectTokens
+  readonly events: TokenEventLog
+  readonly environment: Environment
+  /** Longest life of a token. Seconds. */
+  readonly lifetimeSeconds: number
+  /** Longest life of a family of refresh tokens. Seconds. */
+  readonly refreshSeconds: number
+  readonly maxDepth: number
+}
+
+/** What an agent may do at all. An agent without a list may do nothing. */
+export function ceilingOf(record: AgentRecord): readonly string[] {
+  return record.capabilities ?? []
+}
