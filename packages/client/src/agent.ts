@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Clock, Misconfigured } from '@countermark/core'
-import { custom, isAgentId, isKeyId, number, optionTable, systemClock } from '@countermark/core/internal'
+import { custom, isAgentId, isKeyId, number, optionTable } from '@countermark/core/internal'
 import type { AgentFetchOptions, Authorize } from './agent-fetch-options.ts'
 import { createStepUps, type MayAskFor, type StepUps } from './challenges/token-challenge.ts'
 import { compileOrigins, type IsAllowedOrigin } from './fetch/outgoing-request.ts'
@@ -10,10 +10,11 @@ import {
   type ResponseVerificationOptions,
   type VerifyResponse,
 } from './fetch/response-verification.ts'
-import { type CheckedFetch, checkFetch, type UnderlyingFetch } from './fetch/underlying-fetch.ts'
+import type { CheckedFetch } from './fetch/underlying-fetch.ts'
 import { createForm } from './forms/create-form.ts'
 import { createDpopProver, type DpopProver } from './forms/dpop.ts'
 import { isSignableValue, type SigningForm } from './forms/signing-form.ts'
+import { CLOCK, FETCH, given } from './option-readers.ts'
 import { createSigningIdentity } from './signing-key.ts'
 import type { TokenSource } from './tokens/agent-token.ts'
 
@@ -36,29 +37,27 @@ export interface Agent {
   readonly delay: (ms: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
-const GIVEN = custom((_name, given) => given)
-
 const OPTIONS = optionTable('createAgentFetch', {
   // What `createSigningIdentity` reads, and below what `createForm` does.
-  ...{ key: GIVEN, sign: GIVEN, algorithm: GIVEN, publicKey: GIVEN, keyId: custom(requireKeyId) },
-  ...{ form: GIVEN, cover: GIVEN, signatureAgent: GIVEN, headerNames: GIVEN, expiresSeconds: GIVEN },
+  ...{ key: given(), sign: given(), algorithm: given(), publicKey: given(), keyId: custom(requireKeyId) },
+  ...{ form: given(), cover: given(), signatureAgent: given(), headerNames: given(), expiresSeconds: given() },
   agentId: custom(requireAgentId),
-  origins: custom((_name, given) => compileOrigins(given)),
+  origins: custom((_name, origins) => compileOrigins(origins)),
   authorization: custom(requireAuthorization),
   token: custom(requireSource),
-  mayAskFor: custom((_name, given = []) => createStepUps(given as MayAskFor)),
-  dpop: GIVEN,
+  mayAskFor: custom((_name, scopes = []) => createStepUps(scopes as MayAskFor)),
+  dpop: given(),
   maxBodyBytes: number({ min: 0, default: 16_777_216 }),
   maxRedirects: number({ min: 0, max: 20, default: 5 }),
   maxRetries: number({ min: 0, max: 10, default: 2 }),
   maxRetryDelaySeconds: number({ min: 0, default: 30 }),
   maxClockSkewSeconds: number({ min: 0, max: 86_400, default: 3600 }),
-  verifyResponses: custom((_name, given) =>
-    given === undefined ? undefined : createResponseVerification(given as ResponseVerificationOptions),
+  verifyResponses: custom((_name, options) =>
+    options === undefined ? undefined : createResponseVerification(options as ResponseVerificationOptions),
   ),
-  fetch: custom((_name, given) => checkFetch(given as UnderlyingFetch | undefined)),
-  clock: custom((_name, given = systemClock) => given as Clock),
-  delay: custom((_name, given = wait) => given as Agent['delay']),
+  fetch: FETCH,
+  clock: CLOCK,
+  delay: custom((_name, delay = wait) => delay as Agent['delay']),
 })
 
 /**

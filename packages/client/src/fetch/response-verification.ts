@@ -5,10 +5,8 @@ import {
   importPublicKey,
   isRefusal,
   Misconfigured,
-  requireKnownOptions,
-  requireNumber,
 } from '@countermark/core'
-import type { KeyMaterial } from '@countermark/core/internal'
+import { custom, flag, type KeyMaterial, number, optionTable } from '@countermark/core/internal'
 import { type SignableRequest, verifyResponse } from '@countermark/signature'
 import { AgentFetchError } from '../agent-fetch-error.ts'
 import type { ResponseBinding } from '../forms/signing-form.ts'
@@ -38,30 +36,30 @@ interface ResponsePolicy {
   readonly toleranceSeconds: number
 }
 
+const OPTIONS = optionTable('verifyResponses', {
+  keys: custom((_name, keys = {}) => importKeys(keys as ResponseVerificationOptions['keys'])),
+  required: flag(true),
+  maxResponseBytes: number({ min: 0, default: 16_777_216 }),
+  toleranceSeconds: number({ min: 1, max: 3600, default: 300 }),
+})
+
 /** Hands a response on when it may be believed. */
 export type VerifyResponse = (response: Response, sent: SentRequest, nowMs: number) => Promise<Response>
 
 /**
  * Makes the check of responses: a signature by one of the keys that covers status, type and content and belongs to the
- * request that was sent (RFC 9421 section 2.4). The content is held and hashed before anybody sees it.
+ * request that was sent (RFC 9421 section 2.4). The content is held and hashed before it is handed on.
  * @throws Misconfigured
  */
 export function createResponseVerification(options: ResponseVerificationOptions): VerifyResponse {
-  requireKnownOptions('verifyResponses', options, ['keys', 'required', 'maxResponseBytes', 'toleranceSeconds'])
-  const { required = true } = options
-  const keys = Object.entries(options.keys ?? {}).map(([keyId, material]) => importKey(keyId, material))
-  if (keys.length === 0) throw new Misconfigured('ERR_OPTION_MISSING', 'verifyResponses.keys must name a key')
-  const limits = {
-    maxBytes: requireNumber('maxResponseBytes', options.maxResponseBytes ?? 16_777_216, { min: 0 }),
-    toleranceSeconds: requireNumber('toleranceSeconds', options.toleranceSeconds ?? 300, { min: 1, max: 3600 }),
-  }
+  const { keys, required, maxResponseBytes, toleranceSeconds } = OPTIONS.read(options, 'verifyResponses.')
   return async (response, sent, nowMs) => {
     if (!response.headers.has('signature-input')) {
       if (!required) return response
       throw new AgentFetchError('response_unsigned', 'the response is not signed', { response })
     }
-    const content = await readContent(response, limits.maxBytes)
-    verify(response, content, sent, { keys, nowMs, toleranceSeconds: limits.toleranceSeconds })
+    const content = await readContent(response, maxResponseBytes)
+    verify(response, content, sent, { keys, nowMs, toleranceSeconds })
     return response
   }
 }
@@ -95,6 +93,12 @@ async function readContent(response: Response, maxBytes: number): Promise<Uint8A
   if (content !== undefined) return content
   response.body?.cancel().catch(() => undefined)
   throw new AgentFetchError('response_too_large', `at most ${maxBytes} bytes are held to be checked`, { response })
+}
+
+function importKeys(materials: ResponseVerificationOptions['keys']): readonly AgentKey[] {
+  const keys = Object.entries(materials).map(([keyId, material]) => importKey(keyId, material))
+  if (keys.length > 0) return keys
+  throw new Misconfigured('ERR_OPTION_MISSING', 'verifyResponses.keys must name a key')
 }
 
 function importKey(keyId: string, material: KeyMaterial): AgentKey {

@@ -1,5 +1,5 @@
 import { Misconfigured } from '@countermark/core'
-import { requireStrings } from '@countermark/core/internal'
+import { custom, type OptionReader, requireStrings } from '@countermark/core/internal'
 import { AgentFetchError } from '../agent-fetch-error.ts'
 import type { FormField } from './client-assertion.ts'
 
@@ -79,9 +79,6 @@ export interface TokenScope {
   readonly scopes?: readonly string[]
 }
 
-/** The names of these options. */
-export const TOKEN_SCOPE_OPTIONS: readonly string[] = ['resource', 'audience', 'scopes']
-
 /** RFC 6749 section 3.3. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
@@ -90,39 +87,37 @@ export function isScopeWord(text: string): boolean {
   return SCOPE.test(text)
 }
 
-/**
- * Prepares the form fields that say what a token is for.
- * @throws Misconfigured `ERR_OPTION_INVALID`
- */
-export function compileTokenScope({
-  resource,
-  audience,
-  scopes = [],
-}: TokenScope): (request: TokenRequest) => readonly FormField[] {
-  const targets = { resource: compileTarget('resource', resource), audience: compileTarget('audience', audience) }
-  requireScopes(scopes)
-  return ({ origin, scopes: more = [] }) => {
-    const wanted = [...new Set([...scopes, ...more])]
-    return [
-      ...targets.resource(origin).map((value): FormField => ['resource', value]),
-      ...targets.audience(origin).map((value): FormField => ['audience', value]),
-      ...(wanted.length === 0 ? [] : [['scope', wanted.join(' ')] satisfies FormField]),
-    ]
-  }
-}
+/** The names of the services at an origin. */
+export type TargetsAt = (origin: string) => readonly string[]
 
-/**
- * Validates a target and makes it a function of the origin.
- * @throws Misconfigured `ERR_OPTION_INVALID`
- */
-export function compileTarget(name: string, target: TokenTarget | undefined): (origin: string) => readonly string[] {
-  if (typeof target === 'function') return (origin) => [target(origin)]
-  const names = requireStrings(name, target === undefined ? [] : [target].flat())
+/** Reads a target; none when it is left out. */
+export const TARGET: OptionReader<TargetsAt> = custom((name, given = []) => {
+  if (typeof given === 'function') return (origin) => [given(origin)]
+  const names = requireStrings(name, [given].flat() as readonly string[])
   if (names.includes('')) throw new Misconfigured('ERR_OPTION_INVALID', `${name} must name a service`)
   return () => names
+})
+
+/** Reads scopes; none when they are left out. */
+export const SCOPES: OptionReader<readonly string[]> = custom((name, given = []) => {
+  const scopes = requireStrings(name, given as readonly string[])
+  if (scopes.every(isScopeWord)) return scopes
+  throw new Misconfigured('ERR_OPTION_INVALID', 'each of scopes must be one scope, without spaces')
+})
+
+/** What a token is asked for, validated. */
+export interface ScopeRules {
+  readonly resource: TargetsAt
+  readonly audience: TargetsAt
+  readonly scopes: readonly string[]
 }
 
-function requireScopes(scopes: readonly string[]): void {
-  if (requireStrings('scopes', scopes).every(isScopeWord)) return
-  throw new Misconfigured('ERR_OPTION_INVALID', 'each of scopes must be one scope, without spaces')
+/** The form fields that say what a token is for. */
+export function scopeFields(rules: ScopeRules, { origin, scopes: more = [] }: TokenRequest): readonly FormField[] {
+  const wanted = [...new Set([...rules.scopes, ...more])]
+  return [
+    ...rules.resource(origin).map((value): FormField => ['resource', value]),
+    ...rules.audience(origin).map((value): FormField => ['audience', value]),
+    ...(wanted.length === 0 ? [] : [['scope', wanted.join(' ')] satisfies FormField]),
+  ]
 }

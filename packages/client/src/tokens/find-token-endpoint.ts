@@ -1,7 +1,8 @@
-import { Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireBoolean, requireStrings } from '@countermark/core/internal'
+import { Misconfigured } from '@countermark/core'
+import { custom, flag, number, optionTable, requireStrings } from '@countermark/core/internal'
 import { AgentFetchError } from '../agent-fetch-error.ts'
-import { checkFetch, type UnderlyingFetch } from '../fetch/underlying-fetch.ts'
+import type { CheckedFetch, UnderlyingFetch } from '../fetch/underlying-fetch.ts'
+import { FETCH, given } from '../option-readers.ts'
 import { type JsonMembers, readJsonAnswer, within } from './token-answer.ts'
 import { isSecureUrl } from './token-endpoint-options.ts'
 
@@ -27,7 +28,13 @@ export interface FoundTokenEndpoint {
 
 type Read = (url: string, noun: string) => Promise<JsonMembers | undefined>
 
-const KNOWN = ['resource', 'issuers', 'timeoutSeconds', 'allowLoopbackHttp', 'fetch']
+const OPTIONS = optionTable('findTokenEndpoint', {
+  resource: given<string>(),
+  issuers: custom((name, issuers) => requireStrings(name, issuers as readonly string[])),
+  timeoutSeconds: number({ min: 0.01, max: 300, default: 10 }),
+  allowLoopbackHttp: flag(false),
+  fetch: FETCH,
+})
 
 /**
  * Finds where tokens for a service come from: the first of its authorization servers (RFC 9728) that is one of `issuers`,
@@ -36,12 +43,8 @@ const KNOWN = ['resource', 'issuers', 'timeoutSeconds', 'allowLoopbackHttp', 'fe
  * @throws Misconfigured, AgentFetchError `token_unavailable`
  */
 export async function findTokenEndpoint(options: FindTokenEndpointOptions): Promise<FoundTokenEndpoint> {
-  requireKnownOptions('findTokenEndpoint', options, KNOWN)
-  const { resource } = options
-  const { ask } = checkFetch(options.fetch)
-  const issuers = requireStrings('issuers', options.issuers)
-  const allowLoopbackHttp = requireBoolean('allowLoopbackHttp', options.allowLoopbackHttp ?? false)
-  const timeoutMs = requireNumber('timeoutSeconds', options.timeoutSeconds ?? 10, { min: 0.01, max: 300 }) * 1000
+  const { resource, issuers, timeoutSeconds, allowLoopbackHttp, fetch } = OPTIONS.read(options)
+  const timeoutMs = timeoutSeconds * 1000
   const isSecure = (url: unknown): url is string => isSecureUrl(url, allowLoopbackHttp)
   if (![resource, ...issuers].every(isSecure)) {
     throw new Misconfigured(
@@ -50,7 +53,7 @@ export async function findTokenEndpoint(options: FindTokenEndpointOptions): Prom
     )
   }
   const signal = AbortSignal.timeout(timeoutMs)
-  const read: Read = async (url, noun) => within({ timeoutMs, signal, noun }, get(ask, url, signal, noun))
+  const read: Read = async (url, noun) => within({ timeoutMs, signal, noun }, get(fetch, url, signal, noun))
   const issuer = await findIssuer(read, resource, issuers)
   const tokenEndpoint = await findEndpoint(read, issuer)
   if (!isSecure(tokenEndpoint)) throw unavailable('the metadata of the issuer must name a token endpoint with https')
@@ -84,7 +87,7 @@ function wellKnown(identifier: string, name: string): string {
 
 /** `undefined` where there is nothing. */
 async function get(
-  ask: UnderlyingFetch,
+  { ask }: CheckedFetch,
   url: string,
   signal: AbortSignal,
   noun: string,

@@ -1,24 +1,17 @@
-import { Misconfigured, requireKnownOptions } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
 import { AgentFetchError } from '../agent-fetch-error.ts'
-import {
-  type AgentToken,
-  compileTokenScope,
-  TOKEN_SCOPE_OPTIONS,
-  type TokenScope,
-  type TokenSource,
-} from './agent-token.ts'
+import { type AgentToken, scopeFields, type TokenScope, type TokenSource } from './agent-token.ts'
 import type { FormField } from './client-assertion.ts'
 import { createGrantSource } from './remembered-tokens.ts'
 import { askTokenEndpoint } from './token-endpoint.ts'
 import {
   readTokenEndpointOptions,
-  TOKEN_ENDPOINT_OPTIONS,
   type TokenEndpointOptions,
   type TokenEndpointRules,
 } from './token-endpoint-options.ts'
 
 /** Options of {@link clientCredentials}. */
-export type ClientCredentialsOptions = TokenEndpointOptions & TokenScope
+export type ClientCredentialsOptions = TokenEndpointOptions
 
 /**
  * Tokens for an agent that acts for itself (RFC 6749 section 4.4).
@@ -27,14 +20,8 @@ export type ClientCredentialsOptions = TokenEndpointOptions & TokenScope
  * @throws Misconfigured
  */
 export function clientCredentials(options: ClientCredentialsOptions): TokenSource {
-  requireKnownOptions('clientCredentials', options, [...TOKEN_ENDPOINT_OPTIONS, ...TOKEN_SCOPE_OPTIONS])
-  const rules = readTokenEndpointOptions(options)
-  const scopeFor = compileTokenScope(options)
-  return createGrantSource({
-    rules,
-    fieldsFor: (request) => [['grant_type', 'client_credentials'], ...scopeFor(request)],
-    ask: async (fields) => (await askTokenEndpoint(rules, fields)).token,
-  })
+  const rules = readTokenEndpointOptions('clientCredentials', options)
+  return createGrantSource(rules, (request) => [['grant_type', 'client_credentials'], ...scopeFields(rules, request)])
 }
 
 /** What a user's consent left behind. */
@@ -52,21 +39,13 @@ export type RefreshTokenOptions = TokenEndpointOptions & RefreshTokenSettings
  * @throws Misconfigured
  */
 export function refreshToken(options: RefreshTokenOptions): TokenSource {
-  requireKnownOptions('refreshToken', options, [
-    ...TOKEN_ENDPOINT_OPTIONS,
-    ...TOKEN_SCOPE_OPTIONS,
-    'refreshToken',
-    'keep',
-  ])
+  const rules = readTokenEndpointOptions('refreshToken', options, ['refreshToken', 'keep'])
   const { refreshToken: first, keep = () => undefined } = options
   if (typeof first !== 'string' || first === '') {
     throw new Misconfigured('ERR_OPTION_MISSING', 'refreshToken must be the one that the server gave')
   }
   if (typeof keep !== 'function') throw new Misconfigured('ERR_OPTION_INVALID', 'keep must be a function')
-  const rules = readTokenEndpointOptions(options)
-  const scopeFor = compileTokenScope(options)
-  const ask = askInTurn(rules, first, keep)
-  return createGrantSource({ rules, fieldsFor: scopeFor, ask })
+  return createGrantSource(rules, (request) => scopeFields(rules, request), askInTurn(rules, first, keep))
 }
 
 /** One at a time: a refresh token that is used twice ends the consent (RFC 9700 section 4.14). */
@@ -121,23 +100,17 @@ const KNOWN = ['subjectToken', 'subjectTokenType', 'actorToken', 'actorTokenType
  * @throws Misconfigured
  */
 export function tokenExchange(options: TokenExchangeOptions): TokenSource {
-  requireKnownOptions('tokenExchange', options, [...TOKEN_ENDPOINT_OPTIONS, ...TOKEN_SCOPE_OPTIONS, ...KNOWN])
+  const rules = readTokenEndpointOptions('tokenExchange', options, KNOWN)
   const { subjectToken, subjectTokenType, actorToken, actorTokenType } = options
   if (subjectToken === undefined) throw new Misconfigured('ERR_OPTION_MISSING', 'subjectToken must say for whom')
-  const rules = readTokenEndpointOptions(options)
-  const scopeFor = compileTokenScope(options)
   const subject = compileHeld('subject_token', subjectToken, subjectTokenType)
   const actor = actorToken === undefined ? async () => [] : compileHeld('actor_token', actorToken, actorTokenType)
-  return createGrantSource({
-    rules,
-    fieldsFor: async (request) => [
-      ['grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange'],
-      ...(await subject()),
-      ...(await actor()),
-      ...scopeFor(request),
-    ],
-    ask: async (fields) => (await askTokenEndpoint(rules, fields)).token,
-  })
+  return createGrantSource(rules, async (request) => [
+    ['grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+    ...(await subject()),
+    ...(await actor()),
+    ...scopeFields(rules, request),
+  ])
 }
 
 function compileHeld(

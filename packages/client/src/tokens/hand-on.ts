@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
-import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { systemClock } from '@countermark/core/internal'
+import { type Clock, Misconfigured } from '@countermark/core'
+import { custom, number, optionTable } from '@countermark/core/internal'
 import { type DelegateOfflineOptions, delegateOffline, type LinkSigner } from '@countermark/delegation'
 import { createKnownJoseSigner } from '../jose-signer.ts'
+import { CLOCK } from '../option-readers.ts'
 import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-key.ts'
-import { type AgentToken, compileTarget, requireAgentToken, type TokenSource, type TokenTarget } from './agent-token.ts'
+import { type AgentToken, requireAgentToken, TARGET, type TokenSource, type TokenTarget } from './agent-token.ts'
 import { createRememberedTokens } from './remembered-tokens.ts'
 
 /** To whom our tokens are handed on, and how far. */
@@ -23,25 +24,26 @@ export interface HandOnSettings
 /** Options of {@link handOn}. */
 export type HandOnOptions = HandOnSettings & (KeyAtHand | KeyElsewhere)
 
-const KNOWN = [
-  ...['token', 'from', 'to', 'scopes', 'audience', 'authorizationDetails', 'maxDepth', 'lifetimeSeconds', 'clock'],
-  ...IDENTITY_OPTIONS,
-]
+const OPTIONS = optionTable('handOn', {
+  token: custom((_name, source) => requireSource(source)),
+  audience: TARGET,
+  lifetimeSeconds: number({ min: 1, max: 86_400, default: 300 }),
+  clock: CLOCK,
+})
+
+/** What `delegateOffline` and the identity read. */
+const OTHERS = ['from', 'to', 'scopes', 'authorizationDetails', 'maxDepth', ...IDENTITY_OPTIONS]
 
 /**
- * A source of tokens for another agent: ours, narrowed for it, without asking anybody. For an agent beside us it is the
+ * A source of tokens for another agent: ours, narrowed for it, without a request. For an agent beside us it is the
  * `token` of its fetch; for one elsewhere, send it what the source gives for an origin.
  * @example
  * const token = handOn({ token: ours, key, to: { agentId: 'agt_worker', key: workerJwk }, scopes: ['orders:read'], audience: (origin) => origin })
  * @throws Misconfigured
  */
 export function handOn(options: HandOnOptions): TokenSource {
-  requireKnownOptions('handOn', options, KNOWN)
-  const { token: source, to, scopes, from, authorizationDetails, maxDepth, clock = systemClock } = options
-  if (typeof source !== 'function')
-    throw new Misconfigured('ERR_OPTION_MISSING', 'token must be a source of our tokens')
-  const lifetimeSeconds = requireNumber('lifetimeSeconds', options.lifetimeSeconds ?? 300, { min: 1, max: 86_400 })
-  const audienceFor = compileTarget('audience', options.audience)
+  const { token: source, audience: audienceFor, lifetimeSeconds, clock } = OPTIONS.read(options, '', OTHERS)
+  const { to, scopes, from, authorizationDetails, maxDepth } = options
   const common = {
     ...{ key: linkSigner(options), to, scopes, lifetimeSeconds, clock },
     ...(from === undefined ? {} : { from }),
@@ -70,6 +72,11 @@ export function handOn(options: HandOnOptions): TokenSource {
     if (given.value !== refused) return given
     return give(requireAgentToken(await source({ origin, refused: ours.value })))
   }
+}
+
+function requireSource(source: unknown): TokenSource {
+  if (typeof source === 'function') return source as TokenSource
+  throw new Misconfigured('ERR_OPTION_MISSING', 'token must be a source of our tokens')
 }
 
 function linkSigner(options: KeyAtHand | KeyElsewhere): LinkSigner {

@@ -3,6 +3,7 @@ import type { Clock } from '@countermark/core'
 import type { AgentToken, TokenRequest, TokenSource } from './agent-token.ts'
 import type { FormField } from './client-assertion.ts'
 import { scopesOf } from './token-answer.ts'
+import { askTokenEndpoint } from './token-endpoint.ts'
 import type { TokenEndpointRules } from './token-endpoint-options.ts'
 
 /** Tokens by what was asked for; each is asked for once however many want it. */
@@ -98,16 +99,13 @@ function dueAt({ expiresAt = Number.POSITIVE_INFINITY }: AgentToken, options: Re
   return expiresAt - Math.min(options.refreshBeforeSeconds, lifeSeconds / 2)
 }
 
-/** A way to be granted tokens. */
-interface Grant {
-  readonly rules: TokenEndpointRules
-  /** What is asked for; the same fields mean the same token. */
-  readonly fieldsFor: (request: TokenRequest) => readonly FormField[] | Promise<readonly FormField[]>
-  readonly ask: (fields: readonly FormField[]) => Promise<AgentToken>
-}
-
-/** A source that remembers what it was granted, by what was asked for. */
-export function createGrantSource({ rules, fieldsFor, ask }: Grant): TokenSource {
+/** A source that remembers what it was granted, by what was asked for: the same fields mean the same token. */
+export function createGrantSource(
+  rules: TokenEndpointRules,
+  fieldsFor: (request: TokenRequest) => readonly FormField[] | Promise<readonly FormField[]>,
+  ask: (fields: readonly FormField[]) => Promise<AgentToken> = async (fields) =>
+    (await askTokenEndpoint(rules, fields)).token,
+): TokenSource {
   const remembered = createRememberedTokens(rules)
   return async (request) => {
     const fields = await fieldsFor(request)

@@ -1,9 +1,11 @@
-import { type Clock, Misconfigured, requireNumber } from '@countermark/core'
-import { requireBoolean, systemClock } from '@countermark/core/internal'
-import { type CheckedFetch, checkFetch, type UnderlyingFetch } from '../fetch/underlying-fetch.ts'
+import { type Clock, Misconfigured } from '@countermark/core'
+import { custom, flag, number, optionTable, text } from '@countermark/core/internal'
+import type { CheckedFetch, UnderlyingFetch } from '../fetch/underlying-fetch.ts'
 import { createDpopProver, type DpopKey, type DpopProver } from '../forms/dpop.ts'
 import { createJoseSigner, type JoseSigner } from '../jose-signer.ts'
+import { CLOCK, FETCH, given } from '../option-readers.ts'
 import { createSigningIdentity, IDENTITY_OPTIONS, type KeyAtHand, type KeyElsewhere } from '../signing-key.ts'
+import { SCOPES, type ScopeRules, TARGET, type TokenScope } from './agent-token.ts'
 
 /** Where tokens come from, and who asks. */
 interface TokenEndpointSettings {
@@ -27,17 +29,26 @@ interface TokenEndpointSettings {
   readonly clock?: Clock
 }
 
-/** The same with the key that asks. */
-export type TokenEndpointOptions = TokenEndpointSettings & (KeyAtHand | KeyElsewhere)
+/** The same with what is asked for, and the key that asks. */
+export type TokenEndpointOptions = TokenEndpointSettings & TokenScope & (KeyAtHand | KeyElsewhere)
 
-/** The names of these options. */
-export const TOKEN_ENDPOINT_OPTIONS: readonly string[] = [
-  ...['tokenEndpoint', 'clientId', 'issuer', 'dpop', 'refreshBeforeSeconds', 'timeoutSeconds', 'allowLoopbackHttp'],
-  ...['fetch', 'clock', ...IDENTITY_OPTIONS],
-]
+const ROWS = {
+  tokenEndpoint: given<string>(),
+  clientId: custom((_name, clientId) => requireClientId(clientId)),
+  issuer: text(),
+  resource: TARGET,
+  audience: TARGET,
+  scopes: SCOPES,
+  dpop: given<DpopKey | undefined>(),
+  refreshBeforeSeconds: number({ min: 0, max: 86_400, default: 30 }),
+  timeoutSeconds: number({ min: 0.01, max: 300, default: 10 }),
+  allowLoopbackHttp: flag(false),
+  fetch: FETCH,
+  clock: CLOCK,
+}
 
 /** Options after validation. */
-export interface TokenEndpointRules {
+export interface TokenEndpointRules extends ScopeRules {
   readonly url: URL
   readonly clientId: string
   readonly assertionAudience: string
@@ -50,39 +61,36 @@ export interface TokenEndpointRules {
 }
 
 /**
- * Validates where tokens come from.
+ * Validates where the tokens of a source come from; `others` are names of its own options.
  * @throws Misconfigured
  */
-export function readTokenEndpointOptions(options: TokenEndpointOptions): TokenEndpointRules {
-  const { clientId, issuer, dpop, allowLoopbackHttp = false, refreshBeforeSeconds = 30, timeoutSeconds = 10 } = options
-  const url = requireEndpoint(options.tokenEndpoint, requireBoolean('allowLoopbackHttp', allowLoopbackHttp))
+export function readTokenEndpointOptions(
+  source: string,
+  options: TokenEndpointOptions,
+  others: readonly string[] = [],
+): TokenEndpointRules {
+  const { tokenEndpoint, issuer, dpop, allowLoopbackHttp, timeoutSeconds, ...settings } = optionTable(
+    source,
+    ROWS,
+  ).read(options, '', [...IDENTITY_OPTIONS, ...others])
+  if (!isSecureUrl(tokenEndpoint, allowLoopbackHttp)) {
+    const message = 'tokenEndpoint must be an https URL without credentials and fragment'
+    throw new Misconfigured('ERR_OPTION_INVALID', message)
+  }
   const identity = createSigningIdentity(options)
-  if (!isText(clientId)) throw new Misconfigured('ERR_OPTION_MISSING', 'clientId must say who asks')
-  if (!(issuer === undefined || isText(issuer))) throw invalid('issuer must be text')
   return {
-    url,
-    clientId,
-    assertionAudience: issuer ?? options.tokenEndpoint,
+    ...settings,
+    url: new URL(tokenEndpoint),
+    assertionAudience: issuer ?? tokenEndpoint,
     signer: createJoseSigner(identity),
     prover: dpop === undefined ? undefined : createDpopProver(dpop, identity),
-    refreshBeforeSeconds: requireNumber('refreshBeforeSeconds', refreshBeforeSeconds, { min: 0, max: 86_400 }),
-    timeoutMs: requireNumber('timeoutSeconds', timeoutSeconds, { min: 0.01, max: 300 }) * 1000,
-    fetch: checkFetch(options.fetch),
-    clock: options.clock ?? systemClock,
+    timeoutMs: timeoutSeconds * 1000,
   }
 }
 
-function requireEndpoint(text: unknown, allowLoopbackHttp: boolean): URL {
-  if (isSecureUrl(text, allowLoopbackHttp)) return new URL(text)
-  throw invalid('tokenEndpoint must be an https URL without credentials and fragment')
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
-}
-
-function invalid(message: string): Misconfigured {
-  return new Misconfigured('ERR_OPTION_INVALID', message)
+function requireClientId(clientId: unknown): string {
+  if (typeof clientId === 'string' && clientId !== '') return clientId
+  throw new Misconfigured('ERR_OPTION_MISSING', 'clientId must say who the client is')
 }
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
