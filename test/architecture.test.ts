@@ -17,6 +17,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/replay': 2,
   '@countermark/delegation': 2,
   '@countermark/capability': 2,
+  '@countermark/api-keys': 2,
   '@countermark/metrics': 2,
   '@countermark/audit': 2,
   '@countermark/ed25519-tables': 2,

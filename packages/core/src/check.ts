@@ -1,5 +1,6 @@
 import type { CredentialScheme } from './credential-scheme.ts'
 import type { Clock, Environment } from './environment.ts'
+import type { Facts } from './facts.ts'
 import type { HeaderField } from './header-fields.ts'
 import type { JsonValue } from './internal/canonical-json.ts'
 import { isFrameworkCall, Misconfigured, mountedWrongly } from './misconfigured.ts'
@@ -40,6 +41,11 @@ export interface CheckDescription {
   readonly challengeKind?: (refusal: Refusal, request: AgentRequest) => string | undefined
   /** A nonce that this check will recognise. */
   readonly issueNonce?: (environment: Environment) => string | undefined
+  /**
+   * Header fields for the answer to a request that its guard lets pass; the application may replace them. Not asked where the
+   * guard observes: observing changes no answer. @default none
+   */
+  readonly announce?: (facts: Readonly<Partial<Facts>>) => readonly HeaderField[]
   /** What the check accepts, as members of the service's RFC 9728 document. */
   readonly metadata?: ResourceMetadata
   /** What it reports, and what the sources and stores report that it uses. @default nothing */

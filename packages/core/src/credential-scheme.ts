@@ -18,7 +18,16 @@ export interface ForeignSchemes {}
 /** The ways a credential may be presented. A key for `simple-v0` is good for nothing else. */
 export type Scheme = BuiltInScheme | keyof ForeignSchemes
 
-type BuiltInScheme = 'httpsig' | 'simple-v1' | 'simple-v0' | 'challenge' | 'action' | 'dpop' | 'mtls' | 'bearer'
+type BuiltInScheme =
+  | 'httpsig'
+  | 'simple-v1'
+  | 'simple-v0'
+  | 'challenge'
+  | 'action'
+  | 'dpop'
+  | 'mtls'
+  | 'bearer'
+  | 'api-key'
 
 /** What a record in the audit trail proves to a reader who has nothing else. */
 export type EvidenceGrade = 'signature' | 'signature+content' | 'signature+token' | 'possession' | 'bearer' | 'none'
@@ -68,6 +77,7 @@ export const CREDENTIAL_SCHEMES: readonly CredentialScheme[] = [
   }),
   scheme('mtls', 'bound', 'bearer', { fields: TOKEN_FIELDS, challenge: 'Bearer' }),
   scheme('bearer', 'bearer', 'bearer', { fields: TOKEN_FIELDS, challenge: 'Bearer' }),
+  scheme('api-key', 'identified', 'bearer', { fields: ['x-api-key'] }),
 ]
 
 /** The request fields of some kinds of credentials, each once. */

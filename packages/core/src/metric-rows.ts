@@ -35,7 +35,7 @@ export const METRICS: Metrics<GuardLabels> = defineMetrics<GuardLabels>({
   },
   challenge_failures_total: {
     kind: 'counter',
-    help: 'Challenges left out of an answer because writing them failed',
+    help: 'Challenges and announcements left out of an answer because writing them failed',
     labels: { check: { atMost: MAX_CHECKS } },
   },
   rollout_decisions_total: {

@@ -2,6 +2,7 @@ export { createLateCheck, createNodeGuard, type IsTooLate, type NodeGuard } from
 export type { NodeRequestInput } from './node/request.ts'
 export { createClientAddress, createNodeRequests, type ToAgentRequest } from './node/request.ts'
 export {
+  announceFields,
   type HttpRefusal,
   toHttpRefusal,
   watchResponse,

@@ -8,6 +8,7 @@ import {
   type Verdict,
 } from '@countermark/core/internal'
 import {
+  announceFields,
   createLateCheck,
   createNodeGuard,
   type IsTooLate,
@@ -78,6 +79,7 @@ function applyVerdict(verdict: Verdict, { req, res, next, respond, warn, isTooLa
     warn(verdict.observed)
     if (unserved !== undefined) return
     if (verdict.agent !== undefined) req.agent = verdict.agent
+    announceFields(verdict.fields, res)
     next()
     return
   }

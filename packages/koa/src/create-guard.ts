@@ -1,6 +1,13 @@
 import { type AgentView, type GuardOptions, Misconfigured } from '@countermark/core'
 import { createGuardFactory, type Guard, type GuardFactory, isThenable, requireWord } from '@countermark/core/internal'
-import { createLateCheck, createNodeGuard, toHttpRefusal, watchResponse, writeReplyHead } from '@countermark/core/node'
+import {
+  announceFields,
+  createLateCheck,
+  createNodeGuard,
+  toHttpRefusal,
+  watchResponse,
+  writeReplyHead,
+} from '@countermark/core/node'
 import type { Context, Middleware, Next } from 'koa'
 import { routeOf } from './route.ts'
 
@@ -37,6 +44,7 @@ export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> 
         warn(verdict.observed)
         if (unserved !== undefined) return
         if (verdict.agent !== undefined) ctx.state.agent = verdict.agent
+        announceFields(verdict.fields, res)
         return next()
       }
       const { refusal, reply } = verdict

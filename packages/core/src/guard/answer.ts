@@ -12,6 +12,23 @@ import {
 import { publicCode, type Reply, replyTo } from '../refusal/response.ts'
 import type { Run } from './state.ts'
 
+/** What most answers announce. */
+export const NO_FIELDS: readonly HeaderField[] = []
+
+/** What the checks of a guard announce in the answer to a request that passes. */
+export function announceIn({ context, facts }: Run): readonly HeaderField[] {
+  const { announcing, environment } = context
+  if (announcing.length === 0) return NO_FIELDS
+  return announcing.flatMap((description) => {
+    try {
+      return (description.announce?.(facts) ?? NO_FIELDS).filter(isSendable)
+    } catch {
+      environment.report(METRICS.measure('challenge_failures_total', 1, { check: description.name }))
+      return NO_FIELDS
+    }
+  })
+}
+
 /** The answer to a refusal, with the challenges of all checks of the guard. */
 export function writeReply(refusal: Refusal, run: Run): Reply {
   return fillTemplate(refusal, run) ?? writeAnew(refusal, run, undefined)

@@ -36,6 +36,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
     const context: GuardContext = {
       ...{ settings, environment, listens, sources, route, templates, configuration },
       ...order,
+      announcing: order.descriptions.filter(({ announce }) => announce !== undefined),
       ...readCredentials(order.descriptions),
       acceptedLevels: readLevels(settings.minimumLevel, route.minimumLevel),
     }

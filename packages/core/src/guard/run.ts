@@ -7,7 +7,7 @@ import { isRefusal, Refusal } from '../refusal/refusal.ts'
 import { replyTo, statusOf } from '../refusal/response.ts'
 import { findUncoveredOverride, isSafeMethod } from '../request.ts'
 import { isLeftOpen } from './admission.ts'
-import { writeReply } from './answer.ts'
+import { announceIn, NO_FIELDS, writeReply } from './answer.ts'
 import { tellDecision } from './decision.ts'
 import type { OrderedCheck } from './order.ts'
 import { isOfCopy, isPartial, type Mode, shareOf, wholeMode } from './rollout.ts'
@@ -208,8 +208,10 @@ function chargeSource({ context, state, facts }: Run, refusal: Refusal): void {
 
 function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | undefined, mode: Mode): Verdict {
   const { context, state, facts } = run
+  let fields = NO_FIELDS
   if (refusal === undefined) {
     state.facts = facts
+    if (mode === 'enforce') fields = announceIn(run)
     if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId, context.settings.view)
   } else if (mode === 'enforce') {
     return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }
@@ -218,7 +220,7 @@ function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | unde
     state.anonymous = true
     state.passed = [...state.passed, ...context.descriptions]
   }
-  return { outcome: 'allow', agent: state.view, finish, observed: refusal }
+  return { outcome: 'allow', agent: state.view, finish, fields, observed: refusal }
 }
 
 /** Something failed that must not: a clock, an adapter, this package. Refused, unless the guard only observes. */
@@ -226,7 +228,8 @@ function failedVerdict(context: GuardContext, cause: unknown): Verdict {
   const { settings, environment, route } = context
   const refusal = new Refusal('config_error', 'the guard failed in a way it should not', { cause })
   environment.report(METRICS.measure('guard_failures_total', 1))
-  if (route.rollout.percent === 0) return { outcome: 'allow', agent: undefined, finish: undefined, observed: refusal }
+  if (route.rollout.percent === 0)
+    return { outcome: 'allow', agent: undefined, finish: undefined, fields: NO_FIELDS, observed: refusal }
   const reply = replyTo(refusal, { requestId: randomUUID(), realm: '', exposed: undefined, challenges: [] }, settings)
   return { outcome: 'deny', refusal, reply, finish: undefined }
 }

@@ -3,6 +3,7 @@ import type { CheckDescription } from '../check.ts'
 import type { CredentialScheme, Level } from '../credential-scheme.ts'
 import type { Environment } from '../environment.ts'
 import type { AgentView, Facts } from '../facts.ts'
+import type { HeaderField } from '../header-fields.ts'
 import { type Attachment, bareCopy, inheritNothing } from '../internal/closed-object.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { ReplyTemplates } from '../refusal/reply-template.ts'
@@ -34,6 +35,8 @@ export interface GuardContext extends OrderedChecks {
   readonly exposed: string
   /** Hash of how this guard is configured. */
   readonly configuration: string
+  /** Checks that announce something in answers. */
+  readonly announcing: readonly CheckDescription[]
   /** Whether an observer, a recorder or `onRefusal` wants to know: decisions and timings are made for these alone. */
   readonly listens: boolean
   /** `undefined` when it is off. */
@@ -121,6 +124,8 @@ export type Verdict =
       readonly outcome: 'allow'
       readonly agent: AgentView | undefined
       readonly finish: Finish | undefined
+      /** What checks announce in the answer, whatever it is. */
+      readonly fields: readonly HeaderField[]
       /** What a guard that only observes let pass. */
       readonly observed: Refusal | undefined
     }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Finish } from '../guard/state.ts'
+import type { HeaderField } from '../header-fields.ts'
 import type { Refusal } from '../refusal/refusal.ts'
 import type { Reply } from '../refusal/response.ts'
 import { closeInStages, shouldClose } from './close.ts'
@@ -98,6 +99,14 @@ export function wasRefused(message: IncomingMessage & { readonly [REFUSED]?: tru
 /** Writes the header fields of a refusal. What the application had set for its own answer gives way. */
 export function writeReplyHead(reply: Reply, message: IncomingMessage, response: ServerResponse): void {
   for (const [name, value] of Object.entries(replyFields(reply, message, response))) response.setHeader(name, value)
+}
+
+/** Adds what checks announce to an answer that the application is about to write; what is there already stays. */
+export function announceFields(fields: readonly HeaderField[], response: ServerResponse): void {
+  for (const [name, value] of fields) {
+    const before = response.getHeader(name)
+    response.setHeader(name, before === undefined ? value : [before, value].flat().map(String))
+  }
 }
 
 /** A list that CORS middleware may have begun for the whole application. */

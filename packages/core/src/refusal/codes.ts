@@ -51,6 +51,9 @@ export type BuiltInCode =
   | 'freshness_unproven'
   | 'agent_suspended'
   | 'agent_mismatch'
+  | 'api_key_unknown'
+  | 'api_key_brownout'
+  | 'api_key_sunset'
   | 'token_malformed'
   | 'token_invalid'
   | 'token_expired'
@@ -162,6 +165,9 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   },
   agent_suspended: { title: 'The agent is suspended', status: 403, retry: 'no' },
   agent_mismatch: { title: 'The key belongs to another agent', status: 403, retry: 'no' },
+  api_key_unknown: { title: 'The API key is not known', ...BAD_TOKEN, retry: 'no' },
+  api_key_brownout: { title: 'API keys are refused for a while, as announced', status: 403, retry: 'later' },
+  api_key_sunset: { title: 'API keys are no longer accepted', ...BAD_TOKEN, retry: 'resign' },
   token_malformed: { title: 'The token cannot be parsed', ...BAD_TOKEN, retry: 'no' },
   token_invalid: { title: 'The token does not verify', ...BAD_TOKEN, retry: 'no' },
   token_expired: { title: 'The token is outside its time', ...BAD_TOKEN, retry: 'no' },
