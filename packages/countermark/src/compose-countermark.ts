@@ -1,3 +1,4 @@
+import { apiKeys } from '@countermark/api-keys'
 import {
   type ArgumentSources,
   type CapabilityRules,
@@ -78,8 +79,9 @@ export function composeCountermark<Handler extends object>(
   { createGuard, publish, inOrder }: Framework<Handler>,
 ): Countermark<Handler> {
   const options = completeOptions(given)
-  const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...guarding } =
+  const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...rest } =
     options
+  const { apiKeys: _, ...guarding } = rest
   const { origins } = guarding
   const findOrigin = originFinder(origins)
   const published = readResource(resource, typeof origins === 'function' ? undefined : findOrigin)
@@ -91,15 +93,24 @@ export function composeCountermark<Handler extends object>(
   const signed = verifySignature({ ...signatures, keys })
   const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
   const delegated = createDelegation({ ...options, resourceMetadata })
+  // Who is suspended where keys come from is so with an API key, too.
+  const keyed = options.apiKeys && apiKeys({ agents: keys, ...options.apiKeys })
 
   const serve = publish(document)
   const serving = (guarded: Handler): Handler => summarise(inOrder(serve, guarded), summariesOf(guarded))
-  const guardsOf = (compose: ComposeGuard<Handler>): AgentGuards<Handler> => {
-    const identify = delegated === undefined ? compose(signed, fresh) : compose(signed, fresh, delegated)
-    return Object.assign(serving(identify), { require: requireWith(compose, rules) })
+  const proofOf = (compose: ComposeGuard<Handler>): Handler =>
+    delegated === undefined ? compose(signed, fresh) : compose(signed, fresh, delegated)
+  /** A signature decides where there is one, a key otherwise: as for all that stands behind an optional guard. */
+  const identify = (routeOptions: RouteOptions): Handler => {
+    if (keyed === undefined) return proofOf(guard.with(routeOptions))
+    const [first, second] = [proofOf(guard.with({ ...routeOptions, optional: true })), guard.with(routeOptions)(keyed)]
+    return summarise(inOrder(first, second), [...summariesOf(first), ...summariesOf(second)])
   }
-  return Object.assign(guardsOf(guard), {
-    with: (routeOptions: RouteOptions) => guardsOf(guard.with(routeOptions)),
+  const guardsOf = (routeOptions: RouteOptions): AgentGuards<Handler> => {
+    return Object.assign(serving(identify(routeOptions)), { require: requireWith(guard.with(routeOptions), rules) })
+  }
+  return Object.assign(guardsOf({}), {
+    with: guardsOf,
     withoutSignature: () => {
       if (delegated !== undefined) return serving(guard(delegated))
       throw new Misconfigured(

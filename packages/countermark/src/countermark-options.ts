@@ -1,3 +1,4 @@
+import type { ApiKeysOptions } from '@countermark/api-keys'
 import type { AuditTrailOptions } from '@countermark/audit'
 import type { ApprovalOptions, CapabilityRulesOptions } from '@countermark/capability'
 import {
@@ -63,6 +64,11 @@ export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompo
   readonly signatures?: SignatureOptions
   /** Asks every request for a token. @default agents act for themselves */
   readonly delegation?: DelegationOptions
+  /**
+   * Takes API keys of callers that do not sign yet, until a day that answers announce; `agents` is `keys` unless it is given.
+   * A signature decides where there is one. @default none is taken
+   */
+  readonly apiKeys?: ApiKeysOptions
   /** @default scopes of tokens and registry, without budgets and approvals */
   readonly capabilities?: CapabilityOptions
   /** Who this service is to issuers of tokens (RFC 9728 section 1.2), where it is not a whole origin. @default the origin that is called */
@@ -84,6 +90,7 @@ const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
   onStoreUnavailable: [],
   signatures: ['keys', 'replay'],
   delegation: ['resourceMetadata', 'dpop.store'],
+  apiKeys: [],
   capabilities: ['clock', 'resourceMetadata', 'approvals.store'],
   resource: [],
   metadata: [],

@@ -5,6 +5,7 @@ import { type Countermark, calledOtherwise, composeCountermark } from './compose
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
 import type { MetadataDocument } from './metadata-document.ts'
 
+export { hashApiKey } from '@countermark/api-keys'
 export { auditTrail, fileAnchor, fileSink } from '@countermark/audit'
 export { body, notUsed, param, query } from '@countermark/capability'
 export { type AgentView, isMisconfigured, isRefusal } from '@countermark/core'

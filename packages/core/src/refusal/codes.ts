@@ -20,6 +20,8 @@ export interface RefusalRow {
 
 /** A credential that proves nothing: Web Bot Auth and the source documents answer it with 403. */
 const UNPROVEN = { status: 401, wba: 403, seed: 403 } as const
+/** The same for signatures that are not good now or not good at all. */
+const BAD_SIGNATURE = { ...UNPROVEN, signatureError: 'invalid_signature' } as const
 /** A token that proves nothing: 401 in Web Bot Auth as well, which has no tokens. */
 const BAD_TOKEN = { status: 401, seed: 403 } as const
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
@@ -98,24 +100,9 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
     signatureError: 'invalid_signature',
     retry: 'no',
   },
-  signature_expired: {
-    title: 'The signature is too old',
-    ...UNPROVEN,
-    signatureError: 'invalid_signature',
-    retry: 'resign',
-  },
-  signature_not_yet_valid: {
-    title: 'The signature was made in the future',
-    ...UNPROVEN,
-    signatureError: 'invalid_signature',
-    retry: 'resign',
-  },
-  nonce_missing: {
-    title: 'The signature carries no nonce',
-    ...UNPROVEN,
-    signatureError: 'invalid_signature',
-    retry: 'resign',
-  },
+  signature_expired: { title: 'The signature is too old', ...BAD_SIGNATURE, retry: 'resign' },
+  signature_not_yet_valid: { title: 'The signature was made in the future', ...BAD_SIGNATURE, retry: 'resign' },
+  nonce_missing: { title: 'The signature carries no nonce', ...BAD_SIGNATURE, retry: 'resign' },
   coverage_insufficient: {
     title: 'The signature does not cover enough of the request',
     ...UNPROVEN,
@@ -133,12 +120,7 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   key_revoked: { title: 'The key was revoked', ...UNPROVEN, signatureError: 'invalid_key', retry: 'no' },
   key_expired: { title: 'The key is past its end', ...UNPROVEN, signatureError: 'invalid_key', retry: 'no' },
   key_not_yet_valid: { title: 'The key is not valid yet', ...UNPROVEN, signatureError: 'invalid_key', retry: 'no' },
-  signature_invalid: {
-    title: 'The signature does not verify',
-    ...UNPROVEN,
-    signatureError: 'invalid_signature',
-    retry: 'no',
-  },
+  signature_invalid: { title: 'The signature does not verify', ...BAD_SIGNATURE, retry: 'no' },
   key_source_unavailable: { title: 'The source of keys cannot be reached', status: 503, retry: 'later' },
   digest_mismatch: {
     title: 'The body does not match its digest',
@@ -159,8 +141,7 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   replay_store_unavailable: { title: 'The replay store cannot be reached', status: 503, retry: 'later' },
   freshness_unproven: {
     title: 'Sign the given nonce to prove that the request is fresh',
-    ...UNPROVEN,
-    signatureError: 'invalid_signature',
+    ...BAD_SIGNATURE,
     retry: 'resign',
   },
   agent_suspended: { title: 'The agent is suspended', status: 403, retry: 'no' },
