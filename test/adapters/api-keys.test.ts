@@ -292,7 +292,7 @@ function describeApiKeys<Middleware>(name: string, adapter: AdapterUnderTest<Mid
 
     it('does not start in one guard with signatures, which refuse what is not signed', async () => {
       const inOne = start({
-        build: ({ app, guard, checks }) => app.use(guard(checks.verify, checks.once, apiKeys({ lookup }))),
+        build: ({ guard, checks }) => [guard(checks.verify, checks.once, apiKeys({ lookup }))],
       })
       await expect(inOne).rejects.toMatchObject({ code: 'ERR_CHECK_ORDER' })
     })
