@@ -66,11 +66,17 @@ export interface CapabilityRulesOptions {
 
 /** What all routes of a service share. */
 export interface CapabilityRules extends GrantRules {
+  /** Constraints of your own, by key. */
   readonly hostConstraints: ReadonlyMap<string, HostConstraint>
+  /** Counts budgets, if anything does. */
   readonly budgets: BudgetStore | undefined
+  /** Who approves, and how tickets are verified. */
   readonly approvals: ApprovalRules | undefined
+  /** Place of the RFC 9728 metadata. */
   readonly resourceMetadata: string | undefined
+  /** Tells the time to `can`. */
   readonly clock: Clock
+  /** Finds what a caller was granted. */
   readonly findGrants: FindGrants
 }
 

@@ -26,11 +26,15 @@ export type Grantee = Pick<CallerFacts, 'agent' | 'delegation'>
 
 /** By which rules grants are read. */
 export interface GrantRules extends ConstraintCompiler {
+  /** Reads the scopes of a token. */
   readonly readScopes: ReadScopes
   /** The same for what a registry says, which knows roles. */
   readonly readRegistered: ReadScopes
+  /** What a registry grants at most: only where it says so, always, or never looked at. */
   readonly ceiling: 'stated' | 'required' | 'off'
+  /** Capability blocks, by agent. */
   readonly blocks: ReadonlyMap<string, CompiledBlock>
+  /** Types of `authorization_details` that are about another service. */
   readonly ignoredDetailTypes: ReadonlySet<string>
 }
 

@@ -27,6 +27,7 @@ import {
 
 /** What is known after. */
 export interface CapabilityFacts {
+  /** What was asked for and granted. */
   readonly capability: CapabilityFact
 }
 

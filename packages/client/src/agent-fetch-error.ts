@@ -20,7 +20,9 @@ const AGENT_FETCH_ERROR = Symbol.for('countermark.agentFetchError')
  * the network does to a request is told by the `fetch` underneath, in its own words.
  */
 export class AgentFetchError extends Error {
+  /** Tells this error apart. */
   override readonly name = 'AgentFetchError'
+  /** What went wrong, as a closed word. */
   readonly code: AgentFetchErrorCode
   /** The response that was not believed. Its body may have been read. */
   readonly response: Response | undefined

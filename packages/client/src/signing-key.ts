@@ -16,10 +16,12 @@ type PrivateKeyMaterial = KeyObject | string | Readonly<Record<string, unknown>>
 
 /** A key at hand. */
 export interface KeyAtHand {
+  /** The private key. */
   readonly key: PrivateKeyMaterial
   /** The name of the key at the registry. @default its JWK thumbprint, which simple forms do not send */
   readonly keyId?: string | undefined
   readonly sign?: never
+  /** Follows from the key. */
   readonly algorithm?: never
   readonly publicKey?: never
 }
@@ -28,17 +30,21 @@ export interface KeyAtHand {
 export interface KeyElsewhere {
   /** Signs bytes, now or later. ECDSA signatures are `r || s`, not DER. */
   readonly sign: SignFunction
+  /** What the key signs with. */
   readonly algorithm: SignatureAlgorithm
   /** The name of the key at the registry. */
   readonly keyId: string
   /** The public half. Needed to prove possession with DPoP, and to hand tokens on. */
   readonly publicKey?: KeyMaterial
+  /** Not at hand: give `sign` alone. */
   readonly key?: never
 }
 
 /** Who signs. */
 export interface SigningIdentity {
+  /** What signs. */
   readonly key: SigningKey
+  /** What it signs with. */
   readonly algorithm: SignatureAlgorithm
   readonly keyId: string
   /** Whether the caller named the key. */

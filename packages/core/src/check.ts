@@ -69,6 +69,7 @@ export interface GuardDescription {
  */
 export interface Check<Needs extends object = object, Adds extends object = object> {
   (request: AgentRequest, facts: Needs, environment: Environment): Adds | Promise<Adds>
+  /** What the check says of itself: for start-up rules, metrics and published metadata. */
   readonly description?: CheckDescription
 }
 

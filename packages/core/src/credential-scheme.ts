@@ -34,6 +34,7 @@ export type EvidenceGrade = 'signature' | 'signature+content' | 'signature+token
 
 /** One kind of credential. A check that verifies one of its own names it in `CheckDescription.credentials`. */
 export interface CredentialScheme {
+  /** Its name in facts, metrics and audit records. */
   readonly name: Scheme
   /** What it proves. */
   readonly level: Level
@@ -41,6 +42,7 @@ export interface CredentialScheme {
   readonly fields: readonly string[]
   /** Response fields that a script of another origin must see, or it cannot answer a challenge (Fetch standard, CORS). */
   readonly exposes: readonly string[]
+  /** What a record of it proves. */
   readonly grade: EvidenceGrade
   /** The scheme of its challenge in `WWW-Authenticate`; `undefined` where it has none. */
   readonly challenge: string | undefined

@@ -6,7 +6,9 @@ import type { Report } from './seams/metric-row.ts'
  * goes back and measures ages, deadlines and cooldowns.
  */
 export interface Clock {
+  /** The time of day. Unix milliseconds. */
   readonly wallMs: () => number
+  /** Time that never goes back, from any beginning. Milliseconds. */
   readonly monotonicMs: () => number
 }
 
@@ -18,7 +20,9 @@ export const systemClock: Clock = {
 
 /** What a check may use besides its arguments. One per guard factory. */
 export interface Environment {
+  /** Tells the time to every check. */
   readonly clock: Clock
+  /** Verifies signatures. */
   readonly verifier: SignatureVerifier
   /** Counts or measures something by a closed name; reaches every observer. Cheap without observers. */
   readonly report: Report

@@ -4,28 +4,37 @@ import type { AgentRecord, SignatureAlgorithm } from './keys/key.ts'
 
 /** Who calls. */
 export interface AgentFact {
+  /** The id of the agent, as the key source knows it. */
   readonly id: string
+  /** How sure it is that this agent calls. */
   readonly level: Level
+  /** How it presented itself. */
   readonly scheme: Scheme
+  /** What the key source knows of it. */
   readonly record: AgentRecord
 }
 
 /** What the caller's key signed, and until when that is acceptable. */
 export interface ProofFact {
+  /** How the signature was presented. */
   readonly scheme: Scheme
+  /** The name of the key, as the request gave it. */
   readonly keyId: string
   /** JWK thumbprint of the signing key (RFC 7638). */
   readonly thumbprint: string
+  /** What the key signs with. */
   readonly algorithm: SignatureAlgorithm
   /** Unix seconds. */
   readonly created: number
   /** Unix seconds: the last moment at which this proof is accepted. */
   readonly acceptUntil: number
+  /** The word that makes this proof different from all others. */
   readonly nonce: string | undefined
   /** SHA-256 of the signed bytes, base64: what identifies a proof without a nonce. */
   readonly baseHash: string
   /** Signature label and tag, for RFC 9421 only. */
   readonly label: string | undefined
+  /** The tag of the signature, for RFC 9421 only. */
   readonly tag: string | undefined
   /**
    * All parameters of an RFC 9421 signature, also those that are not known here (`wimse-aud`): text and whole numbers from 0
@@ -46,6 +55,7 @@ export interface ProofFact {
 
 /** Whether the proof was claimed, once, by a replay store. */
 export interface FreshnessFact {
+  /** The name of the store that was asked. */
   readonly store: string
   /** `unchecked`: the store could not answer, and the guard lets safe methods pass all the same. */
   readonly state: 'claimed' | 'unchecked'
@@ -55,6 +65,7 @@ export interface FreshnessFact {
 
 /** A party in a chain of delegation: a user, an agent or a service. */
 export interface Actor {
+  /** The id, within `issuer`. */
   readonly id: string
   /** The namespace of the id; an id without one belongs to the issuer of the token. */
   readonly issuer: string | undefined
@@ -69,6 +80,7 @@ export interface DelegationLink {
 
 /** For whom the caller acts, through which hands, and what that allows. Established by a check of tokens. */
 export interface DelegationFact {
+  /** Who made the token, as in `iss`. */
   readonly issuer: string
   /** The user, or the agent itself when it acts for itself. */
   readonly subject: string
@@ -87,6 +99,7 @@ export interface DelegationFact {
   readonly links?: readonly DelegationLink[] | undefined
   /** `authorization_details` of every link that carries some (RFC 9396), the first link first: all of them must allow. */
   readonly authorizationDetails: readonly (readonly Readonly<Record<string, unknown>>[])[]
+  /** For which services the token was made. */
   readonly audiences: readonly string[]
   /** Unix seconds. */
   readonly issuedAt: number
@@ -116,30 +129,45 @@ export interface CapabilityFact {
 
 /** The request behind a capability, as far as limits are about it. */
 export interface CapabilityContext {
+  /** The HTTP method. */
   readonly method: string
+  /** The address of the caller, where it is known. */
   readonly remoteAddress: string | undefined
   /** Scheme and authority. */
   readonly origin: string
+  /** The path, without a query. */
   readonly path: string
 }
 
 /** All facts that checks of this repository establish. Other packages augment it. */
 export interface Facts {
+  /** Who calls. */
   readonly agent: AgentFact
+  /** What the caller's key signed. */
   readonly proof: ProofFact
+  /** Whether this is the first time. */
   readonly freshness: FreshnessFact
+  /** For whom the caller acts. */
   readonly delegation: DelegationFact
+  /** What was asked for and granted. */
   readonly capability: CapabilityFact
 }
 
 /** What a handler sees as `req.agent` or `ctx.state.agent`: flat and frozen. Other packages augment it. */
 export interface AgentView extends AgentFact {
+  /** The id of the request: in refusals, logs and audit records. */
   readonly requestId: string
+  /** The name of the key that signed; `undefined` without a signature. */
   readonly keyId: string | undefined
+  /** JWK thumbprint of that key (RFC 7638). */
   readonly thumbprint: string | undefined
+  /** What the key signed; `undefined` without a signature. */
   readonly proof: ProofFact | undefined
+  /** Whether this is the first time; `undefined` where no check asked. */
   readonly freshness: FreshnessFact | undefined
+  /** For whom the agent acts; `undefined` without a token. */
   readonly delegation: DelegationFact | undefined
+  /** What was asked for and granted; `undefined` where no check asked. */
   readonly capability: CapabilityFact | undefined
   /** Whether the caller's signature covers a component; `false` for a bearer. Read only what is covered (RFC 9421 section 7.2.1). */
   readonly covered: (component: string) => boolean

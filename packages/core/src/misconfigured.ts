@@ -16,7 +16,9 @@ const MISCONFIGURED = Symbol.for('countermark.misconfigured')
 
 /** The programmer's fault, thrown while the application starts. The message ends with the fix. */
 export class Misconfigured extends TypeError {
+  /** Tells this error apart; `isMisconfigured` does so across copies of the package. */
   override readonly name = 'Misconfigured'
+  /** What is wrong, as a closed word: each has a heading in docs/configuration-errors.md. */
   readonly code: MisconfiguredCode
 
   constructor(code: MisconfiguredCode, message: string) {

@@ -17,9 +17,11 @@ export interface AgentRequest {
   readonly path: string
   /** The query with its leading `?`; `undefined` when the target has no `?`. */
   readonly query: string | undefined
+  /** By which scheme the agent called, from the configured origins. */
   readonly scheme: 'http' | 'https'
   /** The configured authority that the request names: lower-case, without a default port. Never an unchecked Host. */
   readonly authority: string
+  /** The header fields, line by line. */
   readonly headers: HeaderFields
   /** The caller's address: the socket's, or the one that a trusted proxy reports. `undefined` when it is not an IP address. */
   readonly remoteAddress: string | undefined

@@ -26,9 +26,11 @@ export interface TablesOptions {
 
 /** A verdict of a table that node:crypto does not share. It must not happen; please report it. */
 export interface TableDifference {
+  /** JWK thumbprint of the key. */
   readonly thumbprint: string
   /** The signed bytes: they may hold an `Authorization` field. */
   readonly data: Uint8Array
+  /** The signature that both judged. */
   readonly signature: Uint8Array
   /** What the table said; `undefined` when it stopped with an error. */
   readonly table: boolean | undefined
@@ -40,7 +42,7 @@ const DIFFERENCE = METRICS.measure('ed25519_tables_differences_total', 1)
 
 /**
  * Verification of Ed25519 with a table for each key that comes often, at about 0.4 of the cost of `node:crypto`. What
- * tables do not judge goes to {@link nodeVerifier}: other algorithms, new keys, long messages, R or S that no honest signer
+ * tables do not judge goes to `nodeVerifier`: other algorithms, new keys, long messages, R or S that no honest signer
  * makes, and the thread pool. Both give the same verdicts.
  * @example createGuard({ origins, verifier: tables() })
  * @throws {@link Misconfigured} `ERR_VERIFIER_SELF_TEST`, `ERR_OPTION_INVALID`, `ERR_OPTION_UNKNOWN`

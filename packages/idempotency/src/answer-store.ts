@@ -2,8 +2,11 @@ import type { Environment, MetricRow } from '@countermark/core'
 
 /** An answer that is kept for repetitions. */
 export interface KeptAnswer {
+  /** The HTTP status. */
   readonly status: number
+  /** The header fields, in order. */
   readonly headers: readonly (readonly [name: string, value: string | readonly string[]])[]
+  /** The content, as it was sent. */
   readonly body: Uint8Array
 }
 

@@ -32,7 +32,9 @@ const OPTIONS = optionTable('idempotency', {
 
 /** The step that answers repeated requests, for either framework. */
 export interface Idempotency {
+  /** The step as middleware of Express. */
   readonly express: (guard: GuardWith<ExpressHandler>) => ExpressStep
+  /** The step as middleware of Koa. */
   readonly koa: (guard: GuardWith<KoaMiddleware>) => KoaStep
 }
 

@@ -9,6 +9,7 @@ export interface FailureSource {
   readonly failures: number
   /** At least so many. */
   readonly atLeast: number
+  /** The code of its last refusal. */
   readonly lastCode: string
   /** Unix milliseconds. */
   readonly lastAtMs: number

@@ -33,10 +33,15 @@ export interface OutboundDetails {
 
 /** The one error of this package. The message names neither URL nor address. */
 export class OutboundError extends Error {
+  /** Tells this error apart. */
   override readonly name = 'OutboundError'
+  /** What went wrong, as a closed word. */
   readonly reason: OutboundReason
+  /** The HTTP status, if there was an answer. */
   readonly status: number | undefined
+  /** The type of its content, if there was an answer. */
   readonly contentType: string | undefined
+  /** When the other side wants to be asked again. Seconds. */
   readonly retryAfterSeconds: number | undefined
 
   constructor(reason: OutboundReason, message: string, details: OutboundDetails = {}) {

@@ -50,7 +50,9 @@ export interface Loaded<Value> {
 
 /** A cache that processes share, such as Redis. It may forget or fail at any time; what it says is checked like an answer. */
 export interface SecondLevel {
+  /** The text under a key, if there is one. */
   readonly get: (key: string) => Promise<string | undefined>
+  /** Keeps a text for so long. Milliseconds. */
   readonly set: (key: string, value: string, ttlMs: number) => Promise<void>
   /** Forgets every document that was shared: for tests. */
   readonly clear?: () => Promise<void>

@@ -43,6 +43,7 @@ interface ProofFacts {
 
 /** The fact that the check adds. */
 export interface ReplayFacts {
+  /** That this is the first time, and until when that is remembered. */
   readonly freshness: FreshnessFact
 }
 

@@ -18,6 +18,7 @@ export interface SignerRevocations {
   readonly isStale: () => boolean
   /** Tells of each revocation of an agent or a key as it arrives. */
   readonly follow: (listener: (revoked: RevokedKeys) => void) => void
+  /** Gives the list the clock of the guard. @default it keeps its own */
   readonly useClock?: (clock: Clock) => void
 }
 

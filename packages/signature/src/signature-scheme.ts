@@ -12,12 +12,15 @@ import type { SignedBytes } from './verify-with-keys.ts'
 
 /** What a valid signature establishes: who calls, and what was signed. */
 export interface SignatureFacts {
+  /** Who signed. */
   readonly agent: AgentFact
+  /** What the key signed. */
   readonly proof: ProofFact
 }
 
 /** One accepted way to sign a request. */
 export interface SignatureScheme {
+  /** Its name in facts, metrics and audit records. */
   readonly name: Scheme
   /** How it was set up: part of the guard's configuration hash. */
   readonly settings?: Readonly<Record<string, JsonValue>>

@@ -4,7 +4,7 @@ import sodium from 'sodium-native'
 
 /**
  * Verification of Ed25519 by libsodium, at about half the cost of `node:crypto`; every other algorithm goes to
- * {@link nodeVerifier}. Both give the same verdicts: where the libraries beneath disagree, ours refuse (RFC 8032 section
+ * `nodeVerifier`. Both give the same verdicts: where the libraries beneath disagree, ours refuse (RFC 8032 section
  * 8.8). libsodium has no asynchronous call, so the thread pool is node's.
  * @example createGuard({ origins, verifier: sodiumVerifier() })
  */

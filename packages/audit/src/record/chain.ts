@@ -5,6 +5,7 @@ import { escapeLine } from './bounded-text.ts'
 
 /** A record before it has its place. */
 export interface UnsealedRecord {
+  /** What happened. */
   readonly record: AuditRecord
   readonly private: Readonly<Record<string, PrivateValue>>
 }
@@ -15,9 +16,11 @@ export interface PlacedRecord {
   readonly chain: string
   /** 1 for the first record of a chain. */
   readonly seq: number
+  /** What happened, with its place in the chain. */
   readonly record: AuditRecord
   /** Erasable values by name: `user`, `address`, `path`, `intent`, … */
   readonly private: Readonly<Record<string, Pick<PrivateValue, 'value'>>>
+  /** The record as it is written: canonical JSON (RFC 8785), without a line break. */
   readonly line: string
 }
 

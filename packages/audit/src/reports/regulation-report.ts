@@ -12,10 +12,15 @@ export interface ClauseReport extends ClauseAnswer {
 
 /** What a trail has to say to a regulation, and what it has not. It is evidence for an assessor, no statement of compliance. */
 export interface RegulationReport {
+  /** Which regulation it is about. */
   readonly regulation: RegulationName
+  /** Its name, as a heading. */
   readonly title: string
+  /** What the trail holds, in numbers. */
   readonly summary: TrailSummary
+  /** How many things are wrong with the trail; 0 when it is whole. */
   readonly findingCount: number
+  /** What the trail says on each clause. */
   readonly clauses: readonly ClauseReport[]
   /** What no trail shows. */
   readonly beyond: readonly string[]
@@ -23,6 +28,7 @@ export interface RegulationReport {
 
 /** Options of {@link regulationReport}. */
 export interface RegulationReportOptions {
+  /** Which regulation to report on. */
   readonly regulation: RegulationName
   /** @default no checkpoints: nothing counts as anchored */
   readonly anchors?: Anchors

@@ -11,7 +11,7 @@ export interface TrailSummary {
   readonly until: string | undefined
   readonly decisions: Readonly<Record<DecisionRecord['decision'], number>>
   readonly outcomes: number
-  /** Agents and users that are told apart, at most {@link MAX_NAMES} of each. */
+  /** Agents and users that are told apart, at most `MAX_NAMES` of each. */
   readonly agents: number
   readonly users: number
   /** Decisions on whom nothing was proven: refused before an agent was known, or let pass as anonymous. */

@@ -15,6 +15,7 @@ export interface TrailStore {
 
 /** A trail is changed only while it is as it was written: otherwise a change would cover up another. */
 export class TamperedTrail extends Error {
+  /** Tells this error apart. */
   override readonly name = 'TamperedTrail'
   /** The first findings of its verification. */
   readonly findings: readonly Finding[]

@@ -24,6 +24,7 @@ export interface RecordSink<Placed extends PlacedRecord> {
   readonly append: (records: readonly Placed[]) => Promise<void>
   /** Opens what it needs; rejects when records could not be written. May tell which trail it goes on with. */
   readonly ready?: () => Promise<FoundTrail> | Promise<void>
+  /** Writes what is held back and ends. @default there is nothing to end */
   readonly close?: () => Promise<void>
 }
 

@@ -14,8 +14,9 @@ export interface HttpSinkOptions {
   readonly headers?: Readonly<Record<string, string>> | (() => Readonly<Record<string, string>>)
   /** @default 'none' */
   readonly compression?: 'gzip' | 'none'
-  /** Records and bytes in one request at most, before compression; a longer record travels alone. @default 500 and 1_000_000 */
+  /** Records in one request at most. @default 500 */
   readonly maxRecords?: number
+  /** Bytes in one request at most, before compression; a longer record travels alone. @default 1_000_000 */
   readonly maxBytes?: number
   /** How long one attempt may take at most. @default 5000 */
   readonly deadlineMs?: number

@@ -13,7 +13,10 @@ export interface SerialSinkParts<Placed extends PlacedRecord> {
 }
 
 /** A sink that can be closed. */
-export type ClosableSink<Placed extends PlacedRecord> = RecordSink<Placed> & Required<Pick<RecordSink<Placed>, 'close'>>
+export interface ClosableSink<Placed extends PlacedRecord> extends RecordSink<Placed> {
+  /** Writes what is held back and ends. */
+  readonly close: () => Promise<void>
+}
 
 /** A sink of copies: nothing confirms them, so no request is answered on its word. */
 export type CopySink = ClosableSink<PlacedRecord> & { readonly durable: false }

@@ -25,6 +25,7 @@ export interface CheckpointAnchor {
   readonly name: string
   /** Answers once the checkpoint is durable. */
   readonly publish: (checkpoint: Checkpoint) => Promise<void>
+  /** Ends what the anchor keeps open. @default there is nothing to end */
   readonly close?: () => Promise<void>
 }
 

@@ -7,9 +7,11 @@ import { type Checkpoint, checkpointKeyName, checkpointLine, isSignedBy } from '
 
 /** Checkpoints whose signatures hold. */
 export interface Anchors {
+  /** The checkpoint of a chain at this place, if there is one. */
   readonly find: (chain: string, seq: number) => Checkpoint | undefined
   /** The furthest checkpoint of each chain. */
   readonly ends: () => readonly ChainEnd[]
+  /** How many checkpoints hold. */
   readonly count: number
   /** Lines that are no checkpoint, or are signed with no key that is trusted. */
   readonly rejected: number

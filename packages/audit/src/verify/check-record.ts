@@ -19,7 +19,9 @@ export type FindingKind =
 
 /** Something that would not be there if the trail were as it was written. */
 export interface Finding {
+  /** What is wrong, as a closed word. */
   readonly kind: FindingKind
+  /** What is wrong, for people. */
   readonly message: string
 }
 

@@ -8,6 +8,7 @@ import type { EvidenceState } from './evidence-check.ts'
 
 /** Options of {@link verifyTrail}. */
 export interface VerifyTrailOptions {
+  /** Checkpoints that were kept elsewhere. */
   readonly anchors: Anchors
   /** Older files were taken away on purpose: chains that began before the oldest record may lack a beginning. @default false */
   readonly partial?: boolean
@@ -29,10 +30,13 @@ export interface PlacedFinding extends Finding {
 
 /** What verifying found out. */
 export interface TrailReport {
+  /** How many records were read. */
   readonly records: number
+  /** What was found in each chain. */
   readonly chains: readonly ChainReport[]
   /** The first findings. */
   readonly findings: readonly PlacedFinding[]
+  /** How many things are wrong, also those that are not listed. */
   readonly findingCount: number
   /** Values that were erased; the chain holds without them. */
   readonly erased: number
@@ -40,6 +44,7 @@ export interface TrailReport {
   readonly pruned: number
   /** Bytes of a half-written last line, as the end of a process leaves it: no record, and not verified. */
   readonly halfWritten: number
+  /** How many checkpoints are signed with a trusted key, and how many are not. */
   readonly checkpoints: { readonly trusted: number; readonly rejected: number }
   /** Decisions whose signature verifies, and those for which a credential or the content is needed first. */
   readonly evidence: { readonly verified: number; readonly incomplete: number }

@@ -11,7 +11,9 @@ export type SigningAlgorithm = 'EdDSA' | 'ES256'
 
 /** A key that signs now. */
 export interface AuthoritySigner {
+  /** The name of the key, as tokens carry it. */
   readonly kid: string
+  /** What it signs with. */
   readonly algorithm: SigningAlgorithm
   /** The signature as JWS has it: 64 bytes. */
   readonly sign: (data: Uint8Array) => Promise<Uint8Array>
@@ -41,8 +43,11 @@ export interface StoredSigningKeys extends SigningKeys {
 
 /** What signing keys are made of. */
 export interface SigningKeysOptions {
+  /** Where keys are kept. */
   readonly store: Store
+  /** What encrypts private keys before they are stored. */
   readonly seal: SealAtRest
+  /** Tells when a key begins and ends to sign. */
   readonly clock: Clock
   /** @default 'EdDSA' */
   readonly algorithm?: SigningAlgorithm

@@ -2,6 +2,7 @@ import { Unavailable } from '@countermark/core'
 
 declare module '@countermark/core' {
   interface ForeignRefusalCodes {
+    /** The database of the authority does not answer. */
     readonly storage_unavailable: true
   }
 }

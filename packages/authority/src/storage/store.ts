@@ -20,14 +20,18 @@ export interface StoredTables<Tables> {
 export interface Migration {
   /** Sorted by it; never changed once released: `001_registry`. */
   readonly name: string
+  /** Creates the tables. */
   readonly up: (db: Transaction<unknown>, engine: Store['engine']) => Promise<void>
+  /** Drops them again. */
   readonly down: (db: Transaction<unknown>, engine: Store['engine']) => Promise<void>
 }
 
 /** Where the authority keeps what it knows: one SQLite file, or PostgreSQL. The same statements run on both. */
 export interface Store {
+  /** Which database it is. */
   readonly engine: 'sqlite' | 'postgres'
   /** The tables that a room declares, or several rooms: `tables<RegistryTables & TokenTables>()`. */
   readonly tables: <Tables>() => StoredTables<Tables>
+  /** Ends the connections. */
   readonly close: () => Promise<void>
 }

@@ -4,12 +4,15 @@ import { isJsonType } from '../arguments/read-arguments.ts'
 
 /** A request as it is approved: who sends what, for whom. */
 export interface ApprovalRequest {
+  /** The agent that asks. */
   readonly agentId: string
   /** For whom the agent acts, and who says so; `undefined` for an agent that acts for itself. */
   readonly subject: { readonly issuer: string; readonly id: string } | undefined
+  /** The HTTP method. */
   readonly method: string
   /** Scheme, authority, path and query, exactly as sent: `https://api.example.com/refunds?dry=1`. */
   readonly url: string
+  /** `Content-Type`; `undefined` without content. */
   readonly contentType: string | undefined
   /** @default none */
   readonly contentEncoding?: string | undefined

@@ -27,6 +27,7 @@ import { type PresentedTicket, tryParseTicket } from './approval-ticket.ts'
 export interface ApprovalOptions {
   /** Who signs tickets: their `iss`, and the name under which `keys` knows the approver. */
   readonly issuer: string
+  /** The keys of those who approve. */
   readonly keys: KeySource
   /** Who this service is to the approver: the tickets' `aud`. */
   readonly audience: string

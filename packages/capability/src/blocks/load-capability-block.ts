@@ -11,7 +11,9 @@ export interface BlockCapability {
 
 /** What an agent may do, as its owner wrote it down. */
 export interface CapabilityBlock {
+  /** The agent that it is about. */
   readonly agentId: string
+  /** What this agent may do, and within which limits. */
   readonly capabilities: readonly BlockCapability[]
   /** Constraints of everything that the agent does. */
   readonly constraints: Readonly<Record<string, unknown>>

@@ -4,9 +4,11 @@ import type { Environment, MetricRow } from '@countermark/core'
 export interface BudgetClaim {
   /** Names the counter: the same for all who share the budget. */
   readonly key: string
+  /** Length of the window that slides. Seconds. */
   readonly windowSeconds: number
   /** The most in any stretch of `windowSeconds`. */
   readonly limit: number
+  /** How much of it this request takes, in `unit`. */
   readonly cost: number
   /** `requests`, or the currency of an amount. */
   readonly unit: string

@@ -63,7 +63,9 @@ export type ZoneClock = (zone: string, nowMs: number) => LocalTime | undefined
 
 /** What constraints are read with. */
 export interface ParseTools {
+  /** Gives a scope the name that routes use. */
   readonly rename: RenameScope
+  /** Tells the hour and the day in a time zone. */
   readonly zoneClock: ZoneClock
 }
 

@@ -2,9 +2,11 @@ import { readAtMost } from '../fetch/limits.ts'
 
 /** What a guard says about a request that it refused (RFC 9457). */
 export interface RefusalDocument {
+  /** The HTTP status. */
   readonly status: number
   /** A word such as `signature_expired`; the guard's docs/refusals.md has a heading for each of ours. */
   readonly code: string
+  /** What was refused, for people. */
   readonly title: string | undefined
   /** Told by guards with `errorDetail: 'full'` only. */
   readonly detail: string | undefined

@@ -5,6 +5,7 @@ import type { FormField } from './client-assertion.ts'
 
 /** A token, links included, and how it is sent. It is data: an agent may pass it on to the one it is made for. */
 export interface AgentToken {
+  /** The token itself, without its scheme. */
   readonly value: string
   /** `DPoP`: with a proof of possession. `Bearer`: alone, or beside a signature. */
   readonly scheme: 'Bearer' | 'DPoP'

@@ -22,7 +22,9 @@ export interface FindTokenEndpointOptions {
 
 /** What the sources of tokens are told of an authorization server. */
 export interface FoundTokenEndpoint {
+  /** Where tokens are asked for. */
   readonly tokenEndpoint: string
+  /** Who runs it, as in `iss`. */
   readonly issuer: string
 }
 

@@ -26,6 +26,7 @@ export function clientCredentials(options: ClientCredentialsOptions): TokenSourc
 
 /** What a user's consent left behind. */
 export interface RefreshTokenSettings extends TokenScope {
+  /** The refresh token to begin with. */
   readonly refreshToken: string
   /** Gets each refresh token that replaces the one before, to keep it; tokens wait for it. @default forgotten at exit */
   readonly keep?: (refreshToken: string) => void | Promise<void>

@@ -122,6 +122,7 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly maxBodyBytes: number
   readonly maxHeldBytes: number
   readonly maxBodySeconds: number
+  /** Finds the bytes of a body that the host has read. */
   readonly rawBody: ((message: ReadMessage) => unknown) | undefined
   readonly maxHeaderFields: number
   readonly rollout: RolloutSettings

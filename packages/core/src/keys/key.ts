@@ -5,24 +5,33 @@ import type { Measured } from '../seams/metric-row.ts'
 
 /** What a registry knows of an agent beyond its keys. */
 export interface AgentRecord {
+  /** The id of the agent: `agt_7f2k9x`. */
   readonly id: string
+  /** What kind of agent it is, in the words of the registry. */
   readonly type?: string
+  /** Its version, in the words of the registry. */
   readonly version?: string
+  /** Who answers for it. */
   readonly owner?: string
+  /** Scopes that it has at most. */
   readonly capabilities?: readonly string[]
   /** Limits of everything that the agent does; what a check of capabilities does not understand, it refuses. */
   readonly constraints?: Readonly<Record<string, unknown>>
+  /** Only an active agent is let in. */
   readonly state: 'active' | 'suspended' | 'retired'
 }
 
 /** A public key that passed {@link importPublicKey}, with the agent it belongs to. */
 export interface AgentKey {
+  /** To whom it belongs. */
   readonly agent: AgentRecord
   /** The name the source gives the key; any string of at most 256 printable characters. */
   readonly keyId: string
   /** JWK SHA-256 thumbprint, base64url (RFC 7638). */
   readonly thumbprint: string
+  /** What it signs with; the request does not choose. */
   readonly algorithm: SignatureAlgorithm
+  /** The key itself. */
   readonly publicKey: KeyObject
   /** The 32 raw bytes of an Ed25519 key, for verifiers that take bytes. */
   readonly rawPublicKey: Uint8Array | undefined
@@ -110,7 +119,9 @@ function isUsableFor(key: AgentKey, scheme: Scheme): boolean {
 
 /** Checks signatures over bytes. Registry and guards must share one: libraries disagree on edge cases (RFC 8032 section 8.8). */
 export interface SignatureVerifier extends Measured {
+  /** A closed word for metrics, such as `node` or `sodium`. */
   readonly name: string
+  /** Whether the signature is that of the key over the data. */
   readonly verify: (key: AgentKey, data: Uint8Array, signature: Uint8Array) => boolean
   /** The same on the thread pool. */
   readonly verifyInThreadPool: (key: AgentKey, data: Uint8Array, signature: Uint8Array) => Promise<boolean>

@@ -11,6 +11,7 @@ import { markRefused } from './response.ts'
 
 /** What an adapter for a framework on node:http is made of. */
 export interface NodeGuard {
+  /** Makes a guard of checks. */
   readonly compose: GuardComposer
   /** Translates a message and asks a guard about it. */
   readonly judge: (guard: Guard, input: NodeRequestInput) => Verdict | Promise<Verdict>

@@ -14,9 +14,11 @@ import { http2StreamOf, isContentFramed, sentFields } from './host.ts'
 
 /** What a framework knows better than the message. */
 export interface NodeRequestInput {
+  /** The message of Node. */
   readonly message: IncomingMessage
   /** The request-target before any mount or router of the framework rewrote `url`. */
   readonly originalUrl: string
+  /** What the router knows of the route, when it is asked. */
   readonly route: () => RouteInfo
 }
 
@@ -73,6 +75,7 @@ class NodeRequest implements AgentRequest {
   readonly hasBody: boolean
   readonly contentLength: number | undefined
   readonly body: AgentRequest['body']
+  /** What the router knows of the route. */
   readonly route: AgentRequest['route']
   readonly raw: IncomingMessage
   readonly #findClientAddress: FindClientAddress

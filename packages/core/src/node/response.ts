@@ -8,7 +8,9 @@ import { http2StreamOf, isFromParser } from './host.ts'
 
 /** A refusal as the error handlers of Express and Koa understand it; still a `Refusal` to `isRefusal`. */
 export interface HttpRefusal extends Refusal {
+  /** The HTTP status, as Koa and error handlers read it. */
   readonly status: number
+  /** The same, as other error handlers read it. */
   readonly statusCode: number
   /** CORS middleware of Koa puts its own fields over these: the list of what scripts may read stays joined. */
   headers: ReplyFields

@@ -3,6 +3,7 @@ import { Misconfigured } from '../misconfigured.ts'
 
 /** How a refusal looks on the wire, by status mode. One row a code; add rows, never rename them. */
 export interface RefusalRow {
+  /** What the code means, for people. Sent. */
   readonly title: string
   /** Status in `statusMode: 'standard'`. */
   readonly status: number

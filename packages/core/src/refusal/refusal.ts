@@ -32,14 +32,23 @@ export const NOTHING: Readonly<Record<string, unknown>> = Object.freeze({})
 
 /** The agent's fault: answered with the code's status. The message is public: it names what was expected, never a value. */
 export class Refusal extends Error {
+  /** Tells this error apart; `isRefusal` does so across copies of the package. */
   override readonly name: string = 'Refusal'
+  /** Why, as a closed word: each has a heading in docs/refusals.md. Sent. */
   readonly code: RefusalCode
+  /** When to try again. Seconds. Sent. */
   readonly retryAfterSeconds: number | undefined
+  /** Which credential is at fault, where the code alone does not say. */
   readonly credential: Credential | undefined
+  /** Parameters for challenges. */
   readonly hints: Readonly<Record<string, unknown>>
+  /** More members of the problem document. Sent. */
   readonly members: Readonly<Record<string, unknown>>
+  /** The agent whose key the request names: proven by nothing. */
   readonly claimedAgent: string | undefined
+  /** Whether it counts for `sourceLimit` although a dependency failed. */
   readonly isOfSource: boolean
+  /** What a developer needs. Sent in development mode only. */
   readonly diagnosis: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: RefusalCode, message: string, details: RefusalDetails = {}) {
@@ -63,7 +72,9 @@ Object.defineProperty(Refusal.prototype, REFUSAL, { value: true })
 
 /** A dependency's fault: answered with 503 and `Retry-After`. `dependency` is a closed word such as `keys` or `replay`. */
 export class Unavailable extends Refusal {
+  /** Tells this error apart. */
   override readonly name = 'Unavailable'
+  /** What did not answer, as a closed word such as `keys` or `replay`. */
   readonly dependency: string
 
   constructor(code: RefusalCode, dependency: string, message: string, details: RefusalDetails = {}) {

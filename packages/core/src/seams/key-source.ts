@@ -5,7 +5,9 @@ import type { MetricRow } from './metric-row.ts'
 
 /** Asks for the keys of an agent, a key by its id, or both at once: then both must match. */
 export interface KeyQuery {
+  /** The agent that the request names. */
   readonly agentId?: string
+  /** The name of the key, or its thumbprint. */
   readonly keyId?: string
   /**
    * Whether what was signed names the agent: then that agent's key counts, even if another agent lists the same public key.
@@ -16,6 +18,7 @@ export interface KeyQuery {
 
 /** Asks what is known of an agent. */
 export interface AgentQuery {
+  /** The agent to look up. */
   readonly agentId: string
   /**
    * Where unknown agents are accepted: an agent that was unknown a while ago still counts as unknown, without waiting, and is
@@ -30,6 +33,7 @@ export interface KeyCaller {
 }
 
 /** What a revocation was about. */
+/** The agent whose keys they are. */
 export type RevokedKeys = { readonly agentId: string } | { readonly thumbprint: string }
 
 /** Where keys come from. Answers at once when it can. */

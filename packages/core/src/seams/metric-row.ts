@@ -8,9 +8,11 @@ export type LabelValues = readonly string[] | { readonly atMost: number }
 export interface MetricRow {
   /** Snake case with its unit, without a prefix. Counters end in `_total`. */
   readonly name: string
+  /** How it counts: up only, up and down, or by size. */
   readonly kind: Measurement['kind']
   /** One sentence for the reader of a dashboard. */
   readonly help: string
+  /** Its labels, and the values that each may have. */
   readonly labels: Readonly<Record<string, LabelValues>>
   /** Upper bounds of a histogram, ascending. */
   readonly buckets?: readonly number[]
@@ -64,8 +66,10 @@ export function readMetrics(
 export interface Measurement {
   /** Snake case with its unit, without a prefix, such as `key_fetches_total` or `key_set_age_seconds`. */
   readonly name: string
+  /** How it counts: up only, up and down, or by size. */
   readonly kind: 'counter' | 'gauge' | 'histogram'
   readonly value: number
+  /** Values of its labels. @default none */
   readonly labels?: Readonly<Record<string, string>>
 }
 

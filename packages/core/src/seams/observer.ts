@@ -6,12 +6,15 @@ import type { GuardMetrics, Measured, Measurement } from './metric-row.ts'
 
 /** How long one check took. */
 export interface CheckTiming {
+  /** The name of the check. */
   readonly check: string
+  /** How long it took. Milliseconds. */
   readonly durationMs: number
 }
 
 /** One decision of one guard. */
 export interface Decision {
+  /** The id of the request, as the answer carries it. */
   readonly requestId: string
   /** Unix time in milliseconds. */
   readonly atMs: number
@@ -19,12 +22,17 @@ export interface Decision {
   readonly outcome: 'allow' | 'deny' | 'observe'
   /** The check that refused; for an allowed request the last one. */
   readonly check: string
+  /** Why it was refused; `undefined` when it was allowed. */
   readonly refusal: Refusal | undefined
   /** The status that was, or in observe mode would have been, answered. `undefined` when allowed. */
   readonly status: number | undefined
+  /** What the guard saw. */
   readonly request: AgentRequest
+  /** Who called, as handlers see it; `undefined` when refused or unknown. */
   readonly agent: AgentView | undefined
+  /** What checks found out before they ended. */
   readonly facts: Readonly<Partial<Facts>>
+  /** How long each check took. */
   readonly timings: readonly CheckTiming[]
   /** The kind of credential that established the agent. */
   readonly credential?: CredentialScheme | undefined
@@ -38,8 +46,11 @@ export interface Decision {
 
 /** What became of a request after its decision. */
 export interface Outcome {
+  /** The id of the request, as the decision has it. */
   readonly requestId: string
+  /** The HTTP status of the answer. */
   readonly status: number
+  /** From the decision to the end of the answer. Milliseconds. */
   readonly durationMs: number
   /** The client went away before the answer was complete. */
   readonly aborted: boolean
@@ -51,8 +62,11 @@ export interface Outcome {
 
 /** Watches; never changes a decision and never delays one. What it throws is swallowed and counted. */
 export interface Observer extends Measured {
+  /** Called after each decision. */
   readonly decided?: (decision: Decision) => void
+  /** Called when the answer to a request has ended. */
   readonly finished?: (decision: Decision, outcome: Outcome) => void
+  /** Called with what parts of the guard measure themselves. */
   readonly measured?: (measurement: Measurement) => void
   /** Called when a guard is composed, before its first request: what will be measured. May throw. */
   readonly described?: (guard: GuardMetrics) => void
@@ -63,6 +77,8 @@ export interface Observer extends Measured {
  * A safe one passes all the same, unless the recorder throws `Unavailable`: then it cannot even keep the record for later.
  */
 export interface Recorder extends Measured {
+  /** Writes down a decision; the answer waits for it. */
   readonly record: (decision: Decision) => void | Promise<void>
+  /** Writes down what became of it; nothing waits for that. */
   readonly finish?: (decision: Decision, outcome: Outcome) => void
 }

@@ -13,6 +13,7 @@ export interface ReplayClaim {
   readonly created: number
   /** Unix seconds: remember the claim at least this long. */
   readonly acceptUntil: number
+  /** The nonce of the proof, if it has one. */
   readonly nonce: string | undefined
 }
 
@@ -36,6 +37,7 @@ export interface ReplayStore {
   readonly clear?: () => void | Promise<void>
   /** What it reports. @default nothing */
   readonly metrics?: readonly MetricRow[]
+  /** Ends what the store keeps open. @default there is nothing to end */
   readonly close?: () => void | Promise<void>
 }
 

@@ -22,6 +22,7 @@ import { LINK_TYPE, SEPARATOR } from './link.ts'
 
 /** Signs elsewhere, such as in a KMS or an HSM. */
 export interface LinkSigner {
+  /** JOSE name of what it signs with. */
   readonly algorithm: 'EdDSA' | 'ES256' | 'ES384' | 'PS512'
   /** JWK thumbprint of the key: the one that the token is bound to. */
   readonly thumbprint: string

@@ -14,7 +14,7 @@ import {
 export interface Revocable {
   /** Unix seconds: revocations that end what was issued before a moment look at it. */
   readonly issuedAt: number
-  /** Made once for each token, by {@link revocationKey}. */
+  /** Made once for each token, by `revocationKey`. */
   readonly keys: readonly string[]
 }
 

@@ -15,6 +15,7 @@ export interface VerifiedToken {
   readonly issuer: IssuerSettings
   readonly key: IssuerKey
   readonly keyQuery: IssuerKeyQuery
+  /** What the token says. */
   readonly delegation: DelegationFact
   /** Of every link: all of them must be in their time. */
   readonly times: readonly TokenTimes[]
@@ -42,6 +43,8 @@ export interface ChainActor {
 
 /** What is known once a token is accepted. */
 export interface DelegationFacts {
+  /** Who acts. */
   readonly agent: AgentFact
+  /** For whom, and how far. */
   readonly delegation: DelegationFact
 }

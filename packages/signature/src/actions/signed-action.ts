@@ -5,15 +5,25 @@ import { type ActionLimits, type ActionStatement, buildActionBase, parseStatemen
 
 /** A signed action as it travels through a queue, a pipe or a file: plain JSON. */
 export interface SignedAction {
+  /** The version of this format. */
   readonly version: 1
+  /** What is to be done: `refunds:create`. */
   readonly action: string
+  /** With what. */
   readonly parameters: JsonValue
+  /** Who is to do it. */
   readonly audience: string
+  /** Who asks. */
   readonly agent_id: string
+  /** The name of the key that signed. */
   readonly key_id: string
+  /** When it was signed. Unix seconds. */
   readonly created: number
+  /** When it ends. Unix seconds. */
   readonly expires: number
+  /** Makes it different from all others. */
   readonly nonce: string
+  /** How far it goes. */
   readonly limits: ActionLimits
   /** Base64. */
   readonly signature: string

@@ -9,6 +9,7 @@ import { writeParameters } from './sign.ts'
 
 /** One signature that is asked for (RFC 9421 section 5.1). */
 export interface RequestedSignature {
+  /** The label to answer under. */
   readonly label: string
   /** Exactly these, in this order. */
   readonly components: readonly string[]
@@ -18,8 +19,11 @@ export interface RequestedSignature {
   readonly expires: boolean
   /** Values to repeat in the signature. */
   readonly nonce?: string
+  /** The key to sign with. @default any */
   readonly keyid?: string
+  /** The algorithm to sign with. @default any */
   readonly alg?: string
+  /** The tag to sign with. @default any */
   readonly tag?: string
 }
 

@@ -12,8 +12,11 @@ import { readStructuredText, writeDictionary } from './structured-text.ts'
 
 /** One member of `Signature-Input`: what is covered, and what the signer says about the signature. */
 export interface SignatureInput {
+  /** The label of the signature. */
   readonly label: string
+  /** What it covers. */
   readonly list: ComponentList
+  /** Its parameters, such as `created` and `keyid`. */
   readonly parameters: SignatureParameters
   /** Those and all others. @default not read from a field */
   readonly all?: ReadonlyMap<string, ParameterValue>

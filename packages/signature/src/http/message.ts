@@ -10,15 +10,21 @@ export interface SignableRequest {
   readonly authority: string
   /** The request-target, byte for byte. */
   readonly target: string
+  /** The header fields. */
   readonly headers: HeaderFields
+  /** The trailer fields. @default none */
   readonly trailers?: HeaderFields
 }
 
 /** A response as a signature sees it, with the request it answers for components marked `;req` (RFC 9421 section 2.4). */
 export interface SignableResponse {
+  /** The HTTP status. */
   readonly status: number
+  /** The header fields. */
   readonly headers: HeaderFields
+  /** The trailer fields. @default none */
   readonly trailers?: HeaderFields
+  /** The request that it answers: for components with `;req`. @default none can be covered */
   readonly request?: SignableRequest
 }
 

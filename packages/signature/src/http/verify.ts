@@ -57,6 +57,7 @@ export interface VerifyMessageOptions {
 
 /** A signature that holds. */
 export interface VerifiedMessage extends SignatureInput {
+  /** The key that verified it. */
   readonly key: AgentKey
   /** The text that was signed. */
   readonly base: string

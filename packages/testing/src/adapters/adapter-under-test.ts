@@ -32,6 +32,7 @@ export interface AdapterApp<Middleware> {
 
 /** A framework and the adapter for it. */
 export interface AdapterUnderTest<Middleware> {
+  /** The `createGuard` of the adapter. */
   readonly createGuard: (options: GuardOptions) => GuardFactory<Middleware>
   /** The same, with refusals handed to the application's error handler. */
   readonly createGuardWithErrors: (options: GuardOptions) => GuardFactory<Middleware>
@@ -41,6 +42,7 @@ export interface AdapterUnderTest<Middleware> {
   readonly step: (run: (exchange: AdapterExchange) => void | Promise<void>) => Middleware
   /** Middleware that answers 200 with JSON. */
   readonly answer: (handle: (exchange: AdapterExchange) => unknown) => Middleware
+  /** A body parser of the framework. */
   readonly parser: (kind: BodyParser) => Middleware
 }
 

@@ -44,6 +44,7 @@ export interface RequestToSign extends RequestInput {
   readonly digest?: 'sha-256' | 'sha-512' | null
   /** The value of `Agent-ID`; `null` sends none. @default the agent's id */
   readonly agentId?: string | null
+  /** What the agent does wrong on purpose. @default nothing */
   readonly tamper?: Tampering
 }
 
@@ -51,17 +52,21 @@ export interface RequestToSign extends RequestInput {
 export interface SignedRequest extends PlainRequest {
   /** The field lines as a record; lines of one name are joined by a comma. */
   readonly headers: Readonly<Record<string, string>>
+  /** The whole URL. */
   readonly url: string
   /** The body as text: `supertest` would serialise a buffer again. */
   readonly bodyText: string | undefined
   /** The exact bytes that were signed. */
   readonly base: Uint8Array
+  /** The signature over `base`. */
   readonly signature: Uint8Array
 }
 
 /** A request as plain values: what is signed, what is sent and what a guard is asked about have this shape. */
 export interface PlainRequest {
+  /** The HTTP method. */
   readonly method: string
+  /** The scheme of the URL. */
   readonly scheme: 'http' | 'https'
   /** Lower-case, without a default port. */
   readonly authority: string
@@ -69,6 +74,7 @@ export interface PlainRequest {
   readonly target: string
   /** Every field line in order; a name may occur more than once. */
   readonly headerLines: readonly HeaderField[]
+  /** The content; `undefined` when there is none. */
   readonly body: Uint8Array | undefined
 }
 
@@ -84,6 +90,7 @@ export interface RequestInput {
   readonly authority?: string
   /** @default '/' */
   readonly target?: string
+  /** Header fields, as a record or line by line. @default none */
   readonly headers?: Readonly<Record<string, string>> | readonly HeaderField[]
   /** Text is sent as UTF-8. */
   readonly body?: string | Uint8Array | undefined

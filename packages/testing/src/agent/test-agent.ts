@@ -6,6 +6,7 @@ import { createTestKey, type TestJwk, type TestKey } from './test-key.ts'
 
 /** How to make a test agent. */
 interface TestAgentOptions {
+  /** The id of the agent. */
   readonly agentId: string
   /** @default the thumbprint of the key */
   readonly keyId?: string
@@ -19,10 +20,13 @@ interface TestAgentOptions {
 
 /** An agent that signs with bare WebCrypto, so that no code under test checks itself. */
 export interface TestAgent extends TestKey {
+  /** The id of the agent. */
   readonly agentId: string
+  /** The name of its key. */
   readonly keyId: string
   /** The public JWK with `kid`, as a key set publishes it. */
   readonly publishedJwk: TestJwk
+  /** Signs a request; the agent may do wrong on purpose. */
   readonly signRequest: (request: RequestToSign) => Promise<SignedRequest>
 }
 

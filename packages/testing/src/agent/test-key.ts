@@ -5,7 +5,9 @@ export type TestJwk = Readonly<Record<string, unknown>>
 
 /** A key pair in every form that a backend may be given. */
 export interface TestKey {
+  /** What it signs with. */
   readonly algorithm: SignatureAlgorithm
+  /** The public half. */
   readonly publicJwk: TestJwk
   /** `-----BEGIN PUBLIC KEY-----`. */
   readonly publicPem: string
@@ -13,7 +15,9 @@ export interface TestKey {
   readonly publicRaw: string | undefined
   /** JWK SHA-256 thumbprint, base64url (RFC 7638). */
   readonly thumbprint: string
+  /** The private half. */
   readonly privateJwk: TestJwk
+  /** Signs bytes. */
   readonly sign: (bytes: Uint8Array) => Promise<Uint8Array>
 }
 

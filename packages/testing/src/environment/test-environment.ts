@@ -15,6 +15,7 @@ interface TestEnvironmentOptions {
 
 /** An environment whose measurements can be read. */
 export interface TestEnvironment extends Environment {
+  /** Keeps what it is told. */
   readonly observer: RecordingObserver
 }
 
@@ -60,11 +61,15 @@ export function createFakeClock(startMs: number = DEFAULT_START_MS): FakeClock {
 
 /** Everything an observer was told, in order. */
 export interface RecordingObserver extends Required<Pick<Observer, 'decided' | 'finished' | 'measured'>> {
+  /** Decisions so far. */
   readonly decisions: readonly Decision[]
+  /** What became of them. */
   readonly outcomes: readonly Outcome[]
+  /** What parts of the guard measured. */
   readonly measurements: readonly Measurement[]
   /** The sum of a counter over all measurements that carry these labels. */
   readonly total: (name: string, labels?: Readonly<Record<string, string>>) => number
+  /** Forgets everything. */
   readonly clear: () => void
 }
 
@@ -92,7 +97,9 @@ export function createRecordingObserver(): RecordingObserver {
 
 /** Everything a recorder was given, and a switch to make it fail. */
 interface RecordingRecorder extends Required<Pick<Recorder, 'record' | 'finish'>> {
+  /** Decisions that were recorded. */
   readonly decisions: readonly Decision[]
+  /** What became of them. */
   readonly outcomes: readonly Outcome[]
   /** Refuses to record with this error, until called with `undefined`. */
   readonly failWith: (error: Error | undefined) => void

@@ -19,9 +19,11 @@ interface ProgramOptions {
 
 /** A running program. */
 export interface StartedProgram {
+  /** The id of its process. */
   readonly pid: number
   /** Everything it has written so far. */
   readonly output: () => string
+  /** Sends it a signal. */
   readonly signal: (name: NodeJS.Signals) => void
   /** Resolves with its exit code, or the name of the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>
@@ -169,7 +171,9 @@ export async function findFreePort(): Promise<number> {
 
 /** A folder to be removed with everything in it. */
 export interface TempFolder {
+  /** Where it is. */
   readonly path: string
+  /** Removes it with everything in it. */
   readonly remove: () => Promise<void>
 }
 

@@ -69,11 +69,15 @@ export function rawRequest(input: RawRequestInput): Buffer {
 
 /** A response as it came over the socket. */
 export interface RawResponse {
+  /** The HTTP status. */
   readonly status: number
+  /** The field lines, in order. */
   readonly headerLines: readonly HeaderField[]
   /** The first field of a name, in any case. */
   readonly header: (name: string) => string | undefined
+  /** The content, without its framing. */
   readonly body: Buffer
+  /** The content as text. */
   readonly text: string
 }
 

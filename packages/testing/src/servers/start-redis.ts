@@ -15,7 +15,9 @@ interface RedisOptions {
 
 /** A Redis server that belongs to a test. */
 export interface StartedRedis extends StartedProgram {
+  /** Its port on 127.0.0.1. */
   readonly port: number
+  /** Where clients connect. */
   readonly url: string
 }
 
@@ -54,10 +56,13 @@ interface RedisClusterOptions {
 
 /** A Redis Cluster that belongs to a test. */
 export interface StartedRedisCluster {
+  /** The ports of its nodes on 127.0.0.1. */
   readonly ports: readonly number[]
+  /** Where clients connect. */
   readonly urls: readonly string[]
   /** Starts one server anew: it keeps its slots and loses its data. */
   readonly restart: (index: number) => Promise<void>
+  /** Stops every node. */
   readonly stop: () => Promise<void>
 }
 

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net'
 
 /** A server that listens on a port of its own. */
 export interface StartedServer {
+  /** The server of Node. */
   readonly server: Server
+  /** Its port on 127.0.0.1. */
   readonly port: number
   /** `http://127.0.0.1:<port>`. */
   readonly origin: string

@@ -10,6 +10,7 @@ import { streamTransport, udpTransport } from './syslog-transport.ts'
 
 /** Options of {@link syslogSink}. */
 export interface SyslogSinkOptions {
+  /** Name or address of the syslog server. */
   readonly host: string
   /** @default 514 for UDP, 601 for TCP, 6514 for TLS */
   readonly port?: number
