@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { Application, type Converter, type ProjectReflection, type Reflection, ReflectionKind } from 'typedoc'
+import { Application, type Context, Converter, type ProjectReflection, type Reflection, ReflectionKind } from 'typedoc'
 import { readWorkspacePackages } from './workspace-packages.ts'
 
 // Writes the API reference of every public entry point into the folder `.api`, and ends with 1 for a public member without
@@ -27,13 +27,14 @@ function findEntries(): ReadonlyMap<string, string> {
 }
 
 /** TypeScript takes the braces behind `@throws` for a type and finds no symbol there: the name alone says which one is meant. */
-function resolveByName(converter: Converter): void {
-  converter.addUnknownSymbolResolver((reference, from, link) => {
-    const name = reference.symbolReference?.path?.map(({ path }) => path).join('.')
-    if (link === undefined || name === undefined) return undefined
-    const target = from.project.getReflectionsByKind(ReflectionKind.SomeExport).find((known) => known.name === name)
-    return target === undefined ? undefined : { target, caption: name }
-  })
+function resolveByName({ project }: Context): void {
+  const known = new Map(project.getReflectionsByKind(ReflectionKind.SomeExport).map((target) => [target.name, target]))
+  for (const { comment } of project.getReflectionsByKind(ReflectionKind.All)) {
+    for (const part of (comment?.blockTags ?? []).flatMap(({ content }) => content)) {
+      const target = known.get(part.text.trim())
+      if (part.kind === 'inline-tag' && part.target === undefined && target !== undefined) part.target = target
+    }
+  }
 }
 
 function nameModules(project: ProjectReflection, entries: ReadonlyMap<string, string>): void {
@@ -72,7 +73,6 @@ const app = await Application.bootstrapWithPlugins({
   tsconfig: join(ROOT, 'tsconfig.api.json'),
   entryPoints: [...entries.keys()],
   plugin: ['typedoc-plugin-missing-exports'],
-  internalModule: INTERNAL,
   skipErrorChecking: true, // `npm run types` does it
   excludeExternals: true,
   readme: 'none',
@@ -80,7 +80,8 @@ const app = await Application.bootstrapWithPlugins({
   validation: { notExported: false, invalidLink: true, notDocumented: false },
   logLevel: 'Warn',
 })
-resolveByName(app.converter)
+app.options.setValue('internalModule', INTERNAL)
+app.converter.on(Converter.EVENT_RESOLVE_BEGIN, resolveByName)
 const project = await app.convert()
 if (project === undefined) process.exit(1)
 nameModules(project, entries)
