@@ -93,8 +93,8 @@ export interface DelegationFact {
   /** What every link of the chain allows. */
   readonly scopes: readonly string[]
   /**
-   * What each piece of a chain grants on its own, the first first: durations and restrictions among its scopes bind whoever
-   * the rights are handed on to. `undefined` when nobody handed on: then {@link DelegationFact.scopes} are all there is.
+   * What each piece of a chain grants on its own, the first first: durations and restrictions among its scopes bind those
+   * whom the rights are handed on to. `undefined` when nothing was handed on: then {@link DelegationFact.scopes} are all there is.
    */
   readonly links?: readonly DelegationLink[] | undefined
   /** `authorization_details` of every link that carries some (RFC 9396), the first link first: all of them must allow. */

@@ -1,4 +1,5 @@
 import { CREDENTIAL_SCHEMES, fieldsOf } from './credential-scheme.ts'
+
 /** Header fields as they came, by lower-case name. Built from `rawHeaders`, so nothing was merged or dropped. */
 export interface HeaderFields {
   /** All field lines of a name in order of arrival; empty when absent. */
@@ -16,44 +17,15 @@ export interface HeaderFields {
  * lines that were cut off there may be any number.
  */
 export function createHeaderFields(rawHeaders: readonly string[], isCut = false): HeaderFields {
-  const table = new FieldTable(rawHeaders)
-  const fields: HeaderFields & Judged = {
-    lines: (name) => {
-      const value = table.find(name)
-      if (value === undefined) return NONE
-      return typeof value === 'string' ? [value] : value
-    },
-    only: (name) => {
-      const value = table.find(name)
-      return typeof value === 'string' ? value : undefined
-    },
-    has: (name) => table.find(name) !== undefined,
-    names: () => table.names.values(),
-    count: isCut ? Number.POSITIVE_INFINITY : table.count,
-    [FAULT]: table.fault,
-  }
-  return fields
+  return new SentFields(rawHeaders, isCut)
 }
 
 /** What parsers behind us may read differently: a doubled field, or one under another spelling. */
 export function findNameFault(headers: HeaderFields): string | undefined {
-  if (isJudged(headers)) return headers[FAULT]
+  if (headers instanceof SentFields) return headers.fault
   const lines = [...headers.names()].flatMap((name) => headers.lines(name).flatMap((value) => [name, value]))
-  return new FieldTable(lines).fault
+  return new SentFields(lines, false).fault
 }
-
-const FAULT = Symbol('fault')
-
-/** Fields that were grouped here; those of another maker know nothing of faults. */
-interface Judged {
-  readonly [FAULT]: string | undefined
-}
-
-function isJudged(headers: HeaderFields): headers is HeaderFields & Judged {
-  return FAULT in headers
-}
-
-type Value = string | string[]
 
 const NONE: readonly string[] = []
 /** Up to here looking at each name is faster than a map. */
@@ -61,48 +33,69 @@ const MOST_SCANNED = 32
 const fieldNames = createFieldNames()
 
 /** Two arrays rather than a map: most requests have ten fields, and each is asked for a few times. */
-class FieldTable {
-  readonly names: string[] = []
-  readonly #values: Value[] = []
-  /** Where each name is, once there are many: a stranger sends thousands. */
+class SentFields implements HeaderFields {
+  readonly #names: string[] = []
+  readonly #values: (string | string[])[] = []
+  /** Where each name is, once there are many: a caller may send thousands. */
   #places: Map<string, number> | undefined = undefined
-  count = 0
-  fault: string | undefined = undefined
+  readonly count: number
+  readonly fault: string | undefined
 
-  constructor(rawHeaders: readonly string[]) {
+  constructor(rawHeaders: readonly string[], isCut: boolean) {
+    let count = 0
+    let fault: string | undefined
     for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
       const { name, isOnce, isAlias, isPseudo } = fieldNames.find(rawHeaders[index] as string)
       if (isPseudo) continue
-      this.count++
-      if (isAlias) this.fault ??= 'a security header is spelt with an underscore'
+      count++
+      if (isAlias) fault ??= 'a security header is spelt with an underscore'
       const isSecond = this.#add(name, rawHeaders[index + 1] as string)
-      if (isSecond && isOnce) this.fault ??= `${name} must occur once`
+      if (isSecond && isOnce) fault ??= `${name} must occur once`
     }
+    this.count = isCut ? Number.POSITIVE_INFINITY : count
+    this.fault = fault
   }
 
-  find(name: string): Value | undefined {
+  lines(name: string): readonly string[] {
     const place = this.#placeOf(name)
-    return place < 0 ? undefined : this.#values[place]
+    if (place < 0) return NONE
+    const value = this.#values[place] as string | string[]
+    return typeof value === 'string' ? [value] : value
+  }
+
+  only(name: string): string | undefined {
+    const place = this.#placeOf(name)
+    const value = place < 0 ? undefined : this.#values[place]
+    return typeof value === 'string' ? value : undefined
+  }
+
+  has(name: string): boolean {
+    return this.#placeOf(name) >= 0
+  }
+
+  names(): IterableIterator<string> {
+    return this.#names.values()
   }
 
   /** Whether there was a line of that name before. */
   #add(name: string, value: string): boolean {
     const place = this.#placeOf(name)
     if (place < 0) {
-      this.#places?.set(name, this.names.length)
-      this.names.push(name)
+      this.#places?.set(name, this.#names.length)
+      this.#names.push(name)
       this.#values.push(value)
-      if (this.names.length === MOST_SCANNED) this.#places = new Map(this.names.map((known, at) => [known, at]))
+      if (this.#names.length === MOST_SCANNED) this.#places = new Map(this.#names.map((each, at) => [each, at]))
       return false
     }
-    const known = this.#values[place] as Value
+    const known = this.#values[place] as string | string[]
     if (typeof known === 'string') this.#values[place] = [known, value]
     else known.push(value)
     return true
   }
 
+  /** -1 where there is no such field. */
   #placeOf(name: string): number {
-    return this.#places === undefined ? this.names.indexOf(name) : (this.#places.get(name) ?? -1)
+    return this.#places === undefined ? this.#names.indexOf(name) : (this.#places.get(name) ?? -1)
   }
 }
 

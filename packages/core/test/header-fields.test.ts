@@ -37,7 +37,7 @@ describe('any number of header fields', () => {
         }
         const made = createHeaderFields(lines.flat())
         expect([...made.names()].map((known) => [known, made.lines(known)])).toEqual([...model])
-        expect(['host', 'x-0', 'x-59', 'absent'].map(made.has)).toEqual(
+        expect(['host', 'x-0', 'x-59', 'absent'].map((name) => made.has(name))).toEqual(
           ['host', 'x-0', 'x-59', 'absent'].map((known) => model.has(known)),
         )
       }),
@@ -58,8 +58,14 @@ describe('an attacker', () => {
 
   it('cannot double a field of an adapter that groups fields by itself', () => {
     const faultOf = (lines: readonly string[]): string | undefined => {
-      const { has, only, lines: linesOf, names, count } = createHeaderFields(lines)
-      return findNameFault({ has, only, lines: linesOf, names, count })
+      const fields = createHeaderFields(lines)
+      return findNameFault({
+        has: (name) => fields.has(name),
+        only: (name) => fields.only(name),
+        lines: (name) => fields.lines(name),
+        names: () => fields.names(),
+        count: fields.count,
+      })
     }
     expect(faultOf(['Nonce', '1', 'nonce', '2'])).toBe('nonce must occur once')
     expect(faultOf(['Agent_ID', 'a'])).toBe('a security header is spelt with an underscore')

@@ -1,4 +1,4 @@
-import { createHeldBodies, type HeldBack, type HeldBodies } from '../src/node/held-bodies.ts'
+import { type HeldBack, HeldBodies } from '../src/node/held-bodies.ts'
 
 const LIMITS = { maxBytes: 100, maxUnproven: 3, maxSeconds: 30 }
 
@@ -22,13 +22,13 @@ function hold(bodies: HeldBodies, caller: 'proven' | 'unproven', bytes = 0): Wat
 
 describe('bodies that are held back', () => {
   it('make room with the one held longest', () => {
-    const bodies = createHeldBodies(LIMITS)
+    const bodies = new HeldBodies(LIMITS)
     const [first, second] = [hold(bodies, 'unproven', 60), hold(bodies, 'unproven', 60)]
     expect([first.ends, second.ends]).toEqual([['crowded'], []])
   })
 
   it('make room with those of unproven callers before any of a proven one', () => {
-    const bodies = createHeldBodies(LIMITS)
+    const bodies = new HeldBodies(LIMITS)
     const proven = hold(bodies, 'proven', 90)
     const stranger = hold(bodies, 'unproven', 90)
     expect([proven.ends, stranger.ends]).toEqual([[], ['crowded']])
@@ -37,18 +37,18 @@ describe('bodies that are held back', () => {
   })
 
   it('are so many of unproven callers and no more, however small', () => {
-    const bodies = createHeldBodies(LIMITS)
+    const bodies = new HeldBodies(LIMITS)
     const [first, ...others] = [1, 2, 3, 4].map(() => hold(bodies, 'unproven'))
     expect([first?.ends, others.flatMap(({ ends }) => ends)]).toEqual([['crowded'], []])
   })
 
   it('are as many of proven callers as fit', () => {
-    const bodies = createHeldBodies(LIMITS)
+    const bodies = new HeldBodies(LIMITS)
     expect([1, 2, 3, 4, 5, 6].flatMap(() => hold(bodies, 'proven', 10).ends)).toEqual([])
   })
 
   it('give their room back', () => {
-    const bodies = createHeldBodies(LIMITS)
+    const bodies = new HeldBodies(LIMITS)
     bodies.remove(hold(bodies, 'proven', 90))
     const next = hold(bodies, 'proven', 90)
     bodies.remove(next)
@@ -61,7 +61,7 @@ describe('bodies that are held back', () => {
     afterEach(() => void jest.useRealTimers())
 
     it.each(['proven', 'unproven'] as const)('are given up after it, at most a tenth later: %s', (caller) => {
-      const bodies = createHeldBodies(LIMITS)
+      const bodies = new HeldBodies(LIMITS)
       hold(bodies, 'proven')
       jest.advanceTimersByTime(2_000)
       const body = hold(bodies, caller)
@@ -72,7 +72,7 @@ describe('bodies that are held back', () => {
     })
 
     it('leave no timer behind once all are gone', () => {
-      const bodies = createHeldBodies(LIMITS)
+      const bodies = new HeldBodies(LIMITS)
       bodies.remove(hold(bodies, 'proven'))
       jest.advanceTimersByTime(3_000)
       expect(jest.getTimerCount()).toBe(0)

@@ -71,7 +71,7 @@ export interface KeyImportRules {
 export type RefusedEntry = 'malformed' | 'key_invalid' | 'key_id_invalid' | 'key_shared' | 'agent_foreign'
 
 /**
- * Checks the material and gives the key its agent, frozen: everybody who asks gets the same object.
+ * Checks the material and gives the key its agent, frozen: every question gets the same object.
  * @throws Refusal `key_invalid`
  */
 export function createAgentKey(agent: AgentRecord, description: KeyDescription, options: KeyImportRules): AgentKey {

@@ -94,7 +94,7 @@ function introduceReports({ observers, recorder, verifier }: GuardSettings, { re
   verifier.reportTo?.(report)
 }
 
-/** Tells observers what a guard will measure: its own rows, those of its checks, and those of everybody who listens. */
+/** Tells observers what a guard will measure: its own rows, those of its checks, and those of all who listen. */
 function describeMetrics({ settings, descriptions }: GuardContext): void {
   const { observers, recorder, verifier } = settings
   const describing = observers.filter(({ described }) => described !== undefined)

@@ -59,7 +59,7 @@ function conclude(run: Run, decision: Decision, finish: Finish | undefined): Tol
   return { refusal: decision.refusal, finish }
 }
 
-/** What a guard decided before anybody was told. */
+/** What a guard decided before observers were told. */
 interface DecisionInput {
   readonly run: Run
   readonly outcome: Decision['outcome']

@@ -80,7 +80,7 @@ function runChecks(run: Run, from: number): Verdict | Promise<Verdict> {
     const check = ordered[index] as OrderedCheck
     const begunMs = listens ? environment.clock.monotonicMs() : 0
     try {
-      requireFacts(check, run)
+      if (check.awaited.length > 0) requireFacts(check, run)
       const added = check.run(run.state.request, run.facts, environment)
       if (isThenable(added)) return resume(run, index, begunMs, added)
       accept(run, check, added)
@@ -120,7 +120,7 @@ async function resume(run: Run, index: number, begunMs: number, pending: Promise
   return runChecks(run, index + 1)
 }
 
-/** A check that answers `false`, or forgets a fact that others build on, must not have let anybody pass. */
+/** A check that answers `false`, or forgets a fact that others build on, must let no caller pass. */
 function accept(run: Run, check: OrderedCheck, added: unknown): void {
   if (typeof added !== 'object' || added === null) {
     throw new Refusal('config_error', `${check.name} must return the facts it adds, {} for none, or throw a Refusal`)

@@ -144,18 +144,17 @@ const PARAMETERS: Readonly<Record<SignatureAlgorithm, NodeParameters>> = {
 /** Verification by `node:crypto` (RFC 9421 section 3.3). */
 export const nodeVerifier: SignatureVerifier = {
   name: 'node',
-  verify: (key, data, signature) => {
-    if (!mayHold(key.algorithm, signature)) return false
-    const { digest, withKey } = PARAMETERS[key.algorithm]
-    return verify(digest, data, keyInput(key, withKey), signature)
+  verify: ({ algorithm, publicKey }, data, signature) => {
+    if (!mayHold(algorithm, signature)) return false
+    const { digest, withKey } = PARAMETERS[algorithm]
+    return verify(digest, data, withKey === undefined ? publicKey : { key: publicKey, ...withKey }, signature)
   },
-  verifyInThreadPool: (key, data, signature) => {
-    if (!mayHold(key.algorithm, signature)) return Promise.resolve(false)
-    const { digest, withKey } = PARAMETERS[key.algorithm]
+  verifyInThreadPool: ({ algorithm, publicKey }, data, signature) => {
+    if (!mayHold(algorithm, signature)) return Promise.resolve(false)
+    const { digest, withKey } = PARAMETERS[algorithm]
+    const key = withKey === undefined ? publicKey : { key: publicKey, ...withKey }
     return new Promise((resolve, reject) => {
-      verify(digest, data, keyInput(key, withKey), signature, (error, valid) =>
-        error ? reject(error) : resolve(valid),
-      )
+      verify(digest, data, key, signature, (error, valid) => (error ? reject(error) : resolve(valid)))
     })
   },
 }
@@ -171,13 +170,8 @@ export function hasSignatureLength(algorithm: SignatureAlgorithm, signature: Uin
  * 8.8). All of ours refuse it, so that the choice of a verifier decides nothing.
  */
 function mayHold(algorithm: SignatureAlgorithm, signature: Uint8Array): boolean {
-  return (
-    hasSignatureLength(algorithm, signature) && !(algorithm === 'ed25519' && isSmallOrder(signature.subarray(0, 32)))
-  )
-}
-
-function keyInput(key: AgentKey, withKey: NodeParameters['withKey']): KeyObject | VerifyKeyObjectInput {
-  return withKey === undefined ? key.publicKey : { key: key.publicKey, ...withKey }
+  if (!hasSignatureLength(algorithm, signature)) return false
+  return algorithm !== 'ed25519' || !isSmallOrder(signature)
 }
 
 /**
@@ -196,14 +190,14 @@ const SMALL_ORDER: ReadonlySet<string> = new Set([
 
 const FIRST_BYTES: ReadonlySet<number> = new Set([...SMALL_ORDER].map((hex) => Number.parseInt(hex.slice(0, 2), 16)))
 
-/** Whether 32 bytes encode a point of small order in any of its 14 encodings. */
+/** Whether 32 bytes, those behind are not looked at, encode a point of small order in any of its 14 encodings. */
 export function isSmallOrder(point: Uint8Array): boolean {
   // Asked for each signature: the first byte alone settles nearly all of them.
   return FIRST_BYTES.has(point[0] ?? -1) && SMALL_ORDER.has(hexWithoutSign(point))
 }
 
 function hexWithoutSign(point: Uint8Array): string {
-  const bytes = Buffer.from(point)
+  const bytes = Buffer.from(point.subarray(0, 32))
   bytes[31] = (bytes[31] as number) & 0x7f
   return bytes.toString('hex')
 }

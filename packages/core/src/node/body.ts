@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isThenable } from '../internal/then.ts'
+import { then } from '../internal/then.ts'
 import { Refusal, Unavailable } from '../refusal/refusal.ts'
 import { type Diversion, divert, type HeldBack, type HeldBodies, undivert } from './held-bodies.ts'
 import { hasEnded, http2StreamOf, isStream, nameHost, onceEndIsCertain } from './host.ts'
@@ -26,13 +26,15 @@ export function readRawBody(
   isProven: boolean,
   reading: BodyReading,
 ): Uint8Array | Promise<Uint8Array> {
-  message[CAPTURED] ??= capture(message, isProven, reading)
-  const captured = message[CAPTURED]
-  return isThenable(captured) ? captured.then((bytes) => within(bytes, reading)) : within(captured, reading)
+  const known = message[CAPTURED]
+  // What captured it before may have had another limit.
+  if (known !== undefined) return then(known, (bytes) => requireSize(bytes, reading))
+  const captured = capture(message, isProven, reading)
+  message[CAPTURED] = captured
+  return captured
 }
 
-/** What captured it before may have had another limit. */
-function within(bytes: Uint8Array, { maxBytes }: BodyReading): Uint8Array {
+function requireSize(bytes: Uint8Array, { maxBytes }: BodyReading): Uint8Array {
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   return bytes
 }
@@ -42,11 +44,15 @@ function capture(
   isProven: boolean,
   reading: BodyReading,
 ): Uint8Array | Promise<Uint8Array> {
-  if (wasTouched(message)) return takeKept(message, reading)
+  if (wasTouched(message)) return requireSize(takeKept(message, reading), reading)
   if (message.destroyed || message.aborted) throw truncated()
   const declared = Number(message.headers['content-length'] ?? 0)
   if (declared > reading.maxBytes) throw tooLarge(reading.maxBytes)
-  return hasEnded(message) ? takeBuffered(message) : holdBack(message, isProven, reading)
+  if (hasEnded(message)) return takeBuffered(message, reading)
+  return new Promise((resolve, reject) => {
+    const hold = new Hold(message, isProven, reading, resolve, reject)
+    if (!hold.isSettled) divert(message, hold)
+  })
 }
 
 /** Whether some bytes went elsewhere, or were already decoded to text, which does not keep every byte. */
@@ -70,16 +76,17 @@ function takeKept(message: IncomingMessage, { findKept }: BodyReading): Uint8Arr
 }
 
 /** Everything came already: read it and put it back in the same turn, so that the stream never notices. */
-function takeBuffered(message: IncomingMessage): Uint8Array | Promise<Uint8Array> {
+function takeBuffered(message: IncomingMessage, reading: BodyReading): Uint8Array | Promise<Uint8Array> {
   const bytes = readBuffered(message)
   if (bytes.length > 0) message.unshift(bytes)
+  requireSize(bytes, reading)
   if (http2StreamOf(message) === undefined) return bytes
   return new Promise((resolve, reject) => {
     onceEndIsCertain(message, (isComplete) => (isComplete ? resolve(bytes) : reject(truncated())))
   })
 }
 
-/** Never reads an empty stream: that would make a finished one emit `end` before anybody behind us listens. */
+/** Never reads an empty stream: that would make a finished one emit `end` before a parser behind us listens. */
 function readBuffered(message: IncomingMessage): Buffer {
   const chunks: Buffer[] = []
   while (message.readableLength > 0) {
@@ -90,15 +97,10 @@ function readBuffered(message: IncomingMessage): Buffer {
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 }
 
-/** Takes chunks before the stream gets them, and delivers them itself once all are here. */
-function holdBack(message: CapturableMessage, isProven: boolean, reading: BodyReading): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const hold = new Hold(message, isProven, reading, resolve, reject)
-    if (!hold.isSettled) divert(message, hold)
-  })
-}
-
-/** A class, and functions that all messages share: what hangs on a message as a closure outlives every young collection. */
+/**
+ * Takes chunks before the stream gets them, and delivers them itself once all are here. A class, and functions that all messages
+ * share: what hangs on a message as a closure outlives every young collection.
+ */
 class Hold implements HeldBack, Diversion {
   readonly #message: CapturableMessage
   readonly #reading: BodyReading

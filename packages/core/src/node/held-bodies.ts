@@ -12,13 +12,6 @@ export interface HeldBack {
   readonly giveUp: (why: 'crowded' | 'late') => void
 }
 
-/** Bounds what all bodies that one guard factory holds back take together, and how long each takes to come. */
-export interface HeldBodies {
-  readonly add: (body: HeldBack) => void
-  readonly grow: (body: HeldBack, bytes: number) => void
-  readonly remove: (body: HeldBack) => void
-}
-
 /** What is held back at most. */
 export interface HeldLimits {
   readonly maxBytes: number
@@ -31,62 +24,68 @@ export interface HeldLimits {
 const TICKS = 10
 
 /**
- * Makes room by giving up bodies, those of callers that have proven nothing first, and of these the one that is held longest:
- * an honest one is here in a moment, one that never ends would otherwise take the room of all others.
+ * Bounds what all bodies that one guard factory holds back take together, and how long each takes to come. Makes room by giving
+ * up bodies, those of callers that have proven nothing first, and of these the one that is held longest: an honest one is here
+ * in a moment, one that never ends would otherwise take the room of all others.
  */
-export function createHeldBodies({ maxBytes, maxUnproven, maxSeconds }: HeldLimits): HeldBodies {
-  const proven = new Set<HeldBack>()
-  const unproven = new Set<HeldBack>()
-  let total = 0
-  let timer: NodeJS.Timeout | undefined
+export class HeldBodies {
+  readonly #limits: HeldLimits
+  readonly #proven = new Set<HeldBack>()
+  readonly #unproven = new Set<HeldBack>()
+  #bytes = 0
+  #timer: NodeJS.Timeout | undefined
 
-  const remove = (body: HeldBack): void => {
-    if ((body.isProven ? proven : unproven).delete(body)) total -= body.bytes
+  constructor(limits: HeldLimits) {
+    this.#limits = limits
   }
-  const giveUp = (body: HeldBack, why: 'crowded' | 'late'): void => {
-    remove(body)
+
+  add(body: HeldBack): void {
+    const { maxUnproven, maxSeconds } = this.#limits
+    this.#timer ??= setTimeout(() => this.#tick(), (maxSeconds * 1000) / TICKS).unref()
+    const bodies = this.#setOf(body)
+    bodies.add(body)
+    if (!body.isProven && bodies.size > maxUnproven) this.#giveUpWhile(() => bodies.size > maxUnproven)
+  }
+
+  grow(body: HeldBack, bytes: number): void {
+    body.bytes += bytes
+    this.#bytes += bytes
+    const { maxBytes } = this.#limits
+    if (this.#bytes > maxBytes) this.#giveUpWhile(() => this.#bytes > maxBytes)
+  }
+
+  remove(body: HeldBack): void {
+    if (this.#setOf(body).delete(body)) this.#bytes -= body.bytes
+  }
+
+  #setOf({ isProven }: HeldBack): Set<HeldBack> {
+    return isProven ? this.#proven : this.#unproven
+  }
+
+  #giveUpWhile(isTooMuch: () => boolean): void {
+    for (const oldest of this.#all()) {
+      if (!isTooMuch()) return
+      this.#giveUp(oldest, 'crowded')
+    }
+  }
+
+  #giveUp(body: HeldBack, why: 'crowded' | 'late'): void {
+    this.remove(body)
     body.giveUp(why)
   }
-  const makeRoom = (): void => {
-    for (const bodies of [unproven, proven]) {
-      for (const oldest of bodies) {
-        if (total <= maxBytes) return
-        giveUp(oldest, 'crowded')
-      }
+
+  *#all(): Generator<HeldBack> {
+    yield* this.#unproven
+    yield* this.#proven
+  }
+
+  #tick(): void {
+    for (const body of this.#all()) {
+      body.ticks++
+      if (body.ticks > TICKS) this.#giveUp(body, 'late')
     }
-  }
-  const tick = (): void => {
-    timer = undefined
-    for (const bodies of [unproven, proven]) {
-      for (const body of bodies) {
-        body.ticks++
-        if (body.ticks > TICKS) giveUp(body, 'late')
-      }
-    }
-    if (proven.size + unproven.size > 0) wind()
-  }
-  const wind = (): void => {
-    if (timer === undefined) timer = setTimeout(tick, (maxSeconds * 1000) / TICKS).unref()
-  }
-  return {
-    add: (body) => {
-      wind()
-      if (body.isProven) {
-        proven.add(body)
-        return
-      }
-      unproven.add(body)
-      for (const oldest of unproven) {
-        if (unproven.size <= maxUnproven) return
-        giveUp(oldest, 'crowded')
-      }
-    },
-    grow: (body, bytes) => {
-      body.bytes += bytes
-      total += bytes
-      if (total > maxBytes) makeRoom()
-    },
-    remove,
+    if (this.#proven.size + this.#unproven.size > 0) this.#timer?.refresh()
+    else this.#timer = undefined
   }
 }
 

@@ -83,18 +83,15 @@ export function onceEndIsCertain(message: IncomingMessage, settle: (isComplete: 
   else setImmediate(() => settle(stream.state.remoteClose === 1))
 }
 
-/** The header fields of a message as they came. */
-export function sentFields(message: IncomingMessage): HeaderFields {
-  if (!isFromParser(message)) return createHeaderFields(hostFields(message))
-  if (message.httpVersionMajor >= 2) return createHeaderFields(joinCrumbs(message.rawHeaders))
-  return completeFields(message)
-}
-
 /**
- * Beyond its own limit Node's HTTP/1 drops fields without a word, though it obeys those that frame content. Where it may
- * have, there are more of them than any guard accepts. 0 stands for no limit; Node's default is above ours.
+ * The header fields of a message as they came. Beyond its own limit Node's HTTP/1 drops fields without a word, though it obeys
+ * those that frame content. Where it may have, there are more of them than any guard accepts. 0 stands for no limit; Node's
+ * default is above ours.
  */
-function completeFields({ rawHeaders, socket }: IncomingMessage): HeaderFields {
+export function sentFields(message: IncomingMessage): HeaderFields {
+  const { rawHeaders, socket } = message
+  if (!isFromParser(message)) return createHeaderFields(hostFields(message))
+  if (message.httpVersionMajor >= 2) return createHeaderFields(joinCrumbs(rawHeaders))
   const { maxHeadersCount: most }: { readonly maxHeadersCount?: unknown } = Object('server' in socket && socket.server)
   return createHeaderFields(rawHeaders, typeof most === 'number' && most > 0 && rawHeaders.length >= 2 * most)
 }

@@ -112,7 +112,7 @@ export class Connection {
     eras.forget({ fromMs: Number.NEGATIVE_INFINITY, untilMs, cause: 'start' }, sealOf(epochs))
   }
 
-  /** Puts the epochs back that were removed with the claims: nothing was lost that anybody relies on. */
+  /** Puts the epochs back that were removed with the claims: nothing was lost that a guard relies on. */
   async restoreEpochs(): Promise<void> {
     const { send } = this.#options.commands
     const slots = this.#snapshot?.slots ?? []
