@@ -5,9 +5,8 @@ import type { Guard, Verdict } from '../guard/state.ts'
 import { isThenable } from '../internal/then.ts'
 import { Misconfigured } from '../misconfigured.ts'
 import type { Refusal } from '../refusal/refusal.ts'
-import { findContent } from './content.ts'
-import { isContentFramed, isFromParser, sentFields, whenReadable } from './host.ts'
-import { createReading, NodeRequest, type NodeRequestInput } from './request.ts'
+import { isFromParser, whenReadable } from './host.ts'
+import { createNodeRequests, type NodeRequestInput } from './request.ts'
 import { markRefused } from './response.ts'
 
 /** What an adapter for a framework on node:http is made of. */
@@ -27,19 +26,15 @@ export interface NodeGuard {
 export function createNodeGuard(options: GuardOptions, foreign: readonly string[] = []): NodeGuard {
   refuseInsecureParser()
   const settings = createGuardSettings(options, foreign)
-  const reading = createReading(settings)
+  const toAgentRequest = createNodeRequests(settings)
   return {
     compose: createGuardComposer(settings),
     judge: (guard, input) => {
-      const { message } = input
-      const headers = sentFields(message)
-      const hasBody = isContentFramed(message, headers) ?? findContent(message, headers, reading.body)
-      const verdict = isThenable(hasBody)
-        ? hasBody.then((found) => guard(new NodeRequest(input, headers, found, reading)))
-        : guard(new NodeRequest(input, headers, hasBody, reading))
-      if (!isThenable(verdict) || isFromParser(message)) return verdict
+      const request = toAgentRequest(input)
+      const verdict = isThenable(request) ? request.then(guard) : guard(request)
+      if (!isThenable(verdict) || isFromParser(input.message)) return verdict
       return verdict.then(async (settled) => {
-        await whenReadable(message)
+        await whenReadable(input.message)
         return settled
       })
     },

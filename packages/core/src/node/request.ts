@@ -4,11 +4,13 @@ import type { GuardSettings } from '../guard/options.ts'
 import type { FindOrigin, Origin } from '../guard/origins.ts'
 import type { HeaderFields } from '../header-fields.ts'
 import { canonicalAddress, type IpNetworks, tryParseNetworks } from '../internal/ip.ts'
+import { isThenable } from '../internal/then.ts'
 import { Misconfigured } from '../misconfigured.ts'
 import type { AgentRequest, RouteInfo } from '../request.ts'
 import { type BodyReading, findKeptBody, readRawBody } from './body.ts'
+import { findContent } from './content.ts'
 import { HeldBodies } from './held-bodies.ts'
-import { http2StreamOf, sentFields } from './host.ts'
+import { http2StreamOf, isContentFramed, sentFields } from './host.ts'
 
 /** What a framework knows better than the message. */
 export interface NodeRequestInput {
@@ -20,23 +22,18 @@ export interface NodeRequestInput {
   readonly route: () => RouteInfo
 }
 
+/** Translates messages of node:http (and the compatibility API of node:http2). Decides nothing. */
+export type ToAgentRequest = (input: NodeRequestInput) => AgentRequest | Promise<AgentRequest>
+
 const MOST_UNPROVEN = 512
 
-/** What a guard factory reads requests by. */
-export interface Reading {
-  readonly originOf: GuardSettings['originOf']
-  readonly findClientAddress: FindClientAddress
-  readonly strippedPrefix: string
-  readonly body: BodyReading
-}
-
 /** Prepares the translation for one guard factory. */
-export function createReading(settings: GuardSettings): Reading {
+export function createNodeRequests(settings: GuardSettings): ToAgentRequest {
   watchTargets()
   const { maxBodyBytes, maxHeldBytes, maxBodySeconds, rawBody } = settings
   const { originOf, trustedProxies, strippedPrefix } = settings
   const held = { maxBytes: maxHeldBytes, maxUnproven: MOST_UNPROVEN, maxSeconds: maxBodySeconds }
-  return {
+  const reading: Reading = {
     originOf,
     findClientAddress: createClientAddress(trustedProxies),
     strippedPrefix,
@@ -47,14 +44,27 @@ export function createReading(settings: GuardSettings): Reading {
       findKept: findKeptBody(rawBody),
     },
   }
+  return (input) => {
+    const headers = sentFields(input.message)
+    const hasBody = isContentFramed(input.message, headers) ?? findContent(input.message, headers, reading.body)
+    if (isThenable(hasBody)) return hasBody.then((found) => new NodeRequest(input, headers, found, reading))
+    return new NodeRequest(input, headers, hasBody, reading)
+  }
+}
+
+/** What a guard factory reads requests by. */
+interface Reading {
+  readonly originOf: GuardSettings['originOf']
+  readonly findClientAddress: FindClientAddress
+  readonly strippedPrefix: string
+  readonly body: BodyReading
 }
 
 /**
- * A message of node:http (or of the compatibility API of node:http2), translated; nothing is decided. A class, because the
- * address is a getter: in an object literal that makes V8 a hidden class for each request, which lies
+ * A class, because the address is a getter: in an object literal that makes V8 a hidden class for each request, which lies
  * among the old objects and keeps the request alive, with all it leads to, until they are collected.
  */
-export class NodeRequest implements AgentRequest {
+class NodeRequest implements AgentRequest {
   readonly method: string
   readonly target: string
   readonly path: string
