@@ -54,7 +54,7 @@ export {
   unstated,
   word,
 } from './internal/option-table.ts'
-export { loadOptionalPeer } from './internal/optional-peer.ts'
+export { hasNoRequire, loadOptionalPeer } from './internal/optional-peer.ts'
 export { requireBoolean, requireMethods, requireObject, requireStrings, requireWord } from './internal/options.ts'
 export { createRecent, type Recent, type RecentLimits } from './internal/recent.ts'
 export {

@@ -1,8 +1,7 @@
-import { auditTrail, fileSink } from '@countermark/audit'
 import type { GuardOptions, ReplayStore } from '@countermark/core'
-import { prometheusMetrics } from '@countermark/metrics'
 import { memoryReplayStore } from '@countermark/replay'
 import type { CountermarkOptions } from './countermark-options.ts'
+import { auditTrail, fileSink, prometheusMetrics } from './parts-on-first-use.ts'
 import { tellDeveloper } from './tell-developer.ts'
 
 /** The options with their defaults, and with observers and recorder in place of what makes them. */

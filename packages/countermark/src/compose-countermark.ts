@@ -1,4 +1,3 @@
-import { apiKeys } from '@countermark/api-keys'
 import {
   type ArgumentSources,
   type CapabilityRules,
@@ -18,7 +17,7 @@ import {
   summariesOf,
   summarise,
 } from '@countermark/core/internal'
-import { type DelegationFacts, verifyDelegation } from '@countermark/delegation'
+import type { DelegationFacts } from '@countermark/delegation'
 import { preventReplay } from '@countermark/replay'
 import { verifySignature } from '@countermark/signature'
 import { type CompleteOptions, completeOptions } from './complete-options.ts'
@@ -29,6 +28,7 @@ import {
   readMetadataOptions,
   readResource,
 } from './metadata-document.ts'
+import { apiKeysPart, delegationPart } from './parts-on-first-use.ts'
 
 /** Asks inside a handler whether the agent may do something: see `can` of @countermark/capability. */
 type AgentCan = (wanted: string, values?: KnownValues) => boolean
@@ -94,7 +94,7 @@ export function composeCountermark<Handler extends object>(
   const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
   const delegated = createDelegation({ ...options, resourceMetadata })
   // Who is suspended where keys come from is so with an API key, too.
-  const keyed = options.apiKeys && apiKeys({ agents: keys, ...options.apiKeys })
+  const keyed = options.apiKeys && apiKeysPart().apiKeys({ agents: keys, ...options.apiKeys })
 
   const serve = publish(document)
   const serving = (guarded: Handler): Handler => summarise(inOrder(serve, guarded), summariesOf(guarded))
@@ -148,7 +148,7 @@ function createDelegation(options: DecidedOptions): Check<object, DelegationFact
   const { delegation, keys, replay, resourceMetadata } = options
   if (delegation === undefined) return undefined
   const { dpop, offline, ...rest } = delegation
-  return verifyDelegation({
+  return delegationPart().verifyDelegation({
     // Who is suspended where keys come from, or limited, is so without a signature, too, and in the middle of a chain.
     ...(rest.agents === undefined ? { agents: keys, unknownAgents: 'accept' } : {}),
     ...rest,

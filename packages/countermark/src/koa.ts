@@ -5,17 +5,28 @@ import { type Countermark, calledOtherwise, composeCountermark } from './compose
 import { type CountermarkOptions, requireCountermarkOptions } from './countermark-options.ts'
 import type { MetadataDocument } from './metadata-document.ts'
 
-export { hashApiKey } from '@countermark/api-keys'
-export { auditTrail, fileAnchor, fileSink } from '@countermark/audit'
 export { body, notUsed, param, query } from '@countermark/capability'
 export { type AgentView, isMisconfigured, isRefusal } from '@countermark/core'
-export { auth0, createRevocations, entra, google, keycloak, okta, spiffe } from '@countermark/delegation'
 export { idempotency } from '@countermark/idempotency'
 export { firstOf, fromFile, jwks, redisSecondLevel, registry, staticKeys } from '@countermark/keys'
-export { metricsHandler, prometheusMetrics } from '@countermark/metrics'
 export { memoryReplayStore, redisReplayStore } from '@countermark/replay'
 export type { Countermark } from './compose-countermark.ts'
 export type { CapabilityOptions, CountermarkOptions } from './countermark-options.ts'
+export {
+  auditTrail,
+  auth0,
+  createRevocations,
+  entra,
+  fileAnchor,
+  fileSink,
+  google,
+  hashApiKey,
+  keycloak,
+  metricsHandler,
+  okta,
+  prometheusMetrics,
+  spiffe,
+} from './parts-on-first-use.ts'
 
 interface KoaOptions extends CountermarkOptions {
   /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware. @default 'problem' */

@@ -5,11 +5,7 @@ import {
   type ServerOptions,
   ServerResponse,
 } from 'node:http'
-import {
-  createServer as createTlsServer,
-  type Server as HttpsServer,
-  type ServerOptions as TlsOptions,
-} from 'node:https'
+import type { Server as HttpsServer, ServerOptions as TlsOptions } from 'node:https'
 import { Misconfigured } from '@countermark/core'
 import type { Express } from 'express'
 
@@ -32,6 +28,7 @@ export function createServer(...input: [app: Express] | [options: ServerOptions,
  * @throws Misconfigured
  */
 export function createHttpsServer(options: TlsOptions, app: Express): HttpsServer {
+  const { createServer: createTlsServer } = process.getBuiltinModule('node:https')
   return createTlsServer({ ...requireServerOptions(options), ...messageClassesOf(app) }, app)
 }
 

@@ -121,10 +121,9 @@ function line(metricName: string, labels: Line['labels'], value: number): Line {
  * @throws {@link Misconfigured} `ERR_DEPENDENCY_MISSING`
  */
 export function promClient(): typeof import('prom-client') {
-  return loadOptionalPeer({
-    name: 'prom-client',
-    neededBy: 'metrics',
-    bundled: typeof require === 'function' ? () => require('prom-client') : undefined,
-    place: import.meta.url,
-  })
+  try {
+    return require('prom-client')
+  } catch (error) {
+    return loadOptionalPeer({ name: 'prom-client', neededBy: 'metrics', place: import.meta.url }, error)
+  }
 }

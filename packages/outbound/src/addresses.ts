@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { OutboundError } from './outbound-error.ts'
 
@@ -12,7 +11,8 @@ export interface ResolvedAddress {
 export type ResolveAddresses = (hostname: string) => Promise<readonly ResolvedAddress[]>
 
 /** What the operating system answers, hosts file included. */
-export const systemResolve: ResolveAddresses = (hostname) => lookup(hostname, { all: true })
+export const systemResolve: ResolveAddresses = (hostname) =>
+  process.getBuiltinModule('node:dns/promises').lookup(hostname, { all: true })
 
 /** How a host is resolved. */
 export interface ResolveRules {
@@ -91,21 +91,35 @@ const SPECIAL_V6: readonly Network[] = [
   ['3fff::', 20],
 ]
 
-const specialV4 = new BlockList()
-const globalV6 = new BlockList()
-const specialV6 = new BlockList()
-for (const [prefix, length] of GLOBAL_V6) globalV6.addSubnet(prefix, length, 'ipv6')
-for (const [prefix, length] of SPECIAL_V6) specialV6.addSubnet(prefix, length, 'ipv6')
-for (const [prefix, length] of SPECIAL_V4) {
-  specialV4.addSubnet(prefix, length, 'ipv4')
-  specialV6.addSubnet(`64:ff9b::${prefix}`, 96 + length, 'ipv6')
+interface AddressLists {
+  readonly specialV4: BlockList
+  readonly globalV6: BlockList
+  readonly specialV6: BlockList
 }
+
+function createAddressLists(): AddressLists {
+  const specialV4 = new BlockList()
+  const globalV6 = new BlockList()
+  const specialV6 = new BlockList()
+  for (const [prefix, length] of GLOBAL_V6) globalV6.addSubnet(prefix, length, 'ipv6')
+  for (const [prefix, length] of SPECIAL_V6) specialV6.addSubnet(prefix, length, 'ipv6')
+  for (const [prefix, length] of SPECIAL_V4) {
+    specialV4.addSubnet(prefix, length, 'ipv4')
+    specialV6.addSubnet(`64:ff9b::${prefix}`, 96 + length, 'ipv6')
+  }
+  return { specialV4, globalV6, specialV6 }
+}
+
+/** Made for the first address that is checked: most of what is imported never fetches. */
+let lists: AddressLists | undefined
 
 /**
  * Whether an address belongs to the public Internet. `false` for private, loopback, link-local, multicast and reserved
  * ones, for IPv4 dressed as IPv6 (mapped, compatible, 6to4, Teredo), for zones, and for what is no address.
  */
 export function isGlobalAddress(address: string): boolean {
+  lists ??= createAddressLists()
+  const { specialV4, globalV6, specialV6 } = lists
   const version = isIP(address)
   if (version === 4) return !specialV4.check(address, 'ipv4')
   if (version !== 6 || address.includes('%')) return false

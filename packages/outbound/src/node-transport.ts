@@ -1,5 +1,4 @@
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
-import { request as requestHttps } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { pipeline, type Readable, Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
@@ -44,7 +43,8 @@ function pinnedTo(addresses: readonly ResolvedAddress[]): LookupFunction {
 }
 
 function send(url: URL, options: RequestOptions, form: string | undefined): Promise<IncomingMessage> {
-  const request = url.protocol === 'https:' ? requestHttps : requestHttp
+  // Loaded by the first request: a program that fetches nothing does not pay for TLS.
+  const request = url.protocol === 'https:' ? process.getBuiltinModule('node:https').request : requestHttp
   return new Promise((resolve, reject) => {
     const outgoing = request(url, options)
     outgoing.on('response', (response) => {

@@ -75,12 +75,11 @@ function parseYaml(text: string): unknown {
 
 /** Loaded with the first block: most programs have none. */
 function loadYaml(): typeof import('yaml') {
-  return loadOptionalPeer({
-    name: 'yaml',
-    neededBy: 'capability blocks',
-    bundled: typeof require === 'function' ? () => require('yaml') : undefined,
-    place: import.meta.url,
-  })
+  try {
+    return require('yaml')
+  } catch (error) {
+    return loadOptionalPeer({ name: 'yaml', neededBy: 'capability blocks', place: import.meta.url }, error)
+  }
 }
 
 /** `Agent`, `Capabilities` and `Constraints`, in any case. */

@@ -2,33 +2,39 @@ import { createRequire } from 'node:module'
 import { Misconfigured } from '../misconfigured.ts'
 
 /** What is loaded on first use, and what needs it. */
-export interface OptionalPeer<Module> {
+export interface OptionalPeer {
   /** As `npm install` takes it. */
   readonly name: string
   /** The subject of the error's sentence, in the plural: `metrics`. */
   readonly neededBy: string
-  /** A `require` with the name written down, which bundlers find. ES modules have none. */
-  readonly bundled: (() => Module) | undefined
   /** `import.meta.url` of the package that needs it. */
   readonly place: string
 }
 
 /**
- * Loads a package that programs without this feature need not have.
+ * Goes on where a plain `require`, which bundlers look for inside `try`, has failed: in ES modules there is none, and what is
+ * optional may not be installed.
+ * @example try { return require('yaml') } catch (error) { return loadOptionalPeer(PEER, error) }
  * @throws {@link Misconfigured} `ERR_DEPENDENCY_MISSING`
  */
-export function loadOptionalPeer<Module>({ name, neededBy, bundled, place }: OptionalPeer<Module>): Module {
+export function loadOptionalPeer<Module>(peer: OptionalPeer, requireError: unknown): Module {
+  const { name, neededBy, place } = peer
   try {
-    return bundled === undefined ? createRequire(place)(name) : bundled()
+    if (!hasNoRequire(requireError, name)) throw requireError
+    return createRequire(place)(name)
   } catch (error) {
     if (!isAbsent(error, name)) throw error
     throw new Misconfigured('ERR_DEPENDENCY_MISSING', `${neededBy} need ${name}: npm install ${name}`)
   }
 }
 
-/** Not found itself: what it does not find of its own is another error. */
+/** In ES modules, and where a bundler left this module out. What that module itself cannot load is another error. */
+export function hasNoRequire(error: unknown, name: string): boolean {
+  return error instanceof ReferenceError || String(Object(error).message).startsWith(`Dynamic require of "${name}"`)
+}
+
+/** Not found itself: what it does not find of its own is another error. In a Jest suite errors are of another realm. */
 function isAbsent(error: unknown, name: string): boolean {
-  // In a Jest suite the error is of another realm: no `instanceof`.
   const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown }
   return code === 'MODULE_NOT_FOUND' && String(message).includes(`'${name}'`)
 }

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster'
 import { requireBoolean } from '../internal/options.ts'
 import { Misconfigured } from '../misconfigured.ts'
 
@@ -10,7 +9,10 @@ export interface ProcessSurroundings {
 
 /** What this process was started with. */
 export function readSurroundings(): ProcessSurroundings {
-  return { isClusterWorker: cluster.isWorker, variables: process.env }
+  // Workers have a channel to their primary: without one, the module need not be loaded.
+  const cluster = process.send === undefined ? {} : process.getBuiltinModule('node:cluster')
+  const isClusterWorker = Reflect.get(cluster, 'isWorker') === true
+  return { isClusterWorker, variables: process.env }
 }
 
 /** What makes it likely that other processes do the same work; `undefined` when nothing does. */

@@ -18,16 +18,19 @@ describe('a package that is loaded on first use', () => {
     expect(load('dials')).toEqual({ turn: expect.any(Function) })
   })
 
-  it('comes by the written require where there is one', () => {
-    expect(loadOptionalPeer({ name: 'dials', neededBy: 'gauges', bundled: () => 'bundled', place: '' })).toBe('bundled')
-  })
-
   it('is asked for by the command that installs it', () => {
     expect(() => load('dials')).toThrow(
       expect.objectContaining({
         code: 'ERR_DEPENDENCY_MISSING',
         message: 'gauges need dials: npm install dials [ERR_DEPENDENCY_MISSING]',
       }),
+    )
+  })
+
+  it('is asked for the same way where require does not find it', () => {
+    const notFound = Object.assign(new Error("Cannot find module 'dials'"), { code: 'MODULE_NOT_FOUND' })
+    expect(() => loadOptionalPeer({ name: 'dials', neededBy: 'gauges', place: '' }, notFound)).toThrow(
+      expect.objectContaining({ code: 'ERR_DEPENDENCY_MISSING' }),
     )
   })
 
@@ -39,7 +42,7 @@ describe('a package that is loaded on first use', () => {
 
 function load(name: string): unknown {
   const place = pathToFileURL(join(folder, 'index.js')).href
-  return loadOptionalPeer({ name, neededBy: 'gauges', bundled: undefined, place })
+  return loadOptionalPeer({ name, neededBy: 'gauges', place }, new ReferenceError('require is not defined'))
 }
 
 function install(name: string, code: string): void {

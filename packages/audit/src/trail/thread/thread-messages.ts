@@ -63,8 +63,7 @@ export type StartThread = (start: ThreadStart) => Worker
 
 /** What starts threads here; `undefined` where another thread would be no help, or its program is missing. */
 export function threadStarter(): StartThread | undefined {
-  // A bundler may have put this code into CommonJS, where it has no address, or somewhere else, without the program beside it.
-  const address: string | undefined = import.meta.url
+  const address = findAddress()
   if (availableParallelism() < 2 || address === undefined) return undefined
   const isSource = address.endsWith('.ts')
   const program = new URL(isSource ? '../../audit-thread.ts' : './audit-thread.mjs', address)
@@ -72,6 +71,16 @@ export function threadStarter(): StartThread | undefined {
   if (program.protocol !== 'file:' || !existsSync(fileURLToPath(program))) return undefined
   // What an application preloads, such as telemetry, has no business in this thread.
   return (start) => startThread(program, start, isSource ? process.execArgv : [])
+}
+
+/** A bundler may have put this code somewhere else, without the program beside it, or where code has no address. */
+function findAddress(): string | undefined {
+  try {
+    return import.meta.url
+  } catch {
+    // CommonJS in an ES module: what stands here is made of a `__filename` that is not there.
+    return undefined
+  }
 }
 
 /** Starts the program of the thread. */
