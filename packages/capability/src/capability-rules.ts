@@ -46,7 +46,7 @@ export interface CapabilityRulesOptions {
    * an agent of which they say nothing may do nothing; `off`: only without a token. @default 'stated'
    */
   readonly ceiling?: 'stated' | 'required' | 'off'
-  /** What the registry's `role:NAME` stands for. @default no roles */
+  /** The scopes that the registry's `role:NAME` means. @default no roles */
   readonly roles?: Readonly<Record<string, readonly string[]>>
   /** What owners wrote down of their agents: see `loadCapabilityBlock`. @default none */
   readonly blocks?: readonly CapabilityBlock[]

@@ -30,7 +30,7 @@ export const NOTHING_TAKEN: Receipt = { approval: undefined, release: undefined 
  * @throws {@link Unavailable} `budget_store_unavailable`, `key_source_unavailable`, `replay_store_unavailable`
  */
 export function charge({ budgets, needsApproval }: Outcome, charged: Charged): Receipt | Promise<Receipt> {
-  // One ticket stands for the whole request, whichever check asks.
+  // One ticket is for the whole request, however many checks need it.
   const needsTicket = needsApproval && charged.caller.capability?.approval === undefined
   if (budgets.length === 0 && !needsTicket) return NOTHING_TAKEN
   return then(needsTicket ? requireTicket(charged) : undefined, (ticket) => {

@@ -60,8 +60,8 @@ export function tokenChallengeKind(
   request: AgentRequest,
   rules: ChallengeRules,
 ): string | undefined {
-  const asksProof = ERRORS[code]?.includes('dpop') === true
-  return asksProof && rules.dpop !== undefined ? undefined : String(isDpop(request, rules))
+  const isAboutProof = ERRORS[code]?.includes('dpop') === true
+  return isAboutProof && rules.dpop !== undefined ? undefined : String(isDpop(request, rules))
 }
 
 function isAboutTokens({ code, credential }: Refusal): boolean {
@@ -80,7 +80,7 @@ function isDpop({ headers }: AgentRequest, { isElsewhere }: ChallengeRules): boo
   return /^dpop /i.test(headers.only('authorization') ?? '')
 }
 
-/** RFC 6750 section 3.1: who presented nothing gets no error. */
+/** RFC 6750 section 3.1: a request without a token gets no error. */
 function offers(request: AgentRequest, rules: ChallengeRules): readonly HeaderField[] {
   const bearer = challenge('Bearer', request, metadataOf(request, rules))
   return [bearer, ...offerDpop(request, rules)]

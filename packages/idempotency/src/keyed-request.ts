@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type AgentFact, type AgentRequest, type DelegationFact, type ProofFact, Refusal } from '@countermark/core'
 import type { KeyedRequest } from './answer-store.ts'
 
@@ -27,13 +27,13 @@ export function readKey({ headers }: AgentRequest, proof: ProofFact | undefined)
   throw new Refusal('coverage_insufficient', `the signature must also cover ${FIELD}`)
 }
 
-/** A key belongs to the agent, for the user; what it stands for is the whole request. */
+/** A key belongs to the agent, for the user; it names the whole request. */
 export function describeKeyedRequest(
   { method, scheme, authority, target, headers }: AgentRequest,
   { agent, delegation }: KeyHolder,
   { key, body }: { readonly key: string; readonly body: Uint8Array },
 ): KeyedRequest {
-  const content = createHash('sha256').update(body).digest('base64url')
+  const content = hash('sha256', body, 'base64url')
   const url = `${scheme}://${authority}${target}`
   return {
     id: hashOf([agent.id, delegation?.issuer, delegation?.subject, key]),
@@ -43,5 +43,5 @@ export function describeKeyedRequest(
 }
 
 function hashOf(parts: readonly (string | undefined)[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+  return hash('sha256', JSON.stringify(parts), 'base64url')
 }

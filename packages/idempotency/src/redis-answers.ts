@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import {
   clearKeys,
   createAskRedis,
@@ -96,7 +96,7 @@ export function redisAnswers(options: RedisAnswersOptions): RedisAnswers {
 
 /** The answer's key, and that of what its agent takes up; the braces keep both on one server of a cluster. */
 function namesOf(prefix: string, { id, agentId }: KeyedRequest): readonly [string, string] {
-  const agent = `${prefix}{${createHash('sha256').update(agentId).digest('base64url').slice(0, 22)}}`
+  const agent = `${prefix}{${hash('sha256', agentId, 'base64url').slice(0, 22)}}`
   return [`${agent}:${id}`, `${agent}:usage`]
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { BODY_JSON, canonicalJson, parseStrictJson } from '@countermark/core/internal'
 import { isJsonType } from '../arguments/read-arguments.ts'
 
@@ -57,7 +57,7 @@ function canonicalText(body: Uint8Array): string | undefined {
 }
 
 function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('base64url')
+  return hash('sha256', data, 'base64url')
 }
 
 const TEXT_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*/g

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import {
   type AgentKey,
   type AgentRequest,
@@ -169,9 +169,7 @@ function claimTicket(
   raw: object,
   refuse: Refuse,
 ): void | Promise<void> {
-  const id = createHash('sha256')
-    .update(JSON.stringify(['approval-ticket', issuer, ticketId]))
-    .digest()
+  const id = hash('sha256', JSON.stringify(['approval-ticket', issuer, ticketId]), 'buffer')
   const claim = { id, thumbprint, created: issuedAt, acceptUntil: expiresAt, nonce: undefined }
   const refusals = {
     replayed: () => refuse('it was used before'),

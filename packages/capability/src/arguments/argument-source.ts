@@ -1,5 +1,5 @@
 import { type AgentRequest, Misconfigured, type ProofFact, Refusal } from '@countermark/core'
-import { isSegmentName } from '../scopes/scope.ts'
+import { fillParameters, parametersOf } from '../scopes/parameters.ts'
 
 /**
  * A value as a constraint meets it. `undeclared`: the route says nothing of it. `not-used`: the route says that it has none.
@@ -13,7 +13,7 @@ export type Argument =
 export interface ArgumentInput {
   readonly request: AgentRequest
   readonly proof: ProofFact | undefined
-  /** The body as JSON; `undefined` when it is none that everybody reads alike. */
+  /** The body as JSON; `undefined` when parsers may read it differently. */
   readonly document: () => { readonly root: unknown } | undefined
 }
 
@@ -22,8 +22,6 @@ export interface ArgumentSource {
   readonly needsBody: boolean
   readonly read: (input: ArgumentInput) => Argument
 }
-
-const PARAMETER = /\{([A-Za-z_][A-Za-z0-9_]{0,63})\}/g
 
 /** A value of the JSON body, by JSON pointer: of the bytes that the digest covered, not of what a parser made of them. */
 export function body(pointer: string): ArgumentSource {
@@ -75,7 +73,7 @@ export function notUsed(): ArgumentSource {
 
 /** What a value always is on a route; `order:{order}` takes a parameter of the route, in so far as it is a plain name. */
 export function fixedText(text: string): ArgumentSource {
-  const isConstant = text.search(PARAMETER) < 0
+  const isConstant = parametersOf(text).length === 0
   return {
     needsBody: false,
     read: ({ request, proof }) => {
@@ -86,13 +84,12 @@ export function fixedText(text: string): ArgumentSource {
   }
 }
 
-/** A value that could hold the separators of the text around it makes the whole text none. */
+/** One value that cannot be filled in makes the whole text none. */
 function fillText(text: string, request: AgentRequest): string | undefined {
   let isReadable = true
-  const filled = text.replace(PARAMETER, (_, name: string) => {
-    const value = parameterOf(request, name)
-    if (value === undefined || !isSegmentName(value)) isReadable = false
-    return value ?? ''
+  const filled = fillParameters(text, request.route().parameters, () => {
+    isReadable = false
+    return ''
   })
   return isReadable ? filled : undefined
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '@countermark/core'
 import {
   clearKeys,
@@ -65,8 +65,7 @@ export function redisBudgets(options: RedisBudgetsOptions): RedisBudgets {
       const prefix = tagged(given ?? `${PREFIX}${environment.service()}:`)
       const keys = claims.map(({ key }) => prefix + key)
       const numbers = claims.flatMap(({ windowSeconds, limit, cost }) => [windowSeconds, limit, cost].map(String))
-      const hash = createHash('sha256').update(claims[0]?.agentId ?? '')
-      const counted = [...keys, `${prefix}agent:${hash.digest('base64url')}`]
+      const counted = [...keys, `${prefix}agent:${hash('sha256', claims[0]?.agentId ?? '', 'base64url')}`]
       const limits = [nowOf(clock ?? environment.clock), String(SLICES), String(maxCountersPerAgent)]
       const more = [String(counted.length), ...counted, ...limits, ...numbers]
       const answer = await askRedis(environment, ['EVAL', RESERVE_SCRIPT, ...more])

@@ -46,7 +46,7 @@ function join(one: Outcome, other: Outcome): Outcome {
   }
 }
 
-/** The first set that holds stands for its group; one that needs no human comes before one that does. */
+/** The first set that holds decides for its group; one that needs no human comes before one that does. */
 function checkGroup(group: ConstraintGroup, input: ConstraintInput): Outcome {
   let first: Outcome | undefined
   let approvable: Outcome | undefined

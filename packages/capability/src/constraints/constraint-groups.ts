@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { DelegationFact } from '@countermark/core'
 import type { CompiledBlock } from '../blocks/compile-block.ts'
 import type { RequiredScope } from '../scopes/required-scopes.ts'
@@ -169,5 +169,5 @@ function setOf(constraints: Constraints, owner: string, { compiler }: Constraint
 }
 
 function hashOf(name: unknown): string {
-  return createHash('sha256').update(JSON.stringify(name)).digest('base64url')
+  return hash('sha256', JSON.stringify(name), 'base64url')
 }

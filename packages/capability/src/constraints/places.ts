@@ -1,4 +1,4 @@
-import { type CapabilityContext, hasDotSegment, type IpNetwork, tryParseNetwork } from '@countermark/core/internal'
+import { type CapabilityContext, hasDotSegment, type IpNetworks, tryParseNetworks } from '@countermark/core/internal'
 import type { ParseConstraint } from './constraint.ts'
 import { tryParseTexts } from './lists.ts'
 
@@ -47,13 +47,13 @@ function isHere(location: string, context: CapabilityContext | undefined): boole
 
 /** The caller's address lies in one of the networks. */
 export const addressInside: ParseConstraint = (limit) => {
-  const networks = tryParseNetworks(limit)
+  const networks = networksOf(limit)
   return networks && (({ context }) => (isInside(networks, context?.remoteAddress) ? 'met' : 'violated'))
 }
 
 /** The caller's address is known and lies in none of the networks. */
 export const addressOutside: ParseConstraint = (limit) => {
-  const networks = tryParseNetworks(limit)
+  const networks = networksOf(limit)
   if (networks === undefined) return undefined
   return ({ context }) => {
     const address = context?.remoteAddress
@@ -61,11 +61,11 @@ export const addressOutside: ParseConstraint = (limit) => {
   }
 }
 
-function tryParseNetworks(limit: unknown): readonly IpNetwork[] | undefined {
-  const networks = tryParseTexts(limit)?.map(tryParseNetwork)
-  return networks?.every((network) => network !== undefined) === true ? networks : undefined
+function networksOf(limit: unknown): IpNetworks | undefined {
+  const texts = tryParseTexts(limit)
+  return texts && tryParseNetworks(texts)
 }
 
-function isInside(networks: readonly IpNetwork[], address: string | undefined): boolean {
-  return address !== undefined && networks.some((network) => network.contains(address))
+function isInside(networks: IpNetworks, address: string | undefined): boolean {
+  return address !== undefined && networks.contains(address)
 }

@@ -1,5 +1,6 @@
 import { type AgentRequest, Misconfigured, Refusal } from '@countermark/core'
 import { requireObject, requireStrings } from '@countermark/core/internal'
+import { fillParameters, parametersOf } from './parameters.ts'
 import { isRestriction, isSegmentName, MAX_SEGMENTS, tryParseScope } from './scope.ts'
 import type { RenameScope } from './scope-aliases.ts'
 
@@ -65,15 +66,13 @@ function requireSome(name: string, scopes: readonly string[]): readonly string[]
   throw new Misconfigured('ERR_OPTION_INVALID', `${name} lists 1 to ${MAX_SCOPES} scopes`)
 }
 
-const PARAMETER = /\{([A-Za-z_][A-Za-z0-9_]{0,63})\}/g
-
 /**
- * Reads what a route asks for. A parameter stands for a segment or part of one, never for more.
+ * Reads what a route asks for. A parameter is a segment or part of one, never more.
  * @throws {@link Misconfigured} `ERR_OPTION_INVALID`
  */
 export function parseScopeTemplate(text: string, rename: RenameScope): ScopeTemplate {
   const segments = readSegments(text, rename)
-  const parameters = [...text.matchAll(PARAMETER)].map(([, name = '']) => name)
+  const parameters = parametersOf(text)
   if (parameters.length === 0) {
     const required: RequiredScope = { text: segments.join(':'), written: text, segments }
     return { text, parameters, fill: () => required }
@@ -121,7 +120,7 @@ export function tryParseRequiredScope(text: string, rename: RenameScope): Requir
 function readSegments(text: string, rename: RenameScope): readonly string[] {
   if (typeof text !== 'string' || isRestriction(text)) throw invalid()
   // Read with a name in the place of each parameter: what a scope may be does not depend on the request.
-  const scope = tryParseScope(text.replace(PARAMETER, 'x'))
+  const scope = tryParseScope(fillParameters(text, {}, () => 'x'))
   if (scope === undefined) throw invalid()
   if (scope.durationSeconds !== undefined) {
     throw new Misconfigured('ERR_OPTION_INVALID', 'a route asks for no duration: leave it out of the scope')
@@ -134,12 +133,8 @@ function fillSegments(
   segments: readonly string[],
   values: Readonly<Record<string, string>>,
 ): RequiredScope | undefined {
-  const fill = (text: string): string =>
-    text.replace(PARAMETER, (_, name: string) => {
-      const value = Object.hasOwn(values, name) ? values[name] : undefined
-      // What is no name (`*`, `a:b`, nothing) makes the whole segment none.
-      return value !== undefined && isSegmentName(value) ? value : ':'
-    })
+  // What is no name (`*`, `a:b`, nothing) makes the whole segment none.
+  const fill = (text: string): string => fillParameters(text, values, () => ':')
   const filled = segments.map(fill)
   const isUsable = filled.every((segment) => segment === '*' || isSegmentName(segment))
   return isUsable ? { text: filled.join(':'), written: fill(declared), declared, segments: filled } : undefined

@@ -2,7 +2,7 @@ import { Misconfigured } from '@countermark/core'
 import { requireObject } from '@countermark/core/internal'
 import { isRestriction, tryParseScope } from './scope.ts'
 
-/** Other names of scopes: what is written, and what is meant. One `*` on the left stands for part of a segment, or all. */
+/** Other names of scopes: what is written, and what is meant. One `*` on the left is part of a segment, or all of it. */
 export type ScopeAliases = Readonly<Record<string, string>>
 
 /** Gives a scope the name by which it is compared. */

@@ -14,7 +14,7 @@ export interface RefusalDocument {
   readonly retry: 'resign' | 'later' | 'no' | undefined
   /** Names the decision in the backend's logs and audit trail. */
   readonly requestId: string | undefined
-  /** The limit that does not hold, when it stands in the agent's own token. */
+  /** The constraint that does not hold, where the agent's own token has it. */
   readonly constraint: string | undefined
   /** Where a human can agree to exactly this request, with `approval_required`. */
   readonly approval: { readonly url: string; readonly digest: string } | undefined

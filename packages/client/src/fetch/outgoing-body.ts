@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { PassThrough, type Readable } from 'node:stream'
 import { isAnyArrayBuffer } from 'node:util/types'
 import { AgentFetchError } from '../agent-fetch-error.ts'
@@ -38,7 +38,7 @@ export async function readBody(body: unknown, limits: BodyLimits): Promise<Outgo
     content,
     bytes: content,
     length: content.length,
-    sha256: createHash('sha256').update(content).digest(),
+    sha256: hash('sha256', content, 'buffer'),
     contentType,
   }
 }
@@ -83,13 +83,13 @@ function toBytes(piece: unknown): Uint8Array {
 }
 
 async function hashBlob(blob: Blob): Promise<OutgoingBody> {
-  const hash = createHash('sha256')
-  for await (const chunk of blob.stream()) hash.update(chunk)
+  const sha256 = createHash('sha256')
+  for await (const chunk of blob.stream()) sha256.update(chunk)
   return {
     content: blob,
     bytes: undefined,
     length: blob.size,
-    sha256: hash.digest(),
+    sha256: sha256.digest(),
     contentType: blob.type === '' ? undefined : blob.type,
   }
 }

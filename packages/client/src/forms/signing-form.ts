@@ -58,7 +58,7 @@ export function isSignableValue(value: unknown): value is string {
   return typeof value === 'string' && PRINTABLE.test(value)
 }
 
-/** Fields that say for whom a request is made. They are signed whenever they are sent, whatever anybody asks for. */
+/** Fields that say for whom a request is made. They are signed whenever they are sent, whatever a challenge asks for. */
 export const CREDENTIAL_FIELDS: readonly string[] = [
   'authorization',
   'dpop',

@@ -14,7 +14,7 @@ export type TokenAnswer = TokenGrant | { readonly error: string }
 
 /** How an answer is read. */
 interface AnswerRules {
-  /** What the token must be: a service would take a bearer's token from anybody. */
+  /** What the token must be: a service would take a bearer's token from every caller. */
   readonly scheme: AgentToken['scheme']
   /** Unix milliseconds. */
   readonly nowMs: number

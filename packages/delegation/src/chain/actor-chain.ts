@@ -1,5 +1,6 @@
 import { Refusal } from '@countermark/core'
 import { type Actor, isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
+import { isText } from '../token/jws.ts'
 
 /** Who acts, and who acted before; outermost first. */
 export interface ActorChain {
@@ -18,7 +19,6 @@ export interface ActorRules {
   readonly actorClaims: readonly string[]
 }
 
-const MAX_ID = 256
 const OWN_PROFILES = ['ai_agent', 'service']
 
 /**
@@ -39,9 +39,7 @@ export function parseActorChain(claims: JsonObject, subject: string, rules: Acto
  */
 export function requireNoCircle(actors: readonly Actor[], subject: Actor, issuer: string): void {
   if (actors.length < 2) return
-  const names = [...actors, subject].map((actor) => {
-    return JSON.stringify([actor.issuer ?? issuer, actor.id])
-  })
+  const names = [...actors, subject].map((actor) => JSON.stringify([actor.issuer ?? issuer, actor.id]))
   if (new Set(names).size < names.length) throw invalid('passes one actor twice')
 }
 
@@ -60,8 +58,8 @@ function readActs(claims: JsonObject, maxDepth: number): readonly Actor[] {
 function readActor(act: JsonObject): Actor {
   const id = ownMember(act, 'sub')
   const issuer = ownMember(act, 'iss')
-  if (!isId(id)) throw invalid('has an actor without a sub')
-  if (!(issuer === undefined || isId(issuer))) throw invalid('has an actor whose iss is no string')
+  if (!isText(id)) throw invalid('has an actor without a sub')
+  if (!(issuer === undefined || isText(issuer))) throw invalid('has an actor whose iss is no string')
   return Object.freeze({ id, issuer })
 }
 
@@ -69,7 +67,7 @@ function readMapped(claims: JsonObject, subject: string, { actor, actorClaims }:
   const name = actorClaims.find((claim) => Object.hasOwn(claims, claim))
   if (name !== undefined) {
     const id = ownMember(claims, name)
-    if (!isId(id)) throw invalid('names its actor by something other than a string')
+    if (!isText(id)) throw invalid('names its actor by something other than a string')
     return Object.freeze({ id, issuer: undefined })
   }
   if (actor === 'required') throw invalid('must name an actor')
@@ -85,16 +83,12 @@ function isOwnActor(profile: unknown): boolean {
   return words.length > 0 && words.every((word) => OWN_PROFILES.includes(word))
 }
 
-function isId(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_ID
-}
-
 function invalid(why: string): Refusal {
   return new Refusal('chain_invalid', `the token ${why}`)
 }
 
 /**
- * Whether the subject of a token lets another one act for it: `may_act` names that actor (RFC 8693 section 4.4). An issuer asks before
+ * Whether the subject of a token lets another one act for it: `may_act` names that actor (RFC 8693 section 4.4). An issuer checks it before
  * it exchanges the token; a service that receives one does not, because `may_act` grants nothing by itself.
  */
 export function permitsActor(

@@ -17,7 +17,7 @@ import { parseConfirmation } from '../binding/confirmation.ts'
 import { requireNames, requireTexts } from '../option-readers.ts'
 import { fitsKey } from '../token/jose-algorithm.ts'
 import { isTime, parseCompactJws } from '../token/jws.ts'
-import { MAX_TOKEN_LENGTH } from '../token/presented-token.ts'
+import { MAX_TOKEN_LENGTH, TOKEN_RULES } from '../token/presented-token.ts'
 import { LINK_TYPE, SEPARATOR } from './link.ts'
 
 /** Signs elsewhere, such as in a KMS or an HSM. */
@@ -97,11 +97,7 @@ interface LastGrant {
 
 function readLast(token: string): LastGrant {
   const last = token.split(SEPARATOR).at(-1) ?? ''
-  const { claims, type } = parseCompactJws(last, {
-    maxLength: MAX_TOKEN_LENGTH,
-    code: 'token_malformed',
-    noun: 'token',
-  })
+  const { claims, type } = parseCompactJws(last, TOKEN_RULES)
   const binding = parseConfirmation(claims, true)
   if (!('thumbprint' in binding)) throw invalid('token must be bound to a key by jwk, kid or jkt')
   const act = ownMember(claims, 'act')

@@ -2,7 +2,6 @@ import { type KeySource, Refusal } from '@countermark/core'
 import { type IpNetworks, isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
 import { type Confirmation, parseConfirmation } from '../binding/confirmation.ts'
 import {
-  isText,
   parseAuthorizationDetails,
   parseNetworks,
   parseTimes,
@@ -10,6 +9,7 @@ import {
   scopesOf,
   type TokenTimes,
 } from '../token/claims.ts'
+import { isText } from '../token/jws.ts'
 import type { VerifiedToken } from '../token/verified-token.ts'
 
 /** How links are verified that agents sign themselves. */

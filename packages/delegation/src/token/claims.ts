@@ -10,7 +10,7 @@ import {
 import { type Confirmation, parseConfirmation } from '../binding/confirmation.ts'
 import { type ActorChain, parseActorChain } from '../chain/actor-chain.ts'
 import type { IssuerSettings } from '../issuers/issuer-options.ts'
-import { isTime } from './jws.ts'
+import { isText, isTime } from './jws.ts'
 
 /** What the claims of a token say, in our words. */
 export interface TokenClaims extends ActorChain, TokenTimes {
@@ -37,7 +37,6 @@ export interface ClaimRules {
 
 /** Claims that only other kinds of token have: an ID token, a logout or event token, a DPoP proof, a status list. */
 const FOREIGN = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events', 'htm', 'htu', 'ath', 'status_list']
-const MAX_TEXT = 256
 
 /**
  * Reads the claims of a token whose signature holds (RFC 9068 section 4, RFC 8725). Whether its time has come is asked for
@@ -145,11 +144,6 @@ export function requireText(claims: JsonObject, name: string): string {
   const value = parseText(claims, name)
   if (value !== undefined) return value
   throw invalid(`must have the claim ${name}`)
-}
-
-/** Whether a claim is a string that is neither empty nor too long to keep. */
-export function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT
 }
 
 function invalid(why: string): Refusal {

@@ -132,6 +132,13 @@ export function normaliseType(type: string): string {
   return type.toLowerCase().replace(/^application\//, '')
 }
 
+const MAX_TEXT = 256
+
+/** Whether a claim is a string that is neither empty nor too long to keep. */
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT
+}
+
 /** Whether a claim is a NumericDate (RFC 7519 section 2): what is beyond the integers of a double is no honest one. */
 export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(Math.floor(value))

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type AgentRequest, type ProofFact, Refusal } from '@countermark/core'
 import { createRecent } from '@countermark/core/internal'
+import type { CompactJwsRules } from './jws.ts'
 
 /** Which field a token may stand in. `either`: Authorization, or Agent-Delegation where Authorization is taken. */
 export type TokenField = 'authorization' | 'agent-delegation'
@@ -24,6 +25,9 @@ type Scheme = 'bearer' | 'dpop'
 
 /** Longest token accepted, chain included. */
 export const MAX_TOKEN_LENGTH = 8192
+
+/** How the JWS of a token is read. */
+export const TOKEN_RULES: CompactJwsRules = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' }
 
 /** RFC 6750 section 2.1, RFC 9449 section 7.1: one scheme, one space, one token. */
 const AUTHORIZATION = /^(bearer|dpop) ([A-Za-z0-9._~+/=-]+)$/i

@@ -13,7 +13,7 @@ import { type ClaimRules, parseNetworks, parseTokenClaims, type TokenClaims } fr
 import { verifyIssuerSignature } from './issuer-signature.ts'
 import { findAccepted, type JoseAlgorithm } from './jose-algorithm.ts'
 import { type CompactJws, headerOf, type JwsHeader, parseCompactJws } from './jws.ts'
-import { MAX_TOKEN_LENGTH } from './presented-token.ts'
+import { TOKEN_RULES } from './presented-token.ts'
 import type { ChainActor, VerifiedToken } from './verified-token.ts'
 
 /** What tokens are verified by. */
@@ -26,7 +26,6 @@ export interface TokenRules extends Omit<ClaimRules, 'importKey'> {
 /** Verifies from nothing. */
 export type VerifyToken = (text: string, lookup: AgentLookup) => Promise<VerifiedToken>
 
-const JWS_RULES = { maxLength: MAX_TOKEN_LENGTH, code: 'token_malformed', noun: 'token' } as const
 /** Tokens of one issuer have the same few headers. */
 const HEADERS = { maxEntries: 64, maxCharacters: 64 * 512 }
 /** Agents whose tokens hold a key, at a time. */
@@ -40,7 +39,7 @@ const MAX_BOUND_KEYS = 1_000
  */
 export function createTokenVerifier(rules: TokenRules): VerifyToken {
   const headers = createRecent<JwsHeader>(HEADERS)
-  const reading = { ...JWS_RULES, findHeader: headers.find }
+  const reading = { ...TOKEN_RULES, findHeader: headers.find }
   const claimRules: ClaimRules = { ...rules, importKey: rememberKeys(MAX_BOUND_KEYS) }
   const waitForKeys = createKeyWaits()
   return async (text, lookup) => {
