@@ -50,7 +50,7 @@ const EVERY_REQUEST = [
   'packages/replay/src/prevent-replay.ts',
 ]
 
-/** Behind an entry point of its own, what is dear is loaded only by whoever wants it. */
+/** Behind an entry point of its own, what is dear is loaded only where it is imported. */
 const OWN_ENTRY = /^packages\/audit\/src\/sql\/|^packages\/authority\/|^packages\/testing\//
 
 const NAMELESS = /^(utils?|helpers?|common|types|misc|shared|.*manager)\.ts$/

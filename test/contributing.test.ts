@@ -10,7 +10,7 @@ function section(heading: string): string {
   return page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
 }
 
-/** Paths in the text, such as `packages/core/src/check.ts`; what stands for a name of one's own is none. */
+/** Paths in the text, such as `packages/core/src/check.ts`; a placeholder is none. */
 function pathsIn(text: string): readonly string[] {
   return [...text.matchAll(/`((?:packages|docs|test|scripts|examples|benchmarks)\/[\w./-]+)`/g)].map(
     ([, path = '']) => path,

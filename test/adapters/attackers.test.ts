@@ -37,13 +37,13 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
     ])('cannot learn with %s which agents and keys exist, where errorDetail is minimal', async (_what, request) => {
       const app = await start({ options: { errorDetail: 'minimal' } })
       const known = await app.send({ ...request, ...forged })
-      const unknown = await app.send({ ...request, ...forged, agentId: 'agt_nobody', keyId: 'nobody-knows-me' })
+      const unknown = await app.send({ ...request, ...forged, agentId: 'agt_nobody', keyId: 'unknown-key' })
       expect([known.status, comparable(known)]).toEqual([401, comparable(unknown)])
     })
 
     it.each([
       ['at once', undefined],
-      ['before anybody asks', untilComplete],
+      ['before the guard reads', untilComplete],
     ])('cannot make our fault of a large body that comes %s', async (_when, wait) => {
       const app = await start({
         options: { maxBodyBytes: 10 },
@@ -147,7 +147,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       const bodies: string[] = []
       const app = await start(({ adapter: { step, answer }, verified }) => [
         step(({ message }) => void Object.assign(serverOf(message), { maxHeadersCount: 50 })),
-        verified,
+        verified(),
         answer(async ({ message }) => void bodies.push(String(await message.toArray()))),
       ])
       await app.send({ method: 'POST' })

@@ -69,7 +69,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       })
     })
 
-    describe('with a limit that nobody knows (H3)', () => {
+    describe('with an unknown constraint (H3)', () => {
       it.each([[{ max_widgets: 1 }], [{ toString: 1 }], [{ __proto: 1 }], ['none'], [[]], [null]])(
         'cannot get past it: %j',
         async (constraints) => {
@@ -79,7 +79,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
         },
       )
 
-      it('is told which one only if it stands in its own token', async () => {
+      it('is told which one only if its own token has it', async () => {
         const app = await start({ build: behindCapability({ delegation: limits({ max_widgets: 1 }) }) })
         expect(problemOf(await app.send(aRefund(WITHIN)))).toMatchObject({ constraint: 'max_widgets' })
       })
@@ -176,7 +176,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       })
 
       it.each(['restrict:ip:example.com', 'restrict:ip:', 'restrict:country:DE', 'RESTRICT:ip:127.0.0.1', 'restrict'])(
-        'cannot use a token restricted in a way that nobody understands: %s',
+        'cannot use a token restricted in an unknown way: %s',
         async (restriction) => {
           expect(await from(await startAt(restriction))).toBe('403 constraint_unknown')
         },
@@ -273,7 +273,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
         expect(outcomeOf(await withTicket(app, ticket))).toBe('403 approval_required')
       })
 
-      it('cannot use up a ticket of somebody else by breaking it', async () => {
+      it('cannot use up the ticket of another agent by breaking it', async () => {
         const app = await startApproved()
         const ticket = approver.ticketFor(await app.send(aRefund(WITHIN)))
         const forged = `${ticket.slice(0, -4)}AAAA`
@@ -324,7 +324,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
         ['2026-01-05T21:00:00Z', '200'],
         ['2026-01-06T04:59:59Z', '200'],
         ['2026-01-06T05:00:00Z', REFUSED],
-        // Summer: an hour earlier. Saturday morning belongs to Friday, Sunday morning to nobody.
+        // Summer: an hour earlier. Saturday morning belongs to Friday, Sunday morning to no day.
         ['2026-07-06T20:00:00Z', '200'],
         ['2026-07-11T03:59:59Z', '200'],
         ['2026-07-12T03:00:00Z', REFUSED],

@@ -83,7 +83,7 @@ export function behindCapability<Middleware>(
   }
 }
 
-/** Somebody who approves. */
+/** An approver. */
 export interface Approver {
   readonly rules: NonNullable<CapabilityRulesOptions['approvals']>
   /** A ticket for what a refusal says. */

@@ -126,7 +126,7 @@ function describeClock<Middleware>(name: string, adapter: AdapterUnderTest<Middl
       const app = await start({
         options: { clock },
         build: ({ adapter, guard, verified, handler }) => [
-          verified,
+          verified(),
           adapter.step(async () => void told.push(await codeOf(() => verify(action, guard.environment)))),
           handler,
         ],

@@ -13,7 +13,7 @@ export type Umbrella<Middleware> = (
 
 /** A framework behind the umbrella. */
 export interface UmbrellaUnderTest<Middleware> {
-  /** For the shared suite: whoever composes the suite's two checks gets the umbrella's middleware. */
+  /** For the shared suite: a guard of the suite's two checks is the umbrella's middleware. */
   readonly adapter: AdapterUnderTest<Middleware>
   readonly createChecks: CreateAdapterChecks
   /** Makes an umbrella that knows the agent of the application that is started next. */

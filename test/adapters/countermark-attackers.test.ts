@@ -96,12 +96,12 @@ function describeAttackers<Middleware>(
         { capabilities: ['orders:read', 'restrict:ip:192.0.2.1'] },
         '403 constraint_violation',
       ],
-      ['limits that nobody understands', { constraints: { moon_phase: 'full' } }, '403 constraint_unknown'],
+      ['unknown constraints', { constraints: { moon_phase: 'full' } }, '403 constraint_unknown'],
     ])('cannot shake off %s by not signing', async (_what, record, code) => {
       expect(await read(record)).toBe(code)
     })
 
-    it('is told of by the registry, where that knows it, and by nobody else where it does not', async () => {
+    it('is told of by the registry, where that knows it, and by nothing else where it does not', async () => {
       const app = await startReading({ owner: 'ada@example.com' })
       const cnf = { jkt: prover.thumbprint }
       expect(await ask(app, await mint({ cnf }))).toBe('200')

@@ -45,7 +45,7 @@ function describeCountermark<Middleware>(
       issuer = await createTestIssuer()
     })
 
-    /** An application in ten lines: everybody signs, and brings a token where `delegation` says so. */
+    /** An application in ten lines: all requests are signed, with a token where `delegation` says so. */
     const startApp = (
       options: Partial<CountermarkOptions> = {},
       use: (agents: Countermark<Middleware>) => Middleware = (agents) => agents,
@@ -81,7 +81,7 @@ function describeCountermark<Middleware>(
         expect(app.runs.map(({ agent }) => agent?.id)).toEqual(['agt_buyer'])
       })
 
-      it('refuses what nobody signed, and asks for no token', async () => {
+      it('refuses what is not signed, and asks for no token', async () => {
         const response = await (await startApp()).sendPlain()
         expect(challengesOf(response)).toEqual([
           'Signature realm="api.example.com"',
@@ -244,7 +244,7 @@ function describeCountermark<Middleware>(
     })
 
     describe('its metadata', () => {
-      it('says to everybody what is accepted', async () => {
+      it('says to all callers what is accepted', async () => {
         const app = await startApp({ delegation: { ...delegation(), dpop: {} }, metadata: { name: 'Orders' } })
         const response = await app.sendPlain({ target: METADATA, headers: [['Origin', 'https://shop.example']] })
         expect(response.status).toBe(200)
@@ -333,7 +333,7 @@ function describeCountermark<Middleware>(
         expect((await app.sendPlain({ target: `${METADATA}/other` })).status).toBe(401)
       })
 
-      it('is each of our origins’ own, and nobody else’s', async () => {
+      it('is each of our origins’ own, and no other’s', async () => {
         const app = await startApp({ origins: ['api.example.com', 'http://localhost:8080'] })
         const ask = (host: string) => app.sendPlain({ target: METADATA, headers: [['Host', host]] })
         expect(JSON.parse((await ask('localhost:8080')).text)).toMatchObject({ resource: 'http://localhost:8080' })

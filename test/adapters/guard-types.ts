@@ -23,7 +23,7 @@ export function expressApp(): express.Express {
   app.get('/orders/:id', guard(requireAgent), (req, res) => {
     const id: string | undefined = req.agent?.id
     const covered: boolean | undefined = req.agent?.covered('@query')
-    // @ts-expect-error nobody may be known
+    // @ts-expect-error the caller may be unknown
     req.agent.id
     // @ts-expect-error what is known cannot be changed
     if (req.agent !== undefined) req.agent.level = 'signed'
@@ -40,7 +40,7 @@ export function koaApp(): Koa {
   app.use(guard(verify, once))
   app.use(async (ctx, next) => {
     const id: string | undefined = ctx.state.agent?.id
-    // @ts-expect-error nobody may be known
+    // @ts-expect-error the caller may be unknown
     ctx.state.agent.id
     ctx.body = { id }
     await next()

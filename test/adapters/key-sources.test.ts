@@ -72,7 +72,7 @@ function describeKeySources<Middleware>(name: string, adapter: AdapterUnderTest<
       const token = await issuer.mint({ act: { sub: agentId }, client_id: agentId, iat: now, exp: now + 60 })
       return outcomeOf(await app.sendPlain({ headers: [['Authorization', `Bearer ${token}`]] }))
     }
-    /** Requests that nobody signed, each in the name of an agent that does not exist. */
+    /** Unsigned requests, each in the name of an agent that does not exist. */
     const flood = async (app: GuardedApp, count: number): Promise<void> => {
       const timestamp = `${Math.floor(Date.now() / 1000)}`
       const requests = Array.from({ length: count }, (_, index) =>

@@ -21,7 +21,7 @@ type Attack = readonly [
 const now = (): number => Math.floor(Date.now() / 1000)
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** A token of a header that nobody would sign, the signature borrowed from a good one. */
+/** A token with a header that no issuer signs, the signature borrowed from a good one. */
 async function withHeader({ mint }: TokenWorld, header: Members): Promise<string> {
   const [, payload, signature] = (await mint()).split('.')
   return `${encode({ alg: 'EdDSA', kid: 'EdDSA-1', typ: 'at+jwt', ...header })}.${payload}.${signature}`
@@ -162,7 +162,7 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
       expect(await Promise.all(outcomes)).toEqual(['200', '401 token_audience', '200', '401 token_audience'])
     })
 
-    it('A14: cannot use up the jti of somebody else’s proof', async () => {
+    it('A14: cannot use up the jti of another client’s proof', async () => {
       const app = await start(withDpop)
       const mallory = await createTokenWorld()
       const stolen = { ...world, prover: mallory.prover }

@@ -128,7 +128,7 @@ function describeTokenPlaces<Middleware>(name: string, adapter: AdapterUnderTest
         expect((await app.send({ target: `/orders?access_token=${text}` })).status).toBe(200)
       })
 
-      it('cannot be added by somebody else', async () => {
+      it('cannot be added by another caller', async () => {
         const app = await startSigned(FORWARDED)
         const line = ['X-Forwarded-Access-Token', text] as const
         const response = await app.send({ target: '/orders', tamper: { headerLines: (lines) => [...lines, line] } })

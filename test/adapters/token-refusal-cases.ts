@@ -29,7 +29,7 @@ type Case = readonly [code: keyof typeof REFUSAL_CODES, refusal: TokenRefusalCas
 const INVALID = /^Bearer realm="api.example.com", error="invalid_token"/m
 const NOW = (): number => Math.floor(Date.now() / 1000)
 
-/** An issuer, somebody with a key, and tokens of now. */
+/** An issuer, a client with a key, and tokens of now. */
 export async function createTokenWorld(): Promise<TokenWorld> {
   const issuer = await createTestIssuer()
   const mint: TokenWorld['mint'] = (claims, header) =>
@@ -83,7 +83,7 @@ export const TOKEN_REFUSAL_CASES: readonly Case[] = [
   ['rate_limited', { options: withDpop({}, { maxClaimsPerKey: 1 }), ask: twiceWithProof({}) }],
   ['replay_store_unavailable', { options: withDpop({}, { maxClaims: 1 }), ask: twiceWithProof({}) }],
   ['coverage_insufficient', { isSigned: true, ask: signedWithoutToken }],
-  ['actor_mismatch', { isSigned: true, ask: signedBySomebodyElse, challenge: INVALID }],
+  ['actor_mismatch', { isSigned: true, ask: signedByAnotherAgent, challenge: INVALID }],
   ['actor_unauthorized', { options: withAgents('agt_other', 'active'), ask: withToken(({ mint }) => mint()) }],
   ['agent_suspended', { options: withAgents('agt_buyer', 'suspended'), ask: withToken(({ mint }) => mint()) }],
   ['chain_invalid', { ask: withToken(({ mint }) => mint({ act: 'agt_buyer' })), challenge: INVALID }],
@@ -140,7 +140,7 @@ async function signedWithoutToken(app: GuardedApp, { mint }: TokenWorld): Return
   return app.send({ target: '/orders', tamper: { headerLines: (lines) => [...lines, line] } })
 }
 
-async function signedBySomebodyElse(app: GuardedApp, { mint }: TokenWorld): ReturnType<Ask> {
+async function signedByAnotherAgent(app: GuardedApp, { mint }: TokenWorld): ReturnType<Ask> {
   const token = await mint({ act: { sub: 'agt_other' } })
   return app.send({ target: '/orders', headers: { Authorization: `Bearer ${token}` } })
 }

@@ -8,7 +8,7 @@ export function describeGuardOptions<Options>(createGuard: (options: Options) =>
     it.each([
       ['no options', undefined, 'ERR_OPTION_INVALID'],
       ['a list for options', ['api.example.com'], 'ERR_OPTION_INVALID'],
-      ['nobody to be', {}, 'ERR_OPTION_MISSING'],
+      ['no origins', {}, 'ERR_OPTION_MISSING'],
       ['a misspelt option', { origins: ['api.example.com'], respnod: 'problem' }, 'ERR_OPTION_UNKNOWN'],
       ['the answer of another framework', { origins: ['api.example.com'], respond: foreign }, 'ERR_OPTION_INVALID'],
     ])('does not start with %s', (_name, options, code) => expect(codeOf(options)).toBe(code))

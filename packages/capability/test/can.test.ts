@@ -16,7 +16,7 @@ function canDo(
   return can(aView(caller), required, values, capabilityRules({ clock: createFakeClock(), ...rules }))
 }
 
-/** A caller whose request a guard has judged already. */
+/** A caller whose request a guard has decided already. */
 function behindGuard(caller: CallerFacts, more: object = {}): CallerFacts {
   const context = { method: 'POST', remoteAddress: '192.0.2.1', origin: 'https://api.example.com', path: '/refunds' }
   return { ...caller, capability: { used: [], context, ...more } }
@@ -29,7 +29,7 @@ describe('can', () => {
     expect(canDo({ agent }, 'dns:example.com:read')).toBe(false)
   })
 
-  it('says no to nobody', () => {
+  it('says no without an agent', () => {
     expect(can(undefined, 'email:send')).toBe(false)
   })
 
@@ -73,7 +73,7 @@ describe('can', () => {
     expect([canDo(behindGuard(constrained)), canDo(constrained)]).toEqual([true, false])
   })
 
-  it('lets requests pass that the guard has counted, and no amounts that nobody counts', () => {
+  it('lets requests pass that the guard has counted, and no amounts without a budget store', () => {
     const rules = { budgets: memoryBudgets() }
     const values = { amount: 1, currency: 'USD' }
     expect(canDo(aCaller(aDetail({ max_requests_per_hour: 1 })), 'refunds:create', values, rules)).toBe(true)
@@ -95,7 +95,7 @@ describe('can', () => {
     }
   })
 
-  it('says no to limits that nobody knows', () => {
+  it('says no to unknown constraints', () => {
     expect(canDo(aCaller(aDetail({ max_widgets: 1 })))).toBe(false)
   })
 })

@@ -115,7 +115,7 @@ describe('a capability block', () => {
       expect(load(zone)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID' }))
   })
 
-  it('stops the start when it has a limit that nobody judges', () => {
+  it('stops the start when it has an unknown constraint', () => {
     expect(() => capabilityRules({ blocks: [loadCapabilityBlock(PRINTED)] })).toThrow('assigned_tickets_only')
   })
 })
@@ -177,7 +177,7 @@ describe('an agent with the printed block', () => {
     expect(await outcomeOf({ caller, rules, sources, required: 'escalate:to_human' })).toBe('approval_required')
   })
 
-  it('can do no more than that with a token of somebody', async () => {
+  it('can do no more than that with the token of a user', async () => {
     const other = { agent: anAgent({ id: 'CustomerSupportAgent-v2.3', capabilities: ['*:*'] }) }
     expect(await outcomeOf({ caller: other, rules, required: 'accounts:delete' })).toBe('insufficient_scope')
   })

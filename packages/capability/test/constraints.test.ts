@@ -102,7 +102,7 @@ describe('a limit', () => {
     [['max_amount']],
     [null],
     [7],
-  ])('that nobody knows refuses: %j', async (constraints) => {
+  ])('that is unknown refuses: %j', async (constraints) => {
     expect(await underLimit(constraints, { amount: 1, currency: 'USD' })).toBe('constraint_unknown')
   })
 
@@ -154,7 +154,7 @@ describe('a limit', () => {
     expect(await underLimit({ allowed_methods: ['GET', 'post'] }, {})).toBe('constraint_violation')
   })
 
-  it('may be on how often rights are handed on, which the check of tokens judges', async () => {
+  it('may be on how often rights are handed on, which the check of tokens enforces', async () => {
     expect(await outcomeOf({ caller: aCaller(aDetail({ max_depth: 0 })) })).toBe('allowed')
     expect(await outcomeOf({ caller: aCaller(aDetail({ max_depth: 1.5 })) })).toBe('constraint_unknown')
   })
@@ -290,7 +290,7 @@ describe('authorization_details', () => {
   })
 })
 
-describe('limits that the host judges', () => {
+describe('constraints that the host checks', () => {
   const caller = aCaller(aDetail({ own_tickets: true }))
   const asked: unknown[] = []
   const rules = (answer: unknown) => ({
@@ -312,7 +312,7 @@ describe('limits that the host judges', () => {
     },
   })
 
-  it('are judged by what the host says', async () => {
+  it('hold by what the host says', async () => {
     const sources = { ticket: body('/ticket') }
     const request = aRefund({ ticket: 'T-1' })
     expect(await outcomeOf({ caller, rules: rules(true), sources, request })).toBe('allowed')

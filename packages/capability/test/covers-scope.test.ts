@@ -100,7 +100,7 @@ describe('covering', () => {
     )
   })
 
-  it('is transitive: whoever hands on what it has can hand on no more', () => {
+  it('is transitive: what is handed on is never more than what was granted', () => {
     fc.assert(
       fc.property(scope, scope, scope, (a, b, c) => !(coversScope(a, b) && coversScope(b, c)) || coversScope(a, c)),
       { numRuns: 50_000 },

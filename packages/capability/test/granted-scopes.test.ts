@@ -27,7 +27,7 @@ describe('a list of scopes', () => {
     'restrict:ip:192.0.2.1:1h',
     'restrict:ip:example.com',
     'Restrict:ip:192.0.2.1',
-  ])('is unclear with %s: nobody may pass over a restriction', (text) => {
+  ])('is unclear with %s: a restriction may not be passed over', (text) => {
     expect(read([text, 'email:send']).isUnclear).toBe(true)
   })
 

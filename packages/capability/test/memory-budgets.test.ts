@@ -61,7 +61,7 @@ describe('memoryBudgets', () => {
     expect(outcomes.every(({ outcome }) => outcome === 'reserved')).toBe(true)
   })
 
-  it('counts by the clock that nobody sets', () => {
+  it('counts by the monotonic clock', () => {
     const clock = createFakeClock()
     const environment = createTestEnvironment({ clock })
     const store = memoryBudgets()

@@ -99,7 +99,7 @@ describe('limits down a chain', () => {
 })
 
 describe('a grant', () => {
-  it('is read once, however many scopes are asked for: whoever asks must not fill memory', () => {
+  it('is read once, however many scopes are required: requests must not fill memory', () => {
     const rules = capabilityRules()
     const details = [aDetail({ max_amount: { value: 5000, currency: 'USD' } }, { actions: ['dns:*:read'] })]
     const agent = anAgent({ constraints: { max_amount: { value: 9000, currency: 'USD' } } })

@@ -59,7 +59,7 @@ describe('what was found out about a token', () => {
     expect(await ask(caller)).toBe('token_expired')
   })
 
-  it('leaves the hours of each request to be judged', async () => {
+  it('leaves the hours of each request to be checked', async () => {
     const { ask, clock } = aRoute()
     const limit = { operating_hours: { tz: 'UTC', days: [4], from: '00:00', to: '01:00' } }
     const caller = aFrozenCaller({ authorizationDetails: [[aDetail(limit)]], expiresAt: START + 86_400 })
@@ -71,7 +71,7 @@ describe('what was found out about a token', () => {
   it.each([
     ['of a limit', { authorizationDetails: [[aDetail({ ip_ranges_allowed: ['192.0.2.0/24'] })]] }],
     ['of a scope', { scopes: ['refunds:create', 'restrict:ip:192.0.2.0/24'] }],
-  ])('leaves the address of each request to be judged, by the network %s', async (_name, given) => {
+  ])('leaves the address of each request to be checked, by the network %s', async (_name, given) => {
     const { ask } = aRoute()
     const caller = aFrozenCaller(given)
     const addresses = ['192.0.2.7', '198.51.100.7', '192.0.2.8', '192.0.2.8', '::ffff:198.51.100.7', 'no address']
@@ -81,7 +81,7 @@ describe('what was found out about a token', () => {
     expect(answers).toEqual([inside, outside, inside, inside, outside, outside])
   })
 
-  it('leaves the content of each request to be judged', async () => {
+  it('leaves the content of each request to be checked', async () => {
     const { ask } = aRoute()
     const caller = aFrozenCaller({ authorizationDetails: [[aDetail({ max_amount: { value: 100, currency: 'USD' } })]] })
     const answers = [
@@ -91,7 +91,7 @@ describe('what was found out about a token', () => {
     expect(answers).toEqual(['refunds:create', 'constraint_violation'])
   })
 
-  it('leaves it to the host to judge each request', async () => {
+  it('leaves it to the host to check each request', async () => {
     const said = [true, false]
     const { ask } = aRoute('refunds:create', { constraints: { mood: () => said.shift() === true } })
     const caller = aFrozenCaller({ authorizationDetails: [[aDetail({ mood: 'good' })]] })

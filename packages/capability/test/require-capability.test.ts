@@ -109,7 +109,7 @@ describe('requireCapability', () => {
       })
     })
 
-    it('are left as the route declares them for whoever counts', async () => {
+    it('are left as the route declares them for metrics', async () => {
       const request = aRequest({ route: ZONE })
       expect(await ask({ caller, required: 'dns:{zone}:write', request })).toMatchObject({
         declared: ['dns:{zone}:write'],

@@ -81,7 +81,7 @@ describe('an attacker', () => {
     ['a server error', json({}, 500)],
     ['HTML', { body: '<h1>' }],
     ['nothing', { status: 404 }],
-    ['more than anybody reads', { body: `{"x":"${'x'.repeat(70_000)}"}` }],
+    ['more than is read', { body: `{"x":"${'x'.repeat(70_000)}"}` }],
   ])('cannot lead an agent astray by %s', async (_name, answer) => {
     answers[resourcePath] = answer
     await expect(find()).rejects.toMatchObject({ code: 'token_unavailable' })

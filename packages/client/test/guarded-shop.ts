@@ -88,7 +88,7 @@ export async function startGuardedKoaShop(options: GuardedShopOptions): Promise<
   }
 }
 
-/** Koa, without signatures: whoever proves possession with DPoP, with nonces of the shop, may `GET /`. */
+/** Koa, without signatures: a client that proves possession with DPoP, with nonces of the shop, may `GET /`. */
 export async function startDpopShop(options: GuardedShopOptions): Promise<GuardedShop> {
   const { issuers, clock, audience = 'https://api.example.com', delegation = {} } = options
   const store = memoryReplayStore({ clock, startedAt: 0 })

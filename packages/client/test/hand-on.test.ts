@@ -154,7 +154,7 @@ describe('a token that an agent hands on', () => {
 })
 
 describe('an attacker', () => {
-  it('cannot use what was handed on to somebody else', async () => {
+  it('cannot use what was handed on to another agent', async () => {
     const response = await fetchAs(helper, toWorker())(`${shop.origin}/orders`)
     expect(response.status).toBe(401)
   })
@@ -186,7 +186,7 @@ describe('handOn', () => {
     ['a token that is no source', { token: 'a.b.c' }, 'ERR_OPTION_MISSING'],
     ['a life that is too long', { lifetimeSeconds: 86_401 }, 'ERR_OPTION_INVALID'],
     [
-      'a key elsewhere whose public half nobody knows',
+      'a key elsewhere whose public half is not given',
       { key: undefined, sign: () => new Uint8Array(64), algorithm: 'ed25519', keyId: 'k' },
       'ERR_OPTION_MISSING',
     ],

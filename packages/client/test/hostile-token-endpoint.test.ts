@@ -33,7 +33,7 @@ const grant = (changes: object): Answer => json({ access_token: 'a', token_type:
 
 describe('an attacker at the token endpoint', () => {
   it.each([
-    ['more than anybody needs', { body: `{"x":"${'x'.repeat(70_000)}"}` }, 'token_unavailable'],
+    ['more than is read', { body: `{"x":"${'x'.repeat(70_000)}"}` }, 'token_unavailable'],
     ['HTML', { headers: { 'content-type': 'text/html' }, body: '<h1>log in</h1>' }, 'token_unavailable'],
     ['no object', { body: '"token"' }, 'token_unavailable'],
     ['nothing', {}, 'token_unavailable'],
@@ -47,7 +47,7 @@ describe('an attacker at the token endpoint', () => {
     ['a token beyond what services take', grant({ access_token: 'a'.repeat(8193) }), 'token_unusable'],
     ['a token of no type', grant({ token_type: undefined }), 'token_unusable'],
     ['a token that is none', grant({ token_type: 'N_A' }), 'token_unusable'],
-    ['a bound token that nobody asked for', grant({ token_type: 'DPoP' }), 'token_unusable'],
+    ['a bound token where none was asked for', grant({ token_type: 'DPoP' }), 'token_unusable'],
     ['a life that is none', grant({ expires_in: 0 }), 'token_unusable'],
     ['a life without measure', grant({ expires_in: 'soon' }), 'token_unusable'],
   ])('gains nothing by answering with %s', async (_name, answer, code) => {
@@ -74,7 +74,7 @@ describe('an attacker at the token endpoint', () => {
     await elsewhere.close()
   })
 
-  it('cannot keep anybody waiting', async () => {
+  it('cannot keep a request waiting', async () => {
     const silent: ClientCredentialsOptions['fetch'] = () => new Promise(() => undefined)
     const endless = new ReadableStream({ pull: () => new Promise(() => undefined) })
     const dripping: ClientCredentialsOptions['fetch'] = async () => new Response(endless)

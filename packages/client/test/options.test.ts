@@ -61,7 +61,7 @@ describe('createAgentFetch', () => {
     ['proofs without a key', { dpop: {} }, 'ERR_OPTION_MISSING'],
     ['proofs switched off by a word', { dpop: 'off' }, 'ERR_OPTION_INVALID'],
     [
-      'proofs by a key elsewhere whose public half nobody knows',
+      'proofs by a key elsewhere whose public half is not given',
       { key: undefined, sign: () => new Uint8Array(64), algorithm: 'ed25519', keyId: 'k', form: 'dpop' },
       'ERR_OPTION_MISSING',
     ],
@@ -103,7 +103,7 @@ describe('createAgentFetch', () => {
     },
   )
 
-  it('takes a key as it stands in a file or a template: text around it, indented, with carriage returns', () => {
+  it('takes a key as it is in a file or a template: text around it, indented, with carriage returns', () => {
     const { privateKey } = generateAgentKey()
     const forms = [
       `Bag Attributes: none\n${privateKey}`,

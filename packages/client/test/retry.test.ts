@@ -70,14 +70,11 @@ describe('a request that was refused with Retry-After', () => {
     expect(buyer.waits).toEqual([])
   })
 
-  it.each(['soon', '-1', '1.5', '', undefined])(
-    'is the caller’s when nobody says when to come back: %s',
-    async (value) => {
-      answers = [busy(value)]
-      expect((await send()).status).toBe(503)
-      expect(tries().length).toBe(1)
-    },
-  )
+  it.each(['soon', '-1', '1.5', '', undefined])('is the caller’s without a time to come back: %s', async (value) => {
+    answers = [busy(value)]
+    expect((await send()).status).toBe(503)
+    expect(tries().length).toBe(1)
+  })
 
   it('keeps a stream as it was', async () => {
     answers = [busy('1')]

@@ -70,7 +70,7 @@ describe('a service that wants more scopes', () => {
     expect(asked.at(-1)?.scopes).toEqual(['b'])
   })
 
-  it('gets nothing by naming what no token has and nobody allowed', async () => {
+  it('gets nothing by naming what no token has and mayAskFor does not allow', async () => {
     const held: TokenSource = (request) => ({ ...(source(request) as AgentToken), scopes: ['a'] })
     answers = [wants('a b z')]
     expect((await send({ token: held, mayAskFor: ['b'] })).status).toBe(403)
@@ -130,7 +130,7 @@ describe('a token that is not taken any more', () => {
     expect(sent()).toEqual(['Bearer t', 'Bearer t-new'])
   })
 
-  it('is replaced after invalid_token of a service of somebody else', async () => {
+  it('is replaced after invalid_token of another service', async () => {
     answers = [challenge('Bearer error="invalid_token"', 401)]
     expect((await send()).status).toBe(200)
   })
@@ -164,7 +164,7 @@ describe('an attacker', () => {
   it.each([
     ['a scope that is not allowed', 'a'],
     ['one beside one that is allowed', 'b admin'],
-    ['more scopes than anybody reads', Array.from({ length: 33 }, (_, index) => `s${index}`).join(' ')],
+    ['more scopes than are read', Array.from({ length: 33 }, (_, index) => `s${index}`).join(' ')],
     ['what is no scope', 'b \\"'],
   ])('cannot talk an agent into %s', async (_name, scope) => {
     answers = [wants(scope)]

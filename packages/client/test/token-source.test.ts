@@ -161,7 +161,7 @@ describe('tokenExchange', () => {
   const exchange = (changes: Partial<TokenExchangeOptions>): TokenSource =>
     tokenExchange({ ...settings(), subjectToken: 'users', ...changes } as TokenExchangeOptions)
 
-  it('gives a token of somebody else for one of its own', async () => {
+  it('gives a token of another client for one of its own', async () => {
     const token = exchange({ actorToken: async () => 'mine', actorTokenType: 'jwt', scopes: ['orders:read'] })
     expect(await token({ origin: ORIGIN })).toMatchObject({ value: 't1' })
     expect(Object.fromEntries(idp.forms()[0] ?? [])).toMatchObject({
@@ -232,7 +232,7 @@ describe('a source of tokens that is put together wrongly', () => {
     ['a path alone', { tokenEndpoint: '/token' }, 'ERR_OPTION_INVALID'],
     ['credentials in the URL', { tokenEndpoint: 'https://a:b@id.example.com/token' }, 'ERR_OPTION_INVALID'],
     ['a fragment', { tokenEndpoint: 'https://id.example.com/token#x' }, 'ERR_OPTION_INVALID'],
-    ['nobody who asks', { clientId: '' }, 'ERR_OPTION_MISSING'],
+    ['no client id', { clientId: '' }, 'ERR_OPTION_MISSING'],
     ['no key', { key: undefined }, 'ERR_OPTION_MISSING'],
     ['a misspelt option', { scope: 'a' }, 'ERR_OPTION_UNKNOWN'],
     ['scopes in one text', { scopes: ['a b'] }, 'ERR_OPTION_INVALID'],
@@ -240,7 +240,7 @@ describe('a source of tokens that is put together wrongly', () => {
     ['an issuer that is no text', { issuer: 7 }, 'ERR_OPTION_INVALID'],
     ['a deadline that is no number', { timeoutSeconds: Number.NaN }, 'ERR_OPTION_INVALID'],
     [
-      'proofs by a key that nobody knows',
+      'proofs by a key without its public half',
       { key: undefined, sign: () => new Uint8Array(64), algorithm: 'ed25519', dpop: true },
       'ERR_OPTION_MISSING',
     ],

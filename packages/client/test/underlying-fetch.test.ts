@@ -118,7 +118,7 @@ describe('an answer whose body ends badly', () => {
     return buyer.createFetch({ origins: [server.origin], fetch })(server.origin)
   }
 
-  it('rejects for whoever reads it, with the reason', async () => {
+  it('rejects where it is read, with the reason', async () => {
     const body = new Readable({ read: () => undefined })
     const response = await answerWith(body)
     body.emit('error', new Error('the line is cut'))

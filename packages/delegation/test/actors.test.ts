@@ -32,7 +32,7 @@ describe('a chain of actors', () => {
     expect(await wide.codeOf({ token: await issuer().mint({ act: acts('e', 'd', 'c', 'b', 'a') }) })).toBe('accepted')
   })
 
-  it('passes nobody twice', async () => {
+  it('passes no actor twice', async () => {
     expect(await codeOfClaims({ act: acts('a', 'b', 'a') })).toBe('chain_invalid')
     expect(await codeOfClaims({ act: { sub: 'a', act: { sub: 'a', iss: issuer().issuer } } })).toBe('chain_invalid')
     expect(await codeOfClaims({ act: { sub: 'a', act: { sub: 'a', iss: 'https://other.example' } } })).toBe('accepted')
@@ -83,7 +83,7 @@ describe('a token without act', () => {
     expect(await actorsOf({ ...plain, azp: 7 }, rule)).toBe('chain_invalid')
   })
 
-  it('may be plain: an agent for itself, scopes in a list, meant for nobody', async () => {
+  it('may be plain: an agent for itself, scopes in a list, for no audience', async () => {
     const changes = { types: ['JWT'], actor: 'optional', missingAudience: 'accept', requiredClaims: [] } as const
     const claims = { sub: 'agt_buyer', name: 'Buyer', iat: CLAIMS['iat'], exp: CLAIMS['exp'], scopes: ['orders:read'] }
     const token = await issuer().mintRaw(JSON.stringify({ iss: issuer().issuer, ...claims }), { typ: 'JWT' })
@@ -129,7 +129,7 @@ describe('behind a signature', () => {
     expect(await codeOf({ act: acts('agt_buyer', 'agt_clerk') }, 'agt_buyer')).toBe('accepted')
   })
 
-  it.each(['agt_mallory', 'Agt_buyer', 'user_17'])('and for nobody else: %s', async (agentId) => {
+  it.each(['agt_mallory', 'Agt_buyer', 'user_17'])('and for no other agent: %s', async (agentId) => {
     expect(await codeOf({}, agentId)).toBe('actor_mismatch')
   })
 
@@ -148,7 +148,7 @@ describe('behind a signature', () => {
     )
   })
 
-  it('a token counts for whomever another check established without a signature, and for nobody else', async () => {
+  it('a token counts for the agent that another check established without a signature, and for no other', async () => {
     const caller = createTokenCaller([issuer()])
     const token = await issuer().mint()
     const known = (id: string, level: Level) => {

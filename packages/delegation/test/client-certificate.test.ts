@@ -82,7 +82,7 @@ describe('a certificate that a proxy reports', () => {
     expect(await present(field, '::ffff:10.1.2.3')).toBe('bound mtls')
   })
 
-  it('is nothing but a claim when anybody else sends it', async () => {
+  it('is nothing but a claim when the sender is no trusted proxy', async () => {
     expect(await present(field, '192.0.2.7')).toBe('token_binding_mismatch')
     expect(await present(field, '10.1.2.3', 'connection')).toBe('token_binding_mismatch')
   })

@@ -66,7 +66,7 @@ describe('where a token stands', () => {
     const second = createTokenCaller([issuer()], { tokenFrom: 'agent-delegation' })
     expect(await first.codeOf({ headers: [field] })).toBe('credentials_missing')
     expect(await second.codeOf({ token: await token() })).toBe('credentials_missing')
-    expect(await second.codeOf({ token: 'of-somebody-else', headers: [field] })).toBe('accepted')
+    expect(await second.codeOf({ token: 'of-another', headers: [field] })).toBe('accepted')
   })
 
   it.each<readonly [string, string]>([

@@ -3,7 +3,7 @@ import { thumbprintOf } from '@countermark/core/internal'
 import { CompactSign } from 'jose'
 import type { Members } from './token-issuer.ts'
 
-/** Somebody with a key who makes DPoP proofs with jose. */
+/** A client with a key that makes DPoP proofs with jose. */
 export interface DpopProver {
   readonly thumbprint: string
   readonly jwk: Members

@@ -115,7 +115,7 @@ describe('an attacker with a captured proof', () => {
     expect(await ask(claims({ jti: 'twice' }))).toBe('accepted')
   })
 
-  it("cannot burn somebody else's jti (A14)", async () => {
+  it("cannot burn another client's jti (A14)", async () => {
     const { caller, ask } = await createBench()
     const mallory = createDpopProver()
     const token = await issuer().mint({ cnf: { jkt: mallory.thumbprint } })
@@ -125,7 +125,7 @@ describe('an attacker with a captured proof', () => {
     expect(await ask(claims({ jti: 'shared' }))).toBe('replay_detected')
   })
 
-  it("cannot use a key that is known with somebody else's token", async () => {
+  it("cannot use a key that is known with another client's token", async () => {
     const { caller, ask } = await createBench()
     expect(await ask()).toBe('accepted')
     const token = await issuer().mint({ cnf: { jkt: createDpopProver().thumbprint } })

@@ -74,7 +74,7 @@ describe('a token that its issuer is asked about', () => {
     expect(await ask()).toBe('token_revoked')
   })
 
-  it('is refused when nobody answers and the last answer is too old', async () => {
+  it('is refused when the issuer is silent and its last answer is too old', async () => {
     const { server, caller, ask } = await createBench({ active: true })
     await ask()
     server.answers.delete('/introspect')

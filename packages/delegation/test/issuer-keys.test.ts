@@ -155,7 +155,7 @@ describe('the keys of an issuer', () => {
     expect(await caller.codeOf({ token: await issuer.mint({}, { kid: 'weak' }) })).toBe('token_invalid')
   })
 
-  it('of one name and two kinds are told apart by the algorithm; two of one kind by nobody', async () => {
+  it('of one name and two kinds are told apart by the algorithm; two of one kind are not', async () => {
     const { server, issuer, caller } = await createBench(byUrl)
     const [elliptic, twin] = await Promise.all([
       createTestIssuer('ES256', issuer.issuer),

@@ -55,9 +55,9 @@ describe('where agents must be known', () => {
 
   it('an unknown one may act where that is said, and a suspended one still may not', async () => {
     const unknownAgents = 'accept'
-    const nobody = { act: { sub: 'agt_nobody', act: { sub: 'agt_clerk' } } }
-    expect(await ask(nobody, keys(), {}, { unknownAgents })).toEqual({ id: 'agt_nobody', state: 'active' })
-    expect(await ask(nobody, keys({ state: 'suspended' }), {}, { unknownAgents })).toBe('agent_suspended')
+    const stranger = { act: { sub: 'agt_nobody', act: { sub: 'agt_clerk' } } }
+    expect(await ask(stranger, keys(), {}, { unknownAgents })).toEqual({ id: 'agt_nobody', state: 'active' })
+    expect(await ask(stranger, keys({ state: 'suspended' }), {}, { unknownAgents })).toBe('agent_suspended')
   })
 
   it('a suspended one ends the chain', async () => {
@@ -73,7 +73,7 @@ describe('where agents must be known', () => {
     expect(await ask(CHAIN, [], { facts })).toBe('actor_unauthorized')
   })
 
-  it('a source that answers with somebody else knows nobody', async () => {
+  it('a source that answers with another agent knows none', async () => {
     const wrong = { name: 'test', findKeys: () => keys().slice(1) }
     const caller = createTokenCaller([issuer()], { agents: wrong })
     expect(await caller.codeOf({ token: await issuer().mint() })).toBe('actor_unauthorized')

@@ -22,7 +22,7 @@ describe('an attacker in the middle of a chain', () => {
     ['no scope at all', { scope: undefined }],
     ['a list of scopes', { scope: ['orders:read'] }],
     ['no key', { cnf: { 'x5t#S256': 'x'.repeat(43) } }],
-    ['a claim that nobody knows', { only_on_sundays: true }],
+    ['an unknown claim', { only_on_sundays: true }],
     ['a depth that is none', { max_depth: -1 }],
     ['no end', { exp: undefined }],
   ])('cannot hand on with %s', async (_what, claims) => {
@@ -40,7 +40,7 @@ describe('an attacker in the middle of a chain', () => {
     expect(await codeOfLink({}, header)).toBe('chain_invalid')
   })
 
-  it('cannot sign for somebody else', async () => {
+  it('cannot sign for another agent', async () => {
     expect(await codeOfLink({}, {}, worker)).toBe('chain_invalid')
     expect(await codeOfLink({}, { kid: worker.thumbprint }, worker)).toBe('chain_invalid')
   })

@@ -23,7 +23,7 @@ export interface OfflineChain {
   readonly handOn: (changes?: Changes) => Promise<string>
   /** agt_worker hands on to agt_helper what it got. */
   readonly handOnAgain: (changes?: Changes) => Promise<string>
-  /** Presents what agt_worker got, unless somebody else is named. */
+  /** Presents what agt_worker got, unless another agent is named. */
   readonly ask: (token: string, signer?: Signer, options?: Partial<VerifyDelegationOptions>) => Answer
   readonly codeOf: (token: string, signer?: Signer, options?: Partial<VerifyDelegationOptions>) => Promise<string>
   /** A link as an agent writes it that keeps to no rule. */

@@ -60,7 +60,7 @@ describe('a token that an agent handed on', () => {
     expect(await codeOf(token, ['agt_mallory', worker])).toBe('actor_mismatch')
   })
 
-  it('is not taken where nobody asked for it', async () => {
+  it('is not taken where it is not switched on', async () => {
     const caller = createTokenCaller([issuer()])
     expect(await caller.codeOf({ token: await handOn(), facts: signedBy('agt_worker', worker.thumbprint) })).toBe(
       'token_malformed',
@@ -112,7 +112,7 @@ describe('a key in the chain that the source of agents calls revoked', () => {
   })
 })
 
-describe('an agent that nobody signs for', () => {
+describe('an agent that the token does not name', () => {
   it.each(['refuse', 'accept'] as const)(
     'may use DPoP where the source of agents knows its key, so that no agent names another: %s',
     async (unknownAgents) => {

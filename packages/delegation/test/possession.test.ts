@@ -72,7 +72,7 @@ describe('the table of what a token is bound to and how it came', () => {
     ['jkt', 'with a proof', { scheme: 'DPoP', prover: ours }, 'bound dpop'],
     ['jkt', 'with a proof, signed', { scheme: 'DPoP', prover: ours, signer: stranger }, SIGNED],
     ['jkt', 'with a proof as Bearer', { scheme: 'Bearer', prover: ours }, MISMATCH],
-    ['jkt', "with somebody's proof", { scheme: 'DPoP', prover: other }, MISMATCH],
+    ['jkt', "with another key's proof", { scheme: 'DPoP', prover: other }, MISMATCH],
     ['jkt', 'signed with the key', { scheme: 'Bearer', signer: thumbprint }, MISMATCH],
     ['x5t', 'alone', { scheme: 'Bearer' }, MISMATCH],
     ['x5t', 'signed', { scheme: 'Bearer', signer: thumbprint }, MISMATCH],

@@ -80,7 +80,7 @@ describe('a token that was verified', () => {
     expect(counted(caller)).toEqual({ verified: 1, remembered: 2 })
   })
 
-  it('proves nothing for somebody else', async () => {
+  it('proves nothing for another verifier', async () => {
     const caller = createTokenCaller([issuer()])
     const token = await issuer().mint({ cnf: { kid: 'k'.repeat(43) } })
     expect(await caller.codeOf({ token, facts: signedBy('agt_buyer', 'k'.repeat(43)) })).toBe('accepted')
@@ -111,7 +111,7 @@ describe('a token that was verified', () => {
     expect(isThenable(caller.answer({ token: tokens[0] ?? '' }))).toBe(true)
   })
 
-  it('makes room by its length, too: whoever hands on makes tokens as long as may be, and as many', async () => {
+  it('makes room by its length, too: an agent that hands on makes tokens as long as may be, and as many', async () => {
     const caller = createTokenCaller([issuer()], { rememberedTokens: 10 })
     const note = 'x'.repeat(5000)
     const tokens = await Promise.all([1, 2, 3, 4].map((jti) => issuer().mint({ jti: `dlg_${jti}`, note })))
@@ -156,7 +156,7 @@ describe('too many tokens at once', () => {
     })
     const other = await createTestIssuer('ES256', 'https://idp.example.org')
     const caller = createTokenCaller([], { issuers: [silent, other.options()] })
-    // Nobody has to sign anything for that.
+    // No signature is needed for that.
     const forged = (jti: number): Promise<string> => other.mint({ iss: silent.issuer, jti: String(jti) })
     const flood = await Promise.all(Array.from({ length: 300 }, (_, index) => forged(index)))
     const honest = await other.mint()

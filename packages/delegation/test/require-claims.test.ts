@@ -36,7 +36,7 @@ describe('claims that a route asks for', () => {
     expect(await codeOf(claims, wanted)).toBe(code)
   })
 
-  it('may be judged by a function, with the request at hand', async () => {
+  it('may be checked by a function, with the request at hand', async () => {
     const ofPath = (value: unknown, { path }: AgentRequest): boolean => path === `/tenants/${value}`
     expect(await codeOf({ tenant: 'acme' }, { tenant: ofPath })).toBe('accepted')
     expect(await codeOf({ tenant: 'other' }, { tenant: ofPath })).toBe('constraint_violation')

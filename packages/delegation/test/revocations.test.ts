@@ -55,7 +55,7 @@ describe('a revocation', () => {
     expect(await codeAfter({ type: 'agent', agentId: 'agt_buyer' }, claims, 'agt_buyer')).toBe('token_revoked')
   })
 
-  it('reads names as they are: none stands for another', async () => {
+  it('reads names as they are: none is taken for another', async () => {
     const event = { type: 'user', issuer: 'a","b', subject: 'c' } as const
     const revocations = createRevocations()
     revocations.apply(event)

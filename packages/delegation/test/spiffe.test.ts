@@ -96,7 +96,7 @@ describe('an attacker', () => {
     ['another workload by naming the domain as iss', { iss: 'spiffe://example.org', sub: 'user_17' }, 'token_invalid'],
     ['a workload of a domain that contains ours', { sub: 'spiffe://example.org.evil.example/x' }, 'token_invalid'],
     ['a workload by a path that goes up', { sub: 'spiffe://example.org/agents/../admin' }, 'token_invalid'],
-    ['anybody elsewhere', { aud: 'https://other.example.com' }, 'token_audience'],
+    ['another service', { aud: 'https://other.example.com' }, 'token_audience'],
   ])('cannot pass for %s', async (_, claims, code) => {
     expect(await callerOf().codeOf({ token: await mint(claims) })).toBe(code)
   })

@@ -123,7 +123,7 @@ describe('an attacker', () => {
     return [...codes]
   }
 
-  it('cannot have lists fetched by tokens that nobody signed', async () => {
+  it('cannot have lists fetched by tokens without a signature that verifies', async () => {
     const bench = await createBench()
     await bench.publish(pack([0]))
     const forger = await createTestIssuer('EdDSA', bench.issuer.issuer)

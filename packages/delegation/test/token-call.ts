@@ -71,7 +71,7 @@ export function createTokenCaller(
       const challenges = fields.filter(([name]) => name === 'WWW-Authenticate').map(([, value]) => value)
       return { challenges, nonce: fields.find(([name]) => name === 'DPoP-Nonce')?.[1] }
     }
-    throw new Error('nobody was refused')
+    throw new Error('the request was not refused')
   }
   return {
     clock,

@@ -76,7 +76,7 @@ export function describeAnswerStore(name: string, open: () => Promise<AnswerStor
       expect((await begin({ fingerprint: 'g' })).state).toBe('first')
     })
 
-    it("lets nobody change what is another's by now", async () => {
+    it("changes nothing that is another request's by now", async () => {
       const begin = start()
       const before = await first(begin)
       await before.abandon()

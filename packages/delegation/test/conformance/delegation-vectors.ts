@@ -4,7 +4,7 @@ import { parseActorChain, permitsActor } from '../../src/chain/actor-chain.ts'
 
 const RULES = { actor: 'optional', actorClaims: [] } as const
 
-/** The tokens that RFC 8693 prints: nobody published their keys, so only what they say is judged. */
+/** The tokens that RFC 8693 prints: their keys are not published, so only what they say is compared. */
 export const judgeActors: JudgeVector = ({ input, expected }): Verdict => {
   if (input.subject_token !== undefined) {
     const [subject, actor] = [payloadOf(input.subject_token), payloadOf(input.actor_token)]

@@ -8,7 +8,7 @@ import { normaliseHttpUrl } from '../../src/binding/http-url.ts'
 
 /** DPoP proofs as RFC 9449 prints them, and what is changed about them. */
 export const judgeDpop: JudgeVector = async ({ input, expected }): Promise<Verdict> => {
-  if (input.access_token_jwt !== undefined) return { skip: 'a token that nobody signed' }
+  if (input.access_token_jwt !== undefined) return { skip: 'a token without a published key' }
   const clock = createFakeClock(input.clock * 1000)
   const dpop = new Dpop({ store: memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true }) }, true)
   const tokenHash = input.access_token === undefined ? undefined : hash('sha256', input.access_token, 'base64url')
@@ -30,7 +30,7 @@ export const judgeUrl: JudgeVector = ({ input, expected }): Verdict => {
   return compare(expected.error === true ? undefined : expected.normalised, normalised)
 }
 
-/** The request that a URL stands for, as a guard of that authority sees it. */
+/** The request to a URL, as a guard of that authority sees it. */
 function toRequest({ method, url, proof }: Vector['input']): AgentRequest {
   const [, scheme = '', authority = '', target = ''] = /^(https?):\/\/([^/?#]+)([^#]*)/i.exec(url) ?? []
   return aRequest({

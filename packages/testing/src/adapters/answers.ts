@@ -95,7 +95,7 @@ export function describeAnswers<Middleware>(start: StartGuardedApp<Middleware>):
       const app = await start(({ adapter, verified, handler }) => [
         adapter.step(({ response }) => void response.setHeader('Content-Type', 'text/html')),
         adapter.step(({ response }) => void response.setHeader('Cache-Control', 'public, max-age=60')),
-        verified,
+        verified(),
         handler,
       ])
       const { headerLines, status } = await app.sendPlain()
@@ -106,7 +106,7 @@ export function describeAnswers<Middleware>(start: StartGuardedApp<Middleware>):
     it('stays where both lists count', async () => {
       const app = await start(({ adapter, verified, handler }) => [
         adapter.step(({ response }) => void response.setHeader('Access-Control-Expose-Headers', 'X-Page')),
-        verified,
+        verified(),
         handler,
       ])
       const { headerLines } = await app.sendPlain({ headers: [['Origin', 'https://shop.example']] })

@@ -155,7 +155,7 @@ const FILE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x00, 0xff])
 export function describeParsers<Middleware>(start: StartGuardedApp<Middleware>): void {
   describe('a parser behind the guard', () => {
     const parse = async (kind: BodyParser, headers: Readonly<Record<string, string>>, body: string | Uint8Array) => {
-      const app = await start(({ adapter, verified, handler }) => [verified, adapter.parser(kind), handler])
+      const app = await start(({ adapter, verified, handler }) => [verified(), adapter.parser(kind), handler])
       const response = await app.send({ method: 'POST', headers, body })
       return { app, response, run: app.runs[0] }
     }
@@ -198,7 +198,7 @@ export function describeParsers<Middleware>(start: StartGuardedApp<Middleware>):
     })
 
     it('reads nothing of a request that is refused', async () => {
-      const app = await start(({ adapter, verified, handler }) => [verified, adapter.parser('json'), handler])
+      const app = await start(({ adapter, verified, handler }) => [verified(), adapter.parser('json'), handler])
       const headers = [['Content-Type', 'application/json']] as const
       const response = await app.sendPlain({ method: 'POST', headers, body: Buffer.from('{"not json') })
       expect([response.status, app.runs.length]).toEqual([401, 0])

@@ -100,7 +100,7 @@ export function describeBodyLimits<Middleware>(start: StartGuardedApp<Middleware
         options: { rawBody },
         build: ({ adapter, verified, handler }) => [
           adapter.step(async (exchange) => keep(exchange, Buffer.concat(await exchange.message.toArray()))),
-          verified,
+          verified(),
           handler,
         ],
       })
@@ -146,13 +146,13 @@ export function describeBodyLimits<Middleware>(start: StartGuardedApp<Middleware
     })
 
     it('is our fault, not the caller’s: config_error', async () => {
-      const app = await start(({ adapter, verified, handler }) => [adapter.parser('json'), verified, handler])
+      const app = await start(({ adapter, verified, handler }) => [adapter.parser('json'), verified(), handler])
       const response = await app.send({ method: 'POST', headers: json, body: '{}' })
       expect([outcomeOf(response), app.runs.length]).toEqual(['500 config_error', 0])
     })
 
     it('does not matter where there is none', async () => {
-      const app = await start(({ adapter, verified, handler }) => [adapter.parser('json'), verified, handler])
+      const app = await start(({ adapter, verified, handler }) => [adapter.parser('json'), verified(), handler])
       expect((await app.send({})).status).toBe(200)
     })
 
@@ -162,7 +162,7 @@ export function describeBodyLimits<Middleware>(start: StartGuardedApp<Middleware
           exchange.message.setEncoding('utf8')
           await waitForAll(exchange)
         }),
-        verified,
+        verified(),
         handler,
       ])
       expect((await app.send({ method: 'POST', body: '{}' })).status).toBe(500)

@@ -59,7 +59,7 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
       const own = Object.assign(new Error('out of tea'), { status: 418 })
       const app = await start({
         onError: (error) => void errors.push(error),
-        build: ({ adapter, verified }) => [verified, adapter.answer(() => Promise.reject(own))],
+        build: ({ adapter, verified }) => [verified(), adapter.answer(() => Promise.reject(own))],
       })
       expect([(await app.send({})).status, errors]).toEqual([418, [own]])
     })
@@ -114,7 +114,7 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
     it('does not reach the handler where the answer has only begun', async () => {
       const app = await start(({ adapter, verified, handler }) => [
         adapter.step(({ response }) => void response.writeHead(202).write('working')),
-        verified,
+        verified(),
         adapter.step(({ response }) => void response.end()),
         handler,
       ])
@@ -133,7 +133,7 @@ export function describeErrors<Middleware>(start: StartGuardedApp<Middleware>): 
       const app = await start({
         onError: (error) => void errors.push(error),
         build: ({ adapter, verified }) => [
-          verified,
+          verified(),
           adapter.answer(() => Promise.reject(new Refusal('agent_suspended', 'not today'))),
         ],
       })

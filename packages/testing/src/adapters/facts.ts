@@ -50,7 +50,7 @@ export function describeFacts<Middleware>(start: StartGuardedApp<Middleware>): v
     })
 
     it('may come from one guard for the signature and another for its freshness', async () => {
-      const app = await start(({ guard, verified, handler }) => [guard(nameAs('signed')), verified, handler])
+      const app = await start(({ guard, verified, handler }) => [guard(nameAs('signed')), verified(), handler])
       expect((await app.send({})).status).toBe(200)
       expect(agentOf(app.runs).id).toBe('agt_buyer')
     })
@@ -58,7 +58,7 @@ export function describeFacts<Middleware>(start: StartGuardedApp<Middleware>): v
     it('are not what other code assigns', async () => {
       const seen: string[] = []
       const app = await start(({ adapter, guard, verified, handler }) => [
-        verified,
+        verified(),
         adapter.step(({ assignAgent }) => assignAgent({ id: 'agt_admin', level: 'signed' })),
         guard(noteAgents(seen)),
         handler,

@@ -19,8 +19,8 @@ export interface AdapterKit<Middleware> {
   readonly app: AdapterApp<Middleware>
   readonly guard: GuardFactory<Middleware>
   readonly checks: AdapterChecks
-  /** A guard with both checks. */
-  readonly verified: Middleware
+  /** Makes a guard with both checks. */
+  readonly verified: () => Middleware
   /** A handler that counts its runs and answers with what it saw. */
   readonly handler: Middleware
 }
@@ -93,9 +93,7 @@ export function useGuardedApps<Middleware>(
     const checks = createChecks(keys(agent))
     const middleware = build({
       ...{ adapter, app, guard, checks },
-      get verified() {
-        return guard(checks.verify, checks.once)
-      },
+      verified: () => guard(checks.verify, checks.once),
       handler: adapter.answer((exchange) => describeExchange(exchange, runs)),
     })
     app.use(...(middleware ?? []))
@@ -136,7 +134,7 @@ export function requestOf(app: GuardedApp): AgentRequest {
 }
 
 function buildDefault<Middleware>({ verified, handler }: AdapterKit<Middleware>): readonly Middleware[] {
-  return [verified, handler]
+  return [verified(), handler]
 }
 
 function describeExchange(exchange: AdapterExchange, runs: AdapterExchange[]): unknown {

@@ -9,7 +9,7 @@ import { AUTHORITY, outcomeOf, problemOf, type StartGuardedApp } from './guarded
 export function describeObservers<Middleware>(start: StartGuardedApp<Middleware>): void {
   describe('observers', () => {
     it('are told once per guard and request', async () => {
-      const app = await start(({ guard, verified, handler }) => [verified, guard(noteAgents([])), handler])
+      const app = await start(({ guard, verified, handler }) => [verified(), guard(noteAgents([])), handler])
       await app.send({})
       expect(app.observer.decisions.map(({ check, outcome }) => [check, outcome])).toEqual([
         ['preventReplay', 'allow'],
@@ -114,7 +114,7 @@ function describeRecorder<Middleware>(start: StartGuardedApp<Middleware>): void 
       }
       const app = await start({
         options: { recorder: { record } },
-        build: ({ adapter, verified }) => [verified, adapter.answer(() => void order.push('handled'))],
+        build: ({ adapter, verified }) => [verified(), adapter.answer(() => void order.push('handled'))],
       })
       await app.send(post)
       expect(order).toEqual(['recorded', 'handled'])
