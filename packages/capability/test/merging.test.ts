@@ -1,4 +1,4 @@
-import { createTestEnvironment } from '@countermark/testing'
+import { aRequest, createTestEnvironment } from '@countermark/testing'
 import fc from 'fast-check'
 import { body } from '../src/arguments/argument-source.ts'
 import { capabilityRules } from '../src/capability-rules.ts'
@@ -111,5 +111,36 @@ describe('a grant', () => {
     const [first, second] = [setsFor('dns:zone_1:read'), setsFor('dns:zone_2:read')]
     expect(first.filter(({ constraints }) => constraints.length === 1)).toHaveLength(2)
     expect(second.map((set, index) => set === first[index])).toEqual([true, true])
+  })
+})
+
+describe('limits of an agent that its token carries', () => {
+  const limits = { type: 'urn:agent-auth:limits:1', agent: 'agt_buyer', constraints: { regions_allowed: ['eu'] } }
+
+  it('hold beside every entry that grants', () => {
+    const regions = (...details: readonly object[]): boolean => {
+      const delegation = aDelegation({ authorizationDetails: [details.map((detail) => ({ ...detail }))] })
+      const sent = aRefund({ amount: 1, region: 'us' })
+      try {
+        return Boolean(check(sent, { agent: anAgent(), delegation }, createTestEnvironment()))
+      } catch {
+        return false
+      }
+    }
+    expect(regions(aDetail({}))).toBe(true)
+    expect(regions(limits)).toBe(false)
+    expect(regions(aDetail({}), limits)).toBe(false)
+    expect(regions(aDetail({}), { ...limits, constraints: { regions_allowed: ['us'] } })).toBe(true)
+    expect(regions(aDetail({}), { ...limits, constraints: { regions_allowed: ['us'] } }, limits)).toBe(false)
+    expect(regions(aDetail({}), { ...limits, constraints: {}, unknown: true })).toBe(false)
+    expect(regions(aDetail({}), { ...limits, constraints: 'none' })).toBe(false)
+  })
+
+  it('leave out what a route that only reads does not have', () => {
+    const amounts = { ...limits, constraints: { max_amount: { value: 5, currency: 'USD' } } }
+    const delegation = aDelegation({ authorizationDetails: [[amounts]] })
+    const read = requireCapability('refunds:create', {}, capabilityRules())
+    const get = aRequest({ method: 'GET', target: '/refunds' })
+    expect(read(get, { agent: anAgent(), delegation }, createTestEnvironment())).toBeDefined()
   })
 })

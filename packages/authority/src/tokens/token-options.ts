@@ -1,6 +1,7 @@
 import type { AuditTrail } from '@countermark/audit'
 import { type Clock, type Environment, type KeySource, Misconfigured } from '@countermark/core'
 import {
+  callback,
   custom,
   methods,
   number,
@@ -67,6 +68,8 @@ export interface TokenServiceOptions {
   readonly clock?: Clock
   /** Where measurements go. @default nowhere */
   readonly report?: Environment['report']
+  /** Told of each error that is no refusal. @default a process warning */
+  readonly onFault?: (error: unknown) => void
 }
 
 const SERVICE = optionTable('services', {
@@ -94,6 +97,7 @@ const TABLE = optionTable('createTokenService', {
   refreshSeconds: number({ min: 60, max: 31_536_000, default: 2_592_000 }),
   maxDepth: number({ min: 1, max: 16, default: 4 }),
   clock: methods<Clock>(['wallMs', 'monotonicMs']),
+  onFault: callback<(error: unknown) => void>(),
   report: unstated(custom((_name, given) => given as Environment['report'] | undefined)),
 } satisfies OptionRows<TokenServiceOptions>)
 
@@ -102,7 +106,16 @@ const TABLE = optionTable('createTokenService', {
  * @throws {@link Misconfigured}
  */
 export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
-  const { services, trustedIssuers, trail, store, clock = systemClock, report, ...given } = TABLE.read(options)
+  const {
+    services,
+    trustedIssuers,
+    trail,
+    store,
+    clock = systemClock,
+    report,
+    onFault = warn,
+    ...given
+  } = TABLE.read(options)
   const { issuer, keys, agents, maxDepth } = given
   const environment = standaloneEnvironment({ clock, ...(report === undefined ? {} : { report }) })
   const tables = store.tables<TokenTables>()
@@ -111,6 +124,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
   const audiences = [...services.known.keys()]
   return {
     ...given,
+    onFault,
     tables,
     services: services.known,
     clients: {
@@ -130,6 +144,11 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     events: createTokenEventLog(trail, environment),
     environment,
   }
+}
+
+function warn(error: unknown): void {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.emitWarning(message, { type: 'CountermarkWarning', code: 'authority_fault' })
 }
 
 function requireIssuer(given: unknown): string {

@@ -29,6 +29,7 @@ export interface TokenSettings {
   /** Longest life of a family of refresh tokens. Seconds. */
   readonly refreshSeconds: number
   readonly maxDepth: number
+  readonly onFault: (error: unknown) => void
 }
 
 /** What an agent may do at all. An agent without a list may do nothing. */

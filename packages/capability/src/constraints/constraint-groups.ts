@@ -40,8 +40,10 @@ export interface ConstraintSources {
   readonly compiled: Map<object, ConstraintSet>
 }
 
-/** The type of `authorization_details` that this profile defines. */
+/** The types of `authorization_details` that this profile defines. */
 export const CAPABILITY_TYPE = 'urn:agent-auth:capability:1'
+/** What its issuer knows of an agent of the chain: holds for everything that is done with the token, whichever entry grants it. */
+export const LIMITS_TYPE = 'urn:agent-auth:limits:1'
 
 type Detail = Readonly<Record<string, unknown>>
 type Constraints = Readonly<Record<string, unknown>>
@@ -67,14 +69,28 @@ function groupsOfLink(
   sources: ConstraintSources,
 ): ConstraintGroup[] {
   const ours = details.filter((detail) => detail['type'] === CAPABILITY_TYPE && isAbout(detail, required, sources))
+  const limits = details.filter(({ type }) => type === LIMITS_TYPE)
   const foreign = details.filter(
-    ({ type }) => type !== CAPABILITY_TYPE && !sources.ignoredDetailTypes.has(String(type)),
+    ({ type }) => type !== CAPABILITY_TYPE && type !== LIMITS_TYPE && !sources.ignoredDetailTypes.has(String(type)),
   )
   const groups = [
     ours.map((detail) => compileOnce(detail, sources, () => setOfDetail(detail, sources))),
     ...foreign.map((detail) => [compileOnce(detail, sources, () => setOfForeignDetail(detail, sources))]),
   ]
-  return groups.map((sets) => ({ sets, about: 'action', isVisible: true }))
+  return [
+    ...groups.map((sets): ConstraintGroup => ({ sets, about: 'action', isVisible: true })),
+    ...limits.map((detail) => groupOfLimits(detail, sources)),
+  ]
+}
+
+/** Each such entry must hold. What else it says than its agent and its constraints is not understood. */
+function groupOfLimits(detail: Detail, sources: ConstraintSources): ConstraintGroup {
+  const { type: _, agent, constraints, ...others } = detail
+  const isObject = typeof constraints === 'object' && constraints !== null && !Array.isArray(constraints)
+  const limits = isObject ? { ...constraints, ...others } : { constraints, ...others }
+  const owner = `limits ${sources.delegation?.issuer} ${String(agent)}`
+  const set = compileOnce(detail, sources, () => setOf(limits, owner, sources))
+  return { sets: [set], about: 'agent', isVisible: true }
 }
 
 /** Whether an entry is about the scope; one whose actions cannot be read may be. */

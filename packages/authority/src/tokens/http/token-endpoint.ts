@@ -60,11 +60,21 @@ export async function answerOperation(
     form = call.form
     return await work(call)
   } catch (error) {
-    const refused = toOAuthError(error, 'invalid_request')
+    const refused = toAnswerable(error, settings)
     const name = operation ?? GRANTS.get(form?.find('grant_type') ?? '')?.name ?? 'unknown'
     await tell(refused, name, form?.find('client_id'), settings)
     const challenge = request.headers.has('authorization') ? `Basic realm="${settings.issuer}"` : undefined
     return errorAnswer(refused, challenge, nonceFields(settings))
+  }
+}
+
+/** What is no refusal is a fault of ours: the operator is told what it was, the client that there is one. */
+function toAnswerable(error: unknown, { onFault }: TokenSettings): OAuthError {
+  try {
+    return toOAuthError(error, 'invalid_request')
+  } catch (cause) {
+    onFault(cause)
+    return new OAuthError('server_error', 'the authority has a fault', { cause })
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Environment } from '@countermark/core'
+import { type Environment, Refusal } from '@countermark/core'
 import { isJsonObject, type JsonObject, ownMember } from '@countermark/core/internal'
 import {
   createTokenVerifier,
@@ -12,7 +12,6 @@ import {
 import type { TokenKeys } from '../issuing/sign-jwt.ts'
 import { type Detail, readDetails } from '../narrowing/details.ts'
 import { isLimits } from '../narrowing/limits.ts'
-import { OAuthError } from '../oauth-error.ts'
 import type { UserIssuerSettings } from './trusted-issuers.ts'
 
 /** A token that something is issued for. */
@@ -36,7 +35,7 @@ export interface SubjectToken {
 
 /** Verifies tokens that others bring along. */
 export interface SubjectTokens {
-  /** A token of ours, or of a user. @throws OAuthError `invalid_grant`, `temporarily_unavailable` */
+  /** A token of ours, or of a user. @throws Refusal */
   readonly verifySubject: (text: string) => Promise<SubjectToken>
   /** @throws Refusal */
   readonly verifyIdJag: (text: string) => Promise<VerifiedToken>
@@ -71,7 +70,7 @@ export function createSubjectTokens(rules: SubjectTokenRules): SubjectTokens {
       if (name === issuer) return fromOwn(await own(text))
       const user = users.get(String(name))
       if (user === undefined)
-        throw new OAuthError('invalid_grant', 'the subject token must come from an issuer that is trusted here')
+        throw new Refusal('token_invalid', 'the token must come from an issuer that is trusted here')
       return fromUser(await ofUsers(text), user)
     },
     verifyIdJag: createVerifier(idJag, [issuer], maxDepth, environment),
