@@ -119,10 +119,10 @@ describe('libraries for signatures', () => {
     const jwk = privateKey.export({ format: 'jwk' })
     const [created, expires] = [new Date((now() - 5) * 1000), new Date((now() + 60) * 1000)]
     const message = { method: 'GET', url: 'https://a.example/', headers: {} }
-    const signer = await signerFromJWK(jwk as JsonWebKey)
+    const signer = await signerFromJWK(jwk)
     const fields = await signatureHeaders(message, signer, { created, expires, components: ['@method'] })
     const headers = { signature: fields.Signature, 'signature-input': fields['Signature-Input'] }
-    const verifier = await verifierFromJWK(publicKey.export({ format: 'jwk' }) as JsonWebKey)
+    const verifier = await verifierFromJWK(publicKey.export({ format: 'jwk' }))
     const other = { method: 'GET', url: 'https://b.example/secret', headers }
     await expect(verifyWebBotAuth(other, verifier)).resolves.toBeUndefined()
     await expect(verifyWebBotAuth(other, verifier)).resolves.toBeUndefined()
