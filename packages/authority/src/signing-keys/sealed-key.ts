@@ -17,7 +17,7 @@ export interface SealAtRest {
 const VERSION = /^[A-Za-z0-9_-]{1,32}$/
 const IV_BYTES = 12
 const TAG_BYTES = 16
-const FIX = "write { v1: process.env.AUTHORITY_KEY }, made with 'openssl rand -base64 32'"
+const FIX = 'give { v1: … } from the environment: 32 bytes in base64, as openssl rand -base64 32 makes them'
 
 /**
  * Reads the keys that the environment gives.

@@ -1,11 +1,5 @@
 import { Unavailable } from '@countermark/core'
-
-declare module '@countermark/core' {
-  interface ForeignRefusalCodes {
-    /** The database of the authority does not answer. */
-    readonly storage_unavailable: true
-  }
-}
+import type {} from '../http/codes.ts'
 
 /** What SQLite and PostgreSQL say when they cannot be asked now: full, locked, gone, starting, stopping. */
 const FAULT =

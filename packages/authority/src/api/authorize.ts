@@ -1,0 +1,44 @@
+import { Refusal } from '@countermark/core'
+import type { Caller } from '../callers/caller.ts'
+import { findRoles } from '../callers/role-tables.ts'
+import type { AgentRow, RegistryReads } from '../registry/registry-tables.ts'
+import type { Allowed } from './endpoint.ts'
+
+/** What a caller wants to do, and where. */
+export interface Wanted {
+  readonly allows: readonly Allowed[]
+  readonly tenant: string | undefined
+  readonly agent: AgentRow | undefined
+}
+
+/** Decides whether callers may do what they want. */
+export type Authorize = (tables: RegistryReads, caller: Caller, wanted: Wanted) => Promise<void>
+
+/**
+ * Makes the decision; `administrators` are admins in every tenant, whatever the database says.
+ * @throws Refusal `role_missing`; `not_found` to callers who must not learn that there is such an agent
+ */
+export function createAuthorize(administrators: ReadonlySet<string>): Authorize {
+  return async (tables, caller, { allows, tenant, agent }) => {
+    if (allows.includes('anybody') || administrators.has(caller.name)) return
+    const held: readonly Allowed[] = [
+      ...(await findRoles(tables, caller.name, tenant)),
+      ...(await relationsTo(tables, caller, agent)),
+    ]
+    if (held.some((one) => allows.includes(one))) return
+    if (agent !== undefined && held.length === 0) throw new Refusal('not_found', 'no agent has this id')
+    throw new Refusal('role_missing', `this needs one of: ${allows.join(', ')}`)
+  }
+}
+
+async function relationsTo(
+  tables: RegistryReads,
+  { kind, id }: Caller,
+  agent: AgentRow | undefined,
+): Promise<readonly Allowed[]> {
+  if (agent === undefined) return []
+  if (kind === 'agent') return id === agent.id ? ['self'] : []
+  const query = tables.selectFrom('agent_owners').select('person').where('agent', '=', agent.id)
+  const found = await query.where('person', '=', id).executeTakeFirst()
+  return found === undefined ? [] : ['owner']
+}

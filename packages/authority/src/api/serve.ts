@@ -1,0 +1,158 @@
+import type { AuditEvent, AuditTrail } from '@countermark/audit'
+import { Refusal } from '@countermark/core'
+import type { Caller } from '../callers/caller.ts'
+import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
+import { findAgentRow } from '../registry/agents.ts'
+import { REGISTRY_LOCK, type RegistryReads, type RegistryTables } from '../registry/registry-tables.ts'
+import type { StoredTables } from '../storage/store.ts'
+import type { Authorize } from './authorize.ts'
+import type {
+  ActEndpoint,
+  ActResult,
+  Endpoint,
+  Input,
+  ReadEndpoint,
+  Request,
+  Result,
+  Surroundings,
+} from './endpoint.ts'
+import { readBody, readQuery } from './input.ts'
+import type { KeptAnswers } from './kept-answers.ts'
+
+/** What endpoints are served with. */
+export interface ServeOptions extends Surroundings {
+  readonly stored: StoredTables<RegistryTables>
+  readonly trail: Pick<AuditTrail, 'event'>
+  readonly findCaller: (call: Call) => Promise<Caller>
+  readonly authorize: Authorize
+  readonly keptAnswers: KeptAnswers
+}
+
+/** Makes the route of an endpoint: who calls, what they send, whether they may, and only then what is done. */
+export function serveEndpoint(endpoint: Endpoint, options: ServeOptions): Route {
+  const { method, path } = endpoint
+  const handle = endpoint.method === 'GET' ? serveRead(endpoint, options) : serveAct(endpoint, options)
+  return { method, path, handle }
+}
+
+function serveRead(endpoint: ReadEndpoint, options: ServeOptions): Route['handle'] {
+  const { stored, findCaller, authorize, clock, policy } = options
+  return async (call) => {
+    const caller = await findCaller(call)
+    readBody(call, undefined)
+    const query = readQuery(call, endpoint.query) as Input
+    const place = await findPlace(stored.reads, call, query)
+    await authorize(stored.reads, caller, { allows: endpoint.allows, ...place })
+    const { params } = call
+    const request = { caller, params, query, body: undefined, nowMs: clock.wallMs(), clock, policy, ...place }
+    const answer = toAnswer(await endpoint.read(stored.reads, request), endpoint)
+    const etag = answer.headers['ETag']
+    if (etag === undefined || headerOf(call, 'if-none-match') !== etag) return answer
+    return { ...answer, status: 304, body: '' }
+  }
+}
+
+function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle'] {
+  const { stored, findCaller, authorize, keptAnswers, clock, policy, trail } = options
+  return async (call) => {
+    const caller = await findCaller(call)
+    const query = readQuery(call, undefined) as Input
+    const body = readBody(call, endpoint.body) as Input
+    return recorded(trail, call, (record) =>
+      stored.transaction(REGISTRY_LOCK, async (tables) => {
+        const place = await findPlace(tables, call, body ?? {})
+        await authorize(tables, caller, { allows: endpoint.allows, ...place })
+        const before = await keptAnswers.find(tables, caller.name, call)
+        if (before !== undefined) return before
+        const nowMs = clock.wallMs()
+        const request = { caller, params: call.params, query, body, nowMs, clock, policy, ...place }
+        await requireMatch(endpoint, call, () => revisionOf(endpoint, tables, request))
+        const result = await endpoint.act(tables, request)
+        const answer = toAnswer(result, endpoint)
+        await keptAnswers.keep(tables, caller.name, call, { answer, nowMs })
+        await record(caller, result)
+        return answer
+      }),
+    )
+  }
+}
+
+/**
+ * The record is durable before the transaction commits: an act that cannot be recorded is not done. An act that was recorded
+ * and could not be committed is taken back by a second record.
+ */
+export async function recorded(
+  trail: ServeOptions['trail'],
+  call: Call,
+  work: (record: (caller: Caller, result: ActResult) => Promise<void>) => Promise<Answer>,
+): Promise<Answer> {
+  let isRecorded = false
+  try {
+    return await work(async (caller, result) => {
+      await trail.event(eventOf(call, caller, result))
+      isRecorded = true
+    })
+  } catch (error) {
+    if (isRecorded) await trail.event({ event: 'act_not_carried_out', details: { act: call.requestId } }).catch(untold)
+    throw error
+  }
+}
+
+/** The caller hears of the failure itself. */
+function untold(): void {}
+
+function eventOf(call: Call, caller: Caller, { event, details, people = {} }: ActResult): AuditEvent {
+  const { requestId, method, template } = call
+  const by =
+    caller.kind === 'agent'
+      ? { details: { caller: caller.name }, people: {} }
+      : { details: {}, people: { caller: caller.name } }
+  return {
+    event,
+    details: { act: requestId, method, route: template, ...by.details, ...details },
+    private: { ...by.people, ...people },
+  }
+}
+
+type Place = Pick<Request<unknown, unknown>, 'agent' | 'tenant'>
+
+async function findPlace(tables: RegistryReads, { params }: Call, input: Input): Promise<Place> {
+  const { agent: id, tenant: named } = params
+  if (id !== undefined) {
+    const agent = await findAgentRow(tables, id)
+    return { agent, tenant: agent.tenant }
+  }
+  const tenant = named ?? (typeof input['tenant'] === 'string' ? input['tenant'] : undefined)
+  return { agent: undefined, tenant }
+}
+
+function revisionOf(
+  endpoint: ActEndpoint,
+  tables: RegistryReads,
+  request: Request<Input, Input>,
+): Promise<number | undefined> {
+  return endpoint.revision === undefined ? Promise.resolve(request.agent?.revision) : endpoint.revision(tables, request)
+}
+
+/** @throws Refusal `precondition_required`, `precondition_failed` */
+async function requireMatch(
+  { ifMatch }: ActEndpoint,
+  call: Call,
+  revision: () => Promise<number | undefined>,
+): Promise<void> {
+  const stated = headerOf(call, 'if-match')
+  if (stated === undefined && ifMatch !== 'required') return
+  if (stated === undefined) throw new Refusal('precondition_required', 'send If-Match with the ETag that you read')
+  const current = await revision()
+  if (stated === '*' || (current !== undefined && stated === etagOf(current))) return
+  throw new Refusal('precondition_failed', 'it has changed since you read it; read it again')
+}
+
+function etagOf(revision: number): string {
+  return `"r${revision}"`
+}
+
+function toAnswer({ status, value, revision }: Result, endpoint: Endpoint): Answer {
+  const headers = revision === undefined ? {} : { ETag: etagOf(revision) }
+  return jsonAnswer(status ?? endpoint.status ?? 200, value, headers)
+}

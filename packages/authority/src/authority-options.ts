@@ -1,0 +1,129 @@
+import type { AuditTrail } from '@countermark/audit'
+import { type Clock, type KeySource, Misconfigured, type Observer, type ReplayStore } from '@countermark/core'
+import {
+  custom,
+  methods,
+  number,
+  type OptionRows,
+  type Origins,
+  optionTable,
+  type SourceLimit,
+  strings,
+  systemClock,
+  unstated,
+} from '@countermark/core/internal'
+import { memoryReplayStore } from '@countermark/replay'
+import type { PeopleOptions } from './callers/authenticate.ts'
+import { isCallerName } from './callers/caller.ts'
+import { DEFAULT_KEY_POLICY, type KeyPolicy } from './registry/key-policy.ts'
+import { createSealAtRest, type EncryptionKeys, type SealAtRest } from './signing-keys/sealed-key.ts'
+import { openStore } from './storage/open-store.ts'
+import type { Store } from './storage/store.ts'
+
+/** Options of {@link createAuthority}. */
+export interface AuthorityOptions {
+  /** Who the authority is: hosts (https) or origins, as callers sign them. Required. */
+  readonly origins: Origins
+  /** `file:./authority.db` or `postgres://user@host/database`, or a store that you open and close. Required. */
+  readonly storage: string | Store
+  /** Where every administrative act is recorded before it takes effect: `auditTrail({ sinks })`. Required. */
+  readonly trail: AuditTrail
+  /** Keys that seal what is secret in the database: `{ v1: 32 bytes in base64 }`; the first seals, all open. Required. */
+  readonly encryptionKeys: EncryptionKeys
+  /** Callers who may do everything: `agent:agt_ops`, `person:jane@example.com`. At least one. Required. */
+  readonly administrators: readonly string[]
+  /** Keys of callers who are not registered here, such as the first administrator. @default registered agents only */
+  readonly keys?: KeySource
+  /** People who call with a token of their identity provider. @default none */
+  readonly people?: PeopleOptions
+  /** Where used signatures are remembered; processes must share it. @default memoryReplayStore() */
+  readonly replayStore?: ReplayStore
+  /** How old keys may become, by kind. @default software 90 days, hardware 365, workload 1 */
+  readonly keyAges?: KeyPolicy
+  /** How long the key that begins a rotation goes on. Hours, 24 to 48. @default 24 */
+  readonly overlapHours?: number
+  /** Tokens by which doors read the registry: `registry(url, { headers })`. @default [] everybody may read it */
+  readonly doorTokens?: readonly string[]
+  /** Who watches decisions: metrics, events. @default [] */
+  readonly observers?: readonly Observer[]
+  /** Networks whose X-Forwarded-For is believed. @default [] */
+  readonly trustedProxies?: readonly string[]
+  /** How many requests that prove nothing one network may send. @default as a guard has it */
+  readonly sourceLimit?: SourceLimit | 'off'
+  /** Requests that one caller may send each second; twice as many at once. @default 50 */
+  readonly callsPerSecond?: number
+  /** @default the machine's clock */
+  readonly clock?: Clock
+}
+
+const ROWS = {
+  origins: custom((_name, given) => given as Origins | undefined),
+  storage: unstated(custom((_name, given) => openStore(given))),
+  trail: methods<AuditTrail>(['event', 'record'], 'pass auditTrail({ sinks: [fileSink({ path })] })'),
+  encryptionKeys: unstated(custom((_name, given) => createSealAtRest((given ?? {}) as EncryptionKeys))),
+  administrators: strings([]),
+  keys: methods<KeySource>(['findKeys']),
+  people: unstated(custom((_name, given) => given as PeopleOptions | undefined)),
+  replayStore: methods<ReplayStore>(['claim', 'issueNonce']),
+  keyAges: custom((_name, given = DEFAULT_KEY_POLICY) => requireKeyAges(given as KeyPolicy)),
+  overlapHours: number({ min: 24, max: 48, default: 24 }),
+  doorTokens: unstated(strings([])),
+  observers: unstated(custom((_name, given = []) => given as readonly Observer[])),
+  trustedProxies: strings([]),
+  sourceLimit: custom((_name, given) => given as SourceLimit | 'off' | undefined),
+  callsPerSecond: number({ min: 1, max: 100_000, default: 50 }),
+  clock: unstated(methods<Clock>(['wallMs', 'monotonicMs'])),
+} satisfies OptionRows<AuthorityOptions>
+
+const TABLE = optionTable('createAuthority', ROWS)
+
+/** Options after validation. */
+export interface AuthoritySettings {
+  readonly origins: Origins
+  readonly storage: Store
+  readonly trail: AuditTrail
+  readonly encryptionKeys: SealAtRest
+  readonly administrators: readonly string[]
+  readonly keys: KeySource | undefined
+  readonly people: PeopleOptions | undefined
+  readonly replayStore: ReplayStore
+  readonly keyAges: KeyPolicy
+  readonly overlapHours: number
+  readonly doorTokens: readonly string[]
+  readonly observers: readonly Observer[]
+  readonly trustedProxies: readonly string[]
+  readonly sourceLimit: SourceLimit | 'off' | undefined
+  readonly callsPerSecond: number
+  readonly clock: Clock
+}
+
+/**
+ * Validates what an authority is made of.
+ * @throws {@link Misconfigured}
+ */
+export function readAuthorityOptions(options: AuthorityOptions): AuthoritySettings {
+  const { clock = systemClock, origins, replayStore, ...settings } = TABLE.read(options)
+  if (origins === undefined) {
+    throw new Misconfigured(
+      'ERR_OPTION_MISSING',
+      "createAuthority needs origins; write ['https://authority.example.com']",
+    )
+  }
+  const { administrators } = settings
+  if (administrators.length === 0 || !administrators.every(isCallerName)) {
+    const fix = "write ['agent:agt_ops'] or ['person:jane@example.com']"
+    throw new Misconfigured('ERR_OPTION_INVALID', `administrators must name at least one caller; ${fix}`)
+  }
+  return { ...settings, origins, clock, replayStore: replayStore ?? memoryReplayStore() }
+}
+
+function requireKeyAges(policy: KeyPolicy): KeyPolicy {
+  for (const [kind, { warn, rotate, refuse }] of Object.entries(policy)) {
+    if (warn > 0 && rotate >= warn && refuse >= rotate && Number.isFinite(refuse)) continue
+    throw new Misconfigured(
+      'ERR_OPTION_INVALID',
+      `keyAges.${kind} must be days, such as { warn: 60, rotate: 75, refuse: 90 }`,
+    )
+  }
+  return { ...DEFAULT_KEY_POLICY, ...policy }
+}

@@ -1,0 +1,117 @@
+import type { KeySource } from '@countermark/core'
+import { AGENT_ENDPOINTS } from './api/agent-endpoints.ts'
+import { createAuthorize } from './api/authorize.ts'
+import { documentRoutes } from './api/document-routes.ts'
+import { enrolmentRoutes } from './api/enrolment-routes.ts'
+import { createKeptAnswers } from './api/kept-answers.ts'
+import { KEY_ENDPOINTS } from './api/key-endpoints.ts'
+import { type ServeOptions, serveEndpoint } from './api/serve.ts'
+import { TENANT_ENDPOINTS } from './api/tenant-endpoints.ts'
+import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
+import { type Authentication, createAuthentication } from './callers/authenticate.ts'
+import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
+import { createListener, type HandleRequest } from './http/listener.ts'
+import { createRouter } from './http/router.ts'
+import type { RegisteredAgent } from './registry/agents.ts'
+import { findAgent, registryKeys } from './registry/document.ts'
+import { REGISTRY_MIGRATIONS } from './registry/registry-migrations.ts'
+import type { RegistryTables } from './registry/registry-tables.ts'
+import { SIGNING_KEY_MIGRATIONS } from './signing-keys/signing-key-tables.ts'
+import { type StoredSigningKeys, storedSigningKeys } from './signing-keys/signing-keys.ts'
+import { migrateUp } from './storage/migrate.ts'
+import type { Store } from './storage/store.ts'
+
+/** The service that says who the agents are. */
+export interface Authority {
+  /** A listener for node:http, Express (`app.use('/authority', authority.handle)`), and Koa by `ctx.req`, `ctx.res`, `ctx.originalUrl`. */
+  readonly handle: HandleRequest
+  /** Makes the tables and opens the trail. Call it before the first request. */
+  readonly ready: () => Promise<void>
+  /** Closes the store, if it was opened here. The trail is yours. */
+  readonly close: () => Promise<void>
+  /** Keys and records of registered agents, for a guard in this process. */
+  readonly keys: KeySource
+  /** A registered agent and what it may do now. @throws Refusal `not_found` */
+  readonly findAgent: (id: string) => Promise<RegisteredAgent>
+  readonly store: Store
+  readonly signingKeys: StoredSigningKeys
+}
+
+const MAX_BODY_BYTES = 65_536
+const MIGRATIONS = [...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS]
+const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS]
+
+/**
+ * Creates an authority: a registry of agents and their keys with an API, which mounts in Express or Koa or stands alone.
+ * @example
+ * const authority = createAuthority({ origins, storage: 'file:./authority.db', trail, encryptionKeys, administrators })
+ * await authority.ready()
+ * app.use('/authority', authority.handle)
+ * @throws Misconfigured
+ */
+export function createAuthority(options: AuthorityOptions): Authority {
+  const settings = readAuthorityOptions(options)
+  const { storage: store, trail, clock, keyAges: policy, encryptionKeys: seal } = settings
+  const stored = store.tables<RegistryTables>()
+  const keys = registryKeys(stored, policy)
+  const { findCaller, requireSignedBy } = createAuthentication({
+    ...settings,
+    keys: callersKeys(keys, settings.keys),
+    recorder: trail,
+  })
+  const serving: ServeOptions = {
+    ...{ stored, trail, clock, policy, findCaller },
+    authorize: createAuthorize(new Set(settings.administrators)),
+    keptAnswers: createKeptAnswers(seal),
+  }
+  const findRoute = createRouter(routesOf(serving, settings, requireSignedBy))
+  return {
+    handle: createListener({ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator }),
+    ready: async () => {
+      await trail.ready()
+      await migrateUp(store, MIGRATIONS, clock.wallMs())
+    },
+    close: async () => {
+      if (typeof options.storage === 'string') await store.close()
+    },
+    keys,
+    findAgent: (id) => findAgent(stored.reads, id),
+    store,
+    signingKeys: storedSigningKeys({ store, seal, clock }),
+  }
+}
+
+function routesOf(
+  serving: ServeOptions,
+  { doorTokens, overlapHours }: AuthoritySettings,
+  requireSignedBy: Authentication['requireSignedBy'],
+) {
+  return [
+    ...ENDPOINTS.map((endpoint) => serveEndpoint(endpoint, serving)),
+    ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
+    ...documentRoutes({ ...serving, doorTokens }),
+  ]
+}
+
+/** Registered agents first: a configured key must not speak for one of them. */
+function callersKeys(own: KeySource, configured: KeySource | undefined): KeySource {
+  if (configured === undefined) return own
+  return {
+    name: own.name,
+    findKeys: async (query, environment, caller) => {
+      const found = await own.findKeys(query, environment, caller)
+      if (found.length > 0) return found
+      const others = await configured.findKeys(query, environment, caller)
+      const names = new Set(others.map(({ agent }) => agent.id))
+      for (const agentId of names) {
+        if ((await own.findAgent?.({ agentId }, environment, caller)) !== undefined) names.delete(agentId)
+      }
+      return others.filter(({ agent }) => names.has(agent.id))
+    },
+  }
+}
+
+function warnOperator(error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.emitWarning(text, { type: 'CountermarkWarning', code: 'authority_failed' })
+}

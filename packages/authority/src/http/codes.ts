@@ -1,0 +1,44 @@
+import type { RefusalRow } from '@countermark/core'
+
+/** Codes of the authority. Each has a heading in docs/authority-refusals.md. */
+export type AuthorityCode =
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'media_type_unsupported'
+  | 'body_malformed'
+  | 'input_invalid'
+  | 'cursor_invalid'
+  | 'role_missing'
+  | 'already_exists'
+  | 'state_conflict'
+  | 'ceiling_exceeded'
+  | 'key_taken'
+  | 'last_key'
+  | 'enrolment_refused'
+  | 'precondition_required'
+  | 'precondition_failed'
+  | 'storage_unavailable'
+
+declare module '@countermark/core' {
+  interface ForeignRefusalCodes extends Readonly<Record<AuthorityCode, true>> {}
+}
+
+/** What each of them is answered with. */
+export const AUTHORITY_CODES: Readonly<Record<AuthorityCode, RefusalRow>> = {
+  not_found: { title: 'There is no such thing here', status: 404, retry: 'no' },
+  method_not_allowed: { title: 'The resource has no such method', status: 405, retry: 'no' },
+  media_type_unsupported: { title: 'The body must be application/json', status: 415, retry: 'no' },
+  body_malformed: { title: 'The body is no JSON that every parser reads alike', status: 400, retry: 'no' },
+  input_invalid: { title: 'The input does not fit the schema', status: 422, retry: 'no' },
+  cursor_invalid: { title: 'The cursor is none of ours', status: 400, retry: 'no' },
+  role_missing: { title: 'The caller has no role that allows this', status: 403, retry: 'no' },
+  already_exists: { title: 'The name is taken', status: 409, retry: 'no' },
+  state_conflict: { title: 'The state does not allow this', status: 409, retry: 'no' },
+  ceiling_exceeded: { title: 'This is more than an owner may give', status: 403, retry: 'no' },
+  key_taken: { title: 'The public key is registered already', status: 409, retry: 'no' },
+  last_key: { title: 'The agent would have no usable key', status: 409, retry: 'no' },
+  enrolment_refused: { title: 'The enrolment does not hold', status: 403, retry: 'no' },
+  precondition_required: { title: 'State which version is changed', status: 428, retry: 'no' },
+  precondition_failed: { title: 'The resource has changed since', status: 412, retry: 'no' },
+  storage_unavailable: { title: 'The database cannot be asked', status: 503, retry: 'later' },
+}

@@ -1,0 +1,174 @@
+import { Refusal } from '@countermark/core'
+import { canonicalJson } from '@countermark/core/internal'
+import { isTaken } from '../storage/storage-fault.ts'
+import { requireAlive, updateAgent } from './agent-life.ts'
+import { parseScopes, requireWithin, withinCeilings } from './ceiling.ts'
+import { noteChange } from './changes.ts'
+import type { AgentRow, AgentState, RegistryReads, RegistryTransaction } from './registry-tables.ts'
+
+/** What an agent is created from. */
+export interface NewAgent {
+  readonly id: string
+  readonly tenant: string
+  readonly name: string
+  readonly purpose: string
+  readonly type: string
+  readonly version: string
+  readonly owners: readonly string[]
+  readonly ceiling: readonly string[]
+  readonly constraints: Readonly<Record<string, unknown>>
+  readonly template?: string | undefined
+  /** Unix milliseconds. */
+  readonly expiresAt?: number | undefined
+}
+
+/** An agent, and what it may do at this moment. */
+export interface RegisteredAgent {
+  readonly id: string
+  readonly tenant: string
+  readonly name: string
+  readonly purpose: string
+  readonly type: string
+  readonly version: string
+  readonly state: AgentState
+  readonly reason: string | undefined
+  readonly owners: readonly string[]
+  /** What it was given. */
+  readonly ceiling: readonly string[]
+  /** What of it the ceilings of all its owners cover: what counts. */
+  readonly capabilities: readonly string[]
+  readonly constraints: Readonly<Record<string, unknown>>
+  readonly template: string | undefined
+  /** Unix milliseconds, as all times here. */
+  readonly expiresAt: number | undefined
+  readonly rotateBy: number | undefined
+  readonly retirementAskedBy: string | undefined
+  readonly replacedBy: string | undefined
+  readonly createdAt: number
+  readonly changedAt: number
+  readonly revision: number
+}
+
+/** Registers an agent, staged. @throws Refusal `already_exists`, `ceiling_exceeded`, `input_invalid` */
+export async function createAgent(tables: RegistryTransaction, input: NewAgent, nowMs: number): Promise<AgentRow> {
+  const { owners, ceiling, constraints, template = null, expiresAt = null, ...rest } = input
+  requireWithin(ceiling, await ceilingsOf(tables, input.tenant, owners))
+  const row: AgentRow = {
+    ...rest,
+    ...{ ceiling: canonicalJson(ceiling), constraints: canonicalJson(constraints), template, expires_at: expiresAt },
+    ...{ state: 'staged', reason: null, rotate_by: null, retirement_asked_by: null, replaced_by: null },
+    ...{ created_at: nowMs, changed_at: nowMs, revision: 1 },
+  }
+  try {
+    await tables.insertInto('agents').values(row).execute()
+  } catch (error) {
+    if (isTaken(error)) throw new Refusal('already_exists', 'an agent has this id', { cause: error })
+    throw error
+  }
+  await setOwners(tables, row, owners)
+  await noteChange(tables, { kind: 'agent_created', at: nowMs, tenant: row.tenant, agent: row.id })
+  return row
+}
+
+/** What may be changed of an agent; what is left out stays. */
+export interface AgentChange {
+  readonly name?: string | undefined
+  readonly purpose?: string | undefined
+  readonly type?: string | undefined
+  readonly owners?: readonly string[] | undefined
+  readonly ceiling?: readonly string[] | undefined
+  readonly constraints?: Readonly<Record<string, unknown>> | undefined
+  readonly expiresAt?: number | null | undefined
+}
+
+/** Changes an agent; owners and ceiling are judged together, as they will be. @throws Refusal */
+export async function changeAgent(
+  tables: RegistryTransaction,
+  agent: AgentRow,
+  { owners, ceiling, constraints, expiresAt, ...texts }: AgentChange,
+  nowMs: number,
+): Promise<AgentRow> {
+  requireAlive(agent)
+  if (owners !== undefined || ceiling !== undefined) {
+    const answering = owners ?? (await ownersOf(tables, agent.id))
+    requireWithin(ceiling ?? parseScopes(agent.ceiling), await ceilingsOf(tables, agent.tenant, answering))
+  }
+  if (owners !== undefined) await setOwners(tables, agent, owners)
+  const change: Partial<AgentRow> = {
+    ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined)),
+    ...(ceiling === undefined ? {} : { ceiling: canonicalJson(ceiling) }),
+    ...(constraints === undefined ? {} : { constraints: canonicalJson(constraints) }),
+    ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+  }
+  const row = await updateAgent(tables, agent, change, nowMs)
+  await noteChange(tables, { kind: 'agent_changed', at: nowMs, tenant: agent.tenant, agent: agent.id })
+  return row
+}
+
+/** Finds an agent. @throws Refusal `not_found` */
+export async function findAgentRow(tables: RegistryReads, id: string): Promise<AgentRow> {
+  const row = await tables.selectFrom('agents').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw new Refusal('not_found', 'no agent has this id')
+  return row
+}
+
+/** People who answer for an agent. */
+export async function ownersOf(tables: RegistryReads, agent: string): Promise<readonly string[]> {
+  const query = tables.selectFrom('agent_owners').select('person').where('agent', '=', agent)
+  return (await query.orderBy('person').execute()).map(({ person }) => person)
+}
+
+/** An agent with what counts of it. */
+export async function viewAgent(tables: RegistryReads, row: AgentRow): Promise<RegisteredAgent> {
+  const owners = await ownersOf(tables, row.id)
+  const ceiling = parseScopes(row.ceiling)
+  const answering = await tables
+    .selectFrom('people')
+    .select('ceiling')
+    .where('tenant', '=', row.tenant)
+    .where('id', 'in', owners.length === 0 ? [''] : [...owners])
+    .where('state', '=', 'active')
+    .execute()
+  const capabilities = withinCeilings(
+    ceiling,
+    answering.map((person) => parseScopes(person.ceiling)),
+  )
+  const { id, tenant, name, purpose, type, version, state } = row
+  return {
+    ...{ id, tenant, name, purpose, type, version, state, owners, ceiling, capabilities },
+    constraints: JSON.parse(row.constraints),
+    reason: row.reason ?? undefined,
+    template: row.template ?? undefined,
+    expiresAt: row.expires_at ?? undefined,
+    rotateBy: row.rotate_by ?? undefined,
+    retirementAskedBy: row.retirement_asked_by ?? undefined,
+    replacedBy: row.replaced_by ?? undefined,
+    createdAt: row.created_at,
+    changedAt: row.changed_at,
+    revision: row.revision,
+  }
+}
+
+async function setOwners(
+  tables: RegistryTransaction,
+  { id, tenant }: AgentRow,
+  owners: readonly string[],
+): Promise<void> {
+  await tables.deleteFrom('agent_owners').where('agent', '=', id).execute()
+  const rows = [...new Set(owners)].map((person) => ({ agent: id, tenant, person }))
+  await tables.insertInto('agent_owners').values(rows).execute()
+}
+
+/** @throws Refusal `input_invalid` when one of them is not here */
+async function ceilingsOf(
+  tables: RegistryReads,
+  tenant: string,
+  owners: readonly string[],
+): Promise<readonly (readonly string[])[]> {
+  const wanted = [...new Set(owners)]
+  const query = tables.selectFrom('people').select('ceiling').where('tenant', '=', tenant).where('state', '=', 'active')
+  const rows = wanted.length === 0 ? [] : await query.where('id', 'in', wanted).execute()
+  if (rows.length === wanted.length && rows.length > 0) return rows.map(({ ceiling }) => parseScopes(ceiling))
+  const errors = [{ pointer: '/owners', message: 'every owner must be a person of this tenant who has not left' }]
+  throw new Refusal('input_invalid', 'owners must be people of this tenant', { members: { errors } })
+}
