@@ -44,15 +44,10 @@ function splitTarget(url: string): { readonly path: string; readonly query: URLS
   return { path: path === '' ? '/' : path, query: new URLSearchParams(start < 0 ? '' : url.slice(start + 1)) }
 }
 
-interface HostMessage extends IncomingMessage {
-  readonly rawBody?: unknown
-  readonly body?: unknown
-}
-
-async function readBody(message: HostMessage, maxBytes: number): Promise<Uint8Array> {
-  const { rawBody } = message
+async function readBody(message: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const rawBody: unknown = Reflect.get(message, 'rawBody')
   if (rawBody instanceof Uint8Array) return requireSize(rawBody, maxBytes)
-  if (message.readableEnded && message.body !== undefined && isFramed(message)) {
+  if (message.readableEnded && Reflect.get(message, 'body') !== undefined && isFramed(message)) {
     throw new Refusal('config_error', 'mount the authority before what parses bodies')
   }
   const declared = Number(message.headers['content-length'] ?? 0)
