@@ -13,6 +13,7 @@ export type AgentFetchErrorCode =
   | 'token_unavailable'
   | 'token_unusable'
 
+// A program may load two copies of this package, and `instanceof` knows one of them.
 const AGENT_FETCH_ERROR = Symbol.for('countermark.agentFetchError')
 
 /**

@@ -46,36 +46,26 @@ interface Charge extends BudgetClaim {
 export function memoryBudgets(options: MemoryBudgetsOptions = {}): MemoryBudgets {
   const { allowSingleProcess, maxCounters, maxCountersPerAgent } = OPTIONS.read(options)
   requireSingleProcess({ name: 'memoryBudgets', instead: 'redisBudgets', allowSingleProcess })
-  const counters = new Map<string, Counter>()
-  const made = new Map<string, number>()
-  let sweptMs = Number.NEGATIVE_INFINITY
+  const counters = new Counters(maxCounters, maxCountersPerAgent)
   return {
     name: 'memory',
-    clear: () => {
-      counters.clear()
-      made.clear()
-    },
+    clear: () => counters.clear(),
     reserve: (claims, { clock }) => {
       const nowMs = clock.monotonicMs()
-      const [{ agentId = '' } = { agentId: '' }] = claims
-      const isFull = (added: number): boolean => counters.size + added > maxCounters
-      const isOverQuota = (added: number): boolean =>
-        agentId !== '' && (made.get(agentId) ?? 0) + added > maxCountersPerAgent
-      if ((isFull(claims.length) || isOverQuota(claims.length)) && nowMs - sweptMs >= SWEEP_EVERY_MS) {
-        forgetIdle(counters, made, nowMs)
-        sweptMs = nowMs
-      }
+      const agentId = claims[0]?.agentId ?? ''
+      counters.makeRoom(agentId, claims.length, nowMs)
       const charges = claims.map((claim): Charge => {
-        const counter = counters.get(claim.key) ?? new Counter(agentId, claim.windowSeconds)
+        const counter = counters.find(claim.key) ?? new Counter(agentId, claim.windowSeconds)
         return { ...claim, counter, slice: counter.sliceAt(nowMs) }
       })
       const retryAfterSeconds = secondsUntilFree(charges, nowMs)
       if (retryAfterSeconds > 0) return { outcome: 'exceeded', retryAfterSeconds }
-      const added = claims.filter(({ key }) => !counters.has(key)).length
-      if (added > 0 && isOverQuota(added)) return { outcome: 'exceeded', retryAfterSeconds: QUOTA_RETRY_SECONDS }
-      if (isFull(added)) return { outcome: 'full' }
-      if (added > 0) made.set(agentId, (made.get(agentId) ?? 0) + added)
-      for (const { key, counter } of charges) counters.set(key, counter)
+      const added = charges.filter(({ key }) => counters.find(key) === undefined)
+      if (counters.isOverQuota(agentId, added.length)) {
+        return { outcome: 'exceeded', retryAfterSeconds: QUOTA_RETRY_SECONDS }
+      }
+      if (counters.isFull(added.length)) return { outcome: 'full' }
+      for (const { key, counter } of added) counters.add(key, counter)
       return take(charges)
     },
   }
@@ -93,14 +83,54 @@ function take(charges: readonly Charge[]): Reservation {
   return { outcome: 'reserved', release: releaseOnce(giveBack) }
 }
 
-/** Only what counts nothing may go. */
-function forgetIdle(counters: Map<string, Counter>, made: Map<string, number>, nowMs: number): void {
-  for (const [key, counter] of counters) {
-    if (counter.takenAt(nowMs) > 0) continue
-    counters.delete(key)
-    const left = (made.get(counter.agentId) ?? 1) - 1
-    if (left === 0) made.delete(counter.agentId)
-    else made.set(counter.agentId, left)
+/** All counters, and how many each agent has made. */
+class Counters {
+  readonly #maxCounters: number
+  readonly #maxPerAgent: number
+  readonly #counters = new Map<string, Counter>()
+  readonly #made = new Map<string, number>()
+  #sweptMs = Number.NEGATIVE_INFINITY
+
+  constructor(maxCounters: number, maxPerAgent: number) {
+    this.#maxCounters = maxCounters
+    this.#maxPerAgent = maxPerAgent
+  }
+
+  find(key: string): Counter | undefined {
+    return this.#counters.get(key)
+  }
+
+  add(key: string, counter: Counter): void {
+    this.#counters.set(key, counter)
+    this.#made.set(counter.agentId, (this.#made.get(counter.agentId) ?? 0) + 1)
+  }
+
+  isFull(added: number): boolean {
+    return this.#counters.size + added > this.#maxCounters
+  }
+
+  isOverQuota(agentId: string, added: number): boolean {
+    return added > 0 && agentId !== '' && (this.#made.get(agentId) ?? 0) + added > this.#maxPerAgent
+  }
+
+  /** Forgets what counts nothing, where there is no room for as many more; not for each request. */
+  makeRoom(agentId: string, added: number, nowMs: number): void {
+    if (!this.isFull(added) && !this.isOverQuota(agentId, added)) return
+    if (nowMs - this.#sweptMs < SWEEP_EVERY_MS) return
+    this.#sweptMs = nowMs
+    for (const [key, counter] of this.#counters) if (counter.takenAt(nowMs) === 0) this.#forget(key, counter)
+  }
+
+  clear(): void {
+    this.#counters.clear()
+    this.#made.clear()
+  }
+
+  #forget(key: string, { agentId }: Counter): void {
+    this.#counters.delete(key)
+    const left = (this.#made.get(agentId) ?? 1) - 1
+    if (left === 0) this.#made.delete(agentId)
+    else this.#made.set(agentId, left)
   }
 }
 

@@ -1,4 +1,4 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import {
   type AgentRequest,
   type Environment,
@@ -12,20 +12,18 @@ import {
   type ClaimRefusals,
   claimOnce,
   custom,
-  decodeBase64url,
   methods,
   number,
   type OptionRows,
   optionTable,
   refusalOf,
-  SEAL_BYTES,
   type SettingsOf,
-  sealOf,
   then,
   word,
 } from '@countermark/core/internal'
 import { type AlgorithmName, algorithms } from '../option-readers.ts'
 import { spellingsOf } from '../token/jose-algorithm.ts'
+import { DpopNonces } from './dpop-nonces.ts'
 import { type DpopExpectation, type DpopProof, DpopProofs } from './dpop-proof.ts'
 
 /** How DPoP proofs are taken (RFC 9449). */
@@ -122,7 +120,7 @@ export class Dpop {
       if (read === undefined) {
         throw new Refusal('dpop_nonce_required', 'the DPoP proof must carry the nonce that the response offers')
       }
-      // RFC 9449 section 11.1: the time of the nonce, which is ours, may stand for the caller's.
+      // RFC 9449 section 11.1: the time of the nonce, which is ours, may count instead of the caller's.
       return { created: read.issuedAt, acceptUntil: read.issuedAt + nonceSeconds, nonce: read.inner }
     }
     const now = nowMs / 1000
@@ -145,54 +143,4 @@ const TOKEN = { credential: 'token' } as const
 function requireClaimed(answer: ClaimAnswer): void {
   const refusal = refusalOf(answer, REFUSALS)
   if (refusal !== undefined) throw refusal
-}
-
-/** A nonce that was recognised. */
-interface ReadNonce {
-  /** Unix seconds. */
-  readonly issuedAt: number
-  readonly inner: string | undefined
-}
-
-const TIME_BYTES = 6
-/** Another process that shares the secret may have a clock that is slightly ahead. */
-const MAX_AHEAD_SECONDS = 30
-
-/**
- * Nonces that a DPoP proof must carry (RFC 9449 section 9), recognised by a secret without having been stored. One may be used
- * again while it is young; each proof still counts once by its `jti`.
- */
-class DpopNonces {
-  readonly #secret: Uint8Array
-  readonly #lifetimeSeconds: number
-
-  constructor(secret: Uint8Array, lifetimeSeconds: number) {
-    this.#secret = secret
-    this.#lifetimeSeconds = lifetimeSeconds
-  }
-
-  /** The nonce of now; `inner` travels along and comes back from {@link DpopNonces.read}. */
-  issue(nowMs: number, inner: string | undefined): string {
-    const time = Buffer.alloc(TIME_BYTES)
-    time.writeUIntBE(Math.max(0, Math.floor(nowMs / 1000)), 0, TIME_BYTES)
-    const nonce = Buffer.concat([time, this.#seal(time)]).toString('base64url')
-    return inner === undefined ? nonce : `${nonce}.${inner}`
-  }
-
-  /** `undefined` for a nonce that is not ours or too old. */
-  read(nonce: string, nowMs: number): ReadNonce | undefined {
-    const dot = nonce.indexOf('.')
-    const bytes = decodeBase64url(dot < 0 ? nonce : nonce.slice(0, dot))
-    if (bytes?.length !== TIME_BYTES + SEAL_BYTES) return undefined
-    const time = bytes.subarray(0, TIME_BYTES)
-    if (!timingSafeEqual(this.#seal(time), bytes.subarray(TIME_BYTES))) return undefined
-    const issuedAt = time.readUIntBE(0, TIME_BYTES)
-    const age = nowMs / 1000 - issuedAt
-    if (!(age <= this.#lifetimeSeconds && age >= -MAX_AHEAD_SECONDS)) return undefined
-    return { issuedAt, inner: dot < 0 ? undefined : nonce.slice(dot + 1) }
-  }
-
-  #seal(time: Uint8Array): Buffer {
-    return Buffer.from(sealOf(this.#secret, 'countermark dpop nonce', time), 'latin1')
-  }
 }

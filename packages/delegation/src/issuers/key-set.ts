@@ -62,11 +62,12 @@ export function parseKeySet(value: unknown, rules: IssuerKeyRules): IssuerKeySet
 }
 
 function createIssuerKeySet(keys: readonly IssuerKey[], refused: number): IssuerKeySet {
+  // Two keys under one name: neither is found.
   const index = new Map<string, IssuerKey | undefined>()
   const add = (name: string, key: IssuerKey): void => {
     const known = index.get(name)
-    const isSame = known?.thumbprint === key.thumbprint
-    index.set(name, !index.has(name) || isSame ? key : undefined)
+    const isOnly = !index.has(name) || known?.thumbprint === key.thumbprint
+    index.set(name, isOnly ? key : undefined)
   }
   for (const key of keys) {
     add(key.joseAlgorithm, key)

@@ -57,7 +57,7 @@ const FORBIDDEN = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64', 'zip', 'enc']
  */
 export function parseCompactJws(text: string, rules: CompactJwsRules): CompactJws {
   const opened = openCompactJws(text, rules)
-  return { ...opened, claims: readObject(opened.payload, failing(rules)) }
+  return { ...opened, claims: readObject(opened.payload, refusalsBy(rules)) }
 }
 
 /** What may be remembered of a JWS once it is verified: nothing of its payload or its signature. */
@@ -70,7 +70,7 @@ export function headerOf({ headerText, header, algorithm, type, keyId }: Compact
  * @throws {@link Refusal} with the code of the rules
  */
 export function openCompactJws(text: string, rules: CompactJwsRules): OpenedJws {
-  const fail = failing(rules)
+  const fail = refusalsBy(rules)
   if (text.length > rules.maxLength) throw fail(`must have at most ${rules.maxLength} characters`)
   const [headerText = '', payloadText = '', signatureText = '', ...more] = text.split('.', 4)
   if (more.length > 0 || headerText === '' || signatureText === '') {
@@ -89,7 +89,7 @@ type Fail = (why: string) => Refusal
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function failing({ code, noun }: CompactJwsRules): Fail {
+function refusalsBy({ code, noun }: CompactJwsRules): Fail {
   return (why) => new Refusal(code, `the ${noun} ${why}`)
 }
 
