@@ -1,11 +1,16 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '@countermark/core/internal'
-import type { RecordInput } from './record/record-input.ts'
 import { SecretMask } from './record/secret-mask.ts'
+import type { RecordInput } from './record/write-record.ts'
 import { createFileSink } from './sinks/file/file-sink.ts'
 import { LocalWriter } from './trail/record-writer.ts'
-import { type ThreadNote, type ThreadOrder, type ThreadStart, toPlainError } from './trail/thread/thread-messages.ts'
-import { ThreadProgress } from './trail/thread/thread-progress.ts'
+import {
+  type ThreadNote,
+  type ThreadOrder,
+  ThreadProgress,
+  type ThreadStart,
+  toPlainError,
+} from './trail/thread/thread-line.ts'
 
 // The program of the thread that writes a trail. Loaded anywhere else, it does nothing.
 if (parentPort !== null && workerData?.countermark === 'audit') serve(parentPort, workerData.start)

@@ -1,7 +1,7 @@
 export type { AuditRecord } from './record/audit-record.ts'
 export type { PlacedRecord, SealedRecord } from './record/chain.ts'
-export type { AuditSink, EventSink } from './sinks/audit-sink.ts'
 export { type HttpSinkOptions, httpSink } from './sinks/http-sink.ts'
 export { lineSink } from './sinks/line-sink.ts'
 export { type RedisStreamSinkOptions, redisStreamSink } from './sinks/redis-stream-sink.ts'
+export type { AuditSink, EventSink } from './sinks/sink.ts'
 export { type SyslogSinkOptions, syslogSink } from './sinks/syslog/syslog-sink.ts'

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { createTempFolder, type TempFolder } from '@countermark/testing'
 import { build } from 'esbuild'
-import { type StartThread, startThread } from '../src/trail/thread/thread-messages.ts'
+import { type StartThread, startThread } from '../src/trail/thread/thread-line.ts'
 
 /** Programs of a folder, compiled as a backend would be that is put into one file; the program of the thread lies beside. */
 export interface BundledPrograms {

@@ -1,8 +1,11 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { createFakeClock, createRecordingObserver } from '@countermark/testing'
-import { auditTrail, type CheckpointAnchor } from '../src/index.ts'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createFakeClock, createRecordingObserver, createTempFolder } from '@countermark/testing'
+import { auditTrail, type CheckpointAnchor, fileAnchor } from '../src/index.ts'
 import type { AuditSink } from '../src/sinks.ts'
 import { type Checkpoint, isSignedBy } from '../src/trail/checkpoint.ts'
+import { captureStandardError } from './standard-error.ts'
 import { aDecision } from './written-trail.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')
@@ -67,5 +70,23 @@ describe('checkpoints', () => {
     const age = observer.measurements.find(({ name, value }) => name === 'audit_checkpoint_age_seconds' && value === 7)
     expect([age?.kind, observer.total('audit_checkpoints_total', { result: 'failed' })]).toEqual(['gauge', 2])
     await expect(trail.close()).rejects.toThrow('EIO')
+  })
+
+  it('whose folder is missing say what to do, once, and when they are written again', async () => {
+    const told = captureStandardError()
+    const folder = await createTempFolder()
+    const path = join(folder.path, 'missing', 'checkpoints')
+    const checkpoints = { key: privateKey, anchors: [fileAnchor({ path })] }
+    const trail = auditTrail({ sinks: [sink], checkpoints })
+    void trail.record(aDecision())
+    const failure = expect.objectContaining({ code: 'ERR_OPTION_INVALID' })
+    await expect(trail.flush()).rejects.toEqual(failure)
+    await expect(trail.flush()).rejects.toEqual(failure)
+    await mkdir(join(folder.path, 'missing'))
+    await trail.close()
+    const [first, second, ...others] = told.stop()
+    expect(first).toContain('a checkpoint cannot be written: fileAnchor.path: the folder ')
+    expect([second, others]).toEqual([expect.stringContaining('a checkpoint is written again'), []])
+    await folder.remove()
   })
 })

@@ -1,5 +1,5 @@
 import type { AuditSink } from '../src/sinks.ts'
-import { decisionRecord, sealedRecords } from './sealed-records.ts'
+import { sealedRecords, writeDecision } from './sealed-records.ts'
 
 /** A sink of some kind, and what stands behind it. */
 export interface AuditSinkUnderTest {
@@ -96,7 +96,7 @@ export function describeAuditSink(name: string, kind: AuditSinkKind, open: () =>
           count: 1,
           from: index + 1,
           values: { user: text, path: text },
-          change: () => ({ ...decisionRecord(text), requestId: text, reason: text, resource: { authority: text } }),
+          change: () => ({ ...writeDecision(text), requestId: text, reason: text, resource: { authority: text } }),
         }),
       )
       await opened.sink.append(records)

@@ -3,9 +3,9 @@ import { aRequest } from '@countermark/testing'
 import fc from 'fast-check'
 import { fileSink } from '../src/index.ts'
 import { Chain } from '../src/record/chain.ts'
-import { decisionRecord } from '../src/record/decision-record.ts'
-import { parseLine } from '../src/record/parse-line.ts'
-import { recordedDecision } from '../src/record/recorded-decision.ts'
+import { readDecision } from '../src/record/read-decision.ts'
+import { parseLine } from '../src/record/read-trail.ts'
+import { writeDecision } from '../src/record/write-decision.ts'
 import { readTrailOptions } from '../src/trail/trail-options.ts'
 import { aDecision } from './written-trail.ts'
 
@@ -22,7 +22,7 @@ function lineFor(text: string): string {
     request: aRequest({ target: `/${text}`, method: text }),
   })
   return new Chain('20260101T000000Z-0000000000000000').seal(
-    decisionRecord(recordedDecision(decision, rules, undefined), 'x.1', rules.mask),
+    writeDecision(readDecision(decision, rules, undefined), 'x.1', rules.mask),
   ).line
 }
 

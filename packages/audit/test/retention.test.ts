@@ -169,6 +169,23 @@ describe('pruning', () => {
   })
 })
 
+describe('erasing', () => {
+  it.each<[string, object]>([
+    ['ERR_OPTION_MISSING', { subject: '' }],
+    ['ERR_OPTION_MISSING', { subject: 'user_17', record: undefined }],
+    ['ERR_OPTION_INVALID', { subject: 'user_17', pseudonymKey: 'short' }],
+    ['ERR_OPTION_UNKNOWN', { subject: 'user_17', user: 'user_17' }],
+  ])('does not start: %s', async (code, options) => {
+    const given = { subject: undefined as never, record: async () => undefined, ...options }
+    await expect(eraseSubject(fileStore([]), given)).rejects.toMatchObject({ code })
+  })
+
+  it('takes no store with an option that is unknown', () => {
+    const code = 'ERR_OPTION_UNKNOWN'
+    expect(() => fileStore([], { anchor: undefined } as object)).toThrow(expect.objectContaining({ code }))
+  })
+})
+
 describe('a file that is being written', () => {
   it('is not rewritten', async () => {
     const trail = await written(2)

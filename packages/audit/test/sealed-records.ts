@@ -20,7 +20,7 @@ export function sealedRecords(input: SealedRecordsInput): readonly SealedRecord[
   let previous = sha256(chain)
   return Array.from({ length: count }, (_, index) => {
     const seq = from + index
-    const record = change(decisionRecord(`${chain}-${seq}`), seq)
+    const record = change(writeDecision(`${chain}-${seq}`), seq)
     const hash = sha256(`${previous}${canonicalJson(record)}`)
     const erasable = Object.entries(values).map(([name, value]) => [name, { salt: `salt-${seq}`, value }] as const)
     const withheld: Readonly<Record<string, PrivateValue>> = Object.fromEntries(erasable)
@@ -31,7 +31,7 @@ export function sealedRecords(input: SealedRecordsInput): readonly SealedRecord[
 }
 
 /** An allowed request. */
-export function decisionRecord(id: string): DecisionRecord {
+export function writeDecision(id: string): DecisionRecord {
   return {
     v: 1,
     type: 'decision',

@@ -1,9 +1,8 @@
 import { fileSink, SECRET_PARAMETERS } from '../src/index.ts'
-import { decisionRecord } from '../src/record/decision-record.ts'
-import { readDpopProof } from '../src/record/evidence.ts'
-import { maskSignatureBase } from '../src/record/mask-signature-base.ts'
-import { recordedDecision } from '../src/record/recorded-decision.ts'
+import { maskSignatureBase, readDpopProof } from '../src/record/evidence.ts'
+import { readDecision } from '../src/record/read-decision.ts'
 import { SecretMask } from '../src/record/secret-mask.ts'
+import { writeDecision } from '../src/record/write-decision.ts'
 import { readTrailOptions } from '../src/trail/trail-options.ts'
 import { aDecision } from './written-trail.ts'
 
@@ -147,7 +146,7 @@ describe('a credential in a claim', () => {
   ])('%s is hidden', (_claim, changes) => {
     const delegation = { ...(facts.delegation ?? {}), ...changes } as NonNullable<typeof facts.delegation>
     const decision = aDecision({ facts: { ...facts, delegation } })
-    const unsealed = decisionRecord(recordedDecision(decision, rules, undefined), 'x.1', rules.mask)
+    const unsealed = writeDecision(readDecision(decision, rules, undefined), 'x.1', rules.mask)
     expect(JSON.stringify(unsealed)).not.toContain(CANARY)
   })
 })

@@ -1,6 +1,6 @@
 import { createFakeClock } from '@countermark/testing'
 import { auditTrail } from '../src/index.ts'
-import { createSerialSink } from '../src/sinks/serial-sink.ts'
+import { createSerialSink } from '../src/sinks/sink.ts'
 import { sealedRecords } from './sealed-records.ts'
 import { aDecision } from './written-trail.ts'
 

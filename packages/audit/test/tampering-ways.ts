@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { canonicalJson } from '@countermark/core/internal'
 import { contentHash, firstPrevious, lineOf, linkHash, type SealedMembers } from '../src/record/chain.ts'
-import { isPruned, type PrunedMembers, placedLine, pruneRecord } from '../src/record/parse-line.ts'
+import { isPruned, type PrunedMembers, placedLine, pruneRecord } from '../src/record/read-trail.ts'
 
 /** A number below another. */
 export type Random = (below: number) => number

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Decision } from '@countermark/core'
 import { aRequest, createFakeClock, createTempFolder } from '@countermark/testing'
 import { type AuditTrailOptions, auditTrail, fileAnchor, fileSink } from '../src/index.ts'
-import type { CheckpointOptions } from '../src/trail/checkpoint-writer.ts'
+import type { CheckpointOptions } from '../src/trail/checkpoint.ts'
 
 /** A trail on disk, with its checkpoints and the key that signed them. */
 export interface WrittenTrail {

@@ -2,15 +2,14 @@ import { createPrivateKey } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
-import { inWrittenOrder } from '../record/trail-files.ts'
+import { inWrittenOrder } from '../record/read-trail.ts'
 import { eraseSubject } from '../retention/erase-subject.ts'
 import { fileStore } from '../retention/file-store.ts'
 import { pruneRecords } from '../retention/prune-records.ts'
 import { TamperedTrail, type TrailStore } from '../retention/trail-store.ts'
 import { fileSink } from '../sinks/file/file-sink.ts'
 import { type AuditTrail, auditTrail } from '../trail/audit-trail.ts'
-import { fileAnchor } from '../trail/checkpoint.ts'
-import type { CheckpointOptions } from '../trail/checkpoint-writer.ts'
+import { type CheckpointOptions, fileAnchor } from '../trail/checkpoint.ts'
 import {
   type Command,
   type CommandInput,
@@ -19,7 +18,7 @@ import {
   commandAnchors,
   EXIT,
 } from './command.ts'
-import { findingText } from './verify-command.ts'
+import { findingText } from './verify-and-report.ts'
 
 /** Changes a trail, records it, and answers with what to tell. */
 export type Maintenance = (store: TrailStore, record: AuditTrail['event']) => Promise<string>

@@ -1,9 +1,8 @@
 import { parseArgs } from 'node:util'
 import { type Command, type CommandOutput, EXIT } from './command.ts'
 import { eraseCommand, pruneCommand } from './maintenance.ts'
-import { reportCommand } from './report-command.ts'
 import { showCommand } from './show-command.ts'
-import { verifyCommand } from './verify-command.ts'
+import { reportCommand, verifyCommand } from './verify-and-report.ts'
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['verify', verifyCommand],

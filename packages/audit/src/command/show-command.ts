@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
-import type { DecisionRecord, EvidenceGrade } from '../record/audit-record.ts'
+import type { EvidenceGrade } from '@countermark/core/internal'
+import type { DecisionRecord } from '../record/audit-record.ts'
 import { escapeLine, printable } from '../record/bounded-text.ts'
-import type { EvidenceState } from '../verify/evidence-check.ts'
+import type { EvidenceState } from '../verify/check-record.ts'
 import { evidenceBundle, type FoundRecord, findRecord } from '../verify/find-record.ts'
 import { type Command, commandAnchors, EXIT } from './command.ts'
 

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Measurement, withDeadline } from '@countermark/core/internal'
 import { EVENT_METRICS } from '../metric-rows.ts'
 import type { PlacedRecord } from '../record/chain.ts'
-import type { EventSink } from '../sinks/audit-sink.ts'
+import type { EventSink } from '../sinks/sink.ts'
 
 /** How a sink is fed with events. */
 export interface EventQueueOptions {

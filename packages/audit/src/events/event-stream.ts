@@ -7,25 +7,27 @@ import {
   methods,
   number,
   optionTable,
-  requireMethods,
   requireObject,
   requireWord,
   systemClock,
 } from '@countermark/core/internal'
 import { EVENT_METRICS, metricsOfSinks } from '../metric-rows.ts'
-import { newChainName, type UnsealedRecord } from '../record/chain.ts'
-import { decisionRecord, outcomeRecord } from '../record/decision-record.ts'
+import type { AuditRecord } from '../record/audit-record.ts'
+import { escapeLine } from '../record/bounded-text.ts'
+import { newChainName, type PlacedRecord, type UnsealedRecord } from '../record/chain.ts'
+import { readDecision } from '../record/read-decision.ts'
 import {
   isPseudonymKey,
+  pseudonymOf,
   RECORD_RULE_ROWS,
   type RecordRuleOptions,
-  type RecordRules,
   recordRules,
 } from '../record/record-rules.ts'
-import { recordedDecision } from '../record/recorded-decision.ts'
-import type { EventSink } from '../sinks/audit-sink.ts'
+import { writeDecision } from '../record/write-decision.ts'
+import { writeOutcome } from '../record/write-record.ts'
+import { type EventSink, requireSinks } from '../sinks/sink.ts'
+import { isRehearsal } from '../trail/rehearsal.ts'
 import { EventQueue } from './event-queue.ts'
-import { EVENT_VALUES, type EventValues, placeEvent } from './placed-event.ts'
 
 /** Options of {@link eventStream}. */
 export interface EventStreamOptions extends RecordRuleOptions {
@@ -51,13 +53,6 @@ export interface EventStream extends Observer {
   readonly close: () => Promise<void>
 }
 
-interface EventStreamSettings
-  extends Required<Omit<EventStreamOptions, keyof RecordRuleOptions | 'pseudonymKey' | 'values'>> {
-  readonly values: EventValues
-  readonly pseudonymKey: string | Uint8Array
-  readonly rules: RecordRules
-}
-
 interface FreshEvent {
   readonly seq: number
   readonly write: () => UnsealedRecord
@@ -75,6 +70,7 @@ const EVENTS_PER_TURN = 32
  */
 export function eventStream(options: EventStreamOptions): EventStream {
   const settings = readOptions(options)
+  if (isRehearsal()) return { close: async () => undefined }
   const { clock, rules } = settings
   const events = new Events(settings)
   // By decision: it is gone with its request.
@@ -88,14 +84,14 @@ export function eventStream(options: EventStreamOptions): EventStream {
       events.report ??= report
     },
     decided: (decision) => {
-      const id = events.add((own) => decisionRecord(recordedDecision(decision, rules, undefined), own, rules.mask))
+      const id = events.add((own) => writeDecision(readDecision(decision, rules, undefined), own, rules.mask))
       ids.set(decision, id)
     },
     finished: (decision, outcome) => {
       const of = ids.get(decision)
       if (of === undefined || outcome.repeated === true) return
       const atMs = clock.wallMs()
-      events.add((id) => outcomeRecord(decision, outcome, { id, of, atMs, route: decision.request.route().template }))
+      events.add((id) => writeOutcome(decision, outcome, { id, of, atMs, route: decision.request.route().template }))
     },
     close: () => events.close(),
   }
@@ -103,13 +99,13 @@ export function eventStream(options: EventStreamOptions): EventStream {
 
 class Events {
   report: Environment['report'] | undefined
-  private readonly settings: EventStreamSettings
+  private readonly settings: ReturnType<typeof readOptions>
   private readonly stream: string
   private readonly queues: readonly EventQueue[]
   private readonly fresh: FreshEvent[] = []
   private seq = 0
 
-  constructor(settings: EventStreamSettings) {
+  constructor(settings: ReturnType<typeof readOptions>) {
     const { clock, deadlineMs, delay, maxQueued, sinks } = settings
     const report = (measurement: Measurement): void => this.report?.(measurement)
     const options = { maxQueued, deadlineMs, delay, report }
@@ -144,7 +140,7 @@ class Events {
 }
 
 const OPTIONS = optionTable('eventStream', {
-  sinks: custom((_, given) => requireSinks(given as readonly EventSink[])),
+  sinks: custom((_, given) => requireSinks<EventSink>(given, 'redisStreamSink({ client })')),
   maxQueued: number({ min: 1, max: 1_000_000, default: 10_000 }),
   deadlineMs: number({ min: 1, max: 300_000, default: 10_000 }),
   values: custom((name, given = {}) => readValues(name, given as EventValues)),
@@ -154,7 +150,7 @@ const OPTIONS = optionTable('eventStream', {
   ...RECORD_RULE_ROWS,
 })
 
-function readOptions(options: EventStreamOptions): EventStreamSettings {
+function readOptions(options: EventStreamOptions) {
   const { clock = systemClock, pseudonymKey, ...settings } = OPTIONS.read(options)
   const { delay = async (ms) => void (await wait(ms, undefined, { ref: false })), values } = settings
   if (Object.values(values).includes('pseudonym') && !isPseudonymKey(pseudonymKey)) {
@@ -163,16 +159,46 @@ function readOptions(options: EventStreamOptions): EventStreamSettings {
   return { ...settings, clock, delay, pseudonymKey: pseudonymKey ?? '', rules: recordRules(settings) }
 }
 
-function requireSinks(sinks: readonly EventSink[]): readonly EventSink[] {
-  if (!Array.isArray(sinks) || sinks.length === 0) {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'sinks must list at least one, such as redisStreamSink({ client })')
-  }
-  for (const sink of sinks) requireMethods('each of sinks', sink, ['append'])
-  return [...sinks]
-}
-
 function readValues(name: string, values: EventValues): EventValues {
   requireObject(name, values, EVENT_VALUES)
   for (const form of Object.values(values)) requireWord(name, form, ['plain', 'pseudonym'])
   return { ...values }
+}
+
+/** Values about people that an event may carry. What was signed is never among them. */
+const EVENT_VALUES = ['actors', 'address', 'intent', 'target', 'user'] as const
+type EventValueName = (typeof EVENT_VALUES)[number]
+
+/** How each value travels. `pseudonym`: the same text for the same value, which only the key leads back to it. */
+type EventValues = Readonly<Partial<Record<EventValueName, 'plain' | 'pseudonym'>>>
+
+interface EventRules {
+  readonly stream: string
+  readonly values: EventValues
+  readonly pseudonymKey: string | Uint8Array
+}
+
+/** A record as an event: without evidence and commitments, and with those values about people that were asked for. */
+function placeEvent({ record, private: values }: UnsealedRecord, seq: number, rules: EventRules): PlacedRecord {
+  const { stream } = rules
+  const event = withoutEvidence(record)
+  const shown = EVENT_VALUES.flatMap((name) => {
+    const value = showValue(name, values[name]?.value, rules)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  const line = escapeLine(JSON.stringify({ record: event, seq, stream, values: Object.fromEntries(shown) }))
+  const named = Object.fromEntries(shown.map(([name, value]) => [name, { value }]))
+  return { chain: stream, seq, record: event, private: named, line }
+}
+
+function withoutEvidence(record: AuditRecord): AuditRecord {
+  if (record.type === 'outcome') return record
+  if (record.type === 'event') return { ...record, commitments: {} }
+  return { ...record, argumentHash: undefined, commitments: {}, evidence: { grade: record.evidence.grade } }
+}
+
+function showValue(name: EventValueName, value: string | undefined, rules: EventRules): string | undefined {
+  const form = rules.values[name]
+  if (value === undefined || form === undefined) return undefined
+  return form === 'plain' ? value : pseudonymOf(name, value, rules.pseudonymKey)
 }

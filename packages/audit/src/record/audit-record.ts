@@ -1,5 +1,11 @@
 import type { Level } from '@countermark/core'
-import type { PublicJwk, Scheme, SignatureAlgorithm } from '@countermark/core/internal'
+import {
+  type EvidenceGrade,
+  isJsonObject,
+  type PublicJwk,
+  type Scheme,
+  type SignatureAlgorithm,
+} from '@countermark/core/internal'
 
 /** Version of the schema below. A member is added without a new version; one that changes its meaning gets one. */
 export const AUDIT_SCHEMA_VERSION = 1
@@ -39,11 +45,9 @@ export interface AuditDelegation {
   readonly expiresAt: string
 }
 
-/** How much of an action a third party can check without us, most first. docs/protocol/audit-record.md tells how. */
-export type EvidenceGrade = 'signature' | 'signature+token' | 'signature+content' | 'possession' | 'bearer' | 'none'
-
 /** What proves a decision's facts. The signed bytes and the signature are in `private.signed`. */
 export interface AuditEvidence {
+  /** How much of an action a third party can check without us. docs/protocol/audit-record.md tells how. */
   readonly grade: EvidenceGrade
   readonly algorithm?: SignatureAlgorithm | string | undefined
   readonly publicKey?: PublicJwk | undefined
@@ -140,4 +144,84 @@ export type AuditRecord = DecisionRecord | OutcomeRecord | EventRecord
 export interface PrivateValue {
   readonly salt: string
   readonly value: string
+}
+
+type HasShape = (value: unknown) => boolean
+
+const isText: HasShape = (value) => typeof value === 'string'
+const isNumber: HasShape = (value) => typeof value === 'number'
+const isBoolean: HasShape = (value) => typeof value === 'boolean'
+const isTexts: HasShape = (value) => Array.isArray(value) && value.every(isText)
+
+/** Members that must be there, and those that may; what a later version adds is not looked at. */
+function shape(required: Readonly<Record<string, HasShape>>, optional: Readonly<Record<string, HasShape>> = {}) {
+  const [must, may] = [Object.entries(required), Object.entries(optional)]
+  return (value: unknown): boolean =>
+    isJsonObject(value) &&
+    must.every(([name, has]) => Object.hasOwn(value, name) && has(value[name])) &&
+    may.every(([name, has]) => !Object.hasOwn(value, name) || has(value[name]))
+}
+
+const isDecision: HasShape = (value) => value === 'allow' || value === 'deny' || value === 'observe'
+const isMode: HasShape = (value) => value === 'observe'
+const isCommitments: HasShape = (value) => isJsonObject(value) && Object.values(value).every(isText)
+const isActor = shape({ id: isText }, { issuer: isText })
+
+const isAgent = shape(
+  { id: isText, level: isText, scheme: isText },
+  {
+    ...{ type: isText, version: isText, owner: isText },
+    ...{ thumbprint: isText, keyId: isText, instance: isText },
+  },
+)
+
+const isDelegation = shape(
+  { issuer: isText, depth: isNumber, scopes: isTexts, binding: isText, issuedAt: isText, expiresAt: isText },
+  { tokenId: isText, actor: isActor },
+)
+
+const isPublicKey = shape({ kty: isText }, { crv: isText, x: isText, y: isText, n: isText, e: isText })
+
+const isEvidence = shape(
+  { grade: isText },
+  { algorithm: isText, publicKey: isPublicKey, created: isNumber, masked: isTexts, claimsHash: isText },
+)
+
+const SHAPES: ReadonlyMap<unknown, HasShape> = new Map<unknown, HasShape>([
+  [
+    'decision',
+    shape(
+      {
+        ...{
+          requestId: isText,
+          decision: isDecision,
+          check: isText,
+          configuration: isText,
+          commitments: isCommitments,
+        },
+        action: shape({ method: isText }, { capabilities: isTexts, approval: isText }),
+        resource: shape({ authority: isText }, { route: isText, dataClass: isText }),
+        evidence: isEvidence,
+      },
+      {
+        ...{ traceId: isText, code: isText, status: isNumber, reason: isText },
+        ...{ mode: isMode, agent: isAgent, claimedAgent: isText, delegation: isDelegation, argumentHash: isText },
+      },
+    ),
+  ],
+  [
+    'outcome',
+    shape(
+      { requestId: isText, of: isText, status: isNumber, durationMs: isNumber, aborted: isBoolean },
+      { route: isText, commitments: () => false },
+    ),
+  ],
+  ['event', shape({ event: isText, details: isJsonObject, commitments: isCommitments })],
+])
+
+const isAnyRecord = shape({ v: (value) => value === 1, id: isText, at: isText })
+
+/** Whether a value is a record as this version of the schema has them: everything that is read of it has its type. */
+export function isAuditRecord(value: unknown): value is AuditRecord {
+  return isJsonObject(value) && isAnyRecord(value) && SHAPES.get(value['type'])?.(value) === true
 }

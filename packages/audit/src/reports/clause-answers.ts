@@ -1,3 +1,4 @@
+import { countFindings } from '../verify/check-record.ts'
 import type { TrailReport } from '../verify/verify-trail.ts'
 import type { TrailSummary } from './trail-summary.ts'
 
@@ -34,7 +35,7 @@ export function integrity({ verified }: ReportFacts): ClauseAnswer {
   if (findingCount > 0) {
     return {
       answer: 'not_shown',
-      shows: `${findingCount === 1 ? 'one finding' : `${findingCount} findings`}: this trail was tampered with`,
+      shows: `${countFindings(findingCount)}: this trail was tampered with`,
       gap: 'run verify',
     }
   }

@@ -1,7 +1,7 @@
 import type { DecisionRecord } from '../record/audit-record.ts'
 import type { SealedMembers } from '../record/chain.ts'
-import { commitmentsOf } from '../record/parse-line.ts'
-import type { EvidenceState } from '../verify/evidence-check.ts'
+import { commitmentsOf } from '../record/read-trail.ts'
+import type { EvidenceState } from '../verify/check-record.ts'
 
 /** What a trail holds, in numbers. */
 export interface TrailSummary {

@@ -1,19 +1,31 @@
-import { requireKnownOptions } from '@countermark/core'
+import { Misconfigured } from '@countermark/core'
+import { custom, optionTable } from '@countermark/core/internal'
 import type { SealedMembers } from '../record/chain.ts'
-import type { AuditEvent } from '../record/record-input.ts'
-import { pseudonymOf } from '../record/record-rules.ts'
-import { SeqRangeCollector, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
-import type { TrailStore } from './trail-store.ts'
+import { isPseudonymKey, pseudonymOf } from '../record/record-rules.ts'
+import { SeqRangeCollector, type SeqRanges } from '../verify/seq-ranges.ts'
+import { RECORD_EVENT, type RecordEvent, recordChange, type TrailStore } from './trail-store.ts'
 
 /** Whom to forget. */
 export interface EraseOptions {
   /** The `user` of records: the subject of the tokens. */
   readonly subject: string
   /** Records that it was done: the `event` of a trail. */
-  readonly record: (event: AuditEvent) => Promise<void>
+  readonly record: RecordEvent
   /** The key of the trail's pseudonyms, where it holds those instead of users. @default it holds users as they are */
   readonly pseudonymKey?: string | Uint8Array
 }
+
+const OPTIONS = optionTable('eraseSubject', {
+  subject: custom((name, given, owner) => {
+    if (typeof given === 'string' && given !== '') return given
+    throw new Misconfigured('ERR_OPTION_MISSING', `${owner} needs ${name}, the user to forget`)
+  }),
+  record: RECORD_EVENT,
+  pseudonymKey: custom((name, key) => {
+    if (key === undefined || isPseudonymKey(key)) return key
+    throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be the key of the trail, at least 16 bytes`)
+  }),
+})
 
 /** What was erased. */
 export interface Erasure {
@@ -27,11 +39,10 @@ export interface Erasure {
  * before. The trail is verified first. That it was done is recorded, without saying for whom.
  * @example
  * await eraseSubject(fileStore(files), { subject: 'user_17', record: trail.event })
+ * @throws {@link Misconfigured}
  */
 export async function eraseSubject(store: TrailStore, options: EraseOptions): Promise<Erasure> {
-  requireKnownOptions('eraseSubject', options, ['subject', 'record', 'pseudonymKey'])
-  const { subject, record, pseudonymKey } = options
-  if (typeof subject !== 'string' || subject === '') throw new TypeError('erasure needs the subject to forget')
+  const { subject, record, pseudonymKey } = OPTIONS.read(options)
   const names = [subject, ...(pseudonymKey === undefined ? [] : [pseudonymOf('user', subject, pseudonymKey)])]
   await store.verify?.()
   const [all, whole, actorsOnly] = [new SeqRangeCollector(), new SeqRangeCollector(), new SeqRangeCollector()]
@@ -45,20 +56,10 @@ export async function eraseSubject(store: TrailStore, options: EraseOptions): Pr
     return { ...sealed, private: left }
   })
   const erasure = { records: all.count, ranges: all.ranges() }
-  if (whole.count > 0 || all.count === 0) await tell(record, whole, {})
+  if (whole.count > 0 || all.count === 0) await recordChange(record, 'records_erased', whole)
   // Nothing but what was erased may be gone: the event names it.
-  if (actorsOnly.count > 0) await tell(record, actorsOnly, { values: ['actors'] })
+  if (actorsOnly.count > 0) await recordChange(record, 'records_erased', actorsOnly, { values: ['actors'] })
   return erasure
-}
-
-async function tell(
-  record: EraseOptions['record'],
-  erased: SeqRangeCollector,
-  more: { readonly values?: readonly string[] },
-): Promise<void> {
-  for (const ranges of splitRanges(erased.ranges())) {
-    await record({ event: 'records_erased', details: { records: erased.count, ranges, ...more } })
-  }
 }
 
 function valuesLeft({ private: values }: SealedMembers, subjects: readonly string[]): SealedMembers['private'] {

@@ -1,10 +1,16 @@
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
-import { requireKnownOptions } from '@countermark/core'
-import { MAX_LINE_BYTES, parseLine, placedLine } from '../record/parse-line.ts'
-import { type FileLine, inWrittenOrder, readLines } from '../record/trail-files.ts'
-import { type Anchors, readAnchors } from '../verify/anchors.ts'
+import { flag, methods, optionTable, strings } from '@countermark/core/internal'
+import {
+  type FileLine,
+  inWrittenOrder,
+  MAX_LINE_BYTES,
+  parseLine,
+  placedLine,
+  readLines,
+} from '../record/read-trail.ts'
+import { type Anchors, NO_ANCHORS } from '../verify/anchors.ts'
 import { verifyTrail } from '../verify/verify-trail.ts'
-import { type ChangeRecord, TamperedTrail, type TrailStore } from './trail-store.ts'
+import { type ChangeRecord, refuseTampered, type TrailStore } from './trail-store.ts'
 
 /** How files are verified before they are changed. */
 export interface FileStoreOptions {
@@ -16,18 +22,23 @@ export interface FileStoreOptions {
   readonly beside?: readonly string[]
 }
 
+const OPTIONS = optionTable('fileStore', {
+  anchors: methods<Anchors>(['find', 'ends']),
+  partial: flag(false),
+  beside: strings([]),
+})
+
 /**
  * Files of a trail that are no longer written: finished ones, or those of a process that has stopped. Each file that changes is
  * written anew beside itself and takes its own place at once, so that a failure leaves the old one.
+ * @throws {@link Misconfigured}
  */
 export function fileStore(paths: readonly string[], options: FileStoreOptions = {}): TrailStore {
-  requireKnownOptions('fileStore', options, ['anchors', 'partial', 'beside'])
-  const { anchors, partial = false, beside = [] } = options
+  const { anchors = NO_ANCHORS, partial, beside } = OPTIONS.read(options)
   return {
     verify: async () => {
-      const trust = anchors ?? (await readAnchors([], []))
-      const report = await verifyTrail([...paths, ...beside], { anchors: trust, partial, allowEmpty: true })
-      if (report.findingCount > 0) throw new TamperedTrail(report.findings)
+      const { findings } = await verifyTrail([...paths, ...beside], { anchors, partial, allowEmpty: true })
+      refuseTampered(findings)
     },
     change: async (change) => {
       for (const { path } of await inWrittenOrder(paths)) await changeFile(path, change)

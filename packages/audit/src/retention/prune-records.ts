@@ -1,10 +1,9 @@
-import { type Clock, Misconfigured, requireKnownOptions, requireNumber } from '@countermark/core'
-import { requireObject, systemClock } from '@countermark/core/internal'
+import { type Clock, Misconfigured, requireNumber } from '@countermark/core'
+import { custom, methods, optionTable, requireObject, systemClock } from '@countermark/core/internal'
 import type { AuditRecord } from '../record/audit-record.ts'
-import { pruneRecord } from '../record/parse-line.ts'
-import type { AuditEvent } from '../record/record-input.ts'
-import { SeqRangeCollector, type SeqRanges, splitRanges } from '../verify/seq-ranges.ts'
-import type { TrailStore } from './trail-store.ts'
+import { pruneRecord } from '../record/read-trail.ts'
+import { SeqRangeCollector, type SeqRanges } from '../verify/seq-ranges.ts'
+import { RECORD_EVENT, type RecordEvent, recordChange, type TrailStore } from './trail-store.ts'
 
 /** How long records are kept. */
 export interface PruneOptions {
@@ -14,10 +13,16 @@ export interface PruneOptions {
    */
   readonly keepDays: Readonly<Record<string, number>>
   /** Records that it was done: the `event` of a trail. */
-  readonly record: (event: AuditEvent) => Promise<void>
+  readonly record: RecordEvent
   /** @default the machine's clock */
   readonly clock?: Clock
 }
+
+const OPTIONS = optionTable('pruneRecords', {
+  keepDays: custom(readKeepDays),
+  record: RECORD_EVENT,
+  clock: methods<Clock>(['wallMs']),
+})
 
 /** What was pruned. */
 export interface Pruning {
@@ -37,8 +42,7 @@ const DAY_MS = 86_400_000
  * @throws {@link Misconfigured}
  */
 export async function pruneRecords(store: TrailStore, options: PruneOptions): Promise<Pruning> {
-  requireKnownOptions('pruneRecords', options, ['keepDays', 'record', 'clock'])
-  const { keepDays, record, clock = systemClock } = options
+  const { keepDays, record, clock = systemClock } = OPTIONS.read(options)
   const isOver = createIsOver(keepDays, clock.wallMs())
   const pruned = new SeqRangeCollector()
   const decisions = new Set<string>()
@@ -49,21 +53,20 @@ export async function pruneRecords(store: TrailStore, options: PruneOptions): Pr
     return pruneRecord(sealed)
   })
   const pruning = { records: pruned.count, ranges: pruned.ranges() }
-  for (const ranges of pruning.records > 0 ? splitRanges(pruning.ranges) : []) {
-    await record({ event: 'records_pruned', details: { records: pruning.records, ranges, keepDays } })
-  }
+  if (pruned.count > 0) await recordChange(record, 'records_pruned', pruned, { keepDays })
   return pruning
 }
 
+function readKeepDays(name: string, given: unknown): PruneOptions['keepDays'] {
+  const keepDays = (given ?? {}) as PruneOptions['keepDays']
+  requireObject(name, keepDays)
+  for (const [row, days] of Object.entries(keepDays)) requireNumber(`${name}.${row}`, days, { min: 1, max: 36_500 })
+  if (Object.keys(keepDays).length > 0) return keepDays
+  const message = `${name} needs a row for each class, such as { phi: 2190, '*': 365 }`
+  throw new Misconfigured('ERR_OPTION_MISSING', message)
+}
+
 function createIsOver(keepDays: PruneOptions['keepDays'], nowMs: number) {
-  requireObject('keepDays', keepDays)
-  for (const [name, days] of Object.entries(keepDays)) requireNumber(`keepDays.${name}`, days, { min: 1, max: 36_500 })
-  if (Object.keys(keepDays).length === 0) {
-    throw new Misconfigured(
-      'ERR_OPTION_MISSING',
-      "keepDays needs a row for each class, such as { phi: 2190, '*': 365 }",
-    )
-  }
   const isOld = (at: string, dataClass: string): boolean => {
     const days = Object.hasOwn(keepDays, dataClass) ? keepDays[dataClass] : keepDays['*']
     // A time that cannot be read is never over.

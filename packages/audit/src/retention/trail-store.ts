@@ -1,6 +1,10 @@
+import { Misconfigured } from '@countermark/core'
+import { custom, type OptionReader } from '@countermark/core/internal'
 import type { SealedMembers } from '../record/chain.ts'
-import type { PlacedMembers } from '../record/parse-line.ts'
+import type { PlacedMembers } from '../record/read-trail.ts'
+import type { AuditEvent } from '../record/write-record.ts'
 import type { Finding } from '../verify/check-record.ts'
+import { type SeqRangeCollector, splitRanges } from '../verify/seq-ranges.ts'
 
 /** What becomes of a record: nothing, or another line in the same place. */
 export type ChangeRecord = (sealed: SealedMembers) => PlacedMembers | undefined
@@ -23,5 +27,31 @@ export class TamperedTrail extends Error {
   constructor(findings: readonly Finding[]) {
     super('the trail is not as it was written, so nothing in it was changed: run verify')
     this.findings = findings
+  }
+}
+
+/** @throws TamperedTrail when there is a finding */
+export function refuseTampered(findings: readonly Finding[]): void {
+  if (findings.length > 0) throw new TamperedTrail(findings)
+}
+
+/** Writes that something was done to a trail: the `event` of a trail. */
+export type RecordEvent = (event: AuditEvent) => Promise<void>
+
+/** How a {@link RecordEvent} is read among options. */
+export const RECORD_EVENT: OptionReader<RecordEvent> = custom((name, given, owner) => {
+  if (typeof given === 'function') return given as RecordEvent
+  throw new Misconfigured('ERR_OPTION_MISSING', `${owner} needs ${name}, such as the event of the trail`)
+})
+
+/** Records what was done to which places, in as many events as they need. */
+export async function recordChange(
+  record: RecordEvent,
+  event: string,
+  changed: SeqRangeCollector,
+  more: AuditEvent['details'] = {},
+): Promise<void> {
+  for (const ranges of splitRanges(changed.ranges())) {
+    await record({ event, details: { records: changed.count, ranges, ...more } })
   }
 }

@@ -4,7 +4,7 @@ import { gzip } from 'node:zlib'
 import { Misconfigured } from '@countermark/core'
 import { callback, custom, flag, number, optionTable, word } from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/chain.ts'
-import { type ClosableSink, createSerialSink, takeBatches } from './serial-sink.ts'
+import { type ClosableSink, createSerialSink, takeBatches } from './sink.ts'
 
 /** Options of {@link httpSink}. */
 export interface HttpSinkOptions {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { methods, optionTable } from '@countermark/core/internal'
-import { type CopySink, createCopySink } from './serial-sink.ts'
+import { type CopySink, createCopySink, writeInto } from './sink.ts'
 
 /** Options of {@link lineSink}. */
 export interface LineSinkOptions {
@@ -22,16 +22,10 @@ export function lineSink(options: LineSinkOptions): CopySink {
   output.on('error', () => undefined)
   return createCopySink({
     name: 'lines',
-    write: (records) => writeText(output, records.map(({ line }) => `${line}\n`).join('')),
+    write: (records) => writeInto(output, records.map(({ line }) => `${line}\n`).join('')),
     close: async () => {
       if (output === process.stdout || output === process.stderr || output.destroyed) return
       await new Promise<void>((resolve) => output.end(resolve))
     },
-  })
-}
-
-function writeText(output: Writable, text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    output.write(text, (error) => (error === null || error === undefined ? resolve() : reject(error)))
   })
 }

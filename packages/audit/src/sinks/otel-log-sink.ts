@@ -3,7 +3,7 @@ import type { LogAttributes, Logger, LogRecord } from '@opentelemetry/api-logs'
 import type { AuditRecord } from '../record/audit-record.ts'
 import type { PlacedRecord } from '../record/chain.ts'
 import { type RecordFields, recordFields } from './record-fields.ts'
-import { type CopySink, createCopySink } from './serial-sink.ts'
+import { type CopySink, createCopySink } from './sink.ts'
 
 /** Options of {@link otelLogSink}. */
 export interface OtelLogSinkOptions {

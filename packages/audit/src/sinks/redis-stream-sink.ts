@@ -12,7 +12,7 @@ import {
   withDeadline,
 } from '@countermark/core/internal'
 import type { PlacedRecord } from '../record/chain.ts'
-import { type ClosableSink, createSerialSink, takeBatches } from './serial-sink.ts'
+import { type ClosableSink, createSerialSink, takeBatches } from './sink.ts'
 
 /** Options of {@link redisStreamSink}. */
 export interface RedisStreamSinkOptions {

@@ -2,7 +2,7 @@ import { Misconfigured } from '@countermark/core'
 import { type ColumnType, type Insertable, type Kysely, type Migration, Migrator, type Selectable, sql } from 'kysely'
 import type { AuditRecord } from '../record/audit-record.ts'
 import type { SealedRecord } from '../record/chain.ts'
-import type { FoundTrail } from '../sinks/audit-sink.ts'
+import type { FoundTrail } from '../sinks/sink.ts'
 
 /** One record, or what pruning left of it. Everything but `line` is there to be searched. */
 export interface AuditRow {

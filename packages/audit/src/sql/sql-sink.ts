@@ -1,7 +1,7 @@
 import { custom, number, optionTable, withDeadline } from '@countermark/core/internal'
 import type { Kysely, Transaction } from 'kysely'
 import type { SealedRecord } from '../record/chain.ts'
-import { type ClosableSink, createSerialSink } from '../sinks/serial-sink.ts'
+import { type ClosableSink, createSerialSink } from '../sinks/sink.ts'
 import {
   type AuditTables,
   findSqlEnd,

@@ -1,8 +1,8 @@
-import { requireKnownOptions } from '@countermark/core'
+import { custom, methods, optionTable } from '@countermark/core/internal'
 import type { Kysely } from 'kysely'
-import { isPruned, parseLine, parsePlaced, placedLine } from '../record/parse-line.ts'
-import { type ChangeRecord, TamperedTrail, type TrailStore } from '../retention/trail-store.ts'
-import { type Anchors, readAnchors } from '../verify/anchors.ts'
+import { isPruned, parseLine, parsePlaced, placedLine } from '../record/read-trail.ts'
+import { type ChangeRecord, refuseTampered, type TrailStore } from '../retention/trail-store.ts'
+import { type Anchors, NO_ANCHORS } from '../verify/anchors.ts'
 import { ChainVerifier } from '../verify/chain-verifier.ts'
 import type { Finding } from '../verify/check-record.ts'
 import { type AuditTables, listSqlChains, readSqlChain, readSqlPage, requireDatabase } from './audit-table.ts'
@@ -15,6 +15,11 @@ export interface SqlStoreOptions<Database> {
   readonly anchors?: Anchors
 }
 
+const OPTIONS = optionTable('sqlStore', {
+  db: custom((_, given, owner) => requireDatabase(owner, given)),
+  anchors: methods<Anchors>(['find', 'ends']),
+})
+
 const PAGE = 200
 
 /**
@@ -23,10 +28,9 @@ const PAGE = 200
  * @throws {@link Misconfigured}
  */
 export function sqlStore<Database>(options: SqlStoreOptions<Database>): TrailStore {
-  requireKnownOptions('sqlStore', options, ['db', 'anchors'])
-  const db = requireDatabase('sqlStore', options.db)
+  const { db, anchors = NO_ANCHORS } = OPTIONS.read(options)
   return {
-    verify: async () => verifyRows(db, options.anchors ?? (await readAnchors([], []))),
+    verify: () => verifyRows(db, anchors),
     change: async (change) => {
       for (const chain of await listSqlChains(db)) await changeChain(db, chain, change)
     },
@@ -47,10 +51,6 @@ function checkLine(line: string, chain: string, verifier: ChainVerifier): readon
   if (placed === undefined) return [{ kind: 'malformed', message: `chain ${chain} holds a line that is not a record` }]
   const { own, place } = verifier.add(placed)
   return [...own, ...place]
-}
-
-function refuseTampered(findings: readonly Finding[]): void {
-  if (findings.length > 0) throw new TamperedTrail(findings)
 }
 
 async function changeChain(db: Kysely<AuditTables>, chain: string, change: ChangeRecord): Promise<void> {

@@ -2,14 +2,15 @@ import type { Decision, Environment, Recorder } from '@countermark/core'
 import { isSafeMethod, type Outcome } from '@countermark/core/internal'
 import { metricsOfSinks, TRAIL_METRICS } from '../metric-rows.ts'
 import { newChainName } from '../record/chain.ts'
-import { outcomeRecord } from '../record/decision-record.ts'
-import { type AuditEvent, type RecordInput, readEvent } from '../record/record-input.ts'
-import { recordedDecision, seeAtOnce, type Withheld } from '../record/recorded-decision.ts'
-import { tellOperator } from '../sinks/file/file-trouble.ts'
-import { chooseWriter } from './choose-writer.ts'
-import { whenProcessEnds } from './process-end.ts'
+import { readDecision, seeAtOnce, type Withheld } from '../record/read-decision.ts'
+import { type AuditEvent, type RecordInput, readEvent, writeOutcome } from '../record/write-record.ts'
+import { fileSettingsOf, tellMissingFolder } from '../sinks/file/file-sink.ts'
+import { type TellOperator, tellOperator } from '../sinks/file/file-system.ts'
 import { RecordBuffer, type RoomKind, unavailable } from './record-buffer.ts'
-import { type StartThread, threadStarter } from './thread/thread-messages.ts'
+import { LocalWriter, type RecordWriter, type WriterListener, type WriterOptions } from './record-writer.ts'
+import { isRehearsal } from './rehearsal.ts'
+import { type StartThread, threadStarter } from './thread/thread-line.ts'
+import { ThreadWriter } from './thread/thread-writer.ts'
 import { type AuditTrailOptions, readTrailOptions, type TrailSettings } from './trail-options.ts'
 
 /** A guard's recorder: `createGuard({ recorder: trail })`. */
@@ -39,7 +40,9 @@ export function auditTrail(options: AuditTrailOptions): AuditTrail {
 
 /** The same with a thread of the caller's choice, or none. */
 export function createAuditTrail(options: AuditTrailOptions, startThread: StartThread | undefined): AuditTrail {
-  const recorder = new TrailRecorder(readTrailOptions(options), startThread)
+  const settings = readTrailOptions(options)
+  if (isRehearsal()) return SILENT
+  const recorder = new TrailRecorder(settings, startThread)
   return {
     record: (decision) => recorder.record(decision),
     finish: (decision, outcome) => recorder.finish(decision, outcome),
@@ -51,6 +54,11 @@ export function createAuditTrail(options: AuditTrailOptions, startThread: StartT
     close: () => recorder.close(),
   }
 }
+
+const nothing = async (): Promise<void> => undefined
+
+/** Lets every request pass and keeps no record of it. */
+const SILENT: AuditTrail = { record: () => undefined, event: nothing, ready: nothing, flush: nothing, close: nothing }
 
 interface Latest {
   readonly decision: Decision
@@ -87,7 +95,7 @@ class TrailRecorder {
     const kind = kindOf(decision)
     this.requireRoom(kind)
     const seen = seeAtOnce(decision.request, rules)
-    const write = (id: string): RecordInput => ({ id, decision: recordedDecision(decision, rules, undefined, seen) })
+    const write = (id: string): RecordInput => ({ id, decision: readDecision(decision, rules, undefined, seen) })
     // What a guard only observes is carried out as well.
     if (decision.outcome === 'deny' || isSafeMethod(decision.request.method)) {
       this.remember(decision, this.buffer.add(write, kind))
@@ -95,7 +103,7 @@ class TrailRecorder {
     }
     if (!this.buffer.wouldTry()) {
       const withheld = decision.refusal === undefined ? WITHHELD[decision.mode] : undefined
-      this.buffer.add((id) => ({ id, decision: recordedDecision(decision, rules, withheld, seen) }), kind)
+      this.buffer.add((id) => ({ id, decision: readDecision(decision, rules, withheld, seen) }), kind)
       throw unavailable('no sink takes records', undefined)
     }
     const { id, durable } = this.buffer.addAndWait(write, kind)
@@ -115,7 +123,7 @@ class TrailRecorder {
     }
     const atMs = this.settings.clock.wallMs()
     const route = decision.request.route().template
-    this.buffer.add((id) => outcomeRecord(decision, outcome, { id, of: latest.id, atMs, route }), kind)
+    this.buffer.add((id) => writeOutcome(decision, outcome, { id, of: latest.id, atMs, route }), kind)
   }
 
   async event(event: AuditEvent): Promise<void> {
@@ -125,6 +133,8 @@ class TrailRecorder {
   }
 
   reportTo(report: Environment['report']): void {
+    // What would refuse every unsafe request is told when a guard begins to use the trail, not with the first one.
+    if (this.report === undefined) this.settings.sinks.forEach(tellMissingFolder)
     this.report ??= report
   }
 
@@ -171,4 +181,55 @@ const NOT_RECORDED = {
 const WITHHELD: Readonly<Record<Decision['mode'], Withheld>> = {
   enforce: { ...NOT_RECORDED, outcome: 'deny' },
   observe: { ...NOT_RECORDED, outcome: 'observe' },
+}
+
+/** What a trail knows besides its settings when it chooses. */
+export interface WriterSurroundings extends Pick<WriterOptions, 'chain' | 'startedAtMs'> {
+  readonly startThread: StartThread | undefined
+  readonly tell: TellOperator
+}
+
+/** A writer in a thread of its own where all it needs can be sent there: files alone. Otherwise in this one. */
+export function chooseWriter(
+  settings: TrailSettings,
+  { chain, startedAtMs, startThread, tell }: WriterSurroundings,
+  listener: WriterListener,
+): RecordWriter {
+  const { sinks, bufferRecords, deadlineMs, clock, rules, worker } = settings
+  const shared = { chain, startedAtMs, bufferRecords, deadlineMs, clock }
+  const inPlace = (): RecordWriter => new LocalWriter({ ...shared, sinks, mask: rules.mask }, listener)
+  const given = sinks.map(fileSettingsOf)
+  if (!worker || startThread === undefined || !given.every((each) => each !== undefined)) return inPlace()
+  const files = given.map(({ path, fsync, maxBytes, daily, writer }) => ({ path, fsync, maxBytes, daily, writer }))
+  const { secretNames } = rules
+  const rotated = (file: number, path: string): void => given[file]?.onRotated(path)
+  return new ThreadWriter({ ...shared, files, secretNames, startThread, rotated, tell, inPlace }, listener)
+}
+
+/** What has to be done when a process ends. */
+export interface Ending {
+  /** Nothing is left to do: work that is begun now is still waited for. */
+  readonly idle: () => void
+  /** The last moment: nothing is waited for any more. */
+  readonly exit: () => void
+}
+
+const endings = new Set<Ending>()
+
+/** Registers what has to be done. One listener for all: Node warns of more than ten. Answers with what takes it back. */
+export function whenProcessEnds(ending: Ending): () => void {
+  if (endings.size === 0) process.on('beforeExit', idle).on('exit', exit)
+  endings.add(ending)
+  return () => {
+    endings.delete(ending)
+    if (endings.size === 0) process.off('beforeExit', idle).off('exit', exit)
+  }
+}
+
+function idle(): void {
+  for (const ending of endings) ending.idle()
+}
+
+function exit(): void {
+  for (const ending of endings) ending.exit()
 }

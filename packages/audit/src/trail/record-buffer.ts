@@ -1,8 +1,8 @@
 import { Unavailable } from '@countermark/core'
 import type { Measurement } from '@countermark/core/internal'
 import type { ChainEnd } from '../record/chain.ts'
-import { eventInput, type RecordInput, unwritable } from '../record/record-input.ts'
-import { CheckpointWriter } from './checkpoint-writer.ts'
+import { eventInput, type RecordInput, unwritable } from '../record/write-record.ts'
+import { CheckpointWriter } from './checkpoint.ts'
 import type { RecordWriter, WriterListener } from './record-writer.ts'
 import type { TrailSettings } from './trail-options.ts'
 

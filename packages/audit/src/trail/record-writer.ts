@@ -2,9 +2,9 @@ import type { Clock } from '@countermark/core'
 import type { Measurement } from '@countermark/core/internal'
 import type { EventRecord } from '../record/audit-record.ts'
 import { Chain, type ChainEnd, type SealedRecord, type UnsealedRecord } from '../record/chain.ts'
-import { eventInput, type RecordInput, unwritable, writeRecord } from '../record/record-input.ts'
 import type { SecretMask } from '../record/secret-mask.ts'
-import type { AuditSink, FoundTrail } from '../sinks/audit-sink.ts'
+import { eventInput, type RecordInput, unwritableInput, writeRecord } from '../record/write-record.ts'
+import type { AuditSink, FoundTrail } from '../sinks/sink.ts'
 import { PROBE_MS, SinkQueue } from './sink-queue.ts'
 
 /** Puts the records of one trail together, seals them and gets them to the sinks. */
@@ -156,7 +156,7 @@ export class LocalWriter implements RecordWriter {
     try {
       return writeRecord(input, this.options.mask)
     } catch {
-      return unwritable('decision' in input ? input.id : input.record.id, 'decision', this.options.clock.wallMs())
+      return unwritableInput(input, this.options.clock.wallMs())
     }
   }
 
@@ -164,7 +164,7 @@ export class LocalWriter implements RecordWriter {
     try {
       return this.chain.seal(record)
     } catch {
-      return this.chain.seal(unwritable(record.record.id, record.record.type, this.options.clock.wallMs()))
+      return this.chain.seal(unwritableInput(record, this.options.clock.wallMs()))
     }
   }
 }

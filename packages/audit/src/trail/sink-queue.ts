@@ -2,7 +2,7 @@ import type { Clock } from '@countermark/core'
 import { type Measurement, withDeadline } from '@countermark/core/internal'
 import { TRAIL_METRICS } from '../metric-rows.ts'
 import type { SealedRecord } from '../record/chain.ts'
-import type { AuditSink, FoundTrail } from '../sinks/audit-sink.ts'
+import type { AuditSink, FoundTrail } from '../sinks/sink.ts'
 
 /** What a queue tells the trail. */
 export interface SinkListener {

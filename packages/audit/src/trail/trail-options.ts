@@ -1,5 +1,5 @@
 import { type Clock, Misconfigured } from '@countermark/core'
-import { custom, flag, methods, number, optionTable, requireMethods, systemClock } from '@countermark/core/internal'
+import { custom, flag, methods, number, optionTable, systemClock } from '@countermark/core/internal'
 import {
   PSEUDONYMS,
   type PseudonymOptions,
@@ -8,8 +8,8 @@ import {
   type RecordRules,
   recordRules,
 } from '../record/record-rules.ts'
-import type { AuditSink } from '../sinks/audit-sink.ts'
-import type { CheckpointOptions } from './checkpoint-writer.ts'
+import { type AuditSink, requireSinks } from '../sinks/sink.ts'
+import type { CheckpointOptions } from './checkpoint.ts'
 
 /** Options of {@link auditTrail}. */
 export interface AuditTrailOptions extends RecordRuleOptions {
@@ -43,7 +43,7 @@ export interface TrailSettings extends Required<OwnOptions> {
 }
 
 const OPTIONS = optionTable('auditTrail', {
-  sinks: custom((_, given) => requireSinks(given as readonly AuditSink[])),
+  sinks: custom((_, given) => requireDurable(given)),
   checkpoints: custom((_, given) => given as CheckpointOptions | undefined),
   bufferRecords: number({ min: 1, max: 1_000_000, default: 10_000 }),
   deadlineMs: number({ min: 1, max: 60_000, default: 1000 }),
@@ -63,15 +63,8 @@ export function readTrailOptions(options: AuditTrailOptions): TrailSettings {
   return { ...settings, clock, rules: { ...recordRules(settings), pseudonym } }
 }
 
-function requireSinks(sinks: readonly AuditSink[]): readonly AuditSink[] {
-  if (!Array.isArray(sinks) || sinks.length === 0) {
-    throw new Misconfigured('ERR_OPTION_MISSING', 'sinks must list at least one, such as fileSink({ path })')
-  }
-  for (const sink of sinks) {
-    requireMethods('each of sinks', sink, ['append'])
-    if (typeof sink.name === 'string' && /^[a-z][a-z0-9_-]*$/.test(sink.name)) continue
-    throw new Misconfigured('ERR_OPTION_INVALID', 'each of sinks must have a name such as file')
-  }
-  if (sinks.some(({ durable }) => durable === true)) return [...sinks]
+function requireDurable(given: unknown): readonly AuditSink[] {
+  const sinks = requireSinks<AuditSink>(given, 'fileSink({ path })')
+  if (sinks.some(({ durable }) => durable === true)) return sinks
   throw new Misconfigured('ERR_OPTION_INVALID', 'one of sinks must be durable, such as fileSink({ path })')
 }

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isJsonObject } from '@countermark/core/internal'
 import type { ChainEnd } from '../record/chain.ts'
-import { readLines } from '../record/trail-files.ts'
+import { readLines } from '../record/read-trail.ts'
 import { type Checkpoint, checkpointKeyName, checkpointLine, isSignedBy } from '../trail/checkpoint.ts'
 
 /** Checkpoints whose signatures hold. */
@@ -18,6 +18,9 @@ export interface Anchors {
   /** What is wrong with the files: such lines, files without a checkpoint, checkpoints that contradict each other. */
   readonly problems: readonly string[]
 }
+
+/** No checkpoints: nothing counts as anchored. */
+export const NO_ANCHORS: Anchors = { find: () => undefined, ends: () => [], count: 0, rejected: 0, problems: [] }
 
 const MAX_PROBLEMS = 100
 const MAX_CHECKPOINT_BYTES = 4096

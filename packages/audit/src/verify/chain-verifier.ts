@@ -1,11 +1,18 @@
 import { isJsonObject } from '@countermark/core/internal'
 import { type ChainEnd, firstPrevious, type SealedMembers } from '../record/chain.ts'
-import { isPruned, type PlacedMembers, type PrunedMembers } from '../record/parse-line.ts'
+import { isPruned, type PlacedMembers, type PrunedMembers } from '../record/read-trail.ts'
 import type { Anchors } from './anchors.ts'
-import { altered, checkProof, checkRecord, erasedNames, type Finding } from './check-record.ts'
-import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'
-import { NamedRanges, type UnnamedRange } from './named-ranges.ts'
+import {
+  altered,
+  checkProof,
+  checkRecord,
+  createEvidenceCheck,
+  type EvidenceState,
+  erasedNames,
+  type Finding,
+} from './check-record.ts'
 import { findBeheaded, findCut, type PresentChain, partialTrail, timeOf, WHOLE_TRAIL } from './partial-trail.ts'
+import { NamedRanges, type UnnamedRange } from './seq-ranges.ts'
 
 /** What was found out about one chain. */
 export interface ChainReport {

@@ -1,10 +1,22 @@
 import { linkHash, type SealedMembers } from '../record/chain.ts'
-import { contentOf, isPruned, type PlacedMembers, parsePlaced } from '../record/parse-line.ts'
-import { inWrittenOrder, readLines } from '../record/trail-files.ts'
+import {
+  contentOf,
+  inWrittenOrder,
+  isPruned,
+  type PlacedMembers,
+  parsePlaced,
+  readLines,
+} from '../record/read-trail.ts'
 import type { Checkpoint } from '../trail/checkpoint.ts'
 import type { Anchors } from './anchors.ts'
-import { altered, checkProof, checkRecord, type Finding } from './check-record.ts'
-import { createEvidenceCheck, type EvidenceState } from './evidence-check.ts'
+import {
+  altered,
+  checkProof,
+  checkRecord,
+  createEvidenceCheck,
+  type EvidenceState,
+  type Finding,
+} from './check-record.ts'
 
 /** A record with what belongs to it. */
 export interface FoundRecord {

@@ -1,5 +1,5 @@
 import type { ChainEnd } from '../record/chain.ts'
-import { isPruned, type PlacedMembers } from '../record/parse-line.ts'
+import { isPruned, type PlacedMembers } from '../record/read-trail.ts'
 import type { Anchors } from './anchors.ts'
 import type { Finding } from './check-record.ts'
 

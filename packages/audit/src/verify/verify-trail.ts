@@ -1,10 +1,15 @@
 import type { SealedMembers } from '../record/chain.ts'
-import { isPruned, type PlacedMembers, parsePlaced } from '../record/parse-line.ts'
-import { type FileLine, inWrittenOrder, readLines } from '../record/trail-files.ts'
+import {
+  type FileLine,
+  inWrittenOrder,
+  isPruned,
+  type PlacedMembers,
+  parsePlaced,
+  readLines,
+} from '../record/read-trail.ts'
 import type { Anchors } from './anchors.ts'
 import { type ChainReport, ChainVerifier } from './chain-verifier.ts'
-import type { Finding } from './check-record.ts'
-import type { EvidenceState } from './evidence-check.ts'
+import type { EvidenceState, Finding } from './check-record.ts'
 
 /** Options of {@link verifyTrail}. */
 export interface VerifyTrailOptions {

@@ -1,7 +1,7 @@
 import { type FileHandle, link, open, readFile, readlink, rename, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { Misconfigured } from '@countermark/core'
-import { codeOf } from './file-trouble.ts'
+import { codeOf } from './file-system.ts'
 
 /** Keeps other writers from a file for as long as this one writes it. */
 export interface FileLock {

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type Clock, Misconfigured } from '@countermark/core'
 import { callback, custom, flag, methods, number, optionTable, systemClock, word } from '@countermark/core/internal'
 import type { SealedRecord } from '../../record/chain.ts'
-import type { AuditSink, FoundTrail } from '../audit-sink.ts'
+import type { AuditSink, FoundTrail } from '../sink.ts'
 import { REFRESH_MS } from './file-lock.ts'
-import { messageOf, tellOperator } from './file-trouble.ts'
+import { explainTrouble, messageOf, TroubleTeller, tellOperator } from './file-system.ts'
 import { TrailFile, type TrailFileOptions } from './trail-file.ts'
 
 /** Options of {@link fileSink}. */
@@ -40,6 +42,14 @@ export function fileSettingsOf(sink: AuditSink): TrailFileOptions | undefined {
   return settings?.clock === systemClock ? settings : undefined
 }
 
+/** Tells the operator of a file sink whose folder is not there. */
+export function tellMissingFolder(sink: AuditSink): void {
+  const settings = settingsOfSinks.get(sink)
+  if (settings === undefined || existsSync(dirname(settings.path))) return
+  const { path, tell } = settings
+  tell(`${path} cannot be written: ${messageOf(explainTrouble({ code: 'ENOENT' }, path))}`)
+}
+
 /**
  * Writes records as lines of JSON, readable by their owner only. What could not be written whole is taken back; the file is
  * opened anew until it can, and whenever another file took its path.
@@ -72,11 +82,12 @@ class FileWriter {
   private readonly written = new Map<string, number>()
   private queue: Promise<unknown> = Promise.resolve()
   private isClosed = false
-  private trouble: string | undefined
+  private readonly trouble: TroubleTeller
   private looking: NodeJS.Timeout | undefined
 
   constructor(settings: TrailFileOptions) {
     this.settings = settings
+    this.trouble = new TroubleTeller(settings.path, settings.tell)
     this.file = new TrailFile({ ...settings, onRotated: (finished) => this.tellFinished(finished) })
   }
 
@@ -123,18 +134,13 @@ class FileWriter {
     }
   }
 
-  /** Each trouble is told once: what asks again and again fails again and again. */
   private async orTell<T>(work: () => Promise<T>): Promise<T> {
-    const { path, tell } = this.settings
     try {
       const result = await work()
-      if (this.trouble !== undefined && !this.isClosed) tell(`${path} is written again`)
-      this.trouble = undefined
+      if (!this.isClosed) this.trouble.succeeded()
       return result
     } catch (error) {
-      const message = messageOf(error)
-      if (message !== this.trouble && !this.isClosed) tell(`${path} cannot be written: ${message}`)
-      this.trouble = message
+      if (!this.isClosed) this.trouble.failed(error)
       throw error
     }
   }

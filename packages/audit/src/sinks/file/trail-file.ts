@@ -1,12 +1,21 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import { type Clock, Misconfigured } from '@countermark/core'
-import type { FoundTrail } from '../audit-sink.ts'
+import type { FoundTrail } from '../sink.ts'
 import { type FileLock, lockFile } from './file-lock.ts'
-import { countNames, finishedPath, lookAt, realPathOf, stampOf, syncFolder } from './file-place.ts'
-import { codeOf, explainTrouble, messageOf, type TellOperator } from './file-trouble.ts'
-import { RecentLines } from './recent-lines.ts'
-import { repairTail } from './repair-tail.ts'
+import {
+  codeOf,
+  countNames,
+  explainTrouble,
+  finishedPath,
+  lookAt,
+  messageOf,
+  realPathOf,
+  stampOf,
+  syncFolder,
+  type TellOperator,
+} from './file-system.ts'
+import { RecentLines, repairTail } from './repair.ts'
 
 /** How a file of lines is kept. */
 export interface TrailFileOptions {
@@ -49,7 +58,6 @@ export class TrailFile {
   private isStuck = false
   private rivalUntilMs = Number.NEGATIVE_INFINITY
 
-  /** Nothing is opened yet. */
   constructor(options: TrailFileOptions) {
     this.options = options
     this.recent = new RecentLines(options.clock)

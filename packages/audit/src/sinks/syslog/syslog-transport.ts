@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { withDeadline } from '@countermark/core/internal'
+import { writeInto } from '../sink.ts'
 
 /** Brings messages to a syslog receiver. */
 export interface SyslogTransport {
@@ -50,7 +51,7 @@ export function streamTransport(address: SyslogAddress, tls: ConnectionOptions |
       await new Promise((resolve) => setImmediate(resolve))
       const socket = await open()
       const framed = messages.flatMap((message) => [Buffer.from(`${message.length} `), message])
-      const written = write(socket, Buffer.concat(framed))
+      const written = writeInto(socket, Buffer.concat(framed))
       await withDeadline(written, address.deadlineMs).catch((error: unknown) => {
         socket.destroy()
         throw error
@@ -93,10 +94,4 @@ function openSocket(
 /** TLS names no addresses (RFC 6066 section 3). */
 function nameOf(host: string): string {
   return /^[\d.]+$|:/.test(host) ? '' : host
-}
-
-function write(socket: Socket, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.write(bytes, (error) => (error === undefined || error === null ? resolve() : reject(error)))
-  })
 }

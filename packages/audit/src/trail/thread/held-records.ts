@@ -1,4 +1,4 @@
-import { type RecordInput, unwritable } from '../../record/record-input.ts'
+import { type RecordInput, unwritableInput } from '../../record/write-record.ts'
 
 interface Batch {
   readonly count: number
@@ -62,8 +62,7 @@ function textOfOne(input: RecordInput, atMs: number): string {
   try {
     return JSON.stringify(input)
   } catch {
-    const id = 'decision' in input ? input.id : input.record.id
-    return JSON.stringify(unwritable(id, 'decision' in input ? 'decision' : input.record.type, atMs))
+    return JSON.stringify(unwritableInput(input, atMs))
   }
 }
 

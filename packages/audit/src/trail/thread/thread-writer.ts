@@ -1,13 +1,11 @@
 import { type ChainEnd, newChainName } from '../../record/chain.ts'
-import type { RecordInput } from '../../record/record-input.ts'
+import type { RecordInput } from '../../record/write-record.ts'
 import type { FileSettings } from '../../sinks/file/file-sink.ts'
-import { messageOf, type TellOperator } from '../../sinks/file/file-trouble.ts'
+import { messageOf, type TellOperator } from '../../sinks/file/file-system.ts'
 import type { RecordWriter, WriterListener, WriterOptions } from '../record-writer.ts'
 import { PROBE_MS } from '../sink-queue.ts'
 import { HeldRecords } from './held-records.ts'
-import { ThreadLine } from './thread-line.ts'
-import { fromPlainError, type StartThread, type ThreadNote } from './thread-messages.ts'
-import { ThreadProgress } from './thread-progress.ts'
+import { fromPlainError, type StartThread, ThreadLine, type ThreadNote, ThreadProgress } from './thread-line.ts'
 
 /** What a writer in a thread of its own needs. */
 export interface ThreadWriterOptions extends Omit<WriterOptions, 'sinks' | 'mask'> {

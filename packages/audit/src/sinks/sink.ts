@@ -1,5 +1,41 @@
-import type { PlacedRecord } from '../record/chain.ts'
-import type { FoundTrail, RecordSink } from './audit-sink.ts'
+import type { Writable } from 'node:stream'
+import { Misconfigured } from '@countermark/core'
+import { requireMethods } from '@countermark/core/internal'
+import type { ChainEnd, PlacedRecord, SealedRecord } from '../record/chain.ts'
+
+/** What a sink found when it opened. */
+export interface FoundTrail {
+  /** The last whole record. */
+  readonly end?: ChainEnd
+  /** Bytes of a half-written line that were set aside. */
+  readonly partialBytes?: number
+}
+
+/** Takes records of one kind. One shared suite (`test/describe-audit-sink.ts`) tests what each sink must do. */
+export interface RecordSink<Placed extends PlacedRecord> {
+  /** A closed word for metrics, such as `file`, `sql` or `syslog`. */
+  readonly name: string
+  /**
+   * Whether an answered `append` means that the records outlive this process and a loss of power here. A sink to which nothing
+   * confirms that, such as syslog, holds a copy only.
+   */
+  readonly durable: boolean
+  /**
+   * Takes records in their order and answers when they are as durable as this sink makes them: all of them or, by a
+   * rejection, perhaps none. The same record may come twice, after a failure; `chain` and `seq` tell.
+   */
+  readonly append: (records: readonly Placed[]) => Promise<void>
+  /** Opens what it needs; rejects when records could not be written. May tell which trail it goes on with. */
+  readonly ready?: () => Promise<FoundTrail> | Promise<void>
+  /** Writes what is held back and ends. @default there is nothing to end */
+  readonly close?: () => Promise<void>
+}
+
+/** Where a trail writes. */
+export interface AuditSink extends RecordSink<SealedRecord> {}
+
+/** What a trail and a stream of events can both be sent to. */
+export interface EventSink extends RecordSink<PlacedRecord> {}
 
 /** What a sink of some kind does besides. */
 export interface SerialSinkParts<Placed extends PlacedRecord> {
@@ -96,4 +132,28 @@ export function* takeBatches<Placed extends PlacedRecord>(
     bytes += length
   }
   if (batch.length > 0) yield batch
+}
+
+/**
+ * Refuses an empty list, and sinks without a name for metrics. A copy: the list that was given may change.
+ * @throws {@link Misconfigured} `ERR_OPTION_MISSING`, `ERR_OPTION_INVALID`
+ */
+export function requireSinks<Sink extends RecordSink<never>>(given: unknown, example: string): readonly Sink[] {
+  if (!Array.isArray(given) || given.length === 0) {
+    throw new Misconfigured('ERR_OPTION_MISSING', `sinks must list at least one, such as ${example}`)
+  }
+  const sinks: readonly Sink[] = [...given]
+  for (const sink of sinks) {
+    requireMethods('each of sinks', sink, ['append'])
+    if (typeof sink.name === 'string' && /^[a-z][a-z0-9_-]*$/.test(sink.name)) continue
+    throw new Misconfigured('ERR_OPTION_INVALID', 'each of sinks must have a name such as file')
+  }
+  return sinks
+}
+
+/** Writes into a stream of Node, and answers when that has taken it. */
+export function writeInto(stream: Writable, chunk: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(chunk, (error) => (error === null || error === undefined ? resolve() : reject(error)))
+  })
 }

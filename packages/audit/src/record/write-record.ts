@@ -1,12 +1,12 @@
-import { canonicalJson } from '@countermark/core/internal'
-import { AUDIT_SCHEMA_VERSION, type EventRecord } from './audit-record.ts'
-import { bounded, escapeLine, MAX_TEXT } from './bounded-text.ts'
-import type { UnsealedRecord } from './chain.ts'
-import { commitTo } from './commitment.ts'
-import { decisionRecord } from './decision-record.ts'
+import type { Decision } from '@countermark/core'
+import { canonicalJson, type Outcome } from '@countermark/core/internal'
+import { AUDIT_SCHEMA_VERSION, type EventRecord, type OutcomeRecord } from './audit-record.ts'
+import { bounded, boundedOrNone, escapeLine, MAX_TEXT } from './bounded-text.ts'
+import { commitTo, type UnsealedRecord } from './chain.ts'
+import type { RecordedDecision } from './read-decision.ts'
 import type { RecordRules } from './record-rules.ts'
-import type { RecordedDecision } from './recorded-decision.ts'
 import type { SecretMask } from './secret-mask.ts'
+import { isoTime, writeDecision } from './write-decision.ts'
 
 /** What a record is made of, as plain JSON: a decision still to be put together, or a record that is whole. */
 export type RecordInput = { readonly id: string; readonly decision: RecordedDecision } | UnsealedRecord
@@ -23,7 +23,7 @@ export interface AuditEvent {
 
 /** Puts the record together. */
 export function writeRecord(input: RecordInput, mask: SecretMask): UnsealedRecord {
-  return 'decision' in input ? decisionRecord(input.decision, input.id, mask) : input
+  return 'decision' in input ? writeDecision(input.decision, input.id, mask) : input
 }
 
 /**
@@ -65,8 +65,36 @@ export function eventInput(
   return { record: { v: AUDIT_SCHEMA_VERSION, type: 'event', id, at, event, details, commitments: {} }, private: {} }
 }
 
-/** Takes the place of a record with a fact that JSON cannot say: the chain must have no gap. */
+/** Takes the place of a record that cannot be put together: the chain must have no gap. What is wrong with it may hold anything. */
 export function unwritable(id: string, type: string, atMs: number): UnsealedRecord {
-  // What is wrong with it is not worth a line: it may hold anything.
   return eventInput(id, 'record_unwritable', { type }, atMs)
+}
+
+/** The same for an input with a fact that JSON cannot say. */
+export function unwritableInput(input: RecordInput, atMs: number): UnsealedRecord {
+  return 'decision' in input
+    ? unwritable(input.id, 'decision', atMs)
+    : unwritable(input.record.id, input.record.type, atMs)
+}
+
+/** How a request ended, with the members in the order of canonical JSON. */
+export function writeOutcome(
+  { requestId }: Decision,
+  { aborted, durationMs, status, unserved }: Outcome,
+  given: { readonly id: string; readonly of: string; readonly atMs: number; readonly route: string | undefined },
+): UnsealedRecord {
+  const record: OutcomeRecord = {
+    aborted,
+    at: isoTime(given.atMs),
+    durationMs: Math.round(durationMs * 1000) / 1000,
+    id: given.id,
+    of: given.of,
+    requestId,
+    route: boundedOrNone(given.route, MAX_TEXT.target),
+    status,
+    type: 'outcome',
+    unserved: unserved === true ? true : undefined,
+    v: AUDIT_SCHEMA_VERSION,
+  }
+  return { record, private: {} }
 }

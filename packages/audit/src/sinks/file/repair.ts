@@ -1,8 +1,74 @@
-import { type FileHandle, readdir } from 'node:fs/promises'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '@countermark/core'
-import { MAX_LINE_BYTES, parseLine } from '../../record/parse-line.ts'
-import { readEnds } from '../../record/trail-files.ts'
+import { linesFromEnd, MAX_LINE_BYTES, parseLine, parsePlaced, readEnds, readTail } from '../../record/read-trail.ts'
+import type { FoundTrail } from '../sink.ts'
+
+/** `{` and `}`: what does not begin and end with them need not be parsed. */
+const OPENING = 123
+const CLOSING = 125
+
+/**
+ * Looks at the end of a file of records. What follows the last whole record, half a line when a process died in the
+ * middle of it, is copied to a file beside and cut off, so that the next record begins a line of its own.
+ */
+export async function repairTail(handle: FileHandle, path: string, stamp: string): Promise<FoundTrail> {
+  const { size } = await handle.stat()
+  const tail = await readTail(handle, size, 2 * MAX_LINE_BYTES)
+  const last = findLastRecord(tail)
+  if (last === undefined && tail.length < size) throw new Error(`${path} does not end in a record of an audit trail`)
+  const { end, from } = last ?? { end: undefined, from: 0 }
+  const partial = tail.subarray(from)
+  if (partial.length > 0) await setAside(handle, size - partial.length, partial, `${path}.${stamp}.partial`)
+  return {
+    ...(end === undefined ? {} : { end }),
+    ...(partial.length === 0 ? {} : { partialBytes: partial.length }),
+  }
+}
+
+interface LastRecord {
+  readonly end: FoundTrail['end']
+  /** Where the bytes behind it begin. */
+  readonly from: number
+}
+
+/**
+ * A page that never reached the disk may leave whole lines of zeros behind. Only JSON can be a record; a line of JSON stays where it
+ * is, for the verifier to check.
+ */
+function findLastRecord(tail: Buffer): LastRecord | undefined {
+  for (const { bytes, end } of linesFromEnd(tail)) if (isJson(bytes)) return { end: endOf(bytes), from: end }
+  return undefined
+}
+
+function endOf(line: Buffer): FoundTrail['end'] {
+  const sealed = parsePlaced(line)
+  return sealed && { chain: sealed.chain, seq: sealed.seq, hash: sealed.hash }
+}
+
+function isJson(line: Buffer): boolean {
+  if (line[0] !== OPENING || line.at(-1) !== CLOSING) return false
+  try {
+    JSON.parse(line.toString('utf8'))
+    return true
+  } catch {
+    // Half a line, or zeros.
+    return false
+  }
+}
+
+/** Copied first and made durable, then cut off: at no moment are the bytes nowhere. */
+async function setAside(handle: FileHandle, size: number, partial: Buffer, path: string): Promise<void> {
+  const copy = await open(path, 'wx', 0o600)
+  try {
+    await copy.writeFile(partial)
+    await copy.datasync()
+  } finally {
+    await copy.close()
+  }
+  await handle.truncate(size)
+  await handle.datasync()
+}
 
 /** A file that another program changed. */
 export interface ChangedFile {
@@ -72,9 +138,7 @@ export class RecentLines {
   /** Whether the chain that ends a file which grew began before ours, or is unknown. */
   async otherWriter({ handle }: ChangedFile, size: number): Promise<'before' | 'after' | 'none'> {
     const own = this.lines().at(-1)?.chain
-    const tail = Buffer.alloc(Math.min(size, MAX_LINE_BYTES))
-    await handle.read(tail, 0, tail.length, size - tail.length)
-    const last = toLines(tail).at(-1)?.chain
+    const last = lastChain(await readTail(handle, size, MAX_LINE_BYTES))
     if (last === undefined || last === own) return 'none'
     return own === undefined || last < own ? 'before' : 'after'
   }
@@ -86,6 +150,15 @@ export class RecentLines {
   private lines(): readonly Line[] {
     return this.groups.flatMap(({ bytes }) => toLines(bytes))
   }
+}
+
+/** The chain of the last line that holds a whole record. */
+function lastChain(tail: Buffer): string | undefined {
+  for (const { bytes } of linesFromEnd(tail)) {
+    const sealed = parseLine(bytes)
+    if (sealed !== undefined) return sealed.chain
+  }
+  return undefined
 }
 
 function toLines(bytes: Buffer): readonly Line[] {

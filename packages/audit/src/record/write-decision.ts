@@ -1,6 +1,4 @@
 import { hash } from 'node:crypto'
-import type { Decision } from '@countermark/core'
-import type { Outcome } from '@countermark/core/internal'
 import {
   AUDIT_SCHEMA_VERSION,
   type AuditActor,
@@ -8,20 +6,18 @@ import {
   type AuditDelegation,
   type AuditResource,
   type DecisionRecord,
-  type OutcomeRecord,
 } from './audit-record.ts'
 import { bounded, boundedOrNone, MAX_TEXT } from './bounded-text.ts'
-import type { UnsealedRecord } from './chain.ts'
-import { commitTo, newSalt } from './commitment.ts'
+import { commitTo, newSalt, type UnsealedRecord } from './chain.ts'
 import { evidenceOf } from './evidence.ts'
-import type { RecordedDecision, RecordedDelegation } from './recorded-decision.ts'
+import type { RecordedDecision, RecordedDelegation } from './read-decision.ts'
 import type { SecretMask } from './secret-mask.ts'
 
 /**
  * Puts the record of a decision together, its members in the order of canonical JSON. What is `undefined` is left out of the
  * text; one literal with every member costs a tenth of one that is put together from parts.
  */
-export function decisionRecord(decision: RecordedDecision, id: string, mask: SecretMask): UnsealedRecord {
+export function writeDecision(decision: RecordedDecision, id: string, mask: SecretMask): UnsealedRecord {
   const { agent, delegation, proof } = decision
   const salts = { user: newSalt(), target: newSalt() }
   const { evidence, signed } = evidenceOf(decision, salts.user, mask)
@@ -50,28 +46,6 @@ export function decisionRecord(decision: RecordedDecision, id: string, mask: Sec
     v: AUDIT_SCHEMA_VERSION,
   }
   return { record, private: values }
-}
-
-/** How a request ended, with the members in the order of canonical JSON. */
-export function outcomeRecord(
-  { requestId }: Decision,
-  { aborted, durationMs, status, unserved }: Outcome,
-  given: { readonly id: string; readonly of: string; readonly atMs: number; readonly route: string | undefined },
-): UnsealedRecord {
-  const record: OutcomeRecord = {
-    aborted,
-    at: isoTime(given.atMs),
-    durationMs: Math.round(durationMs * 1000) / 1000,
-    id: given.id,
-    of: given.of,
-    requestId,
-    route: boundedOrNone(given.route, MAX_TEXT.target),
-    status,
-    type: 'outcome',
-    unserved: unserved === true ? true : undefined,
-    v: AUDIT_SCHEMA_VERSION,
-  }
-  return { record, private: {} }
 }
 
 /** Sorted by name. */
@@ -177,7 +151,7 @@ let knownMs = Number.NaN
 let known = ''
 
 /** ISO 8601 in UTC with milliseconds. Requests that come together have the same time, which is then written once. */
-function isoTime(ms: number): string {
+export function isoTime(ms: number): string {
   if (ms !== knownMs) {
     known = new Date(ms).toISOString()
     knownMs = ms

@@ -8,7 +8,6 @@ import {
   type PublicJwk,
   thumbprintOf,
 } from '@countermark/core/internal'
-import { digestOf } from './mask-signature-base.ts'
 import type { RecordRules } from './record-rules.ts'
 
 /** What may change after the decision, so it is read at once. */
@@ -101,7 +100,7 @@ function foreignGrade({ credential }: Decision): EvidenceGrade | undefined {
 }
 
 /** Reads from a decision what its record needs. One literal with every member: a shape that stays the same costs least. */
-export function recordedDecision(
+export function readDecision(
   decision: Decision,
   rules: RecordRules,
   withheld: Withheld | undefined,
@@ -236,4 +235,9 @@ function toBuffer(bytes: Uint8Array): Buffer {
 
 function toLatin1(bytes: Uint8Array): string {
   return toBuffer(bytes).toString('latin1')
+}
+
+/** A value's SHA-256 as a byte sequence (RFC 9530 writes digests so). `value` holds one byte in each character. */
+export function digestOf(value: string): string {
+  return `sha-256=:${hash('sha256', Buffer.from(value, 'latin1'), 'base64')}:`
 }
