@@ -49,7 +49,7 @@ export class HotKeys {
     this.free = Array.from({ length: maxKeys }, (_, index) => maxKeys - 1 - index)
   }
 
-  get size(): number {
+  size(): number {
     return this.hot.size
   }
 

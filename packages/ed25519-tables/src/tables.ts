@@ -94,7 +94,7 @@ class TablesVerifier {
         ed25519_tables_shadow_checks_total: () => this.shadowChecks,
         ed25519_tables_differences_total: () => this.differences,
         ed25519_tables_given_up: () => Math.min(this.differences, 1),
-        ed25519_tables_keys: () => this.keys.size,
+        ed25519_tables_keys: () => this.keys.size(),
       },
     )
   }
