@@ -8,6 +8,8 @@ export interface Manifest {
   readonly exports: Readonly<Record<string, string | { readonly '@countermark/source'?: string }>>
   readonly typesVersions?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
   readonly bin?: Readonly<Record<string, string>>
+  readonly repository?: string | object
+  readonly publishConfig?: { readonly access?: string; readonly provenance?: boolean }
   readonly scripts?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>

@@ -17,3 +17,11 @@ describe('entries of packages', () => {
     expect(manifest.typesVersions?.['*'] ?? {}).toEqual(types)
   })
 })
+
+describe('what npm is told of a package', () => {
+  // A statement of provenance names the repository: npm refuses to publish one that does not.
+  it.each(readWorkspacePackages('.'))('$name states its provenance only with its repository', ({ manifest }) => {
+    expect(manifest.publishConfig).toMatchObject({ access: 'public' })
+    if (manifest.repository === undefined) expect(manifest.publishConfig).not.toHaveProperty('provenance')
+  })
+})

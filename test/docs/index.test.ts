@@ -8,12 +8,17 @@ const pages = readdirSync(DOCS, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`)
 
-/** What a page links to, below docs; a folder stands for the pages in it. */
-function linksOf(file: string): readonly string[] {
+/** What is there of what a page links to, from the root. */
+function linksTo(file: string): readonly string[] {
   const targets = [...read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(([, target = '']) =>
     relative(ROOT, join(ROOT, dirname(file), target)),
   )
-  return targets.filter((target) => existsSync(join(ROOT, target))).flatMap(pagesAt)
+  return targets.filter((target) => existsSync(join(ROOT, target)))
+}
+
+/** The pages that a page links to; a folder stands for the pages in it. */
+function linksOf(file: string): readonly string[] {
+  return linksTo(file).flatMap(pagesAt)
 }
 
 function pagesAt(path: string): readonly string[] {
@@ -37,6 +42,14 @@ describe('the index', () => {
 
   it('is one click from the README', () => {
     expect(linksOf('README.md')).toContain('docs/README.md')
+  })
+})
+
+describe('packages and examples', () => {
+  it.each(['packages', 'examples'])('has each of %s', (folder) => {
+    const listed = linksTo('docs/packages.md')
+    const names = readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`)
+    expect(names.filter((name) => existsSync(join(ROOT, name, 'package.json')) && !listed.includes(name))).toEqual([])
   })
 })
 

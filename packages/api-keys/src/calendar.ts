@@ -5,6 +5,7 @@ import { type JsonValue, number, optionTable } from '@countermark/core/internal'
 export interface Brownout {
   /** ISO 8601 with a zone, such as `2027-01-11T10:00:00Z`. */
   readonly from: string
+  /** How long it lasts. Minutes. */
   readonly minutes: number
   /** The same again after so many days, until the sunset. @default once */
   readonly everyDays?: number
