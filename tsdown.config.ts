@@ -39,8 +39,8 @@ function builds({ name, folder, manifest, sources }: WorkspacePackage): readonly
       format: 'esm',
       deps: { onlyBundle: [] },
       outputOptions: { polyfillRequire: false, comments: COMMENTS, ...(name === '@countermark/core' ? ONE_CHUNK : {}) },
-      // The command line explains codes by the page of the docs.
-      copy: name === 'countermark' ? ['../../docs/refusals.md'] : [],
+      // The pages that errors and refusals name, and by which the command line explains codes.
+      copy: name === '@countermark/core' ? ['../../docs/refusals.md', '../../docs/configuration-errors.md'] : [],
     },
     {
       ...shared,

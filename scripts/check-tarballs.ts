@@ -11,8 +11,8 @@ interface PackReport {
 const EXPECTED = [
   /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^dist\/[\w.-]+\.[cm]?(?:js|ts)$/,
-  // The page by which the command line explains codes.
-  /^dist\/refusals\.md$/,
+  // The pages that errors and refusals name.
+  /^dist\/(?:refusals|configuration-errors)\.md$/,
   // What a binary in the sources is made of.
   /^native\/[\w-]+\.[ch]$/,
   // What operators load or read, beside the names it uses.

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import type { RefusalRow } from '@countermark/core'
+import { Misconfigured, type RefusalRow } from '@countermark/core'
 import { REFUSAL_CODES } from '@countermark/core/internal'
 import ts from 'typescript'
 import { readWorkspacePackages } from '../scripts/workspace-packages.ts'
@@ -54,6 +54,14 @@ describe('docs/configuration-errors.md', () => {
       .find(({ name }) => name.text === 'MisconfiguredCode')?.type
     const codes = union?.getText(source).match(/ERR_[A-Z_]+/g)
     expect(headingsOf('docs/configuration-errors.md')).toEqual(codes)
+  })
+
+  it('is where Misconfigured says that it is, once it is installed', () => {
+    const { docs } = new Misconfigured('ERR_OPTION_MISSING', 'say who you are')
+    const [, name, page = '', anchor] = /^node_modules\/(.+)\/dist\/(.+)#(.+)$/.exec(docs) ?? []
+    expect([name, anchor]).toEqual(['@countermark/core', 'err_option_missing'])
+    expect(read('tsdown.config.ts')).toContain(`'../../docs/${page}'`)
+    expect(headingsOf(`docs/${page}`).map((heading) => heading.toLowerCase())).toContain(anchor)
   })
 })
 

@@ -78,3 +78,27 @@ export function mistakes(): void {
   // @ts-expect-error options of the factory are not options of a route
   onKoa.with({ origins })
 }
+
+interface ShopState {
+  readonly basket: readonly string[]
+}
+
+export function koaAppWithState(): Koa<ShopState> {
+  const guard = createKoaGuard({ origins })
+  const app = new Koa<ShopState>()
+  app.use(guard(verify, once))
+  app.use((ctx) => {
+    const id: string | undefined = ctx.state.agent?.id
+    // @ts-expect-error nobody may be known
+    ctx.state.agent.id
+    // @ts-expect-error what the application says of its state still holds
+    ctx.state.cart
+    ctx.body = { id, basket: ctx.state.basket }
+  })
+  const router = new Router<ShopState>()
+  router.get('/orders', guard(requireAgent), (ctx) => {
+    ctx.body = { agent: ctx.state.agent?.id, basket: ctx.state.basket.length }
+  })
+  app.use(router.routes())
+  return app
+}

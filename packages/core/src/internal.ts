@@ -19,6 +19,7 @@ export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './i
 export { canonicalJson, type JsonValue } from './internal/canonical-json.ts'
 export { withDeadline } from './internal/deadline.ts'
 export { defineMetrics, type LabelsByName, type Metrics, type RowsByName } from './internal/define-metrics.ts'
+export { findDocsFile } from './internal/docs-file.ts'
 export {
   addressPrefix,
   canonicalAddress,

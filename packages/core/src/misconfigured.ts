@@ -20,10 +20,13 @@ export class Misconfigured extends TypeError {
   override readonly name = 'Misconfigured'
   /** What is wrong, as a closed word: each has a heading in docs/configuration-errors.md. */
   readonly code: MisconfiguredCode
+  /** Where the docs say more, from the folder of an application that installed us. */
+  readonly docs: string
 
   constructor(code: MisconfiguredCode, message: string) {
     super(`${message} [${code}]`)
     this.code = code
+    this.docs = `node_modules/@countermark/core/dist/configuration-errors.md#${code.toLowerCase()}`
     Object.defineProperty(this, MISCONFIGURED, { value: true })
   }
 }

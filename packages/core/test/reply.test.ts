@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { type GuardOptions, Refusal, type RefusalCode, type RefusalRow, Unavailable } from '../src/index.ts'
 import { REFUSAL_CODES, type StatusMode, type Verdict } from '../src/internal.ts'
-import { aGuard, aRequest, atOnce, describedAs, fieldOf, problemOf, refuseWith } from './guarding.ts'
+import { aGuard, aRequest, atOnce, codeOf, describedAs, fieldOf, problemOf, refuseWith } from './guarding.ts'
 
 /** What each code looks like on the wire: standard, wba, seed, Signature-Error's word, and when trying again helps. */
 const TABLE: Readonly<Record<string, readonly [number, number, number, string | undefined, string]>> = {
@@ -211,12 +212,29 @@ describe('development', () => {
     expect(problemOf(verdict)['dependency']).toBe('replay')
   })
 
-  it('is off otherwise: neither is told', () => {
+  it('links to the heading of the docs, a file on this machine', () => {
+    const [link = ''] = fieldOf(fail(new Refusal('signature_invalid', 'no')), 'link')
+    const [, page = '', code] = /^<(file:.+\/refusals\.md)#(\w+)>; rel="help"$/.exec(link) ?? []
+    expect(code).toBe('signature_invalid')
+    expect(readFileSync(new URL(page), 'utf8')).toContain('\n## signature_invalid\n')
+  })
+
+  it('links nowhere for a code of another package', () => {
+    const check = describedAs('fail', [], () => {
+      throw new Refusal('weather_bad' as RefusalCode, 'no')
+    })
+    const refusals = { weather_bad: { title: 'Bad weather', status: 403, retry: 'no' } } as const
+    const verdict = atOnce(aGuard([check], { development: true, refusals })(aRequest()))
+    expect([codeOf(verdict), fieldOf(verdict, 'link')]).toEqual(['weather_bad', []])
+  })
+
+  it('is off otherwise: neither is told, and nothing is linked', () => {
     const check = describedAs('fail', [], () => {
       throw new Unavailable('replay_store_unavailable', 'replay', 'no', { diagnosis: { secret: 1 } })
     })
     const problem = problemOf(atOnce(aGuard([check], { errorDetail: 'full' })(aRequest())))
     expect([problem['diagnosis'], problem['dependency']]).toEqual([undefined, undefined])
+    expect(fieldOf(atOnce(aGuard([check])(aRequest())), 'link')).toEqual([])
   })
 })
 

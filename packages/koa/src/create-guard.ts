@@ -11,10 +11,16 @@ import {
 import type { Context, Middleware, Next } from 'koa'
 import { routeOf } from './route.ts'
 
+/** What a guard adds to `ctx.state`, of whatever type an application says that it is: `new Koa<MyState>()`. */
+interface AgentState {
+  /** Who calls, on which proof; set by a guard that let the request pass. */
+  agent?: AgentView
+}
+
 declare module 'koa' {
-  interface DefaultState {
-    /** Who calls, on which proof; set by a guard that let the request pass. */
-    agent?: AgentView
+  interface ExtendableContext {
+    /** The state of the request; `agent` is there behind a guard that let it pass. */
+    state: AgentState
   }
 }
 

@@ -2,6 +2,7 @@ import type { GuardDescription } from '../check.ts'
 import { LEVELS, type Level } from '../credential-scheme.ts'
 import { type Clock, systemClock } from '../environment.ts'
 import type { JsonValue } from '../internal/canonical-json.ts'
+import { findDocsFile } from '../internal/docs-file.ts'
 import {
   callback,
   custom,
@@ -185,7 +186,8 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
   requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes })
   const rollout = readRollout({ mode, enforce }, ENFORCED)
   const stated = GUARD.state({ ...read, maxHeldBytes, open, origins: origins.origins })
-  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, rollout, stated }
+  const help = read.development ? findDocsFile('refusals.md') : undefined
+  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, rollout, stated, help }
 }
 
 /**

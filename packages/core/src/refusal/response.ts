@@ -13,6 +13,8 @@ export interface ReplyOptions {
   readonly statusMode: StatusMode
   readonly errorDetail: ErrorDetail
   readonly development: boolean
+  /** URL of the page with a heading for each of our codes, for `Link`; `undefined`: none is sent. */
+  readonly help?: string | undefined
   readonly refusals: ForeignRows
 }
 
@@ -77,8 +79,16 @@ export function replyTo(refusal: Refusal, context: ReplyContext, options: ReplyO
   if (status === 401 && !isChallenged) headers.push(['WWW-Authenticate', `Signature realm="${context.realm}"`])
   const retryAfterSeconds = secondsToWait(refusal, row, options)
   if (retryAfterSeconds !== undefined) headers.push(['Retry-After', String(retryAfterSeconds)])
+  const help = helpWith(refusal, options)
+  if (help !== undefined) headers.push(['Link', `<${help}>; rel="help"`])
   if (context.exposed !== undefined) headers.push(['Access-Control-Expose-Headers', context.exposed])
   return { status, headers, body: JSON.stringify(problem(refusal, { row, status, signals, ...context }, options)) }
+}
+
+/** Where the docs say what to do (RFC 8288, `help`): on the machine of the developer, and for codes of ours. */
+function helpWith(refusal: CodedRefusal, options: ReplyOptions): string | undefined {
+  const code = publicCode(refusal, options)
+  return options.help === undefined || !Object.hasOwn(REFUSAL_CODES, code) ? undefined : `${options.help}#${code}`
 }
 
 const SIGNAL = /^(?:signature-error|accept-signature)$/i

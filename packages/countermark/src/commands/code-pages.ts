@@ -1,9 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { REFUSAL_CODES } from '@countermark/core/internal'
+import { findDocsFile, REFUSAL_CODES } from '@countermark/core/internal'
 import { CommandError } from './errors.ts'
-
-/** Where the page of all codes lies: beside the program when it is installed, among the docs in the repository. */
-const PLACES = ['./refusals.md', '../../../../docs/refusals.md']
 
 /** Whether a word is one of our codes. */
 export function isRefusalCode(word: string): boolean {
@@ -24,12 +21,7 @@ export function pageOf(code: string): string {
 }
 
 function readPage(): string {
-  for (const place of PLACES) {
-    try {
-      return readFileSync(new URL(place, import.meta.url), 'utf8')
-    } catch {
-      // The next place has it.
-    }
-  }
-  throw new CommandError('the page of refusal codes is missing from this installation')
+  const page = findDocsFile('refusals.md')
+  if (page === undefined) throw new CommandError('the page of refusal codes is missing from this installation')
+  return readFileSync(new URL(page), 'utf8')
 }

@@ -37,6 +37,12 @@ export function describeAnswers<Middleware>(start: StartGuardedApp<Middleware>):
       expect(app.runs).toHaveLength(0)
     })
 
+    it('says how long its answer is', async () => {
+      const response = await (await start()).sendPlain()
+      expect(response.header('content-length')).toBe(String(Buffer.byteLength(response.text)))
+      expect(response.header('transfer-encoding')).toBeUndefined()
+    })
+
     it('is not stored by caches', async () => {
       const response = await (await start()).sendPlain()
       expect(response.header('cache-control')).toBe('no-store')
