@@ -8,6 +8,7 @@ import { CommandError, reasonOf } from './errors.ts'
 import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
+import { reportCommand } from './report.ts'
 import { routesCommand } from './routes.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
@@ -22,6 +23,7 @@ const COMMANDS: readonly CreateCommand[] = [
   canICommand,
   doctorCommand,
   scanCommand,
+  reportCommand,
   routesCommand,
   auditCommand,
 ]
