@@ -15,7 +15,14 @@ import { verifyDelegation } from '@countermark/delegation'
 import { createGuard as createExpressGuard } from '@countermark/express'
 import { createGuard as createKoaGuard } from '@countermark/koa'
 import { memoryReplayStore } from '@countermark/replay'
-import { type AdapterUnderTest, createTestAgent, keySourceOf, rawRequest, startServer } from '@countermark/testing'
+import {
+  type AdapterUnderTest,
+  createTestAgent,
+  keySourceOf,
+  rawRequest,
+  startServer,
+  type TestAgent,
+} from '@countermark/testing'
 import express from 'express'
 import express4 from 'express4'
 import Koa from 'koa'
@@ -121,10 +128,7 @@ const issuerKey = (): object => ({
 })
 
 /** Everything that challenges, announces or exposes something, in guards that only observe. */
-function observingGuards<Handler>(
-  guard: GuardFactory<Handler>,
-  agent: Parameters<typeof keySourceOf>[0],
-): readonly Handler[] {
+function observingGuards<Handler>(guard: GuardFactory<Handler>, agent: TestAgent): readonly Handler[] {
   const { verify, once } = createSignatureChecks(keySourceOf(agent))
   const store = memoryReplayStore({ startedAt: 0 })
   const keys = { jwks: issuerKey() as never }

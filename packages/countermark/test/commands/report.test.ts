@@ -268,7 +268,9 @@ describe('countermark report', () => {
     async function play(): Promise<readonly number[]> {
       agent = await createTestAgent({ agentId: 'agt_signs' })
       const events = eventStream({
-        sinks: [{ name: 'file', append: async (batch) => appendLines(batch.map(({ line: text }) => text)) }],
+        sinks: [
+          { name: 'file', durable: true, append: async (batch) => appendLines(batch.map(({ line: text }) => text)) },
+        ],
       })
       const recorder = auditTrail({ sinks: [fileSink({ path: join(folder.path, 'trail.ndjson') })], flushMs: 0 })
       const keys = staticKeys([{ agentId: agent.agentId, key: agent.publicJwk }])
