@@ -250,7 +250,7 @@ function describeRefusals<Middleware>(name: string, adapter: AdapterUnderTest<Mi
         const bare = await start({ build: () => [answer] })
         const watched = await start({
           options: { ...own, ...options },
-          build: ({ guard, verified }) => [code === 'config_error' ? guard() : verified, answer],
+          build: ({ guard, verified }) => [code === 'config_error' ? guard() : verified(), answer],
         })
         // What waits for the guard to be busy would wait for ever where there is none.
         const before = await (code === 'overloaded' ? bare.send({}) : ask(bare))
