@@ -22,7 +22,7 @@ const other = generateKeyPairSync('ed25519')
 const OTHER_SIGNATURE = sign(null, Buffer.alloc(0), other.privateKey)
 
 /**
- * Earns a key its table without a signature of its own, which nobody could make for some keys: node:crypto is shown another
+ * Earns a key its table without a signature of its own, which cannot be made for some keys: node:crypto is shown another
  * key beside the same bytes.
  */
 export function warmUp(verifier: SignatureVerifier, key: AgentKey, times = 1): void {

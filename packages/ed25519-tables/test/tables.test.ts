@@ -130,7 +130,7 @@ describe('an attacker', () => {
     const claimed = { ...thief.key, thumbprint: owner.key.thumbprint }
     expect(verifier.verify(claimed, DATA, owner.signed(DATA))).toBe(false)
     expect(verifier.verify(claimed, DATA, thief.signed(DATA))).toBe(true)
-    // Now the table is the other's, and still nobody's signature counts under a key that is not theirs.
+    // Now the table is the other's, and still no signature counts under a key that did not make it.
     expect(verifier.verify(owner.key, DATA, thief.signed(DATA))).toBe(false)
     expect(verifier.verify(owner.key, DATA, owner.signed(DATA))).toBe(true)
   })

@@ -138,7 +138,7 @@ describe('prometheusMetrics', () => {
     expect(await text()).toContain('countermark_things_total{kind="other"} 1\n')
   })
 
-  it('counts what nobody has described', async () => {
+  it('counts what no package has described', async () => {
     const { metrics, text } = watch()
     metrics.measured({ name: 'strangers_total', kind: 'counter', value: 1 })
     expect(await text()).toContain('countermark_measurements_unknown_total 1\n')

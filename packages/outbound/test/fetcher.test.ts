@@ -206,7 +206,7 @@ describe('a fetcher before a faulty server', () => {
     await expect(answer).rejects.toMatchObject({ reason: 'connection_failed' })
   })
 
-  it('reports a port where nobody listens', async () => {
+  it('reports a port where no server listens', async () => {
     const server = await startHttpServer(() => {})
     await server.close()
     await expect(createFetcher(LOOPBACK).fetchJson(server.url)).rejects.toMatchObject({ reason: 'connection_failed' })

@@ -144,7 +144,7 @@ describe('an ageing answer', () => {
     expect(origin.asked).toHaveLength(2)
   })
 
-  it('ages by the monotonic clock, whoever sets the other one', async () => {
+  it('ages by the monotonic clock, whatever the other one is set to', async () => {
     const origin = createScriptedOrigin()
     await warm(origin)
     origin.clock.stepWall(-HOUR)
@@ -573,7 +573,7 @@ describe('a recheck', () => {
     expect(origin.asked).toHaveLength(1)
   })
 
-  it('fails while nobody can tell, and leaves the known answer as it is', async () => {
+  it('fails while the origin cannot tell, and leaves the known answer as it is', async () => {
     const origin = await warmOrigin()
     origin.answer = failing()
     await expect(recheck(origin)).rejects.toMatchObject({ reason: 'connection_failed' })

@@ -52,7 +52,7 @@ export function createScriptedOrigin(options: Partial<RefreshCacheOptions<Answer
 
 export function failing(details: { readonly retryAfterSeconds?: number } = {}): () => never {
   return () => {
-    throw new OutboundError('connection_failed', 'nobody answers', details)
+    throw new OutboundError('connection_failed', 'no answer', details)
   }
 }
 

@@ -170,7 +170,7 @@ function endOfIdentifier(base: string, from: number): number {
   return base.length
 }
 
-/** `"@query-param";name="token"` as it would stand in a query. */
+/** `"@query-param";name="token"` as it would be in a query. */
 function queryOf(identifier: string, value: string): string {
   return `?${/;name="([^"]*)"/.exec(identifier)?.[1] ?? ''}=${value}`
 }

@@ -4,9 +4,9 @@ import { DEFAULT_PREFIX } from '../dashboards/panel.ts'
 export interface Alert {
   readonly name: string
   readonly expr: string
-  /** How long it must hold, so that one bad scrape wakes nobody. @default at once */
+  /** How long it must hold, so that one bad scrape alerts no one. @default at once */
   readonly for?: string
-  /** `page` wakes somebody, `ticket` waits for the morning. */
+  /** `page` is for now, `ticket` waits for the morning. */
   readonly severity: 'page' | 'ticket'
   readonly summary: string
   readonly description: string

@@ -1,4 +1,4 @@
-import { type Dashboard, rate, series, sumBy } from './panel.ts'
+import { type Dashboard, increase, rate, series, sumBy, topTen } from './panel.ts'
 
 /** Who calls, who is refused, what they use, and whose keys end. */
 export const AGENTS: Dashboard = {
@@ -8,6 +8,7 @@ export const AGENTS: Dashboard = {
   rows: [
     {
       title: 'Traffic',
+      part: 'guards',
       panels: [
         {
           kind: 'timeseries',
@@ -15,28 +16,26 @@ export const AGENTS: Dashboard = {
           description: 'unverified are callers who proved no identity, other are agents beyond the first hundred.',
           unit: 'reqps',
           stacked: true,
-          queries: [
-            { expr: `topk(15, ${sumBy('agent', rate('decisions_total', 'outcome="allow"'))})`, legend: '{{agent}}' },
-          ],
+          queries: [{ expr: topTen(sumBy('agent', rate('decisions_total', 'outcome="allow"'))), legend: '{{agent}}' }],
         },
         {
           kind: 'timeseries',
           title: 'Refused by agent',
+          noValue: 'none refused',
           description:
-            'For a refused signature: the agent whose key the request names, which may be somebody else’s doing.',
+            'For a refused signature: the agent whose key the request names, which need not be that agent’s doing.',
           unit: 'reqps',
-          queries: [
-            { expr: `topk(15, ${sumBy('agent', rate('decisions_total', 'outcome="deny"'))})`, legend: '{{agent}}' },
-          ],
+          queries: [{ expr: topTen(sumBy('agent', rate('decisions_total', 'outcome="deny"'))), legend: '{{agent}}' }],
         },
         {
           kind: 'table',
           title: 'Refusals of the last hour, by agent and code',
-          description: 'Who is refused for what.',
+          description: 'Which agent is refused, and why.',
+          noValue: 'none refused',
           unit: 'none',
           queries: [
             {
-              expr: `topk(50, sum by (agent, code) (increase(${series('decisions_total', 'code!="none"')}[1h])) > 0)`,
+              expr: `topk(50, ${sumBy('agent, code', increase('decisions_total', 'code!="none"', '1h'))} > 0)`,
               legend: '{{agent}} {{code}}',
               instant: true,
             },
@@ -46,13 +45,16 @@ export const AGENTS: Dashboard = {
     },
     {
       title: 'Signatures',
+      part: 'guards',
       panels: [
         {
           kind: 'timeseries',
           title: 'Refused signatures by agent and endpoint',
           description: 'A key that leaked is tried somewhere; a broken deploy fails everywhere at once.',
           unit: 'reqps',
-          queries: [{ expr: sumBy('agent, route', rate('signature_failures_total')), legend: '{{agent}} {{route}}' }],
+          queries: [
+            { expr: topTen(sumBy('agent, route', rate('signature_failures_total'))), legend: '{{agent}} {{route}}' },
+          ],
         },
         {
           kind: 'timeseries',
@@ -60,16 +62,18 @@ export const AGENTS: Dashboard = {
           description: 'Why callers could not prove who they are.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: sumBy('code', rate('authentication_failures_total')), legend: '{{code}}' }],
+          queries: [{ expr: topTen(sumBy('code', rate('authentication_failures_total'))), legend: '{{code}}' }],
         },
       ],
     },
     {
       title: 'Keys and capabilities',
+      part: 'signatures or capabilities',
       panels: [
         {
           kind: 'table',
-          title: 'Keys that end next',
+          title: 'Keys that expire next',
+          noValue: 'no key in use has an end',
           description: 'Time until the key ends that an agent used last. Keys without an end are not listed.',
           unit: 's',
           thresholds: [604_800, 604_800],
@@ -84,11 +88,12 @@ export const AGENTS: Dashboard = {
         {
           kind: 'timeseries',
           title: 'Capabilities by agent',
+          noValue: 'no data: no capability was used yet, or metrics of capabilities are not switched on',
           description: 'Allowed requests by the capability that the route declares.',
           unit: 'reqps',
           queries: [
             {
-              expr: `topk(20, ${sumBy('agent, capability', rate('capability_uses_total'))})`,
+              expr: topTen(sumBy('agent, capability', rate('capability_uses_total'))),
               legend: '{{agent}} {{capability}}',
             },
           ],
@@ -96,11 +101,12 @@ export const AGENTS: Dashboard = {
         {
           kind: 'table',
           title: 'Capabilities used for the first time',
+          noValue: 'no data: no capability was used yet, or metrics of capabilities are not switched on',
           description: 'Time since an agent first used a capability, as far back as Prometheus remembers.',
           unit: 's',
           queries: [
             {
-              expr: `bottomk(20, time() - min by (agent, capability) (min_over_time(${series('capability_first_used_timestamp_seconds')}[30d])))`,
+              expr: `bottomk(10, time() - min by (agent, capability) (min_over_time(${series('capability_first_used_timestamp_seconds')}[30d])))`,
               legend: '{{agent}} {{capability}}',
               instant: true,
             },

@@ -1,4 +1,4 @@
-import { type Dashboard, quantiles, rate, series, sumBy } from './panel.ts'
+import { type Dashboard, quantiles, rate, series, sumBy, topTen } from './panel.ts'
 
 const REFUSED = 'code=~"token_.*|dpop_.*|actor_.*|chain_invalid|revocation_unavailable"'
 const LIMITED = 'code=~"insufficient_scope|constraint_.*|approval_required|rate_limited|budget_store_unavailable"'
@@ -11,6 +11,7 @@ export const DELEGATION: Dashboard = {
   rows: [
     {
       title: 'Tokens',
+      part: 'delegation',
       panels: [
         {
           kind: 'timeseries',
@@ -22,48 +23,51 @@ export const DELEGATION: Dashboard = {
         },
         {
           kind: 'timeseries',
-          title: 'Refusals of tokens',
-          description: 'By code. token_binding_mismatch is a token without its key: somebody may have stolen it.',
+          title: 'Tokens refused',
+          description: 'By code. token_binding_mismatch is a token that came without its key: it may have been stolen.',
           unit: 'reqps',
           noValue: 'none refused',
-          queries: [{ expr: sumBy('code', rate('decisions_total', REFUSED)), legend: '{{code}}' }],
+          queries: [{ expr: topTen(sumBy('code', rate('decisions_total', REFUSED))), legend: '{{code}}' }],
         },
         {
           kind: 'timeseries',
-          title: 'Depth of chains',
-          description: 'Through how many hands the rights of allowed requests went.',
+          title: 'Delegation depth',
+          description: 'Through how many agents the rights of allowed requests went.',
           unit: 'none',
           queries: quantiles('delegation_chain_depth'),
         },
         {
           kind: 'timeseries',
-          title: 'Tokens remembered',
+          title: 'Tokens cached',
           description: 'Verified tokens in the memory of all processes.',
           unit: 'none',
           queries: [{ expr: sumBy('', series('remembered_tokens')), legend: 'remembered' }],
         },
         {
           kind: 'timeseries',
-          title: 'Documents of issuers',
+          title: 'Issuer lookups',
           description: 'Questions for issuers’ keys, status lists and introspection, by how they were answered.',
           unit: 'reqps',
-          queries: [{ expr: sumBy('document, result', rate('issuer_cache_total')), legend: '{{document}} {{result}}' }],
+          queries: [
+            { expr: topTen(sumBy('document, result', rate('issuer_cache_total'))), legend: '{{document}} {{result}}' },
+          ],
         },
       ],
     },
     {
       title: 'Revocation',
+      part: 'revocation',
       panels: [
         {
           kind: 'timeseries',
-          title: 'Revocations taken over',
+          title: 'Revocations applied',
           description: 'By what they end: a token, an agent, a key, a chain, everything of a user.',
           unit: 'cps',
           queries: [{ expr: sumBy('type', rate('revocations_applied_total')), legend: '{{type}}' }],
         },
         {
           kind: 'stat',
-          title: 'Silence of the feed',
+          title: 'Revocation feed silent for',
           description:
             'Since the feed of revocations was last heard. Unsafe requests get 503 when it is silent for too long.',
           unit: 's',
@@ -72,7 +76,7 @@ export const DELEGATION: Dashboard = {
         },
         {
           kind: 'stat',
-          title: 'Revocations remembered',
+          title: 'Revocations held',
           description: 'A full list refuses everything rather than forgetting one.',
           unit: 'none',
           queries: [{ expr: `max(${series('revocations')})`, legend: 'revocations' }],
@@ -81,6 +85,7 @@ export const DELEGATION: Dashboard = {
     },
     {
       title: 'Capabilities',
+      part: 'capabilities',
       panels: [
         {
           kind: 'timeseries',
@@ -88,19 +93,20 @@ export const DELEGATION: Dashboard = {
           description: 'As routes declare them, such as dns:{zone}:write.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: sumBy('capability', rate('capability_uses_total')), legend: '{{capability}}' }],
+          queries: [{ expr: topTen(sumBy('capability', rate('capability_uses_total'))), legend: '{{capability}}' }],
         },
         {
           kind: 'timeseries',
-          title: 'Beyond what was granted',
+          title: 'Refused for want of a right',
           description: 'Missing scopes, limits that do not hold, approvals that are due, budgets used up.',
           unit: 'reqps',
           noValue: 'nothing refused',
-          queries: [{ expr: sumBy('code', rate('decisions_total', LIMITED)), legend: '{{code}}' }],
+          queries: [{ expr: topTen(sumBy('code', rate('decisions_total', LIMITED))), legend: '{{code}}' }],
         },
         {
           kind: 'timeseries',
           title: 'Budgets',
+          noValue: 'no data: metrics of budgets are not switched on',
           description: 'Requests that a budget is counted for, by whether there was enough left.',
           unit: 'reqps',
           queries: [{ expr: sumBy('result', rate('budget_reservations_total')), legend: '{{result}}' }],
@@ -108,6 +114,7 @@ export const DELEGATION: Dashboard = {
         {
           kind: 'timeseries',
           title: 'Idempotency keys',
+          noValue: 'no data: metrics of idempotency keys are not switched on',
           description: 'answered are retries that got the first answer and were not executed again.',
           unit: 'reqps',
           queries: [{ expr: sumBy('result', rate('idempotent_requests_total')), legend: '{{result}}' }],

@@ -9,8 +9,8 @@ import { type Dashboard, DEFAULT_PREFIX, type Panel, type Query } from './panel.
 const DATASOURCE = { type: 'prometheus', uid: '$datasource' }
 const SIZES: Readonly<Record<Panel['kind'], { readonly width: number; readonly height: number }>> = {
   stat: { width: 4, height: 4 },
-  timeseries: { width: 12, height: 8 },
-  table: { width: 12, height: 8 },
+  timeseries: { width: 12, height: 9 },
+  table: { width: 12, height: 9 },
 }
 
 /** Turns a dashboard into the JSON that Grafana provisions (schema version 42), with ids and reference ids filled in. */
@@ -30,7 +30,7 @@ export function toGrafana({ uid, title, description, rows }: Dashboard): grafana
     )
   for (const row of rows) {
     builder.withRow(new grafana.RowBuilder(row.title))
-    for (const panel of row.panels) builder.withPanel(toPanel(panel))
+    for (const panel of row.panels) builder.withPanel(toPanel(panel, row.part))
   }
   return withIds(builder.build())
 }
@@ -57,7 +57,7 @@ function labelVariable(name: string, query: string): grafana.QueryVariableBuilde
 
 type AnyBuilder = StatBuilder | TableBuilder | TimeseriesBuilder
 
-function toPanel(panel: Panel): AnyBuilder {
+function toPanel(panel: Panel, part: string): AnyBuilder {
   const { width, height } = SIZES[panel.kind]
   const builder = BUILDERS[panel.kind](panel)
     .title(panel.title)
@@ -67,7 +67,7 @@ function toPanel(panel: Panel): AnyBuilder {
     .thresholds(toThresholds(panel.thresholds))
     .span(width)
     .height(height)
-  if (panel.noValue !== undefined) builder.noValue(panel.noValue)
+    .noValue(panel.noValue ?? `no data: metrics of ${part} are not switched on`)
   for (const query of panel.queries) builder.withTarget(toTarget(query))
   return builder
 }

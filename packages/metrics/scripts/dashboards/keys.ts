@@ -1,4 +1,4 @@
-import { type Dashboard, rate, series, sumBy } from './panel.ts'
+import { type Dashboard, rate, series, sumBy, topTen } from './panel.ts'
 
 /** Where keys come from, how fresh they are, and whether each request is accepted once. */
 export const KEYS: Dashboard = {
@@ -8,31 +8,34 @@ export const KEYS: Dashboard = {
   rows: [
     {
       title: 'Keys',
+      part: 'keys',
       panels: [
         {
           kind: 'timeseries',
-          title: 'Questions for keys',
+          title: 'Key lookups',
           description:
             'hit and stale are answered at once; miss waits for a fetch; absent and failing are remembered answers.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: sumBy('source, result', rate('key_cache_total')), legend: '{{source}} {{result}}' }],
+          queries: [
+            { expr: topTen(sumBy('source, result', rate('key_cache_total'))), legend: '{{source}} {{result}}' },
+          ],
         },
         {
           kind: 'timeseries',
-          title: 'Fetches',
+          title: 'Key fetches',
           description: 'Documents fetched, by how it went. One fetch serves all who wait for it.',
           unit: 'cps',
           queries: [
             {
-              expr: `${sumBy('source, result', rate('key_fetches_total'))} > 0 or ${sumBy('', rate('key_fetches_total'))}`,
+              expr: `${topTen(`${sumBy('source, result', rate('key_fetches_total'))} > 0`)} or ${sumBy('', rate('key_fetches_total'))}`,
               legend: '{{source}} {{result}}',
             },
           ],
         },
         {
           kind: 'timeseries',
-          title: 'Age of the keys',
+          title: 'Age of keys',
           description: 'Since the last fetch that worked. Known keys carry on for 24 hours without one.',
           unit: 's',
           queries: [
@@ -41,21 +44,22 @@ export const KEYS: Dashboard = {
         },
         {
           kind: 'timeseries',
-          title: 'Sources that fail',
+          title: 'Key sources failing',
           description: '1 while the last fetch of a source failed.',
           unit: 'none',
           queries: [{ expr: `max by (source) (${series('key_source_failing')})`, legend: '{{source}}' }],
         },
         {
           kind: 'timeseries',
-          title: 'Keys left out',
+          title: 'Unusable keys',
           description: 'Entries of a document that cannot be used, by reason. One bad key takes no other along.',
           unit: 'cps',
           queries: [{ expr: sumBy('reason', rate('key_entries_refused_total')), legend: '{{reason}}' }],
         },
         {
           kind: 'timeseries',
-          title: 'Verifications',
+          title: 'Signatures verified',
+          noValue: 'no data: metrics of signatures are not switched on',
           description:
             'Signatures verified at once on the event loop, or in the thread pool because many came together.',
           unit: 'ops',
@@ -65,19 +69,22 @@ export const KEYS: Dashboard = {
     },
     {
       title: 'Replay',
+      part: 'a replay store',
       panels: [
         {
           kind: 'timeseries',
-          title: 'Claims',
+          title: 'Replay checks',
           description:
             'replayed were seen before; unproven are asked to sign a nonce; over_quota and full protect the store.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: sumBy('store, result', rate('replay_claims_total')), legend: '{{store}} {{result}}' }],
+          queries: [
+            { expr: topTen(sumBy('store, result', rate('replay_claims_total'))), legend: '{{store}} {{result}}' },
+          ],
         },
         {
           kind: 'timeseries',
-          title: 'Claims remembered',
+          title: 'Nonces remembered',
           description: 'By the memory of each process. Redis counts its own.',
           unit: 'none',
           noValue: 'no store in memory',
@@ -85,7 +92,7 @@ export const KEYS: Dashboard = {
         },
         {
           kind: 'timeseries',
-          title: 'Fences',
+          title: 'Replay fences',
           description:
             'Times from which a store could not vouch for what came before: restarts, failovers, clocks that jumped.',
           unit: 'cps',

@@ -1,4 +1,4 @@
-import { type Dashboard, quantile, quantiles, rate, series, sumBy } from './panel.ts'
+import { type Dashboard, quantile, quantiles, rate, series, sumBy, topTen } from './panel.ts'
 
 const DENIED = sumBy('', rate('decisions_total', 'outcome="deny"'))
 const ALL = sumBy('', rate('decisions_total'))
@@ -11,6 +11,7 @@ export const OVERVIEW: Dashboard = {
   rows: [
     {
       title: 'Now',
+      part: 'guards',
       panels: [
         {
           kind: 'stat',
@@ -26,23 +27,16 @@ export const OVERVIEW: Dashboard = {
             'The share of decisions that refused. A jump after a deploy of agents is theirs, after one of ours is ours.',
           unit: 'percentunit',
           thresholds: [0.05, 0.25],
+          noValue: '0 %',
           queries: [{ expr: `${DENIED} / ${ALL}`, legend: 'refused' }],
         },
         {
           kind: 'stat',
           title: 'Failed authentications',
-          description: 'Refusals of somebody who could not prove who they are, a minute. More than 10 alert.',
+          description: 'Refusals of callers who did not prove who they are, a minute. More than 10 alert.',
           unit: 'cpm',
           thresholds: [5, 10],
           queries: [{ expr: `60 * ${sumBy('', rate('authentication_failures_total'))}`, legend: 'a minute' }],
-        },
-        {
-          kind: 'stat',
-          title: 'Guard, p99',
-          description: 'Time that all checks of a guard take together, waiting included.',
-          unit: 's',
-          thresholds: [0.02, 0.05],
-          queries: [{ expr: quantile(0.99, 'guard_duration_seconds'), legend: 'p99' }],
         },
         {
           kind: 'stat',
@@ -55,7 +49,16 @@ export const OVERVIEW: Dashboard = {
         },
         {
           kind: 'stat',
+          title: 'Guard, p99',
+          description: 'Time that all checks of a guard take together, waiting included.',
+          unit: 's',
+          thresholds: [0.02, 0.05],
+          queries: [{ expr: quantile(0.99, 'guard_duration_seconds'), legend: 'p99' }],
+        },
+        {
+          kind: 'stat',
           title: 'Audit records',
+          noValue: 'no data: metrics of an audit trail are not switched on',
           description: 'Records that a sink has made durable, a second.',
           unit: 'cps',
           queries: [{ expr: sumBy('', rate('audit_records_total', 'result="written"')), legend: 'written' }],
@@ -64,6 +67,7 @@ export const OVERVIEW: Dashboard = {
     },
     {
       title: 'Decisions',
+      part: 'guards',
       panels: [
         {
           kind: 'timeseries',
@@ -80,16 +84,15 @@ export const OVERVIEW: Dashboard = {
             'Why requests were refused. Each code has a heading in docs/refusals.md that says who should act.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: sumBy('code', rate('decisions_total', 'code!="none"')), legend: '{{code}}' }],
+          noValue: 'none refused',
+          queries: [{ expr: topTen(sumBy('code', rate('decisions_total', 'code!="none"'))), legend: '{{code}}' }],
         },
         {
           kind: 'timeseries',
           title: 'Refusals by route',
           description: 'Which endpoints refuse. A template, never a path.',
           unit: 'reqps',
-          queries: [
-            { expr: `topk(10, ${sumBy('route', rate('decisions_total', 'outcome="deny"'))})`, legend: '{{route}}' },
-          ],
+          queries: [{ expr: topTen(sumBy('route', rate('decisions_total', 'outcome="deny"'))), legend: '{{route}}' }],
         },
         {
           kind: 'timeseries',
@@ -104,27 +107,8 @@ export const OVERVIEW: Dashboard = {
       ],
     },
     {
-      title: 'Time',
-      panels: [
-        {
-          kind: 'timeseries',
-          title: 'Guard',
-          description: 'Time that all checks of a guard take together.',
-          unit: 's',
-          queries: quantiles('guard_duration_seconds'),
-        },
-        {
-          kind: 'timeseries',
-          title: 'Checks, p99',
-          description:
-            'Which check takes the time. A remembered token takes microseconds, a signature a fraction of a millisecond.',
-          unit: 's',
-          queries: [{ expr: quantile(0.99, 'check_duration_seconds', 'check'), legend: '{{check}}' }],
-        },
-      ],
-    },
-    {
       title: 'Health',
+      part: 'guards',
       panels: [
         {
           kind: 'timeseries',
@@ -135,8 +119,9 @@ export const OVERVIEW: Dashboard = {
         },
         {
           kind: 'timeseries',
-          title: 'Shed',
-          description: 'Requests refused for want of time: too many signatures or tokens were waiting.',
+          title: 'Load shed',
+          noValue: 'no data: metrics of signatures and tokens are not switched on',
+          description: 'Requests refused because too many signatures or tokens were waiting already.',
           unit: 'reqps',
           queries: [
             { expr: sumBy('', rate('verifications_shed_total')), legend: 'signatures' },
@@ -145,7 +130,8 @@ export const OVERVIEW: Dashboard = {
         },
         {
           kind: 'timeseries',
-          title: 'Audit',
+          title: 'Audit records by sink',
+          noValue: 'no data: metrics of an audit trail are not switched on',
           description: 'Records by sink and what became of them. Without a sink that writes, unsafe requests get 503.',
           unit: 'cps',
           queries: [
@@ -155,14 +141,15 @@ export const OVERVIEW: Dashboard = {
         },
         {
           kind: 'timeseries',
-          title: 'Audit records that wait',
+          title: 'Audit backlog',
+          noValue: 'no data: metrics of an audit trail are not switched on',
           description: 'Records that a sink has not taken yet. It grows while a sink is slow or down.',
           unit: 'none',
           queries: [{ expr: `sum by (sink) (${series('audit_queue_records')})`, legend: '{{sink}}' }],
         },
         {
           kind: 'timeseries',
-          title: 'Our own failures',
+          title: 'Internal failures',
           description:
             'A guard that failed, an observer that threw, a challenge that could not be written. None of it should occur.',
           unit: 'cps',
@@ -174,11 +161,32 @@ export const OVERVIEW: Dashboard = {
         },
         {
           kind: 'timeseries',
-          title: 'Measurements put under other',
+          title: 'Series merged into other',
           description:
             'More agents, routes or series came than are told apart. Raise the limits, or look who made them.',
           unit: 'cps',
           queries: [{ expr: sumBy('', rate('series_merged_total')), legend: 'merged' }],
+        },
+      ],
+    },
+    {
+      title: 'Time',
+      part: 'guards',
+      panels: [
+        {
+          kind: 'timeseries',
+          title: 'Time in guards',
+          description: 'Time that all checks of a guard take together.',
+          unit: 's',
+          queries: quantiles('guard_duration_seconds'),
+        },
+        {
+          kind: 'timeseries',
+          title: 'Time in each check, p99',
+          description:
+            'Which check takes the time. A remembered token takes microseconds, a signature a fraction of a millisecond.',
+          unit: 's',
+          queries: [{ expr: quantile(0.99, 'check_duration_seconds', 'check'), legend: '{{check}}' }],
         },
       ],
     },

@@ -19,13 +19,15 @@ export interface Panel {
   readonly thresholds?: readonly [orange: number, red: number]
   /** Draws areas on top of each other. @default false */
   readonly stacked?: boolean
-  /** Said in place of a value where the condition never occurred. */
+  /** Said in place of a value where there is none. @default that the metrics of {@link Row.part} are not switched on */
   readonly noValue?: string
 }
 
 /** A heading and the panels below it. */
 export interface Row {
   readonly title: string
+  /** What must be in use for its panels to have data, such as `a replay store`. */
+  readonly part: string
   readonly panels: readonly Panel[]
 }
 
@@ -42,14 +44,47 @@ export interface Dashboard {
 export const DEFAULT_PREFIX = 'countermark_'
 
 /** A metric of the chosen job and instances, narrowed by further matchers such as `outcome="deny"`. */
-export function series(name: string, matchers = ''): string {
+export function series(name: string, matchers = '', offset = ''): string {
   const all = ['job=~"$job"', 'instance=~"$instance"', ...(matchers === '' ? [] : [matchers])]
-  return `${DEFAULT_PREFIX}${name}{${all.join(',')}}`
+  return `${DEFAULT_PREFIX}${name}{${all.join(',')}}${offset === '' ? '' : ` offset ${offset}`}`
 }
+
+/** Counters with labels that are not known ahead: their series begin with the first event, at 1. */
+const BORN_LATE: readonly string[] = ['decisions_total', 'signature_failures_total', 'capability_uses_total']
 
 /** Events a second, over the interval that Grafana finds fit for the zoom. */
 export function rate(name: string, matchers = ''): string {
-  return `rate(${series(name, matchers)}[$__rate_interval])`
+  const counted = series(name, matchers)
+  const known = `rate(${counted}[$__rate_interval])`
+  if (!BORN_LATE.includes(name)) return known
+  return `(${bornWithin(counted, '$__rate_interval')} / on (job, instance) group_left () (${AGE}) or ${known})`
+}
+
+/** Events within a time that the panel names. */
+export function increase(name: string, matchers: string, time: string): string {
+  const counted = series(name, matchers)
+  const known = `increase(${counted}[${time}])`
+  if (!BORN_LATE.includes(name)) return known
+  const scraped = series('build_info', '', time)
+  return `(${bornWithin(counted, time)} and on (job, instance) ${scraped} or ${known})`
+}
+
+/**
+ * Series that were not there when the interval began. `rate` takes the first value of a series for a start that was always there:
+ * of the first refusal, which begins at 1, it sees nothing. All that such a series counts happened within the interval, if its
+ * process was scraped before: `AGE` has no value for one that was not.
+ */
+function bornWithin(counted: string, time: string): string {
+  return `(${counted} unless ${counted} offset ${time})`
+}
+
+/** How long the interval is, in seconds, as the scrapes of each process fall into it. */
+const SCRAPED = 'max by (job, instance) (timestamp('
+const AGE = `${SCRAPED}${series('build_info')})) - ${SCRAPED}${series('build_info', '', '$__rate_interval')}))`
+
+/** The ten that are largest: a legend of more cannot be read. */
+export function topTen(expr: string): string {
+  return `topk(10, ${expr})`
 }
 
 /** Sums over all instances, by label. */
