@@ -6,6 +6,8 @@ import { readWorkspacePackages } from './workspace-packages.ts'
 // a text or a link that leads nowhere.
 const ROOT = resolve(import.meta.dirname, '..')
 const UMBRELLA = 'countermark'
+/** What packages add their codes to: the text of a code is its title in the table of refusals. */
+const CODES = 'ForeignRefusalCodes'
 /** Where types go that public ones are made of, and that cannot be imported. */
 const INTERNAL = 'not exported'
 
@@ -64,6 +66,7 @@ function findUndocumented(project: ProjectReflection): readonly Reflection[] {
 
 function isInside({ parent }: Reflection): boolean {
   if (parent === undefined) return false
+  if (parent.name === CODES) return true
   return parent.kindOf(ReflectionKind.TypeLiteral) || parent.name === INTERNAL || isInside(parent)
 }
 

@@ -33,7 +33,9 @@ export interface Authority {
   readonly keys: KeySource
   /** A registered agent and what it may do now. @throws Refusal `not_found` */
   readonly findAgent: (id: string) => Promise<RegisteredAgent>
+  /** Where everything is kept. */
   readonly store: Store
+  /** What signs tokens. */
   readonly signingKeys: StoredSigningKeys
 }
 
