@@ -8,6 +8,7 @@ export { type ComposeGuard, createGuardFactory, type GuardFactory } from './guar
 export type { OpenRequests } from './guard/open-requests.ts'
 export { GUARD_OPTIONS, type GuardSettings, type MinimumLevels, renameOrigins } from './guard/options.ts'
 export { type FindOrigin, type Origin, type Origins, originFinder } from './guard/origins.ts'
+export { beginRehearsal } from './guard/rehearsal.ts'
 export type { Rollout } from './guard/rollout.ts'
 export type { RouteOptions } from './guard/route-options.ts'
 export type { SourceLimit } from './guard/source-limit.ts'

@@ -25,6 +25,7 @@ import { hasDotSegment } from '../request.ts'
 import type { Decision, Observer, Recorder } from '../seams/observer.ts'
 import { type OpenRequests, type OpenSettings, openRequests, openSettings } from './open-requests.ts'
 import { type FindOrigin, type Origins, originFinder, serviceNamer } from './origins.ts'
+import { isRehearsal } from './rehearsal.ts'
 import { ENFORCED, MODES, type Mode, type Rollout, type RolloutSettings, readRollout } from './rollout.ts'
 import { type SourceLimit, type SourceLimitSettings, sourceLimit } from './source-limit.ts'
 import { readViewMembers, type ViewMember, type ViewMembers } from './view-members.ts'
@@ -187,7 +188,8 @@ export function createGuardSettings(options: GuardOptions, foreign: readonly str
   const rollout = readRollout({ mode, enforce }, ENFORCED)
   const stated = GUARD.state({ ...read, maxHeldBytes, open, origins: origins.origins })
   const help = read.development ? findDocsFile('refusals.md') : undefined
-  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, rollout, stated, help }
+  const recorder = isRehearsal() ? undefined : read.recorder
+  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, rollout, stated, help, recorder }
 }
 
 /**

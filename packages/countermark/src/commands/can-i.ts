@@ -3,11 +3,12 @@ import { createServer, type IncomingMessage, type RequestListener, request as re
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { createAgentFetch, readRefusal, type UnderlyingFetch } from '@countermark/client'
+import { beginRehearsal } from '@countermark/core/internal'
 import { Command } from 'commander'
 import { type IdentityOptions, readIdentity, withIdentityOptions } from './agent-identity.ts'
 import { loadApp } from './app-module.ts'
 import { type CommandContext, examples } from './command-context.ts'
-import { REACHED } from './found-route.ts'
+import { type FoundApp, REACHED } from './found-route.ts'
 import { type RequestOptions, readRequest, withRequestOptions } from './request-arguments.ts'
 import { toInit } from './signed-request.ts'
 import { EXIT, paint, say, sayJson, type Terminal, withProgress } from './terminal.ts'
@@ -30,7 +31,9 @@ interface Answer {
 export function canICommand({ terminal, exit }: CommandContext): Command {
   const command = new Command('can-i')
     .summary('whether an agent may call a route, without running its handler')
-    .description('Loads the application, takes its handlers out, and sends one signed request through its guards.')
+    .description(
+      'Loads the application, takes its handlers out, and sends one signed request through its guards, which record nothing.',
+    )
     .argument('<method>', 'the method')
     .argument('<path>', 'the path, with a query where it matters')
     .requiredOption('--app <file>', 'the module that exports the application')
@@ -53,7 +56,7 @@ export function canICommand({ terminal, exit }: CommandContext): Command {
 }
 
 async function ask(terminal: Terminal, method: string, path: string, options: CanIOptions): Promise<Answer> {
-  const { rehearse } = await loadApp(terminal, options.app)
+  const { rehearse } = await loadToRehearse(terminal, options.app)
   const url = options.origin + path
   const request = readRequest(terminal, url, { ...options, request: method.toUpperCase() })
   const identity = readIdentity(terminal, url, options)
@@ -71,6 +74,16 @@ async function ask(terminal: Terminal, method: string, path: string, options: Ca
   } finally {
     server.closeAllConnections()
     server.close()
+  }
+}
+
+/** Its guards record nothing: the running service may hold the audit trail, and a question is no evidence. */
+async function loadToRehearse(terminal: Terminal, file: string): Promise<FoundApp> {
+  const end = beginRehearsal()
+  try {
+    return await loadApp(terminal, file)
+  } finally {
+    end()
   }
 }
 

@@ -4,12 +4,12 @@ import { reasonOf } from './errors.ts'
 import type { Finding } from './findings.ts'
 import type { Terminal } from './terminal.ts'
 
-/** What is used of a client of npm `redis`. */
+/** What is used of a client. */
 interface Redis {
+  readonly library: string
   readonly connect: () => Promise<unknown>
-  readonly sendCommand: (command: string[]) => Promise<unknown>
-  readonly destroy: () => void
-  readonly on: (event: 'error', listener: () => void) => unknown
+  readonly send: (name: string, args: readonly string[]) => Promise<unknown>
+  readonly close: () => void
 }
 
 const TIMEOUT_MS = 5_000
@@ -22,16 +22,15 @@ export async function checkRedis({ folder }: Terminal, url: string): Promise<rea
       {
         rule: 'redis',
         state: 'failed',
-        found: 'npm redis is not installed here: nothing was asked',
-        fix: 'npm install redis',
+        found: 'neither ioredis nor redis is installed here: nothing was asked',
+        fix: 'npm install ioredis, or npm install redis',
       },
     ]
   }
-  client.on('error', () => undefined)
   try {
     await inTime(client.connect())
     return [
-      { rule: 'redis', state: 'ok', found: 'Redis answers' },
+      { rule: 'redis', state: 'ok', found: `Redis answers (through ${client.library})` },
       await checkPolicy(client),
       await checkRights(client),
       await checkSurvival(client),
@@ -40,21 +39,74 @@ export async function checkRedis({ folder }: Terminal, url: string): Promise<rea
     const found = `Redis gave no answer: ${reasonOf(error)}`
     return [{ rule: 'redis', state: 'failed', found, fix: 'is it running, and are address, user and password right?' }]
   } finally {
-    client.destroy()
+    client.close()
   }
 }
 
-/** The client that the application has installed, else one beside this program. */
+/** A client of the library that the application has installed, else of one beside this program. */
 function openRedis(folder: string, url: string): Redis | undefined {
   for (const place of [join(folder, 'package.json'), import.meta.url]) {
-    try {
-      const { createClient } = createRequire(place)('redis')
-      return createClient({ url, socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS } })
-    } catch {
-      // The next place may have it.
+    for (const [name, open] of Object.entries(LIBRARIES)) {
+      try {
+        return open(createRequire(place)(name), url)
+      } catch (error) {
+        // The next one may be installed.
+        if (Object(error).code !== 'MODULE_NOT_FOUND') throw error
+      }
     }
   }
   return undefined
+}
+
+const LIBRARIES: Readonly<Record<string, (library: unknown, url: string) => Redis>> = {
+  ioredis: openIoredis,
+  redis: openNodeRedis,
+}
+
+interface Ioredis {
+  readonly Redis: new (
+    url: string,
+    options: object,
+  ) => {
+    readonly connect: () => Promise<unknown>
+    readonly call: (name: string, ...args: readonly string[]) => Promise<unknown>
+    readonly disconnect: () => void
+    readonly on: (event: 'error', listener: () => void) => unknown
+  }
+}
+
+function openIoredis(library: unknown, url: string): Redis {
+  const { Redis: Client } = library as Ioredis
+  const options = { lazyConnect: true, retryStrategy: null, connectTimeout: TIMEOUT_MS, maxRetriesPerRequest: 0 }
+  const client = new Client(url, options)
+  client.on('error', () => undefined)
+  return {
+    library: 'ioredis',
+    connect: () => client.connect(),
+    send: (name, args) => client.call(name, ...args),
+    close: () => client.disconnect(),
+  }
+}
+
+interface NodeRedis {
+  readonly createClient: (options: object) => {
+    readonly connect: () => Promise<unknown>
+    readonly sendCommand: (command: string[]) => Promise<unknown>
+    readonly destroy: () => void
+    readonly on: (event: 'error', listener: () => void) => unknown
+  }
+}
+
+function openNodeRedis(library: unknown, url: string): Redis {
+  const { createClient } = library as NodeRedis
+  const client = createClient({ url, socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS } })
+  client.on('error', () => undefined)
+  return {
+    library: 'redis',
+    connect: () => client.connect(),
+    send: (name, args) => client.sendCommand([name, ...args]),
+    close: () => client.destroy(),
+  }
 }
 
 async function inTime<Result>(work: Promise<Result>): Promise<Result> {
@@ -105,9 +157,9 @@ async function checkSurvival(client: Redis): Promise<Finding> {
   return { rule, state: 'warning', found, fix: 'appendonly yes, if clients cannot answer that challenge' }
 }
 
-async function ask(client: Redis, command: string[]): Promise<unknown> {
+async function ask(client: Redis, [name = '', ...args]: readonly string[]): Promise<unknown> {
   try {
-    return await inTime(client.sendCommand(command))
+    return await inTime(client.send(name, args))
   } catch (error) {
     return new Error(reasonOf(error))
   }

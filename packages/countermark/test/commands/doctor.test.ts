@@ -1,4 +1,6 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import { findFreePort, requireProgram, startRedis, startServer } from '@countermark/testing'
 import { useCommandFolder } from './run-in-folder.ts'
 
@@ -104,6 +106,20 @@ withRedis('countermark doctor --redis', () => {
     const { out } = await folder.run(['doctor', '--redis', redis.url, '--json'])
     const states = JSON.parse(out).findings.map(({ rule, state: each }: Finding) => [rule, each])
     expect(Object.fromEntries(states)).toMatchObject({ redis: 'ok', 'redis-eviction': state, 'redis-rights': 'ok' })
+    await redis.stop()
+  })
+
+  it.each(['ioredis', 'redis'])('asks through %s where that alone is installed', async (library) => {
+    const redis = await startRedis({ command: redisServer ?? '', arguments: [] })
+    const installed = join(folder.path, 'node_modules', library)
+    mkdirSync(installed, { recursive: true })
+    writeFileSync(join(installed, 'index.js'), `module.exports = require(${JSON.stringify(require.resolve(library))})`)
+    const { out } = await folder.run(['doctor', '--redis', redis.url, '--json'])
+    expect(JSON.parse(out).findings).toContainEqual({
+      rule: 'redis',
+      state: 'ok',
+      found: `Redis answers (through ${library})`,
+    })
     await redis.stop()
   })
 })

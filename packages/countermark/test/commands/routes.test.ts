@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { auditTrail, fileSink } from '@countermark/audit'
 import { useCommandFolder } from './run-in-folder.ts'
 
 const HEAD = `
@@ -86,6 +88,23 @@ describe.each([
     const { code, out } = await folder.run(['can-i', 'POST', '/api/orders/refunds', '--app', 'app.cjs'])
     expect(out).toContain('no: 403 insufficient_scope')
     expect(code).toBe(1)
+  })
+
+  it('decides where the running service holds the audit trail, and records nothing', async () => {
+    const held = auditTrail({ sinks: [fileSink({ path: join(folder.path, 'trail.ndjson') })] })
+    await held.ready()
+    const before = folder.read('trail.ndjson')
+    const options = `origins: ['http://localhost:3000'], audit: '${join(folder.path, 'trail.ndjson')}',`
+    folder.write('app.cjs', folder.read('app.cjs').replace("origins: ['http://localhost:3000'],", options))
+    const refused = await folder.run(['can-i', 'POST', '/api/orders/refunds', '--app', 'app.cjs'])
+    const { code, out } = await folder.run(['can-i', 'GET', '/api/orders/', '--app', 'app.cjs'])
+    expect([refused.out, out]).toEqual([
+      expect.stringContaining('no: 403 insufficient_scope'),
+      expect.stringContaining('yes: the request reaches the handler'),
+    ])
+    expect(code).toBe(0)
+    expect(folder.read('trail.ndjson')).toBe(before)
+    await held.close()
   })
 
   it('says that there is no such route', async () => {
