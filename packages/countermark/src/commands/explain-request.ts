@@ -1,6 +1,8 @@
 import type { KeySource, Refusal, RefusalCode } from '@countermark/core'
+import type { AgentEntry } from './agents-file.ts'
 import { CommandError } from './errors.ts'
 import { type Judge, type JudgeInput, startJudge } from './judge-request.ts'
+import { tellOtherKeys } from './other-keys.ts'
 import { findRewrites, type Rewrite } from './rewrites.ts'
 import { fieldOf, type SavedRequest } from './saved-request.ts'
 
@@ -12,6 +14,8 @@ export interface ExplainInput {
   readonly atMs: number | undefined
   /** The time of this machine. Unix milliseconds. */
   readonly nowMs: number
+  /** Whose keys are known besides the one that the request names. */
+  readonly agents: readonly AgentEntry[]
 }
 
 /** Why a request passes or does not. */
@@ -23,6 +27,8 @@ export interface Explanation {
   readonly age: string
   /** The signature base that the guard expects, line by line (RFC 9421 section 2.5); empty when it does not get that far. */
   readonly lines: readonly string[]
+  /** One sentence on other keys, where a signature does not verify and no change explains it. */
+  readonly otherKeys: string | undefined
   /** What was changed on the way, as far as undoing it helps. */
   readonly changes: readonly Pick<Rewrite, 'done' | 'fix'>[]
   /** The code that is left once these changes are undone; `undefined` when the signature holds then. */
@@ -53,7 +59,10 @@ export async function explainRequest(request: SavedRequest, input: ExplainInput)
     const code = refusal !== undefined && CHANGED.has(refusal.code) ? refusal.code : undefined
     const nothing: Found = { taken: [], left: refusal?.code }
     const found = code === undefined ? nothing : await findChanges(judge, { request, judging, code, taken: [] })
+    const isUnexplained = found.left === 'signature_invalid' && found.taken.length === 0
+    const otherKeys = isUnexplained ? await tellOtherKeys(judge, { request, judging, agents: input.agents }) : undefined
     return {
+      otherKeys,
       agent: 'agent' in judgement ? judgement.agent : undefined,
       refusal: refusal && { code: refusal.code, message: refusal.message, diagnosis: refusal.diagnosis },
       age: describeAge(signedMs, input.atMs ?? input.nowMs),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { isMisconfigured, type KeySource } from '@countermark/core'
 import { fromFile, jwks, registry } from '@countermark/keys'
 import { Command } from 'commander'
+import { type AgentEntry, readAgents } from './agents-file.ts'
 import { isRefusalCode, pageOf } from './code-pages.ts'
 import { type CommandContext, examples } from './command-context.ts'
 import { CommandError } from './errors.ts'
@@ -84,6 +85,7 @@ async function explainSaved(terminal: Terminal, options: ExplainOptions): Promis
       origin: options.origin,
       atMs: readTime(options.at),
       nowMs: terminal.clock.wallMs(),
+      agents: findAgents(terminal, options),
     })
     const explanation = await withProgress(terminal, 'trying what may have changed on the way', judged)
     if (options.json === true) sayJson(terminal, explanation)
@@ -116,6 +118,11 @@ function openKeys({ folder }: Terminal, options: ExplainOptions, agent = 'agent'
   }
 }
 
+/** Every key that is known, where a file says so. A registry is not asked for keys that no request names. */
+function findAgents({ folder }: Terminal, { registry: url, jwks: set, agents }: ExplainOptions): readonly AgentEntry[] {
+  return url === undefined && set === undefined ? readAgents(resolve(folder, agents)).agents : []
+}
+
 function readTime(time: string | undefined): number | undefined {
   if (time === undefined) return undefined
   const atMs = Date.parse(time)
@@ -123,10 +130,11 @@ function readTime(time: string | undefined): number | undefined {
   return atMs
 }
 
-function tell(terminal: Terminal, { agent, refusal, age, lines, changes, left }: Explanation): void {
+function tell(terminal: Terminal, { agent, refusal, age, lines, otherKeys, changes, left }: Explanation): void {
   if (agent !== undefined) say(terminal, `${paint(terminal, 'good', 'passes')}: signed by ${agent}`)
   if (refusal !== undefined) tellRefusal(terminal, refusal)
   say(terminal, age)
+  if (otherKeys !== undefined) say(terminal, otherKeys)
   if (lines.length > 0) say(terminal, '', 'What the guard expects to be signed:', ...lines.map((line) => `  ${line}`))
   for (const { done, fix } of changes)
     say(terminal, '', `${paint(terminal, 'good', 'found')}: ${done}`, `  fix: ${fix}`)
