@@ -18,6 +18,8 @@ export type OAuthErrorCode =
   | 'invalid_dpop_proof'
   /** RFC 9449 section 8. */
   | 'use_dpop_nonce'
+  /** RFC 6749 section 4.1.2.1: the person says no. */
+  | 'access_denied'
   | 'temporarily_unavailable'
   | 'server_error'
 
@@ -33,6 +35,7 @@ const STATUS: Readonly<Record<OAuthErrorCode, number>> = {
   actor_unauthorized: 400,
   invalid_dpop_proof: 400,
   use_dpop_nonce: 400,
+  access_denied: 400,
   temporarily_unavailable: 503,
   server_error: 500,
 }

@@ -16,6 +16,7 @@ import type { Store } from '../storage/store.ts'
 import { createProofOfPossession } from './binding/proof-of-possession.ts'
 import { hashSecret, type ServiceSecrets } from './client-authentication/service-secret.ts'
 import { createSignedRequestCheck } from './client-authentication/signed-request.ts'
+import { type ConsentOptions, readConsentOptions } from './consent/consent-options.ts'
 import { createTokenEventLog } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
 import type { Service } from './narrowing/targets.ts'
@@ -56,6 +57,8 @@ export interface TokenServiceOptions {
   readonly services: readonly ServiceOptions[]
   /** Whose tokens and assertions are taken. @default none */
   readonly trustedIssuers?: TrustedIssuers
+  /** Lets agents ask people in the browser. @default they cannot */
+  readonly consent?: ConsentOptions
   /** Records what is issued, refused and revoked. @default nothing is recorded */
   readonly trail?: Pick<AuditTrail, 'event'>
   /** Longest life of a token. Seconds. @default 600 */
@@ -92,6 +95,7 @@ const TABLE = optionTable('createTokenService', {
   agents: methods<KeySource>(['findKeys'], 'the registry'),
   services: custom((_name, given) => readServices(given)),
   trustedIssuers: unstated(custom((_name, given = {}) => given as TrustedIssuers)),
+  consent: unstated(custom((_name, given) => given as ConsentOptions | undefined)),
   trail: methods<Pick<AuditTrail, 'event'>>(['event']),
   lifetimeSeconds: number({ min: 10, max: 3600, default: 600 }),
   refreshSeconds: number({ min: 60, max: 31_536_000, default: 2_592_000 }),
@@ -114,6 +118,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     clock = systemClock,
     report,
     onFault = warn,
+    consent,
     ...given
   } = TABLE.read(options)
   const { issuer, keys, agents, maxDepth } = given
@@ -125,6 +130,8 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
   return {
     ...given,
     onFault,
+    consent: consent && readConsentOptions(consent),
+    store,
     tables,
     services: services.known,
     clients: {

@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createGuardSettings } from '@countermark/core'
 import { createNodeRequests } from '@countermark/core/node'
+import { createConsentRoutes } from './consent/consent-routes.ts'
+import type { ConsentTables } from './consent/consent-tables.ts'
 import { writeAnswer } from './http/answer.ts'
 import { createTokenRoutes } from './http/token-routes.ts'
 import type { RevokedEvent } from './issuing/token-events.ts'
+import type { TokenTables } from './issuing/token-tables.ts'
 import { type RevocationTarget, revokeTokens } from './revocation/revoke-tokens.ts'
 import { readTokenOptions, type TokenServiceOptions } from './token-options.ts'
 
@@ -31,13 +34,16 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
   const { origin } = new URL(settings.issuer)
   const toAgentRequest = createNodeRequests(createGuardSettings({ origins: [origin] }))
   const findAnswer = createTokenRoutes(settings)
+  const { consent, store } = settings
+  const findPage = consent && createConsentRoutes(settings, consent, store.tables<ConsentTables & TokenTables>())
   return {
     handle: async (message, response, originalUrl) => {
       const route = (): { readonly template: undefined; readonly parameters: Record<string, never> } => ({
         template: undefined,
         parameters: {},
       })
-      const answer = findAnswer(await toAgentRequest({ message, originalUrl, route }))
+      const request = await toAgentRequest({ message, originalUrl, route })
+      const answer = findAnswer(request) ?? findPage?.(request)
       if (answer === undefined) return false
       writeAnswer(response, await answer(), message.method === 'HEAD')
       return true

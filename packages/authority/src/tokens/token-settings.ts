@@ -1,7 +1,8 @@
 import type { AgentRecord, Environment, KeySource } from '@countermark/core'
-import type { StoredTables } from '../storage/store.ts'
+import type { Store, StoredTables } from '../storage/store.ts'
 import type { ProofOfPossession } from './binding/proof-of-possession.ts'
 import type { ClientRules } from './client-authentication/client-rules.ts'
+import type { ConsentSettings } from './consent/consent-options.ts'
 import type { TokenKeys } from './issuing/sign-jwt.ts'
 import type { TokenEventLog } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
@@ -13,6 +14,7 @@ import type { SubjectTokens } from './subject-tokens/subject-tokens.ts'
 export interface TokenSettings {
   /** The issuer identifier (RFC 8414 section 2), without a slash at its end. */
   readonly issuer: string
+  readonly store: Store
   readonly tables: StoredTables<TokenTables>
   /** Who is registered. */
   readonly agents: KeySource
@@ -29,6 +31,8 @@ export interface TokenSettings {
   /** Longest life of a family of refresh tokens. Seconds. */
   readonly refreshSeconds: number
   readonly maxDepth: number
+  /** How people are asked; `undefined` where no agent may ask them. */
+  readonly consent: ConsentSettings | undefined
   readonly onFault: (error: unknown) => void
 }
 

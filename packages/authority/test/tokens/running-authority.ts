@@ -14,6 +14,7 @@ import { migrateUp, type Store } from '../../src/index.ts'
 import { createSealAtRest } from '../../src/signing-keys/sealed-key.ts'
 import { SIGNING_KEY_MIGRATIONS } from '../../src/signing-keys/signing-key-tables.ts'
 import { type StoredSigningKeys, storedSigningKeys } from '../../src/signing-keys/signing-keys.ts'
+import { CONSENT_MIGRATIONS } from '../../src/tokens/consent/consent-tables.ts'
 import { TOKEN_MIGRATIONS } from '../../src/tokens/issuing/token-tables.ts'
 import type { TokenServiceOptions } from '../../src/tokens/token-options.ts'
 import { createTokenService, type TokenService } from '../../src/tokens/token-service.ts'
@@ -73,7 +74,7 @@ export interface RunningOptions extends Partial<Omit<TokenServiceOptions, 'clock
 export async function startAuthority(options: RunningOptions = {}): Promise<RunningAuthority> {
   const { place = await sqlitePlace(), clock = createFakeClock(), ...given } = options
   const store = place.open()
-  await migrateUp(store, [...SIGNING_KEY_MIGRATIONS, ...TOKEN_MIGRATIONS], clock.wallMs())
+  await migrateUp(store, [...SIGNING_KEY_MIGRATIONS, ...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS], clock.wallMs())
   const known = new Map<string, AgentKey>()
   const events: AuditEvent[] = []
   const measured: Measurement[] = []

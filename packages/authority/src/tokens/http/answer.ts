@@ -5,7 +5,8 @@ import type { OAuthError } from '../oauth-error.ts'
 /** What is answered. */
 export interface Answer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  /** A field that occurs several times has several values. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body: string
 }
 
@@ -45,6 +46,9 @@ export function errorAnswer(
 export function writeAnswer(response: ServerResponse, { status, headers, body }: Answer, isHead: boolean): void {
   if (response.headersSent) return
   const length = Buffer.byteLength(body)
-  response.writeHead(status, { 'x-content-type-options': 'nosniff', ...headers, 'content-length': length })
+  response.statusCode = status
+  for (const [name, value] of Object.entries({ 'x-content-type-options': 'nosniff', ...headers }))
+    response.setHeader(name, value)
+  response.setHeader('content-length', length)
   response.end(isHead ? undefined : body)
 }

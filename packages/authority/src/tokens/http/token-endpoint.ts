@@ -1,5 +1,6 @@
 import type { AgentRequest } from '@countermark/core'
 import type { JsonObject } from '@countermark/core/internal'
+import { grantAuthorizationCode } from '../authorization-code/authorization-code.ts'
 import { authenticateClient } from '../client-authentication/authenticate-client.ts'
 import { type AgentClient, requireAgent } from '../client-authentication/client.ts'
 import { grantClientCredentials } from '../client-credentials/client-credentials.ts'
@@ -25,6 +26,7 @@ export const GRANTS: ReadonlyMap<string, GrantRow> = new Map<string, GrantRow>([
   ['client_credentials', toAgents('client_credentials', grantClientCredentials)],
   ['urn:ietf:params:oauth:grant-type:token-exchange', toAgents('token_exchange', grantTokenExchange)],
   ['urn:ietf:params:oauth:grant-type:jwt-bearer', { name: 'jwt_bearer', grant: grantJwtBearer }],
+  ['authorization_code', toAgents('authorization_code', grantAuthorizationCode)],
   ['refresh_token', toAgents('refresh_token', grantRefresh)],
 ])
 

@@ -62,15 +62,28 @@ export interface RefusedEvent {
 
 /** Tokens that stopped counting, and why. */
 export interface RevokedEvent {
-  readonly reason: 'revocation' | 'refresh_token_reuse' | 'stop'
+  readonly reason: 'revocation' | 'refresh_token_reuse' | 'authorization_code_reuse' | 'stop'
   readonly by: string
   readonly tokenIds: readonly string[]
+}
+
+/** A person lets an agent act. */
+export interface ConsentedEvent {
+  readonly delegationId: string
+  readonly agentId: string
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  /** Unix seconds. */
+  readonly endsAt: number
+  readonly user: string
 }
 
 /** Writes down what happens to tokens: in the audit trail, and in metrics. */
 export interface TokenEventLog {
   /** Before the token leaves. @throws Unavailable `audit_unavailable` */
   readonly issued: (event: IssuedEvent) => Promise<void>
+  /** Before it takes effect. @throws Unavailable `audit_unavailable` */
+  readonly consented: (event: ConsentedEvent) => Promise<void>
   readonly refused: (event: RefusedEvent) => Promise<void>
   /** @throws Unavailable `audit_unavailable` */
   readonly revoked: (event: RevokedEvent) => Promise<void>
@@ -92,6 +105,7 @@ export function createTokenEventLog(
       await record('token_issued', definedOf(details), subject)
       report(TOKEN_METRICS.measure('tokens_issued_total', 1, { grant: details.grant }))
     },
+    consented: ({ user, ...details }) => record('consent_given', details, user),
     refused: async (details) => {
       report(TOKEN_METRICS.measure('tokens_refused_total', 1, { operation: details.operation, error: details.error }))
       await record('token_refused', definedOf(details))

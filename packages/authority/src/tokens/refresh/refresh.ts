@@ -37,7 +37,7 @@ export interface RefreshableToken {
 
 /** Issues an access token with the first refresh token of a new family. @throws OAuthError */
 export async function issueWithRefresh(draft: TokenDraft, settings: TokenSettings): Promise<RefreshableToken> {
-  const familyId = `rtf_${randomBytes(16).toString('base64url')}`
+  const familyId = draft.familyId ?? `rtf_${randomBytes(16).toString('base64url')}`
   const now = Math.floor(settings.environment.clock.wallMs() / 1000)
   const endsAt = Math.floor(Math.min(draft.endsAt, now + settings.refreshSeconds))
   return issueNext({ ...draft, familyId }, { familyId, endsAt, used: undefined }, settings)

@@ -55,13 +55,15 @@ export async function markRevoked(
   tables: Transaction<TokenTables>,
 ): Promise<readonly string[]> {
   const [[name, value]] = Object.entries(target) as [[keyof typeof COLUMNS, string]]
+  // First what would bring new tokens. Again until nothing is found: a row may have been written while another was waited for.
+  for (let count = 1, round = 0; count > 0 && round < MAX_ROUNDS; round++) {
+    count = await revokeRefreshTokens(name, value, now, tables)
+  }
   const tokenIds: string[] = []
-  // Again until nothing is found: a token may have been issued while the row of its parent was waited for.
   for (let found = [''], round = 0; found.length > 0 && round < MAX_ROUNDS; round++) {
     found = await cutDown(COLUMNS[name], value, now, tables)
     tokenIds.push(...found)
   }
-  await revokeRefreshTokens(name, value, now, tables)
   return tokenIds
 }
 
@@ -86,23 +88,20 @@ async function cutDown(
   return rows.map(({ token_id }) => token_id)
 }
 
+/** @returns how many */
 async function revokeRefreshTokens(
-  name: string,
+  name: keyof typeof COLUMNS,
   value: string,
   now: number,
   tables: Transaction<TokenTables>,
-): Promise<void> {
+): Promise<number> {
   const column = REFRESH_COLUMNS[name]
-  const query = tables.updateTable('refresh_tokens').set({ revoked_at: now }).where('revoked_at', 'is', null)
-  if (column !== undefined) {
-    await query.where(column, '=', value).execute()
-    return
-  }
-  // A token, a chain, a key: the families that its tokens came from.
-  const families = tables
-    .selectFrom('tokens')
-    .select('family_id')
-    .where(COLUMNS[name as keyof typeof COLUMNS], '=', value)
-    .where('family_id', 'is not', null)
-  await query.where('family_id', 'in', families.$castTo<{ family_id: string }>()).execute()
+  const living = tables.updateTable('refresh_tokens').set({ revoked_at: now }).where('revoked_at', 'is', null)
+  // Of a token, a chain, a key: the families that its tokens came from.
+  const families = tables.selectFrom('tokens').select('family_id').where(COLUMNS[name], '=', value)
+  const chosen =
+    column === undefined
+      ? living.where('family_id', 'in', families.where('family_id', 'is not', null).$castTo<{ family_id: string }>())
+      : living.where(column, '=', value)
+  return (await chosen.returning('token_hash').execute()).length
 }
