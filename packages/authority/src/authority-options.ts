@@ -19,6 +19,10 @@ import { DEFAULT_KEY_POLICY, type KeyPolicy } from './registry/key-policy.ts'
 import { createSealAtRest, type EncryptionKeys, type SealAtRest } from './signing-keys/sealed-key.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
+import type { TokenServiceOptions } from './tokens/token-options.ts'
+
+/** What the authority issues tokens by; the rest it has itself. */
+export type TokenOptions = Omit<TokenServiceOptions, 'store' | 'keys' | 'agents' | 'trail' | 'clock' | 'report'>
 
 /** Options of {@link createAuthority}. */
 export interface AuthorityOptions {
@@ -38,6 +42,8 @@ export interface AuthorityOptions {
   readonly people?: PeopleOptions
   /** Where used signatures are remembered; processes must share it. @default memoryReplayStore() */
   readonly replayStore?: ReplayStore
+  /** Issues tokens: where, for which services, on whose word. @default no tokens are issued */
+  readonly tokens?: TokenOptions
   /** How old keys may become, by kind. @default software 90 days, hardware 365, workload 1 */
   readonly keyAges?: KeyPolicy
   /** How long the key that begins a rotation goes on. Hours, 24 to 48. @default 24 */
@@ -64,6 +70,7 @@ const ROWS = {
   administrators: strings([]),
   keys: methods<KeySource>(['findKeys']),
   people: unstated(custom((_name, given) => given as PeopleOptions | undefined)),
+  tokens: unstated(custom((_name, given) => given as TokenOptions | undefined)),
   replayStore: methods<ReplayStore>(['claim', 'issueNonce']),
   keyAges: custom((_name, given = DEFAULT_KEY_POLICY) => requireKeyAges(given as KeyPolicy)),
   overlapHours: number({ min: 24, max: 48, default: 24 }),
@@ -86,6 +93,7 @@ export interface AuthoritySettings {
   readonly administrators: readonly string[]
   readonly keys: KeySource | undefined
   readonly people: PeopleOptions | undefined
+  readonly tokens: TokenOptions | undefined
   readonly replayStore: ReplayStore
   readonly keyAges: KeyPolicy
   readonly overlapHours: number

@@ -1,4 +1,4 @@
-import type { KeySource } from '@countermark/core'
+import type { Environment, KeySource } from '@countermark/core'
 import { AGENT_ENDPOINTS } from './api/agent-endpoints.ts'
 import { createAuthorize } from './api/authorize.ts'
 import { documentRoutes } from './api/document-routes.ts'
@@ -20,6 +20,10 @@ import { SIGNING_KEY_MIGRATIONS } from './signing-keys/signing-key-tables.ts'
 import { type StoredSigningKeys, storedSigningKeys } from './signing-keys/signing-keys.ts'
 import { migrateUp } from './storage/migrate.ts'
 import type { Store } from './storage/store.ts'
+import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
+import { TOKEN_METRICS } from './tokens/issuing/token-events.ts'
+import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
+import { createTokenService, type TokenService } from './tokens/token-service.ts'
 
 /** The service that says who the agents are. */
 export interface Authority {
@@ -37,10 +41,15 @@ export interface Authority {
   readonly store: Store
   /** What signs tokens. */
   readonly signingKeys: StoredSigningKeys
+  /** What issued tokens are revoked by; `undefined` without the option `tokens`. */
+  readonly tokens: TokenService | undefined
 }
 
 const MAX_BODY_BYTES = 65_536
-const MIGRATIONS = [...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS]
+const MIGRATIONS = [
+  ...[...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS],
+  ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS],
+]
 const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS]
 
 /**
@@ -67,8 +76,11 @@ export function createAuthority(options: AuthorityOptions): Authority {
     keptAnswers: createKeptAnswers(seal),
   }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy))
+  const signingKeys = storedSigningKeys({ store, seal, clock })
+  const tokens = createTokens(settings, keys, signingKeys)
+  const handleApi = createListener({ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator })
   return {
-    handle: createListener({ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator }),
+    handle: tokens === undefined ? handleApi : firstTokens(tokens, handleApi),
     ready: async () => {
       await trail.ready()
       await migrateUp(store, MIGRATIONS, clock.wallMs())
@@ -79,7 +91,29 @@ export function createAuthority(options: AuthorityOptions): Authority {
     keys,
     findAgent: (id) => findAgent(stored.reads, id),
     store,
-    signingKeys: storedSigningKeys({ store, seal, clock }),
+    signingKeys,
+    tokens,
+  }
+}
+
+function createTokens(
+  { tokens, storage: store, trail, clock, observers }: AuthoritySettings,
+  agents: KeySource,
+  keys: StoredSigningKeys,
+): TokenService | undefined {
+  if (tokens === undefined) return undefined
+  for (const observer of observers) observer.described?.({ checks: [], rows: TOKEN_METRICS.rows })
+  const report: Environment['report'] = (measurement) => {
+    for (const observer of observers) observer.measured?.(measurement)
+  }
+  return createTokenService({ ...tokens, store, keys, agents, trail, clock, report })
+}
+
+/** The endpoints of tokens are at the paths below their issuer; everything else is the API's. */
+function firstTokens({ handle }: TokenService, handleApi: HandleRequest): HandleRequest {
+  return async (message, response, given) => {
+    const originalUrl = given ?? message.originalUrl ?? message.url ?? '/'
+    if (!(await handle(message, response, originalUrl))) await handleApi(message, response, given)
   }
 }
 

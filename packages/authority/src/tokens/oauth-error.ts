@@ -78,3 +78,16 @@ export function toOAuthError(error: unknown, code: OAuthErrorCode): OAuthError {
     return new OAuthError('server_error', 'the server is configured wrongly', { cause: error })
   return new OAuthError(code, error.message, { cause: error })
 }
+
+/**
+ * The same for what is answered. What is no refusal is a fault of ours: the operator is told what it was, the caller that there
+ * is one.
+ */
+export function toAnswerable(error: unknown, onFault: (error: unknown) => void): OAuthError {
+  try {
+    return toOAuthError(error, 'invalid_request')
+  } catch (cause) {
+    onFault(cause)
+    return new OAuthError('server_error', 'the authority has a fault', { cause })
+  }
+}

@@ -3,10 +3,11 @@ import { createGuardSettings } from '@countermark/core'
 import { createNodeRequests } from '@countermark/core/node'
 import { createConsentRoutes } from './consent/consent-routes.ts'
 import type { ConsentTables } from './consent/consent-tables.ts'
-import { writeAnswer } from './http/answer.ts'
+import { errorAnswer, writeAnswer } from './http/answer.ts'
 import { createTokenRoutes } from './http/token-routes.ts'
 import type { RevokedEvent } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
+import { toAnswerable } from './oauth-error.ts'
 import { type RevocationTarget, revokeTokens } from './revocation/revoke-tokens.ts'
 import { readTokenOptions, type TokenServiceOptions } from './token-options.ts'
 
@@ -45,7 +46,10 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       const request = await toAgentRequest({ message, originalUrl, route })
       const answer = findAnswer(request) ?? findPage?.(request)
       if (answer === undefined) return false
-      writeAnswer(response, await answer(), message.method === 'HEAD')
+      const settled = await answer().catch((error: unknown) => {
+        return errorAnswer(toAnswerable(error, settings.onFault), undefined)
+      })
+      writeAnswer(response, settled, message.method === 'HEAD')
       return true
     },
     revoke: (target, why) => revokeTokens(target, why, settings),

@@ -1,7 +1,7 @@
 import type { AgentRequest } from '@countermark/core'
 import type { Answer } from '../http/answer.ts'
 import type { FindAnswer } from '../http/token-routes.ts'
-import { OAuthError, toOAuthError } from '../oauth-error.ts'
+import { toAnswerable } from '../oauth-error.ts'
 import type { TokenSettings } from '../token-settings.ts'
 import { answerAuthorize, answerSignedIn } from './authorize.ts'
 import { createCookies } from './browser.ts'
@@ -48,13 +48,4 @@ export function createConsentRoutes(
 function errorPage(error: unknown, { onFault }: TokenSettings): Answer {
   const { status, message } = toAnswerable(error, onFault)
   return pageAnswer('This did not work', html`<p>${message}.</p>`, [], status)
-}
-
-function toAnswerable(error: unknown, onFault: (error: unknown) => void): OAuthError {
-  try {
-    return toOAuthError(error, 'invalid_request')
-  } catch (cause) {
-    onFault(cause)
-    return new OAuthError('server_error', 'the authority has a fault', { cause })
-  }
 }

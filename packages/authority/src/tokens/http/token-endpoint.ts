@@ -7,7 +7,7 @@ import { grantClientCredentials } from '../client-credentials/client-credentials
 import { grantTokenExchange } from '../exchange/token-exchange.ts'
 import type { GrantName, TokenOperation } from '../issuing/token-events.ts'
 import { grantJwtBearer } from '../jwt-bearer/jwt-bearer.ts'
-import { OAuthError, toOAuthError } from '../oauth-error.ts'
+import { OAuthError, toAnswerable } from '../oauth-error.ts'
 import { grantRefresh } from '../refresh/refresh.ts'
 import type { TokenSettings } from '../token-settings.ts'
 import { type Answer, errorAnswer, secretJson } from './answer.ts'
@@ -62,21 +62,11 @@ export async function answerOperation(
     form = call.form
     return await work(call)
   } catch (error) {
-    const refused = toAnswerable(error, settings)
+    const refused = toAnswerable(error, settings.onFault)
     const name = operation ?? GRANTS.get(form?.find('grant_type') ?? '')?.name ?? 'unknown'
     await tell(refused, name, form?.find('client_id'), settings)
     const challenge = request.headers.has('authorization') ? `Basic realm="${settings.issuer}"` : undefined
     return errorAnswer(refused, challenge, nonceFields(settings))
-  }
-}
-
-/** What is no refusal is a fault of ours: the operator is told what it was, the client that there is one. */
-function toAnswerable(error: unknown, { onFault }: TokenSettings): OAuthError {
-  try {
-    return toOAuthError(error, 'invalid_request')
-  } catch (cause) {
-    onFault(cause)
-    return new OAuthError('server_error', 'the authority has a fault', { cause })
   }
 }
 
