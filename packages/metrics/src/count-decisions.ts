@@ -1,9 +1,9 @@
 import type { Decision, RefusalCode } from '@countermark/core'
 import type { GuardMetrics, Outcome } from '@countermark/core/internal'
-import { createUseCounts } from './count-uses.ts'
+import { createUseCounts, type UseCounts } from './count-uses.ts'
 import { type AgentLabel, type RouteLabel, UNVERIFIED } from './decision-labels.ts'
-import { type MetricBook, ownMetric } from './metric-book.ts'
-import { AUTHENTICATION_CODES, SIGNATURE_CODES, STATUS_CLASSES } from './metric-rows.ts'
+import { type MetricBook, type OwnMetric, ownMetric } from './metric-book.ts'
+import { AUTHENTICATION_CODES, type OwnLabels, SIGNATURE_CODES, STATUS_CLASSES } from './metric-rows.ts'
 import { observe } from './series.ts'
 
 /** What decisions are counted by. */
@@ -14,61 +14,68 @@ export interface DecisionLabels {
   readonly exemplar: () => Readonly<Record<string, string>> | undefined
 }
 
-/** Counts what guards decide, and what became of it. */
-export interface DecisionCounts {
-  readonly decided: (decision: Decision) => void
-  readonly finished: (decision: Decision, outcome: Outcome) => void
-  readonly described: (checks: GuardMetrics['checks']) => void
-}
-
 const AUTHENTICATION: ReadonlySet<string> = new Set(AUTHENTICATION_CODES)
 const SIGNATURE: ReadonlySet<string> = new Set(SIGNATURE_CODES)
 const NO_CODE = 'none'
 
-/** Prepares counting. Series are found once and kept wherever their labels do not depend on the request. */
-export function createDecisionCounts(book: MetricBook, labels: DecisionLabels): DecisionCounts {
-  const { agentOf, route: routes } = labels
-  const decisions = ownMetric(book, 'decisions_total')
-  const signatures = ownMetric(book, 'signature_failures_total')
-  const authentications = ownMetric(book, 'authentication_failures_total')
-  const uses = createUseCounts(book, agentOf)
-  const times = createTimeCounts(book, labels)
-  const countEnd = createEndCounts(book)
+/**
+ * Counts what guards decide, and what became of it. Series are found once and kept wherever their labels do not depend on the
+ * request.
+ */
+export class DecisionCounts {
+  private readonly labels: DecisionLabels
+  private readonly decisions: OwnMetric<OwnLabels['decisions_total']>
+  private readonly signatures: OwnMetric<OwnLabels['signature_failures_total']>
+  private readonly authentications: OwnMetric<OwnLabels['authentication_failures_total']>
+  private readonly uses: UseCounts
+  private readonly times: TimeCounts
+  private readonly countEnd: (outcome: Outcome) => void
 
-  function count({ check, outcome, refusal }: Decision, agent: string, route: string): void {
+  constructor(book: MetricBook, labels: DecisionLabels) {
+    this.labels = labels
+    this.decisions = ownMetric(book, 'decisions_total')
+    this.signatures = ownMetric(book, 'signature_failures_total')
+    this.authentications = ownMetric(book, 'authentication_failures_total')
+    this.uses = createUseCounts(book, labels.agentOf)
+    this.times = createTimeCounts(book, labels)
+    this.countEnd = createEndCounts(book)
+  }
+
+  described(checks: GuardMetrics['checks']): void {
+    this.times.described(checks)
+    this.uses.described(checks)
+  }
+
+  decided(decision: Decision): void {
+    this.times.observe(decision)
+    const { outcome, refusal } = decision
+    if (outcome === 'allow') this.uses.count(decision)
+    else if (outcome === 'deny' && refusal !== undefined) this.countRefused(decision, refusal.code)
+  }
+
+  finished(decision: Decision, outcome: Outcome): void {
+    const { agentOf, route } = this.labels
+    if (decision.outcome !== 'deny') this.count(decision, agentOf(decision), route.routed(decision.request))
+    if (outcome.repeated !== true) this.countEnd(outcome)
+  }
+
+  private countRefused(decision: Decision, code: RefusalCode): void {
+    const agent = this.labels.agentOf(decision)
+    const route = this.labels.route.refused(decision.request)
+    this.count(decision, agent, route)
+    if (AUTHENTICATION.has(code)) this.authentications.series({ code }).value += 1
+    if (SIGNATURE.has(code)) this.signatures.series({ agent, route }).value += 1
+  }
+
+  private count({ check, outcome, refusal }: Decision, agent: string, route: string): void {
     const code: RefusalCode | typeof NO_CODE = refusal === undefined ? NO_CODE : refusal.code
-    const series = decisions.series({ check, outcome, code, route, agent })
+    const series = this.decisions.series({ check, outcome, code, route, agent })
     if (series.value === 0) {
       // From the first accepted request on, so that the first refused one is seen to be one more.
-      signatures.series({ agent, route })
-      signatures.series({ agent: UNVERIFIED, route })
+      this.signatures.series({ agent, route })
+      this.signatures.series({ agent: UNVERIFIED, route })
     }
     series.value += 1
-  }
-
-  function countRefused(decision: Decision, code: RefusalCode): void {
-    const agent = agentOf(decision)
-    const route = routes.refused(decision.request)
-    count(decision, agent, route)
-    if (AUTHENTICATION.has(code)) authentications.series({ code }).value += 1
-    if (SIGNATURE.has(code)) signatures.series({ agent, route }).value += 1
-  }
-
-  return {
-    described: (checks) => {
-      times.described(checks)
-      uses.described(checks)
-    },
-    decided: (decision) => {
-      times.observe(decision)
-      const { outcome, refusal } = decision
-      if (outcome === 'allow') uses.count(decision)
-      else if (outcome === 'deny' && refusal !== undefined) countRefused(decision, refusal.code)
-    },
-    finished: (decision, outcome) => {
-      if (decision.outcome !== 'deny') count(decision, agentOf(decision), routes.routed(decision.request))
-      if (outcome.repeated !== true) countEnd(outcome)
-    },
   }
 }
 
@@ -85,7 +92,7 @@ function createEndCounts(book: MetricBook): (outcome: Outcome) => void {
 }
 
 interface TimeCounts {
-  readonly described: DecisionCounts['described']
+  readonly described: (checks: GuardMetrics['checks']) => void
   readonly observe: (decision: Decision) => void
 }
 

@@ -1,21 +1,11 @@
 import { type MetricRow, Misconfigured } from '@countermark/core'
 import type { Metric as PromMetric } from 'prom-client'
-import { createMetric, type Metric } from './metric.ts'
+import { Metric } from './metric.ts'
 import { METRICS, type OwnLabels } from './metric-rows.ts'
 import { type Register, registerMetric } from './registered-metric.ts'
 
 /** The version of this package, as in its package.json: a test compares them. */
 export const VERSION = '0.1.0'
-
-/** All metrics of one register under one prefix. */
-export interface MetricBook {
-  /** The metric of a row, made when it is new. */
-  readonly describe: (row: MetricRow) => Metric
-  /** By their names without the prefix. */
-  readonly metrics: ReadonlyMap<string, Metric>
-  /** Puts the metrics back, from 0, after `clear()`; gives the name that the application has taken meanwhile. */
-  readonly renew: () => string | undefined
-}
 
 /** Where metrics stand. */
 export interface MetricsPlace {
@@ -42,7 +32,7 @@ export function ownMetric<Name extends keyof OwnLabels>(book: MetricBook, name: 
 export function openBook(place: MetricsPlace): MetricBook {
   const { register, prefix } = place
   const books = booksOf(register)
-  const book = books.get(prefix) ?? createBook(place)
+  const book = books.get(prefix) ?? new MetricBook(place)
   for (const row of METRICS.rows) book.describe(widened(row))
   // Read at each scrape, so that a reset does not remove it.
   const labels = { version: [VERSION], node: [process.versions.node] }
@@ -67,51 +57,68 @@ const MARK = 'build_info'
 
 const isRunning = (): number => 1
 
-function createBook({ register, prefix, maxSeries }: MetricsPlace): MetricBook {
-  const markName = prefix + MARK
-  const metrics = new Map<string, Metric>()
-  let mark: PromMetric | undefined
-  let room = maxSeries
-  let merged = 0
+/** All metrics of one register under one prefix. */
+export class MetricBook {
+  /** By their names without the prefix. */
+  readonly metrics: ReadonlyMap<string, Metric>
+  private readonly place: MetricsPlace
+  private readonly own = new Map<string, Metric>()
+  private readonly markName: string
+  private mark: PromMetric | undefined
+  private room: number
+  private merged = 0
 
-  const isShown = (): boolean => mark !== undefined && register.getSingleMetric(markName) === mark
-  const isTaken = (name: string): boolean => register.getSingleMetric(prefix + name) !== undefined
-
-  function takeLines(lines: number): boolean {
-    const fits = lines <= room
-    if (fits) room -= lines
-    else merged += 1
-    return fits
+  constructor(place: MetricsPlace) {
+    this.metrics = this.own
+    this.place = place
+    this.markName = place.prefix + MARK
+    this.room = place.maxSeries
+    this.describe({ ...METRICS.row('series_merged_total'), read: () => this.merged })
   }
 
-  function describe(row: MetricRow): Metric {
-    const known = metrics.get(row.name)
+  /** The metric of a row, made when it is new. */
+  describe(row: MetricRow): Metric {
+    const { register, prefix } = this.place
+    const known = this.own.get(row.name)
     if (known !== undefined) {
       known.describe(row)
       return known
     }
-    const isNewHere = isShown()
-    if (isNewHere && isTaken(row.name)) throw nameTaken(prefix + row.name)
-    const metric = createMetric(row, takeLines)
-    metrics.set(row.name, metric)
+    const isNewHere = this.isShown()
+    if (isNewHere && this.isTaken(row.name)) throw nameTaken(prefix + row.name)
+    const metric = new Metric(row, (lines) => this.takeLines(lines))
+    this.own.set(row.name, metric)
     if (isNewHere) registerMetric(register, prefix + row.name, metric)
     return metric
   }
 
-  function renew(): string | undefined {
-    if (isShown()) return undefined
-    const taken = [...metrics.keys()].find(isTaken)
-    if (taken !== undefined) return prefix + taken
-    for (const [name, metric] of metrics) {
+  /** Puts the metrics back, from 0, after `clear()`; gives the name that the application has taken meanwhile. */
+  renew(): string | undefined {
+    if (this.isShown()) return undefined
+    const { register, prefix } = this.place
+    for (const name of this.own.keys()) if (this.isTaken(name)) return prefix + name
+    for (const [name, metric] of this.own) {
       metric.reset()
       const shown = registerMetric(register, prefix + name, metric)
-      if (name === MARK) mark = shown
+      if (name === MARK) this.mark = shown
     }
     return undefined
   }
 
-  describe({ ...METRICS.row('series_merged_total'), read: () => merged })
-  return { metrics, describe, renew }
+  private isShown(): boolean {
+    return this.mark !== undefined && this.place.register.getSingleMetric(this.markName) === this.mark
+  }
+
+  private isTaken(name: string): boolean {
+    return this.place.register.getSingleMetric(this.place.prefix + name) !== undefined
+  }
+
+  private takeLines(lines: number): boolean {
+    const fits = lines <= this.room
+    if (fits) this.room -= lines
+    else this.merged += 1
+    return fits
+  }
 }
 
 function nameTaken(name: string): Misconfigured {

@@ -1,75 +1,88 @@
 import type { MetricRow } from '@countermark/core'
-import { combineListed, createBoundedLabels, OTHER } from './bounded-labels.ts'
-import { createSeries, createSeriesTree, type Labels, resetSeries, type Series, set } from './series.ts'
+import { type BoundedLabels, combineListed, createBoundedLabels, OTHER } from './bounded-labels.ts'
+import {
+  createSeries,
+  createSeriesTree,
+  type Labels,
+  resetSeries,
+  type Series,
+  type SeriesTree,
+  set,
+} from './series.ts'
+
+/** Whether there is room for so many more lines. */
+export type TakeLines = (lines: number) => boolean
 
 /** One metric with its series. */
-export interface Metric {
+export class Metric {
   readonly row: MetricRow
+  private readonly takeLines: TakeLines
+  private readonly bounded: BoundedLabels
+  private readonly tree: SeriesTree
+  private readonly readings = new Map<Series, Reading>()
+  private readonly bounds: readonly number[] | undefined
+  /** What is too much is counted together; that there is room for. */
+  private readonly rest: Labels
+
+  constructor(row: MetricRow, takeLines: TakeLines) {
+    const names = Object.keys(row.labels)
+    this.row = row
+    this.takeLines = takeLines
+    this.bounded = createBoundedLabels(names)
+    this.tree = createSeriesTree(names)
+    this.bounds = row.kind === 'histogram' ? row.buckets : undefined
+    this.rest = Object.fromEntries(names.map((name) => [name, OTHER]))
+    this.describe(row)
+  }
+
   /** The series of these labels; one of `other` when they are not its own. */
-  readonly series: (labels: Labels) => Series
-  /** The same, unless nothing was ever counted for these labels. */
-  readonly known: (labels: Labels) => Series | undefined
-  /** Takes over what one more package, or one more instance, says of this metric. */
-  readonly describe: (row: MetricRow) => void
-  /** Every series that has something to show, with what is read now. */
-  readonly collect: () => readonly Series[]
-  /** Counts begin at 0 again. A gauge stays: it is only reported when it changes. */
-  readonly reset: () => void
-}
-
-/** Creates a metric. `takeLines` says whether there is room for so many more lines. */
-export function createMetric(row: MetricRow, takeLines: (lines: number) => boolean): Metric {
-  const names = Object.keys(row.labels)
-  const bounded = createBoundedLabels(names)
-  const tree = createSeriesTree(names)
-  const readings = new Map<Series, Reading>()
-  const bounds = row.kind === 'histogram' ? row.buckets : undefined
-  const rest = Object.fromEntries(names.map((name) => [name, OTHER]))
-
-  function find(labels: Labels): Series {
-    const known = tree.find(labels)
+  series(labels: Labels): Series {
+    const known = this.tree.find(labels)
     if (known !== undefined) return known
-    const admitted = bounded.admit(labels)
-    return tree.find(admitted) ?? add(admitted)
+    const admitted = this.bounded.admit(labels)
+    return this.tree.find(admitted) ?? this.add(admitted)
   }
 
-  function add(labels: Labels): Series {
-    // What is too much is counted together; that there is room for.
-    const isRest = Object.values(labels).every((value) => value === OTHER)
-    if (!isRest && !takeLines(bounds === undefined ? 1 : bounds.length + 3)) return tree.find(rest) ?? add(rest)
-    const series = createSeries(labels, bounds, row.kind !== 'gauge')
-    tree.add(series)
-    return series
+  /** The same, unless nothing was ever counted for these labels. */
+  known(labels: Labels): Series | undefined {
+    return this.tree.find(labels)
   }
 
-  function describe({ labels, initial, read }: MetricRow): void {
-    bounded.describe(labels)
+  /** Takes over what one more package, or one more instance, says of this metric. */
+  describe({ labels, initial, read }: MetricRow): void {
+    this.bounded.describe(labels)
     const listed = combineListed(labels)
     if (read !== undefined && listed.length === 1) {
-      for (const each of listed) addReading(readings, find(each), read)
-    } else if (row.kind !== 'gauge' || initial !== undefined) {
-      for (const each of listed.filter((labels) => tree.find(labels) === undefined)) {
-        const series = find(each)
+      for (const each of listed) addReading(this.readings, this.series(each), read)
+    } else if (this.row.kind !== 'gauge' || initial !== undefined) {
+      for (const each of listed.filter((labels) => this.tree.find(labels) === undefined)) {
+        const series = this.series(each)
         if (initial !== undefined) set(series, initial)
       }
     }
   }
 
-  describe(row)
-  return {
-    row,
-    series: find,
-    known: tree.find,
-    describe,
-    collect: () => {
-      for (const [series, reading] of readings) readInto(series, reading, row)
-      return tree.all.filter(({ isSet }) => isSet)
-    },
-    reset: () => {
-      if (row.kind === 'gauge') return
-      for (const series of tree.all) resetSeries(series)
-      for (const reading of readings.values()) reading.from = combine(reading, row) ?? 0
-    },
+  /** Every series that has something to show, with what is read now. */
+  collect(): readonly Series[] {
+    for (const [series, reading] of this.readings) readInto(series, reading, this.row)
+    return this.tree.all.filter(({ isSet }) => isSet)
+  }
+
+  /** Counts begin at 0 again. A gauge stays: it is only reported when it changes. */
+  reset(): void {
+    if (this.row.kind === 'gauge') return
+    for (const series of this.tree.all) resetSeries(series)
+    for (const reading of this.readings.values()) reading.from = combine(reading, this.row) ?? 0
+  }
+
+  private add(labels: Labels): Series {
+    const { bounds, rest, tree } = this
+    const isRest = Object.values(labels).every((value) => value === OTHER)
+    const lines = bounds === undefined ? 1 : bounds.length + 3
+    if (!isRest && !this.takeLines(lines)) return tree.find(rest) ?? this.add(rest)
+    const series = createSeries(labels, bounds, this.row.kind !== 'gauge')
+    tree.add(series)
+    return series
   }
 }
 

@@ -9,12 +9,12 @@ import {
   requireMethods,
   strings,
 } from '@countermark/core/internal'
-import { createDecisionCounts } from './count-decisions.ts'
+import { DecisionCounts } from './count-decisions.ts'
 import { createAgentLabel, createRouteLabel } from './decision-labels.ts'
 import { type MetricBook, openBook, ownMetric } from './metric-book.ts'
 import { promClient, type Register } from './registered-metric.ts'
 import { observe, set } from './series.ts'
-import { createTopFailures, type FailureSource } from './top-failures.ts'
+import { type FailureSource, TopFailures } from './top-failures.ts'
 
 /** Which agents are told apart. */
 export interface AgentLabelOptions {
@@ -56,8 +56,8 @@ export function prometheusMetrics(options: PrometheusMetricsOptions = {}): Prome
   const { agents, maxRoutes, exemplar = noExemplar, ...place } = OPTIONS.read(options)
   const book = openBook(place)
   const labels = { agentOf: createAgentLabel(agents), route: createRouteLabel(maxRoutes), exemplar }
-  const counts = createDecisionCounts(book, labels)
-  const failures = createTopFailures({ sources: FAILURE_SOURCES, halfLifeMs: HALF_LIFE_MS })
+  const counts = new DecisionCounts(book, labels)
+  const failures = new TopFailures({ sources: FAILURE_SOURCES, halfLifeMs: HALF_LIFE_MS })
   let latestMs = 0
   return {
     decided: (decision) => {
@@ -69,7 +69,7 @@ export function prometheusMetrics(options: PrometheusMetricsOptions = {}): Prome
       if (outcome !== 'deny' || refusal === undefined || status >= 500) return
       failures.count({ address: request.remoteAddress, code: refusal.code, atMs })
     },
-    finished: counts.finished,
+    finished: (decision, outcome) => counts.finished(decision, outcome),
     measured: createMeasurementCounts(book),
     described: ({ checks, rows }) => {
       book.renew()

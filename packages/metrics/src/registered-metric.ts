@@ -90,7 +90,7 @@ function registerHistogram(own: Configuration, metric: Metric): PromMetric {
     ...{ name, help, aggregator, type: 'histogram' },
     values: metric.collect().flatMap((series) => linesOf(name, series)),
   })
-  return Object.assign(histogram, { get, getForPromString: get, reset: metric.reset })
+  return Object.assign(histogram, { get, getForPromString: get, reset: () => metric.reset() })
 }
 
 interface Line {

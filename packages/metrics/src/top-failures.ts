@@ -22,13 +22,6 @@ export interface Failure {
   readonly atMs: number
 }
 
-/** Finds the sources that are refused most, in bounded memory under any flood. */
-export interface TopFailures {
-  readonly count: (failure: Failure) => void
-  /** The heaviest first. */
-  readonly top: (limit: number, nowMs: number) => readonly FailureSource[]
-}
-
 interface Counter {
   readonly source: string
   /** In the weight of the first moment: what counts now counts more. */
@@ -42,56 +35,72 @@ interface Counter {
 const MOST_HALF_LIVES = 64
 
 /**
- * Counts by the method of space saving: a new source takes over what the lightest ones were worth, so no source that is
- * refused often is missed. Half of the counters are dropped at a time. What happened a half-life ago counts half.
+ * Finds the sources that are refused most, in bounded memory under any flood, by the method of space saving: a new source takes
+ * over what the lightest ones were worth, so no source that is refused often is missed. Half of the counters are dropped at a
+ * time. What happened a half-life ago counts half.
  */
-export function createTopFailures(limits: { readonly sources: number; readonly halfLifeMs: number }): TopFailures {
-  const { sources, halfLifeMs } = limits
-  let counters = new Map<string, Counter>()
-  let floor = 0
-  let originMs = Number.NaN
+export class TopFailures {
+  private readonly sources: number
+  private readonly halfLifeMs: number
+  private counters = new Map<string, Counter>()
+  private floor = 0
+  private originMs = Number.NaN
 
-  const weightAt = (nowMs: number): number => 2 ** ((nowMs - originMs) / halfLifeMs)
+  constructor({ sources, halfLifeMs }: { readonly sources: number; readonly halfLifeMs: number }) {
+    this.sources = sources
+    this.halfLifeMs = halfLifeMs
+  }
 
-  function moveOrigin(nowMs: number): void {
-    if (Math.abs(nowMs - originMs) <= MOST_HALF_LIVES * halfLifeMs) return
-    const faded = Number.isNaN(originMs) ? 1 : 1 / weightAt(nowMs)
-    for (const counter of counters.values()) {
+  count({ address, code, atMs }: Failure): void {
+    if (address === undefined) return
+    this.moveOrigin(atMs)
+    const source = sourceOf(address)
+    const counter = this.counters.get(source) ?? this.admit(source, code, atMs)
+    counter.weight += this.weightAt(atMs)
+    counter.lastCode = code
+    counter.lastAtMs = atMs
+  }
+
+  /** The heaviest first. */
+  top(limit: number, nowMs: number): readonly FailureSource[] {
+    const now = this.weightAt(nowMs)
+    return this.byWeight()
+      .slice(0, limit)
+      .map(({ source, weight, error, lastCode, lastAtMs }) => {
+        return { source, failures: round(weight / now), atLeast: round((weight - error) / now), lastCode, lastAtMs }
+      })
+  }
+
+  private admit(source: string, lastCode: string, lastAtMs: number): Counter {
+    if (this.counters.size >= 2 * this.sources) this.dropLightest()
+    const counter = { source, weight: this.floor, error: this.floor, lastCode, lastAtMs }
+    this.counters.set(source, counter)
+    return counter
+  }
+
+  private dropLightest(): void {
+    const sorted = this.byWeight()
+    this.floor = Math.max(this.floor, sorted[this.sources]?.weight ?? 0)
+    this.counters = new Map(sorted.slice(0, this.sources).map((counter) => [counter.source, counter]))
+  }
+
+  private byWeight(): readonly Counter[] {
+    return [...this.counters.values()].sort((one, other) => other.weight - one.weight)
+  }
+
+  private moveOrigin(nowMs: number): void {
+    if (Math.abs(nowMs - this.originMs) <= MOST_HALF_LIVES * this.halfLifeMs) return
+    const faded = Number.isNaN(this.originMs) ? 1 : 1 / this.weightAt(nowMs)
+    for (const counter of this.counters.values()) {
       counter.weight *= faded
       counter.error *= faded
     }
-    floor *= faded
-    originMs = nowMs
+    this.floor *= faded
+    this.originMs = nowMs
   }
 
-  function dropLightest(): void {
-    const sorted = [...counters.values()].sort((one, other) => other.weight - one.weight)
-    floor = Math.max(floor, sorted[sources]?.weight ?? 0)
-    counters = new Map(sorted.slice(0, sources).map((counter) => [counter.source, counter]))
-  }
-
-  return {
-    count: ({ address, code, atMs }) => {
-      if (address === undefined) return
-      moveOrigin(atMs)
-      const source = sourceOf(address)
-      let counter = counters.get(source)
-      if (counter === undefined) {
-        if (counters.size >= 2 * sources) dropLightest()
-        counter = { source, weight: floor, error: floor, lastCode: code, lastAtMs: atMs }
-        counters.set(source, counter)
-      }
-      counter.weight += weightAt(atMs)
-      counter.lastCode = code
-      counter.lastAtMs = atMs
-    },
-    top: (limit, nowMs) => {
-      const now = weightAt(nowMs)
-      const heaviest = [...counters.values()].sort((one, other) => other.weight - one.weight).slice(0, limit)
-      return heaviest.map(({ source, weight, error, lastCode, lastAtMs }) => {
-        return { source, failures: round(weight / now), atLeast: round((weight - error) / now), lastCode, lastAtMs }
-      })
-    },
+  private weightAt(nowMs: number): number {
+    return 2 ** ((nowMs - this.originMs) / this.halfLifeMs)
   }
 }
 

@@ -5,9 +5,13 @@ import { requireProgram } from '@countermark/testing'
 import { parse } from 'yaml'
 import { ALERTS } from '../scripts/alerts/alerts.ts'
 import { RECORDINGS } from '../scripts/alerts/recordings.ts'
+import { DASHBOARDS } from '../scripts/generated-files.ts'
 import { isPromql } from './dashboard-lint.ts'
 
 const FOLDER = resolve(__dirname, '..')
+const PANELS = new Set<string | undefined>(
+  DASHBOARDS.flatMap(({ rows }) => rows.flatMap(({ panels }) => panels.map(({ title }) => title))),
+)
 const TESTS = 'test/countermark.alerts.test.yaml'
 const promtool = requireProgram('promtool')
 const amtool = requireProgram('amtool')
@@ -29,6 +33,12 @@ describe.each(ALERTS)('$name', ({ name, expr, summary, description }) => {
     const text = readFileSync(join(FOLDER, 'runbooks', `${name}.md`), 'utf8')
     const headings = text.split('\n').filter((line) => line.startsWith('#'))
     expect(headings).toEqual([`# ${name}`, '## What callers see', '## Look at', '## Do'])
+  })
+
+  it('names panels that are there', () => {
+    const text = readFileSync(join(FOLDER, 'runbooks', `${name}.md`), 'utf8')
+    const named = [...text.matchAll(/(?:panel|table)s? \*([^*]+)\*/g)].map(([, title]) => title)
+    expect(named.filter((title) => !PANELS.has(title))).toEqual([])
   })
 
   it('is tested silent and firing', () => {

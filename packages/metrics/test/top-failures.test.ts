@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 
-import { createTopFailures, sourceOf } from '../src/top-failures.ts'
+import { sourceOf, TopFailures } from '../src/top-failures.ts'
 
 const START_MS = 1_764_000_000_000
 
 function withFailures(addresses: readonly string[], sources = 10) {
-  const failures = createTopFailures({ sources, halfLifeMs: 60_000 })
+  const failures = new TopFailures({ sources, halfLifeMs: 60_000 })
   for (const address of addresses) failures.count({ address, code: 'key_unknown', atMs: START_MS })
   return failures
 }
