@@ -30,6 +30,7 @@ export interface SealedRecord extends PlacedRecord {
   readonly previous: string
   /** SHA-256, base64url, over chain, seq, `previous` and the hash of the record's canonical JSON. */
   readonly hash: string
+  /** What may be erased: values by path, each with the salt of its commitment in the record. Not hashed. */
   readonly private: Readonly<Record<string, PrivateValue>>
 }
 

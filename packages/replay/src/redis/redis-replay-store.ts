@@ -43,6 +43,7 @@ export interface RedisReplayStore extends ReplayStore {
    * @throws {@link Unavailable} `replay_store_unavailable`
    */
   readonly ready: () => Promise<void>
+  /** Takes the clock of the guard that the store is given to, unless it has one of its own. */
   readonly useClock: (clock: Clock) => void
   /** Removes every claim of this prefix, so that all of them can be used again: for tests. Asks Redis for SCAN and UNLINK. */
   readonly clear: () => Promise<void>
