@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, cpSync, rmSync } from 'node:fs'
 import { defineConfig, type UserConfig } from 'tsdown'
 import { readWorkspacePackages, type WorkspacePackage } from './scripts/workspace-packages.ts'
 
@@ -60,5 +60,10 @@ function builds({ name, folder, manifest, sources }: WorkspacePackage): readonly
 const packages = readWorkspacePackages(process.cwd())
 // npm packs the licence that lies beside a package.json: one original, copied, never edited.
 for (const { folder } of packages) copyFileSync('LICENSE', `${folder}/LICENSE`)
+
+// The pages that every README names by path are installed with `countermark`.
+const DOCS = 'packages/countermark/docs'
+rmSync(DOCS, { recursive: true, force: true })
+cpSync('docs', DOCS, { recursive: true, filter: (path) => !/^docs\/(?:api|decisions|figures|images)\b/.test(path) })
 
 export default defineConfig(packages.flatMap(builds))

@@ -13,6 +13,8 @@ const EXPECTED = [
   /^dist\/[\w.-]+\.[cm]?(?:js|ts)$/,
   // The pages that errors and refusals name.
   /^dist\/(?:refusals|configuration-errors)\.md$/,
+  // The pages that READMEs name by path.
+  /^docs\/[\w./-]+\.md$/,
   // What a binary in the sources is made of.
   /^native\/[\w-]+\.[ch]$/,
   // What operators load or read, beside the names it uses.

@@ -78,6 +78,20 @@ describe('the README of a package', () => {
   })
 })
 
+describe('a README that npm shows, or an editor in node_modules,', () => {
+  it.each(readmes)('%s links to nothing beside its package', (file) => {
+    const links = [...read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(([, target = '']) => target)
+    expect(links.filter((target) => target.startsWith('..') || !existsSync(join(ROOT, dirname(file), target)))).toEqual(
+      [],
+    )
+  })
+
+  it.each(readmes)('%s names pages and examples by paths that exist', (file) => {
+    const paths = [...read(file).matchAll(/`((?:docs|examples)\/[\w./-]+)`/g)].map(([, path = '']) => path)
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+  })
+})
+
 describe('links between documents', () => {
   it.each(listMarkdown())('%s points only to what exists', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(([, target = '']) => target)
