@@ -12,6 +12,7 @@ import { type Authentication, createAuthentication } from './callers/authenticat
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
 import { createListener, type HandleRequest } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
+import { TOKEN_METRICS } from './metric-rows.ts'
 import type { RegisteredAgent } from './registry/agents.ts'
 import { findAgent, registryKeys } from './registry/document.ts'
 import { REGISTRY_MIGRATIONS } from './registry/registry-migrations.ts'
@@ -21,7 +22,6 @@ import { type StoredSigningKeys, storedSigningKeys } from './signing-keys/signin
 import { migrateUp } from './storage/migrate.ts'
 import type { Store } from './storage/store.ts'
 import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
-import { TOKEN_METRICS } from './tokens/issuing/token-events.ts'
 import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
 import { createTokenService, type TokenService } from './tokens/token-service.ts'
 

@@ -5,7 +5,7 @@ import { authenticateClient } from '../client-authentication/authenticate-client
 import { type AgentClient, requireAgent } from '../client-authentication/client.ts'
 import { grantClientCredentials } from '../client-credentials/client-credentials.ts'
 import { grantTokenExchange } from '../exchange/token-exchange.ts'
-import type { GrantName, TokenOperation } from '../issuing/token-events.ts'
+import type { GrantName, TokenOperation } from '../issuing/grant-names.ts'
 import { grantJwtBearer } from '../jwt-bearer/jwt-bearer.ts'
 import { OAuthError, toAnswerable } from '../oauth-error.ts'
 import { grantRefresh } from '../refresh/refresh.ts'

@@ -4,8 +4,8 @@ import { shortestDuration } from '../narrowing/scopes.ts'
 import { OAuthError } from '../oauth-error.ts'
 import type { TokenSettings } from '../token-settings.ts'
 import { type TokenContent, toClaims } from './access-token.ts'
+import type { GrantName } from './grant-names.ts'
 import { signJwt } from './sign-jwt.ts'
-import type { GrantName } from './token-events.ts'
 import type { TokenTables } from './token-tables.ts'
 
 /** A token that is to be issued. Times are Unix seconds. */

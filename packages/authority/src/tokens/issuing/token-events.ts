@@ -1,41 +1,8 @@
 import type { AuditTrail } from '@countermark/audit'
 import type { Environment } from '@countermark/core'
-import { defineMetrics, type Metrics } from '@countermark/core/internal'
-import { OAUTH_ERROR_CODES, type OAuthErrorCode } from '../oauth-error.ts'
-
-/** What a request for a token is granted by. */
-export type GrantName = 'client_credentials' | 'token_exchange' | 'jwt_bearer' | 'refresh_token' | 'authorization_code'
-
-/** What is asked of the endpoints of this room. */
-export type TokenOperation = GrantName | 'introspection' | 'revocation' | 'unknown'
-
-const GRANTS: readonly GrantName[] = [
-  'client_credentials',
-  'token_exchange',
-  'jwt_bearer',
-  'refresh_token',
-  'authorization_code',
-]
-const OPERATIONS: readonly TokenOperation[] = [...GRANTS, 'introspection', 'revocation', 'unknown']
-
-/** What this room measures. */
-export const TOKEN_METRICS: Metrics<{
-  tokens_issued_total: { grant: GrantName }
-  tokens_refused_total: { operation: TokenOperation; error: OAuthErrorCode }
-  tokens_revoked_total: Record<never, string>
-}> = defineMetrics<{
-  tokens_issued_total: { grant: GrantName }
-  tokens_refused_total: { operation: TokenOperation; error: OAuthErrorCode }
-  tokens_revoked_total: Record<never, string>
-}>({
-  tokens_issued_total: { kind: 'counter', help: 'Tokens that were issued', labels: { grant: GRANTS } },
-  tokens_refused_total: {
-    kind: 'counter',
-    help: 'Requests for tokens, or about tokens, that were refused',
-    labels: { operation: OPERATIONS, error: OAUTH_ERROR_CODES },
-  },
-  tokens_revoked_total: { kind: 'counter', help: 'Tokens that were revoked', labels: {} },
-})
+import { TOKEN_METRICS } from '../../metric-rows.ts'
+import type { OAuthErrorCode } from '../oauth-error.ts'
+import type { GrantName, TokenOperation } from './grant-names.ts'
 
 /** A token that was issued. */
 export interface IssuedEvent {
