@@ -1,6 +1,7 @@
 import type { AuditTrail } from '@countermark/audit'
 import { type Clock, type KeySource, Misconfigured, type Observer, type ReplayStore } from '@countermark/core'
 import {
+  callback,
   custom,
   methods,
   number,
@@ -15,6 +16,7 @@ import {
 import { memoryReplayStore } from '@countermark/replay'
 import type { PeopleOptions } from './callers/authenticate.ts'
 import { isCallerName } from './callers/caller.ts'
+import type { ReadDecisions } from './registry/access-review.ts'
 import { DEFAULT_KEY_POLICY, type KeyPolicy } from './registry/key-policy.ts'
 import { createSealAtRest, type EncryptionKeys, type SealAtRest } from './signing-keys/sealed-key.ts'
 import { openStore } from './storage/open-store.ts'
@@ -56,6 +58,8 @@ export interface AuthorityOptions {
   readonly trustedProxies?: readonly string[]
   /** How many requests that prove nothing one network may send. @default as a guard has it */
   readonly sourceLimit?: SourceLimit | 'off'
+  /** Lines of the doors' audit trails from a moment on, for the access review. @default there is no review */
+  readonly decisions?: ReadDecisions
   /** Requests that one caller may send each second; twice as many at once. @default 50 */
   readonly callsPerSecond?: number
   /** @default the machine's clock */
@@ -78,6 +82,7 @@ const ROWS = {
   observers: unstated(custom((_name, given = []) => given as readonly Observer[])),
   trustedProxies: strings([]),
   sourceLimit: custom((_name, given) => given as SourceLimit | 'off' | undefined),
+  decisions: callback<ReadDecisions>(),
   callsPerSecond: number({ min: 1, max: 100_000, default: 50 }),
   clock: unstated(methods<Clock>(['wallMs', 'monotonicMs'])),
 } satisfies OptionRows<AuthorityOptions>
@@ -101,6 +106,7 @@ export interface AuthoritySettings {
   readonly observers: readonly Observer[]
   readonly trustedProxies: readonly string[]
   readonly sourceLimit: SourceLimit | 'off' | undefined
+  readonly decisions: ReadDecisions | undefined
   readonly callsPerSecond: number
   readonly clock: Clock
 }

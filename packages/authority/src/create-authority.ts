@@ -1,26 +1,33 @@
-import type { Environment, KeySource } from '@countermark/core'
+import type { Clock, Environment, KeySource } from '@countermark/core'
 import { AGENT_ENDPOINTS } from './api/agent-endpoints.ts'
 import { createAuthorize } from './api/authorize.ts'
 import { documentRoutes } from './api/document-routes.ts'
-import { enrolmentRoutes } from './api/enrolment-routes.ts'
+import { enrolmentRoutes, OTHER_OPERATIONS } from './api/enrolment-routes.ts'
 import { createKeptAnswers } from './api/kept-answers.ts'
 import { KEY_ENDPOINTS } from './api/key-endpoints.ts'
+import { describeApi, describeRoute } from './api/openapi.ts'
+import { RETIREMENT_ENDPOINTS } from './api/retirement-endpoints.ts'
+import { reviewEndpoints } from './api/review-endpoints.ts'
 import { type ServeOptions, serveEndpoint } from './api/serve.ts'
 import { TENANT_ENDPOINTS } from './api/tenant-endpoints.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
+import { createCallLimit } from './callers/call-limit.ts'
+import type { Caller } from './callers/caller.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
+import type { Call, Route } from './http/call.ts'
 import { createListener, type HandleRequest } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
 import { TOKEN_METRICS } from './metric-rows.ts'
 import type { RegisteredAgent } from './registry/agents.ts'
 import { findAgent, registryKeys } from './registry/document.ts'
+import { createUseFilter, noteKeyUses } from './registry/key-uses.ts'
 import { REGISTRY_MIGRATIONS } from './registry/registry-migrations.ts'
 import type { RegistryTables } from './registry/registry-tables.ts'
 import { SIGNING_KEY_MIGRATIONS } from './signing-keys/signing-key-tables.ts'
 import { type StoredSigningKeys, storedSigningKeys } from './signing-keys/signing-keys.ts'
 import { migrateUp } from './storage/migrate.ts'
-import type { Store } from './storage/store.ts'
+import type { Store, StoredTables } from './storage/store.ts'
 import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
 import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
 import { createTokenService, type TokenService } from './tokens/token-service.ts'
@@ -50,7 +57,7 @@ const MIGRATIONS = [
   ...[...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS],
   ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS],
 ]
-const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS]
+const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS, ...RETIREMENT_ENDPOINTS]
 
 /**
  * Creates an authority: a registry of agents and their keys with an API, which mounts in Express or Koa or stands alone.
@@ -65,18 +72,16 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const { storage: store, trail, clock, keyAges: policy, encryptionKeys: seal } = settings
   const stored = store.tables<RegistryTables>()
   const keys = registryKeys(stored, policy)
-  const { findCaller, requireSignedBy } = createAuthentication({
-    ...settings,
-    keys: callersKeys(keys, settings.keys),
-    recorder: trail,
-  })
+  const signingKeys = storedSigningKeys({ store, seal, clock })
+  const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
+  const { findCaller, requireSignedBy } = createAuthentication(callers)
   const serving: ServeOptions = {
-    ...{ stored, trail, clock, policy, findCaller },
+    ...{ stored, trail, clock, policy },
+    findCaller: watchCallers(findCaller, stored, settings),
     authorize: createAuthorize(new Set(settings.administrators)),
     keptAnswers: createKeptAnswers(seal),
   }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy))
-  const signingKeys = storedSigningKeys({ store, seal, clock })
   const tokens = createTokens(settings, keys, signingKeys)
   const handleApi = createListener({ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator })
   return {
@@ -88,11 +93,8 @@ export function createAuthority(options: AuthorityOptions): Authority {
     close: async () => {
       if (typeof options.storage === 'string') await store.close()
     },
-    keys,
     findAgent: (id) => findAgent(stored.reads, id),
-    store,
-    signingKeys,
-    tokens,
+    ...{ keys, store, signingKeys, tokens },
   }
 }
 
@@ -119,14 +121,35 @@ function firstTokens({ handle }: TokenService, handleApi: HandleRequest): Handle
 
 function routesOf(
   serving: ServeOptions,
-  { doorTokens, overlapHours }: AuthoritySettings,
+  { doorTokens, overlapHours, decisions }: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-) {
+): readonly Route[] {
+  const endpoints = [...ENDPOINTS, ...reviewEndpoints(decisions)]
   return [
-    ...ENDPOINTS.map((endpoint) => serveEndpoint(endpoint, serving)),
+    ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
     ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
     ...documentRoutes({ ...serving, doorTokens }),
+    describeRoute(describeApi(endpoints, OTHER_OPERATIONS)),
   ]
+}
+
+/** Limits how often a caller calls, and notes when its key was used. */
+function watchCallers(
+  findCaller: Authentication['findCaller'],
+  stored: StoredTables<RegistryTables>,
+  { clock, callsPerSecond }: { readonly clock: Clock; readonly callsPerSecond: number },
+): (call: Call) => Promise<Caller> {
+  const takeCall = createCallLimit(callsPerSecond, clock)
+  const isNews = createUseFilter()
+  return async (call) => {
+    const caller = await findCaller(call)
+    takeCall(caller.name)
+    const { thumbprint } = caller
+    const usedAt = clock.wallMs()
+    if (thumbprint !== undefined && isNews(thumbprint, usedAt))
+      await noteKeyUses(stored, [{ thumbprint, usedAt }], usedAt)
+    return caller
+  }
 }
 
 /** Registered agents first: a configured key must not speak for one of them. */

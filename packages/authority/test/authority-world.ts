@@ -9,6 +9,8 @@ export interface World {
   readonly authority: Authority
   readonly clock: FakeClock
   readonly admin: TestAgent
+  /** Another administrator: some acts need two. */
+  readonly second: TestAgent
   readonly trail: AuditTrail
   /** Names of the events that were recorded. */
   readonly events: () => readonly string[]
@@ -28,6 +30,7 @@ export const ORIGIN = 'http://authority.test'
 export async function createWorld(store: Store, more: Partial<AuthorityOptions> = {}): Promise<World> {
   const clock = createFakeClock()
   const admin = await createTestAgent({ agentId: 'agt_admin', clock })
+  const second = await createTestAgent({ agentId: 'agt_second', clock })
   const lines: string[] = []
   let isBroken = false
   const append = async (records: readonly { readonly line: string }[]): Promise<void> => {
@@ -37,8 +40,8 @@ export async function createWorld(store: Store, more: Partial<AuthorityOptions> 
   const trail = auditTrail({ sinks: [{ name: 'memory', durable: true, append }], worker: false, deadlineMs: 200 })
   const authority = createAuthority({
     ...{ origins: [ORIGIN], storage: store, trail, clock, encryptionKeys: ENCRYPTION_KEYS },
-    administrators: ['agent:agt_admin'],
-    keys: keySourceOf(admin),
+    administrators: ['agent:agt_admin', 'agent:agt_second'],
+    keys: keySourceOf(admin, second),
     replayStore: memoryReplayStore({ clock, startedAt: 0, allowSingleProcess: true }),
     ...{ sourceLimit: 'off', callsPerSecond: 100_000 },
     ...more,
@@ -46,7 +49,7 @@ export async function createWorld(store: Store, more: Partial<AuthorityOptions> 
   await authority.ready()
   const parsed = () => lines.map((line) => JSON.parse(line)).map((line) => line.record ?? line)
   return {
-    ...{ authority, clock, admin, trail },
+    ...{ authority, clock, admin, second, trail },
     events: () =>
       parsed()
         .filter(({ type, event }) => type === 'event' && event !== 'trail_started')
@@ -87,7 +90,9 @@ export function createCaller(port: number, prefix = '') {
     const typed = content === undefined ? headers : { 'content-type': 'application/json', ...headers }
     const request = { method, url: `${ORIGIN}${target}`, headers: typed, body: content }
     const signed = by === undefined ? undefined : await by.signRequest(request)
-    const sent = { host: 'authority.test', ...typed, ...signed?.headers }
+    // Node frames no content of a DELETE by itself.
+    const framed = content === undefined ? {} : { 'content-length': String(Buffer.byteLength(content)) }
+    const sent = { host: 'authority.test', ...typed, ...signed?.headers, ...framed }
     return exchange(port, { method, path: target, headers: sent }, content)
   }
 }

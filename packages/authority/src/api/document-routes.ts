@@ -1,9 +1,13 @@
 import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import { Refusal } from '@countermark/core'
+import { z } from 'zod'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import { AnsweredElsewhere, problemOf } from '../http/problem.ts'
 import { type AgentDocument, agentDocument, findByKey, findSelected } from '../registry/document.ts'
+import { noteKeyUses } from '../registry/key-uses.ts'
 import type { AgentRow, KeyRow } from '../registry/registry-tables.ts'
+import { readBody } from './input.ts'
+import { time } from './schemas.ts'
 import type { ServeOptions } from './serve.ts'
 
 /** What the documents for doors are served with. */
@@ -15,13 +19,27 @@ export interface DocumentOptions extends Pick<ServeOptions, 'stored' | 'policy' 
 const MOST_AGENTS = 10_000
 const MAX_AGE_SECONDS = 30
 
+const USES = z.strictObject({
+  uses: z.array(z.strictObject({ thumbprint: z.string().min(1).max(64), usedAt: time })).max(1000),
+})
+
 /** What `registry(url)` of @countermark/keys reads: agents of every tenant, and of one. */
 export function documentRoutes(options: DocumentOptions): readonly Route[] {
   const mayRead = createDoorCheck(options.doorTokens)
-  return ['/registry', '/tenants/{tenant}/registry'].flatMap((path): Route[] => [
+  const documents = ['/registry', '/tenants/{tenant}/registry'].flatMap((path): Route[] => [
     { method: 'GET', path, handle: guarded(mayRead, (call) => answerQuery(call, options)) },
     { method: 'GET', path: `${path}/{agent}`, handle: guarded(mayRead, (call) => answerAgent(call, options)) },
   ])
+  const handle = guarded(mayRead, (call) => answerUses(call, options))
+  return [...documents, { method: 'POST', path: '/registry/key-uses', handle }]
+}
+
+/** Doors tell which keys they have seen, so that owners know which versions are still in use. */
+async function answerUses(call: Call, { stored, clock, doorTokens }: DocumentOptions): Promise<Answer> {
+  if (doorTokens.length === 0)
+    throw new Refusal('role_missing', 'only doors with a token report uses (option doorTokens)')
+  const { uses } = readBody(call, USES) as z.output<typeof USES>
+  return jsonAnswer(200, { noted: await noteKeyUses(stored, uses, clock.wallMs()) })
 }
 
 function guarded(mayRead: (call: Call) => boolean, handle: Route['handle']): Route['handle'] {

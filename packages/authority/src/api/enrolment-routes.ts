@@ -9,6 +9,7 @@ import { activateKey, addKey, endKeys, findKeyRow, listKeys, toKeyRow, viewKey }
 import { type AgentRow, type KeyRow, REGISTRY_LOCK, type RegistryTransaction } from '../registry/registry-tables.ts'
 import type { ActResult } from './endpoint.ts'
 import { readBody } from './input.ts'
+import type { DescribedRoute } from './openapi.ts'
 import { agentId, keyId, publicKey } from './schemas.ts'
 import { recorded, type ServeOptions } from './serve.ts'
 
@@ -37,6 +38,26 @@ export const SUCCESSOR: z.ZodType<{
   readonly kid?: string | undefined
   readonly kind: string
 }> = z.strictObject({ key: publicKey, kid: keyId.optional(), kind: KIND })
+
+/** The same for OpenAPI. */
+export const OTHER_OPERATIONS: readonly DescribedRoute[] = [
+  {
+    ...{ method: 'POST', path: '/enrolments', operation: 'enrolKey', body: ENROLMENT },
+    summary: 'Enrol a key by a code, or propose it to an owner; signed by the key itself',
+  },
+  {
+    ...{ method: 'POST', path: '/agents/{agent}/keys', operation: 'beginRotation', body: SUCCESSOR },
+    summary: 'Say which key follows; signed by the key that goes',
+  },
+  {
+    ...{ method: 'POST', path: '/agents/{agent}/keys/{key}/activation', operation: 'finishRotation' },
+    summary: 'Let the new key count; signed by the new key',
+  },
+  {
+    ...{ method: 'GET', path: '/registry/{agent}', operation: 'readRegistry' },
+    summary: 'An agent with its keys, for doors',
+  },
+]
 
 const HOUR_MS = 3_600_000
 const MOST_PENDING = 5

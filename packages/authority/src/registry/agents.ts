@@ -73,7 +73,14 @@ export async function createAgent(tables: RegistryTransaction, input: NewAgent, 
   const row: AgentRow = {
     ...rest,
     ...{ ceiling: canonicalJson(ceiling), constraints: canonicalJson(constraints), template, expires_at: expiresAt },
-    ...{ state: 'staged', reason: null, rotate_by: null, retirement_asked_by: null, replaced_by: null },
+    ...{
+      state: 'staged',
+      reason: null,
+      rotate_by: null,
+      retirement_asked_by: null,
+      retirement_reason: null,
+      replaced_by: null,
+    },
     ...{ created_at: nowMs, changed_at: nowMs, revision: 1 },
   }
   try {

@@ -41,7 +41,7 @@ const TABLES: readonly (readonly [name: string, key: readonly string[], columns:
     [
       ...['id text!', 'tenant text!', 'name text!', 'purpose text!', 'type text!', 'version text!', 'state text!'],
       ...['reason text', 'ceiling text!', 'constraints text!', 'template text', 'expires_at bigint'],
-      ...['rotate_by bigint', 'retirement_asked_by text', 'replaced_by text'],
+      ...['rotate_by bigint', 'retirement_asked_by text', 'retirement_reason text', 'replaced_by text'],
       ...['created_at bigint!', 'changed_at bigint!', 'revision bigint!'],
     ],
   ],

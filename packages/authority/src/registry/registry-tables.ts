@@ -43,6 +43,7 @@ export interface AgentRow {
   /** Keys must be newer than this: the date by which rotation is forced. */
   readonly rotate_by: number | null
   readonly retirement_asked_by: string | null
+  readonly retirement_reason: string | null
   readonly replaced_by: string | null
   readonly created_at: number
   readonly changed_at: number
