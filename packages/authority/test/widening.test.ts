@@ -27,6 +27,8 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('resume' as const), agent }),
 )
 
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
+
 describe('no sequence of calls', () => {
   let place: StorePlace
   let world: World
@@ -83,7 +85,7 @@ describe('no sequence of calls', () => {
       const { headers } = await call('GET', path, { by })
       return { 'if-match': String(headers['etag'] ?? '"r0"') }
     }
-    const take = async (each: fc.TypeOf<typeof step>): Promise<number> => {
+    const take = async (each: Step): Promise<number> => {
       switch (each.do) {
         case 'create': {
           const given = each.template ? { template: 'usual' } : { ceiling: each.scopes }
