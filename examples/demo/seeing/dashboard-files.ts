@@ -33,6 +33,7 @@ export function readDashboards(): readonly DashboardFile[] {
 export function fillIn(expr: string, intervalSeconds: number): string {
   return expr
     .replaceAll('$__rate_interval', `${intervalSeconds}s`)
+    .replaceAll('$__range', '5m')
     .replaceAll('$job', '.+')
     .replaceAll('$instance', '.+')
 }

@@ -43,7 +43,11 @@ export function isPromql(expr: string): boolean {
 
 /** An expression as Prometheus gets it: an interval, every job and every instance. */
 export function fillIn(expr: string, interval = '1m'): string {
-  return expr.replaceAll('$__rate_interval', interval).replaceAll('$job', '.+').replaceAll('$instance', '.+')
+  return expr
+    .replaceAll('$__rate_interval', interval)
+    .replaceAll('$__range', '1h')
+    .replaceAll('$job', '.+')
+    .replaceAll('$instance', '.+')
 }
 
 type Rule = (dashboard: LintedDashboard) => readonly string[]

@@ -77,6 +77,7 @@ async function ask(panel, { expr, legendFormat = '' }) {
 function fill(expr) {
   return expr
     .replaceAll('$__rate_interval', `${INTERVAL_SECONDS}s`)
+    .replaceAll('$__range', `${RANGE_SECONDS}s`)
     .replaceAll('$job', '.+')
     .replaceAll('$instance', '.+')
 }

@@ -1,4 +1,4 @@
-import { type Dashboard, increase, rate, series, sumBy, topTen } from './panel.ts'
+import { type Dashboard, increase, series, sumBy, topTen } from './panel.ts'
 
 /** Who calls, who is refused, what they use, and whose keys end. */
 export const AGENTS: Dashboard = {
@@ -16,7 +16,7 @@ export const AGENTS: Dashboard = {
           description: 'unverified are callers who proved no identity, other are agents beyond the first hundred.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: topTen(sumBy('agent', rate('decisions_total', 'outcome="allow"'))), legend: '{{agent}}' }],
+          queries: [{ expr: topTen('agent', 'decisions_total', 'outcome="allow"'), legend: '{{agent}}' }],
         },
         {
           kind: 'timeseries',
@@ -25,7 +25,7 @@ export const AGENTS: Dashboard = {
           description:
             'For a refused signature: the agent whose key the request names, which need not be that agent’s doing.',
           unit: 'reqps',
-          queries: [{ expr: topTen(sumBy('agent', rate('decisions_total', 'outcome="deny"'))), legend: '{{agent}}' }],
+          queries: [{ expr: topTen('agent', 'decisions_total', 'outcome="deny"'), legend: '{{agent}}' }],
         },
         {
           kind: 'table',
@@ -52,9 +52,7 @@ export const AGENTS: Dashboard = {
           title: 'Refused signatures by agent and endpoint',
           description: 'A key that leaked is tried somewhere; a broken deploy fails everywhere at once.',
           unit: 'reqps',
-          queries: [
-            { expr: topTen(sumBy('agent, route', rate('signature_failures_total'))), legend: '{{agent}} {{route}}' },
-          ],
+          queries: [{ expr: topTen('agent, route', 'signature_failures_total'), legend: '{{agent}} {{route}}' }],
         },
         {
           kind: 'timeseries',
@@ -62,7 +60,7 @@ export const AGENTS: Dashboard = {
           description: 'Why callers could not prove who they are.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: topTen(sumBy('code', rate('authentication_failures_total'))), legend: '{{code}}' }],
+          queries: [{ expr: topTen('code', 'authentication_failures_total'), legend: '{{code}}' }],
         },
       ],
     },
@@ -93,7 +91,7 @@ export const AGENTS: Dashboard = {
           unit: 'reqps',
           queries: [
             {
-              expr: topTen(sumBy('agent, capability', rate('capability_uses_total'))),
+              expr: topTen('agent, capability', 'capability_uses_total'),
               legend: '{{agent}} {{capability}}',
             },
           ],

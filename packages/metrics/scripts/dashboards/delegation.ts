@@ -27,7 +27,7 @@ export const DELEGATION: Dashboard = {
           description: 'By code. token_binding_mismatch is a token that came without its key: it may have been stolen.',
           unit: 'reqps',
           noValue: 'none refused',
-          queries: [{ expr: topTen(sumBy('code', rate('decisions_total', REFUSED))), legend: '{{code}}' }],
+          queries: [{ expr: topTen('code', 'decisions_total', REFUSED), legend: '{{code}}' }],
         },
         {
           kind: 'timeseries',
@@ -48,9 +48,7 @@ export const DELEGATION: Dashboard = {
           title: 'Issuer lookups',
           description: 'Questions for issuers’ keys, status lists and introspection, by how they were answered.',
           unit: 'reqps',
-          queries: [
-            { expr: topTen(sumBy('document, result', rate('issuer_cache_total'))), legend: '{{document}} {{result}}' },
-          ],
+          queries: [{ expr: topTen('document, result', 'issuer_cache_total'), legend: '{{document}} {{result}}' }],
         },
       ],
     },
@@ -93,7 +91,7 @@ export const DELEGATION: Dashboard = {
           description: 'As routes declare them, such as dns:{zone}:write.',
           unit: 'reqps',
           stacked: true,
-          queries: [{ expr: topTen(sumBy('capability', rate('capability_uses_total'))), legend: '{{capability}}' }],
+          queries: [{ expr: topTen('capability', 'capability_uses_total'), legend: '{{capability}}' }],
         },
         {
           kind: 'timeseries',
@@ -101,7 +99,7 @@ export const DELEGATION: Dashboard = {
           description: 'Missing scopes, limits that do not hold, approvals that are due, budgets used up.',
           unit: 'reqps',
           noValue: 'nothing refused',
-          queries: [{ expr: topTen(sumBy('code', rate('decisions_total', LIMITED))), legend: '{{code}}' }],
+          queries: [{ expr: topTen('code', 'decisions_total', LIMITED), legend: '{{code}}' }],
         },
         {
           kind: 'timeseries',

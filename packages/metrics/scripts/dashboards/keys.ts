@@ -17,9 +17,7 @@ export const KEYS: Dashboard = {
             'hit and stale are answered at once; miss waits for a fetch; absent and failing are remembered answers.',
           unit: 'reqps',
           stacked: true,
-          queries: [
-            { expr: topTen(sumBy('source, result', rate('key_cache_total'))), legend: '{{source}} {{result}}' },
-          ],
+          queries: [{ expr: topTen('source, result', 'key_cache_total'), legend: '{{source}} {{result}}' }],
         },
         {
           kind: 'timeseries',
@@ -28,7 +26,7 @@ export const KEYS: Dashboard = {
           unit: 'cps',
           queries: [
             {
-              expr: `${topTen(`${sumBy('source, result', rate('key_fetches_total'))} > 0`)} or ${sumBy('', rate('key_fetches_total'))}`,
+              expr: topTen('source, result', 'key_fetches_total'),
               legend: '{{source}} {{result}}',
             },
           ],
@@ -78,9 +76,7 @@ export const KEYS: Dashboard = {
             'replayed were seen before; unproven are asked to sign a nonce; over_quota and full protect the store.',
           unit: 'reqps',
           stacked: true,
-          queries: [
-            { expr: topTen(sumBy('store, result', rate('replay_claims_total'))), legend: '{{store}} {{result}}' },
-          ],
+          queries: [{ expr: topTen('store, result', 'replay_claims_total'), legend: '{{store}} {{result}}' }],
         },
         {
           kind: 'timeseries',

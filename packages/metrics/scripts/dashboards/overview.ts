@@ -85,14 +85,14 @@ export const OVERVIEW: Dashboard = {
           unit: 'reqps',
           stacked: true,
           noValue: 'none refused',
-          queries: [{ expr: topTen(sumBy('code', rate('decisions_total', 'code!="none"'))), legend: '{{code}}' }],
+          queries: [{ expr: topTen('code', 'decisions_total', 'code!="none"'), legend: '{{code}}' }],
         },
         {
           kind: 'timeseries',
           title: 'Refusals by route',
           description: 'Which endpoints refuse. A template, never a path.',
           unit: 'reqps',
-          queries: [{ expr: topTen(sumBy('route', rate('decisions_total', 'outcome="deny"'))), legend: '{{route}}' }],
+          queries: [{ expr: topTen('route', 'decisions_total', 'outcome="deny"'), legend: '{{route}}' }],
         },
         {
           kind: 'timeseries',

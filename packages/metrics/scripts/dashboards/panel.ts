@@ -82,14 +82,16 @@ function bornWithin(counted: string, time: string): string {
 const SCRAPED = 'max by (job, instance) (timestamp('
 const AGE = `${SCRAPED}${series('build_info')})) - ${SCRAPED}${series('build_info', '', '$__rate_interval')}))`
 
-/** The ten that are largest: a legend of more cannot be read. */
-export function topTen(expr: string): string {
-  return `topk(10, ${expr})`
-}
-
 /** Sums over all instances, by label. */
 export function sumBy(labels: string, expr: string): string {
   return labels === '' ? `sum(${expr})` : `sum by (${labels}) (${expr})`
+}
+
+/** The rates of the ten that counted most in all that the panel shows: a legend of more cannot be read. */
+export function topTen(labels: string, name: string, matchers = ''): string {
+  const range = `${series(name, matchers)}[$__range] @ end()`
+  const counted = sumBy(labels, `max_over_time(${range}) - min_over_time(${range})`)
+  return `${sumBy(labels, rate(name, matchers))} and topk(10, ${counted})`
 }
 
 /** A quantile of a histogram, by label. */
