@@ -77,7 +77,7 @@ export function readApiKeyOptions(options: ApiKeysOptions): ApiKeySettings {
     throw new Misconfigured('ERR_OPTION_MISSING', 'apiKeys needs lookup, which finds a key by its SHA-256')
   }
   const calendar = createCalendar(settings)
-  return { lookup, place: readPlace(header), deadlineMs, agents, calendar, stated: OPTIONS.state(settings) }
+  return { lookup, place: readPlace(header), deadlineMs, agents, calendar, stated: OPTIONS.describe(settings) }
 }
 
 const TOKEN = /^[A-Za-z][A-Za-z0-9-]{0,63}$/

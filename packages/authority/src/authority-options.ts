@@ -11,7 +11,7 @@ import {
   type SourceLimit,
   strings,
   systemClock,
-  unstated,
+  undescribed,
 } from '@countermark/core/internal'
 import { memoryReplayStore } from '@countermark/replay'
 import type { PeopleOptions } from './callers/authenticate.ts'
@@ -68,23 +68,23 @@ export interface AuthorityOptions {
 
 const ROWS = {
   origins: custom((_name, given) => given as Origins | undefined),
-  storage: unstated(custom((_name, given) => openStore(given))),
+  storage: undescribed(custom((_name, given) => openStore(given))),
   trail: methods<AuditTrail>(['event', 'record'], 'pass auditTrail({ sinks: [fileSink({ path })] })'),
-  encryptionKeys: unstated(custom((_name, given) => createSealAtRest((given ?? {}) as EncryptionKeys))),
+  encryptionKeys: undescribed(custom((_name, given) => createSealAtRest((given ?? {}) as EncryptionKeys))),
   administrators: strings([]),
   keys: methods<KeySource>(['findKeys']),
-  people: unstated(custom((_name, given) => given as PeopleOptions | undefined)),
-  tokens: unstated(custom((_name, given) => given as TokenOptions | undefined)),
+  people: undescribed(custom((_name, given) => given as PeopleOptions | undefined)),
+  tokens: undescribed(custom((_name, given) => given as TokenOptions | undefined)),
   replayStore: methods<ReplayStore>(['claim', 'issueNonce']),
   keyAges: custom((_name, given = DEFAULT_KEY_POLICY) => requireKeyAges(given as KeyPolicy)),
   overlapHours: number({ min: 24, max: 48, default: 24 }),
-  doorTokens: unstated(strings([])),
-  observers: unstated(custom((_name, given = []) => given as readonly Observer[])),
+  doorTokens: undescribed(strings([])),
+  observers: undescribed(custom((_name, given = []) => given as readonly Observer[])),
   trustedProxies: strings([]),
   sourceLimit: custom((_name, given) => given as SourceLimit | 'off' | undefined),
   decisions: callback<ReadDecisions>(),
   callsPerSecond: number({ min: 1, max: 100_000, default: 50 }),
-  clock: unstated(methods<Clock>(['wallMs', 'monotonicMs'])),
+  clock: undescribed(methods<Clock>(['wallMs', 'monotonicMs'])),
 } satisfies OptionRows<AuthorityOptions>
 
 const TABLE = optionTable('createAuthority', ROWS)

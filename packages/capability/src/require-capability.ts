@@ -7,7 +7,7 @@ import {
   isRefusal,
   type MetricRow,
 } from '@countermark/core'
-import { type CapabilityContext, type ResourceMetadata, stateSettings, then } from '@countermark/core/internal'
+import { type CapabilityContext, describeSettings, type ResourceMetadata, then } from '@countermark/core/internal'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
 import { charge, NOTHING_TAKEN, type Receipt } from './charge.ts'
@@ -68,7 +68,7 @@ export function requireCapability(
   const values = compileArguments(sources)
   const takesTokens = rules.resourceMetadata !== undefined
   const route: Route = { rules, scopes: createRouteScopes(templates), values, owner: {}, takesTokens }
-  const stated = stateSettings({ required, ceiling: rules.ceiling }, ['required', 'ceiling'])
+  const stated = describeSettings({ required, ceiling: rules.ceiling }, ['required', 'ceiling'])
   return defineCheck<CallerFacts, CapabilityFacts>(
     {
       name: 'requireCapability',

@@ -1,25 +1,21 @@
 export type { ChallengeContext, GuardDescription } from './check.ts'
-export { CREDENTIAL_SCHEMES, type EvidenceGrade, fieldsOf, reachesLevel, type Scheme } from './credential-scheme.ts'
+export { CREDENTIAL_SCHEMES, type EvidenceGrade, reachesLevel, type Scheme } from './credential-scheme.ts'
 export { systemClock } from './environment.ts'
-export type { Actor, CapabilityContext, DelegationLink } from './facts.ts'
-export type { GuardComposer } from './guard/compose.ts'
+export type { Actor, CapabilityContext } from './facts.ts'
 export { type GuardSummary, summariesOf, summarise } from './guard/compose.ts'
 export { type ComposeGuard, createGuardFactory, type GuardFactory } from './guard/factory.ts'
-export type { OpenRequests } from './guard/open-requests.ts'
-export { GUARD_OPTIONS, type GuardSettings, type MinimumLevels, renameOrigins } from './guard/options.ts'
-export { type FindOrigin, type Origin, type Origins, originFinder } from './guard/origins.ts'
+export { GUARD_OPTIONS, renameOrigins } from './guard/options.ts'
+export { type FindOrigin, type Origins, originFinder } from './guard/origins.ts'
 export { beginRehearsal } from './guard/rehearsal.ts'
-export type { Rollout } from './guard/rollout.ts'
 export type { RouteOptions } from './guard/route-options.ts'
 export type { SourceLimit } from './guard/source-limit.ts'
-export type { Finish, Guard, Verdict } from './guard/state.ts'
-export type { ViewMember } from './guard/view-members.ts'
+export type { Guard, Verdict } from './guard/state.ts'
 export type { HeaderFields } from './header-fields.ts'
 export { decodeBase64, decodeBase64url } from './internal/base64.ts'
-export { type BreakerRule, type CircuitBreaker, createCircuitBreaker } from './internal/breaker.ts'
+export { createCircuitBreaker } from './internal/breaker.ts'
 export { canonicalJson, type JsonValue } from './internal/canonical-json.ts'
 export { withDeadline } from './internal/deadline.ts'
-export { defineMetrics, type LabelsByName, type Metrics, type RowsByName } from './internal/define-metrics.ts'
+export { defineMetrics, type Metrics } from './internal/define-metrics.ts'
 export { findDocsFile } from './internal/docs-file.ts'
 export {
   addressPrefix,
@@ -29,46 +25,32 @@ export {
   tryParseNetwork,
   tryParseNetworks,
 } from './internal/ip.ts'
-export {
-  AmbiguousJson,
-  BODY_JSON,
-  isJsonObject,
-  type JsonObject,
-  ownMember,
-  parseStrictJson,
-  type StrictJsonRules,
-} from './internal/json.ts'
+export { AmbiguousJson, BODY_JSON, isJsonObject, type JsonObject, ownMember, parseStrictJson } from './internal/json.ts'
 export {
   callback,
   custom,
+  describeSettings,
   flag,
   methods,
   nested,
   number,
   type OptionReader,
   type OptionRows,
-  type OptionTable,
   optionTable,
   type SettingsOf,
-  stateSettings,
   strings,
   text,
-  unstated,
+  undescribed,
   word,
 } from './internal/option-table.ts'
 export { hasNoRequire, loadOptionalPeer } from './internal/optional-peer.ts'
-export { requireBoolean, requireMethods, requireObject, requireStrings, requireWord } from './internal/options.ts'
-export { createRecent, type Recent, type RecentLimits } from './internal/recent.ts'
+export { requireMethods, requireObject, requireStrings, requireWord } from './internal/options.ts'
+export { createRecent } from './internal/recent.ts'
 export {
-  type AskRedis,
-  type AskRedisOptions,
   clearKeys,
   createAskRedis,
   createSender,
-  type IoredisClient,
   isRedisCluster,
-  type NodeRedisClient,
-  type NodeRedisCluster,
   REDIS_BREAKER,
   type RedisClient,
   reportDegraded,
@@ -78,7 +60,7 @@ export {
 } from './internal/redis.ts'
 export { SEAL_BYTES, sealOf } from './internal/seal.ts'
 export { isThenable, then } from './internal/then.ts'
-export type { ImportedKey, ImportOptions } from './keys/import.ts'
+export type { ImportedKey } from './keys/import.ts'
 export { type ImportPublicKey, rememberKeys } from './keys/import.ts'
 export type { PublicJwk } from './keys/jwk.ts'
 export { thumbprintOf } from './keys/jwk.ts'
@@ -89,25 +71,17 @@ export {
   isKeyId,
   isSignatureAlgorithm,
   isSmallOrder,
-  type KeyUse,
   nodeVerifier,
   requireUsableKey,
-  SIGNATURE_LENGTH,
   type SignatureAlgorithm,
 } from './keys/key.ts'
 export type { KeyMaterial } from './keys/material.ts'
 export { tidyPem } from './keys/material.ts'
 export type { MisconfiguredCode } from './misconfigured.ts'
 export { isFrameworkCall, mountedWrongly } from './misconfigured.ts'
-export type { ReadMessage } from './node/body.ts'
 export { originOf, sentTarget } from './node/request.ts'
 export { wasRefused } from './node/response.ts'
-export {
-  findSignOfOthers,
-  type ProcessSurroundings,
-  readSurroundings,
-  requireSingleProcess,
-} from './node/single-process.ts'
+export { requireSingleProcess } from './node/single-process.ts'
 export { REFUSAL_CODES, rowOf } from './refusal/codes.ts'
 export type { Credential, RefusalDetails } from './refusal/refusal.ts'
 export {
@@ -116,13 +90,13 @@ export {
   type ResourceMetadata,
   requireMetadataPlace,
 } from './refusal/resource-metadata.ts'
-export type { ErrorDetail, Reply, ReplyOptions, StatusMode } from './refusal/response.ts'
+export type { StatusMode } from './refusal/response.ts'
 export type { RouteInfo } from './request.ts'
 export { hasDotSegment, isSafeMethod } from './request.ts'
 export { type AgentQuery, findAgentRecord, type KeyCaller, type RevokedKeys } from './seams/key-source.ts'
-export type { Measured, Measurement } from './seams/metric-row.ts'
+export type { Measurement } from './seams/metric-row.ts'
 export { degradedRow, type GuardMetrics, type LabelValues, nameLabels, readMetrics } from './seams/metric-row.ts'
-export type { CheckTiming, Outcome } from './seams/observer.ts'
+export type { Outcome } from './seams/observer.ts'
 export {
   type AcceptanceWindow,
   acceptUntil,
@@ -130,5 +104,4 @@ export {
   type ClaimRefusals,
   claimOnce,
   refusalOf,
-  type SignatureTimes,
 } from './seams/replay-store.ts'

@@ -1,5 +1,5 @@
 import { type Check, defineCheck, type GuardOptions } from '../src/index.ts'
-import { stateSettings } from '../src/internal.ts'
+import { describeSettings } from '../src/internal.ts'
 import { aGuard, aRequest, nameAgent } from './guarding.ts'
 import { watch } from './watch.ts'
 
@@ -45,7 +45,7 @@ describe('stated settings', () => {
       judge: () => true,
       left: undefined,
     }
-    expect(stateSettings(options, ['store', 'limit', 'tags', 'judge', 'left'])).toEqual({
+    expect(describeSettings(options, ['store', 'limit', 'tags', 'judge', 'left'])).toEqual({
       store: 'memory',
       limit: 'Infinity',
       tags: ['a', '(undefined)'],

@@ -10,7 +10,7 @@ import {
   optionTable,
   type ResourceMetadata,
   requireMetadataPlace,
-  unstated,
+  undescribed,
   word,
 } from '@countermark/core/internal'
 import type { AcceptanceRules } from './accept-token.ts'
@@ -87,8 +87,8 @@ const OFFLINE = optionTable('offline', {
 
 const ROWS = {
   // Stated by readers of their own, or not at all: what they hold may be secret.
-  issuers: unstated(custom((_name, given) => readIssuers(given as readonly IssuerOptions[]))),
-  dpop: unstated(custom((_name, given) => given as DpopOptions | undefined)),
+  issuers: undescribed(custom((_name, given) => readIssuers(given as readonly IssuerOptions[]))),
+  dpop: undescribed(custom((_name, given) => given as DpopOptions | undefined)),
   audience: custom((name, given) => readAudiences(name, given)),
   tokenFrom: word(['either', 'authorization', 'agent-delegation']),
   token: custom(callback<FindToken>().read),
@@ -97,21 +97,21 @@ const ROWS = {
   clientCertificate: custom((_name, given = 'connection') => createCertificateHashes(given as CertificateSource)),
   agents: methods<KeySource>(['findKeys']),
   unknownAgents: word(['refuse', 'accept'], 'refuse'),
-  revocations: unstated(methods<Revocations>(['covers', 'isStale', 'size'])),
+  revocations: undescribed(methods<Revocations>(['covers', 'isStale', 'size'])),
   offline: custom((_name, given) =>
     given === undefined ? undefined : OFFLINE.read(given as OfflineDelegationOptions),
   ),
   maxDepth: number({ min: 1, max: 16, default: 4 }),
   clockSkewSeconds: number({ min: 0, max: 300, default: 30 }),
   resourceMetadata: custom((name, given) => requireMetadataPlace(name, given as string | undefined)),
-  rememberedTokens: unstated(number({ min: 0, max: 1_000_000, default: 10_000 })),
+  rememberedTokens: undescribed(number({ min: 0, max: 1_000_000, default: 10_000 })),
 } satisfies OptionRows<VerifyDelegationOptions>
 
 const TABLE = optionTable('verifyDelegation', ROWS)
 
 /** What the configuration hash says of the options. */
 export function stateDelegation(options: VerifyDelegationOptions): Readonly<Record<string, JsonValue>> {
-  return { ...TABLE.state(options), issuers: options.issuers.map(stateIssuer) }
+  return { ...TABLE.describe(options), issuers: options.issuers.map(stateIssuer) }
 }
 
 /**

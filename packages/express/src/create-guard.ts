@@ -79,7 +79,7 @@ function applyVerdict(verdict: Verdict, { req, res, next, respond, warn, isTooLa
     warn(verdict.observed)
     if (unserved !== undefined) return
     if (verdict.agent !== undefined) req.agent = verdict.agent
-    announceFields(verdict.fields, res)
+    if (verdict.fields.length > 0) announceFields(verdict.fields, res)
     next()
     return
   }

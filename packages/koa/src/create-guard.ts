@@ -50,7 +50,7 @@ export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> 
         warn(verdict.observed)
         if (unserved !== undefined) return
         if (verdict.agent !== undefined) ctx.state.agent = verdict.agent
-        announceFields(verdict.fields, res)
+        if (verdict.fields.length > 0) announceFields(verdict.fields, res)
         return next()
       }
       const { refusal, reply } = verdict

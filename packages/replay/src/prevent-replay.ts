@@ -75,7 +75,7 @@ export function preventReplay(options: PreventReplayOptions): Check<ProofFacts, 
       name: 'preventReplay',
       needs: ['proof'],
       adds: ['freshness'],
-      settings: OPTIONS.state(settings),
+      settings: OPTIONS.describe(settings),
       metrics: [...CLAIM_METRICS.rowsOf({ store: store.name }), ...(store.metrics ?? [])],
       replayStore: store,
       inspect: ({ clock }) => {

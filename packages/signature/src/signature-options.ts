@@ -5,7 +5,7 @@ import {
   methods,
   optionTable,
   type SignatureAlgorithm,
-  unstated,
+  undescribed,
   word,
 } from '@countermark/core/internal'
 import { httpSignatures } from './http/http-signatures.ts'
@@ -41,16 +41,18 @@ export interface SignatureSettings {
   readonly replay: 'elsewhere' | undefined
   readonly queue: VerificationQueue
   /** How it was set up: part of the configuration hash. */
-  readonly stated: Readonly<Record<string, JsonValue>>
+  readonly description: Readonly<Record<string, JsonValue>>
 }
 
 const OPTIONS = optionTable('verifySignature', {
   keys: KEYS,
-  accept: unstated(custom((_name, given = [httpSignatures(), simpleHeaders({ version: 1 })]) => requireForms(given))),
+  accept: undescribed(
+    custom((_name, given = [httpSignatures(), simpleHeaders({ version: 1 })]) => requireForms(given)),
+  ),
   algorithms: custom((name, given) => (given === undefined ? undefined : ALGORITHMS.read(name, given, ''))),
   revocations: REVOCATIONS,
   replay: word(['elsewhere']),
-  queue: unstated(methods<VerificationQueue>(['verify'])),
+  queue: undescribed(methods<VerificationQueue>(['verify'])),
 })
 
 /** Validates what was chosen. @throws Misconfigured */
@@ -59,7 +61,7 @@ export function readSignatureOptions(options: VerifySignatureOptions): Signature
   const { queue = createVerificationQueue(), ...settings } = OPTIONS.read(options)
   followRevocations(settings.revocations, settings.keys)
   const accept = settings.accept.map((form) => ({ name: form.name, settings: form.settings ?? {} }))
-  return { ...settings, queue, stated: { ...OPTIONS.state(options), accept } }
+  return { ...settings, queue, description: { ...OPTIONS.describe(options), accept } }
 }
 
 function requireForms(given: unknown): readonly SignatureScheme[] {

@@ -43,62 +43,76 @@ const SHED = METRICS.measure('verifications_shed_total', 1)
 
 /** Creates a queue; guards may share one. A lone request is verified at once, a burst does not hold up the event loop. */
 export function createVerificationQueue(options: VerificationQueueOptions = {}): VerificationQueue {
-  const { syncPerTurn, maxInFlight, maxQueued } = OPTIONS.read(options)
-  const line = createWaitingLine(maxQueued)
-  const sources = createProvenSources()
-  let inFlight = 0
-  let verifiedThisTurn = 0
+  return new TurnedQueue(OPTIONS.read(options))
+}
 
-  const startTurn = (): void => {
-    verifiedThisTurn = 0
+class TurnedQueue implements VerificationQueue {
+  readonly #syncPerTurn: number
+  readonly #maxInFlight: number
+  readonly #line: WaitingLine
+  readonly #sources = new ProvenSources()
+  #inFlight = 0
+  #verifiedThisTurn = 0
+  readonly #startTurn = (): void => {
+    this.#verifiedThisTurn = 0
   }
-  const verifyInPool = async (verification: Verification, environment: Environment): Promise<boolean> => {
+
+  constructor({ syncPerTurn, maxInFlight, maxQueued }: Required<VerificationQueueOptions>) {
+    this.#syncPerTurn = syncPerTurn
+    this.#maxInFlight = maxInFlight
+    this.#line = new WaitingLine(maxQueued)
+  }
+
+  verify(verification: Verification, environment: Environment): boolean | Promise<boolean> {
+    if (this.#verifiedThisTurn >= this.#syncPerTurn) {
+      return this.#inFlight < this.#maxInFlight
+        ? this.#verifyInPool(verification, environment)
+        : this.#wait(verification, environment)
+    }
+    const isLimited = this.#syncPerTurn !== Infinity
+    // Without a limit there is nothing to count, and an immediate would cost the event loop a turn of its own.
+    if (isLimited && this.#verifiedThisTurn++ === 0) setImmediate(this.#startTurn)
+    environment.report(AT_ONCE)
     const { key, data, signature, caller } = verification
-    inFlight++
+    const isValid = environment.verifier.verify(key, data, signature)
+    // The address is looked at for a key that is new, and under load: otherwise it would cost every request.
+    if (isValid === true && isLimited && !this.#sources.knows(key.thumbprint)) {
+      this.#sources.keep(key.thumbprint, caller)
+    }
+    return isValid
+  }
+
+  async #verifyInPool({ key, data, signature, caller }: Verification, environment: Environment): Promise<boolean> {
+    this.#inFlight++
     environment.report(IN_POOL)
     try {
       const isValid = await environment.verifier.verifyInThreadPool(key, data, signature)
-      if (isValid === true) sources.keep(key.thumbprint, caller)
+      if (isValid === true) this.#sources.keep(key.thumbprint, caller)
       return isValid
     } finally {
-      inFlight--
-      line.startNext()
+      this.#inFlight--
+      this.#line.startNext()
     }
   }
-  const shed = (environment: Environment): Unavailable => {
-    environment.report(SHED)
-    return new Unavailable('overloaded', 'verification', 'too many signatures are waiting to be verified')
-  }
-  const wait = (verification: Verification, environment: Environment): Promise<boolean> => {
-    const isProven = sources.has(verification.key.thumbprint, verification.caller)
+
+  #wait(verification: Verification, environment: Environment): Promise<boolean> {
+    const line = this.#line
+    const isProven = this.#sources.has(verification.key.thumbprint, verification.caller)
     if (!line.hasPlace(isProven)) throw shed(environment)
     return new Promise((resolve, reject) => {
       const start = (): void => {
-        environment.report(METRICS.measure('verifications_waiting', line.length()))
-        resolve(verifyInPool(verification, environment))
+        environment.report(METRICS.measure('verifications_waiting', line.length))
+        resolve(this.#verifyInPool(verification, environment))
       }
       line.enter({ start, refuse: () => reject(shed(environment)) }, isProven)
-      environment.report(METRICS.measure('verifications_waiting', line.length()))
+      environment.report(METRICS.measure('verifications_waiting', line.length))
     })
   }
+}
 
-  return {
-    verify: (verification, environment) => {
-      if (verifiedThisTurn < syncPerTurn) {
-        // Without a limit there is nothing to count, and an immediate would cost the event loop a turn of its own.
-        if (syncPerTurn !== Infinity && verifiedThisTurn++ === 0) setImmediate(startTurn)
-        environment.report(AT_ONCE)
-        const { key, data, signature, caller } = verification
-        const isValid = environment.verifier.verify(key, data, signature)
-        // The address is looked at for a key that is new, and under load: otherwise it would cost every request.
-        if (isValid === true && syncPerTurn !== Infinity && !sources.knows(key.thumbprint)) {
-          sources.keep(key.thumbprint, caller)
-        }
-        return isValid
-      }
-      return inFlight < maxInFlight ? verifyInPool(verification, environment) : wait(verification, environment)
-    },
-  }
+function shed({ report }: Environment): Unavailable {
+  report(SHED)
+  return new Unavailable('overloaded', 'verification', 'too many signatures are waiting to be verified')
 }
 
 const CORES = availableParallelism()
@@ -118,26 +132,36 @@ interface Waiting {
 const SHARE_OF_OTHERS = 8
 
 /** A line with so many places, in which the proven stand in front of the others. */
-function createWaitingLine(places: number) {
-  const proven: Waiting[] = []
-  const others: Waiting[] = []
-  let started = 0
-  const length = (): number => proven.length + others.length
-  return {
-    length,
-    /** Whether there is a place, if need be that of an unproven one. */
-    hasPlace: (isProven: boolean): boolean => length() < places || (isProven && others.length > 0),
-    /** Where no place is free, the last unproven one is refused. */
-    enter: (waiting: Waiting, isProven: boolean): void => {
-      if (length() >= places) others.pop()?.refuse()
-      const own = isProven ? proven : others
-      own.push(waiting)
-    },
-    startNext: (): void => {
-      const isTurnOfOthers = ++started % SHARE_OF_OTHERS === 0
-      const next = (isTurnOfOthers ? others.shift() : undefined) ?? proven.shift() ?? others.shift()
-      next?.start()
-    },
+class WaitingLine {
+  readonly #places: number
+  readonly #proven: Waiting[] = []
+  readonly #others: Waiting[] = []
+  #started = 0
+
+  constructor(places: number) {
+    this.#places = places
+  }
+
+  get length(): number {
+    return this.#proven.length + this.#others.length
+  }
+
+  /** Whether there is a place, if need be that of an unproven one. */
+  hasPlace(isProven: boolean): boolean {
+    return this.length < this.#places || (isProven && this.#others.length > 0)
+  }
+
+  /** Where no place is free, the last unproven one is refused. */
+  enter(waiting: Waiting, isProven: boolean): void {
+    if (this.length >= this.#places) this.#others.pop()?.refuse()
+    const own = isProven ? this.#proven : this.#others
+    own.push(waiting)
+  }
+
+  startNext(): void {
+    const isTurnOfOthers = ++this.#started % SHARE_OF_OTHERS === 0
+    const next = (isTurnOfOthers ? this.#others.shift() : undefined) ?? this.#proven.shift() ?? this.#others.shift()
+    next?.start()
   }
 }
 
@@ -147,20 +171,24 @@ const LIMITS = { maxEntries: 20_000, maxCharacters: 2_000_000 } as const
 const MAX_NETWORKS = 4
 
 /** Remembers which keys proved themselves lately, and from which networks. */
-function createProvenSources() {
-  const sources = createRecent<string[]>(LIMITS)
-  return {
-    /** A look-up, cheap enough for every request. */
-    knows: (thumbprint: string): boolean => sources.find(thumbprint) !== undefined,
-    keep: (thumbprint: string, caller: KeyCaller | undefined): void => {
-      const network = addressPrefix(caller?.remoteAddress)
-      const networks = sources.find(thumbprint)
-      if (networks === undefined) sources.keep(thumbprint, [network])
-      if (networks === undefined || networks.includes(network)) return
-      if (networks.length >= MAX_NETWORKS) networks.shift()
-      networks.push(network)
-    },
-    has: (thumbprint: string, caller: KeyCaller | undefined): boolean =>
-      sources.find(thumbprint)?.includes(addressPrefix(caller?.remoteAddress)) ?? false,
+class ProvenSources {
+  readonly #networks = createRecent<string[]>(LIMITS)
+
+  /** A look-up, cheap enough for every request. */
+  knows(thumbprint: string): boolean {
+    return this.#networks.find(thumbprint) !== undefined
+  }
+
+  keep(thumbprint: string, caller: KeyCaller | undefined): void {
+    const network = addressPrefix(caller?.remoteAddress)
+    const networks = this.#networks.find(thumbprint)
+    if (networks === undefined) this.#networks.keep(thumbprint, [network])
+    if (networks === undefined || networks.includes(network)) return
+    if (networks.length >= MAX_NETWORKS) networks.shift()
+    networks.push(network)
+  }
+
+  has(thumbprint: string, caller: KeyCaller | undefined): boolean {
+    return this.#networks.find(thumbprint)?.includes(addressPrefix(caller?.remoteAddress)) ?? false
   }
 }

@@ -29,13 +29,13 @@ import { verifyWithKeys } from './verify-with-keys.ts'
  * @throws Misconfigured
  */
 export function verifySignature(options: VerifySignatureOptions): Check<object, SignatureFacts> {
-  const { keys, accept, algorithms, replay, queue, revocations, stated } = readSignatureOptions(options)
+  const { keys, accept, algorithms, replay, queue, revocations, description } = readSignatureOptions(options)
   return defineCheck(
     {
       name: 'verifySignature',
       needs: [],
       adds: ['agent', 'proof'],
-      settings: stated,
+      settings: description,
       metrics: [...METRIC_ROWS, ...(keys.metrics ?? [])],
       metadata: { agent_signatures: describeForms(accept, algorithms) },
       challenge: (context) => challengesOf(accept, context),
@@ -62,7 +62,8 @@ export function verifySignature(options: VerifySignatureOptions): Check<object, 
               proof: new Proof(candidate, key, base),
             })),
         })
-      return verifyFrom(candidates, 0, verify, undefined)
+      const [lone] = candidates
+      return candidates.length === 1 && lone !== undefined ? verify(lone) : verifyFrom(candidates, 0, verify, undefined)
     },
   )
 }
@@ -93,7 +94,6 @@ function verifyFrom(
 ): SignatureFacts | Promise<SignatureFacts> {
   const next = candidates[index]
   if (next === undefined || next.shortfall !== undefined) throw first
-  if (candidates.length === 1) return verify(next)
   const settle = (facts: SignatureFacts): Promise<SignatureFacts> =>
     withFurtherProofs(facts, candidates.slice(index + 1), verify)
   const goOn = (error: unknown): SignatureFacts | Promise<SignatureFacts> => {

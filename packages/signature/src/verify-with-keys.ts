@@ -57,7 +57,8 @@ const MAX_KEYS_OF_ALL = 16
  * @throws Refusal `key_unknown`, `signature_invalid`, `agent_mismatch`, `agent_suspended`, and what {@link usableKeys} throws
  */
 export function verifyWithKeys<Result>(given: Verification<Result>): Result | Promise<Result> {
-  return then(findKeys(given), (found) => tryFound(given, found))
+  const found = findKeys(given)
+  return isThenable(found) ? found.then((late) => tryFound(given, late)) : tryFound(given, found)
 }
 
 function findKeys<Result>(given: Verification<Result>): Keys | Promise<Keys> {

@@ -8,7 +8,7 @@ import {
   type OptionRows,
   optionTable,
   systemClock,
-  unstated,
+  undescribed,
 } from '@countermark/core/internal'
 import { standaloneEnvironment } from '@countermark/signature'
 import type { SigningKeys } from '../signing-keys/signing-keys.ts'
@@ -85,7 +85,7 @@ const SERVICE = optionTable('services', {
   }),
   scopes: custom((_name, given) => given as readonly string[] | undefined),
   maxLifetimeSeconds: number({ min: 1, max: 86_400 }),
-  introspection: unstated(custom((_name, given) => given as ServiceOptions['introspection'])),
+  introspection: undescribed(custom((_name, given) => given as ServiceOptions['introspection'])),
 })
 
 const TABLE = optionTable('createTokenService', {
@@ -94,15 +94,15 @@ const TABLE = optionTable('createTokenService', {
   keys: methods<SigningKeys>(['findSigner', 'listPublicKeys'], 'such as storedSigningKeys({ store, seal, clock })'),
   agents: methods<KeySource>(['findKeys'], 'the registry'),
   services: custom((_name, given) => readServices(given)),
-  trustedIssuers: unstated(custom((_name, given = {}) => given as TrustedIssuers)),
-  consent: unstated(custom((_name, given) => given as ConsentOptions | undefined)),
+  trustedIssuers: undescribed(custom((_name, given = {}) => given as TrustedIssuers)),
+  consent: undescribed(custom((_name, given) => given as ConsentOptions | undefined)),
   trail: methods<Pick<AuditTrail, 'event'>>(['event']),
   lifetimeSeconds: number({ min: 10, max: 3600, default: 600 }),
   refreshSeconds: number({ min: 60, max: 31_536_000, default: 2_592_000 }),
   maxDepth: number({ min: 1, max: 16, default: 4 }),
   clock: methods<Clock>(['wallMs', 'monotonicMs']),
   onFault: callback<(error: unknown) => void>(),
-  report: unstated(custom((_name, given) => given as Environment['report'] | undefined)),
+  report: undescribed(custom((_name, given) => given as Environment['report'] | undefined)),
 } satisfies OptionRows<TokenServiceOptions>)
 
 /**

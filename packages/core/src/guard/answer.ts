@@ -18,7 +18,6 @@ export const NO_FIELDS: readonly HeaderField[] = []
 /** What the checks of a guard announce in the answer to a request that passes. */
 export function announceIn({ context, facts }: Run): readonly HeaderField[] {
   const { announcing, environment } = context
-  if (announcing.length === 0) return NO_FIELDS
   return announcing.flatMap((description) => {
     try {
       return (description.announce?.(facts) ?? NO_FIELDS).filter(isSendable)

@@ -38,6 +38,7 @@ export function createGuardComposer(settings: GuardSettings): GuardComposer {
       ...order,
       announcing: order.descriptions.filter(({ announce }) => announce !== undefined),
       ...readCredentials(order.descriptions),
+      mode: isPartial(route.rollout) ? undefined : wholeMode(route.rollout),
       acceptedLevels: readLevels(settings.minimumLevel, route.minimumLevel),
     }
     describeMetrics(context)
@@ -73,9 +74,9 @@ function createStoreWarning(): (checks: readonly CheckDescription[]) => void {
 type Credentials = Pick<GuardContext, 'schemes' | 'guardedFields' | 'exposed'>
 
 function readCredentials(descriptions: readonly CheckDescription[]): Credentials {
-  const foreign = descriptions.flatMap(({ credentials = [] }) => credentials)
-  const schemes = [...CREDENTIAL_SCHEMES, ...foreign]
-  return { schemes, guardedFields: fieldsOf(foreign), exposed: exposedBy(schemes) }
+  const further = descriptions.flatMap(({ credentials = [] }) => credentials)
+  const schemes = [...CREDENTIAL_SCHEMES, ...further]
+  return { schemes, guardedFields: fieldsOf(further), exposed: exposedBy(schemes) }
 }
 
 /** For safe and unsafe methods the levels that are accepted, weakest first. */

@@ -11,7 +11,7 @@ import {
   number,
   optionTable,
   strings,
-  unstated,
+  undescribed,
   word,
 } from '../internal/option-table.ts'
 import { requireBoolean, requireMethods, requireNumber } from '../internal/options.ts'
@@ -138,7 +138,7 @@ export interface GuardSettings extends ReplyOptions, OpenSettings {
   readonly clock: Clock
   readonly verifier: SignatureVerifier
   /** For the configuration hash. */
-  readonly stated: Readonly<Record<string, JsonValue>>
+  readonly description: Readonly<Record<string, JsonValue>>
 }
 
 const GUARD = optionTable('createGuard', {
@@ -153,21 +153,21 @@ const GUARD = optionTable('createGuard', {
   maxHeaderFields: number({ min: 1, max: 1000, default: 200 }),
   statusMode: word(['standard', 'wba', 'seed'], 'standard'),
   errorDetail: word(['code', 'full', 'minimal'], 'code'),
-  mode: unstated(word(MODES)),
-  enforce: unstated(custom((_name, given) => given as Rollout | undefined)),
+  mode: undescribed(word(MODES)),
+  enforce: undescribed(custom((_name, given) => given as Rollout | undefined)),
   methodOverride: word(['covered', 'ignored'], 'covered'),
   minimumLevel: nested(
     optionTable('minimumLevel', { safe: word(LEVELS, 'identified'), unsafe: word(LEVELS, 'signed') }),
   ),
   open: openRequests,
-  observers: unstated(custom((_name, given = []) => requireObservers(given))),
-  recorder: unstated(methods<Recorder>(['record'])),
+  observers: undescribed(custom((_name, given = []) => requireObservers(given))),
+  recorder: undescribed(methods<Recorder>(['record'])),
   onRefusal: callback<NonNullable<GuardOptions['onRefusal']>>(),
   onCompose: callback<NonNullable<GuardOptions['onCompose']>>(),
   refusals: custom((_name, given = {}) => requireForeignRows(given as NonNullable<GuardOptions['refusals']>)),
-  view: unstated(custom((_name, given = {}) => readViewMembers(given as NonNullable<GuardOptions['view']>))),
-  clock: unstated(custom((name, given = systemClock) => requireMethods(name, given as Clock, CLOCK))),
-  verifier: unstated(custom((_name, given = nodeVerifier) => readVerifier(given as SignatureVerifier | 'auto'))),
+  view: undescribed(custom((_name, given = {}) => readViewMembers(given as NonNullable<GuardOptions['view']>))),
+  clock: undescribed(custom((name, given = systemClock) => requireMethods(name, given as Clock, CLOCK))),
+  verifier: undescribed(custom((_name, given = nodeVerifier) => readVerifier(given as SignatureVerifier | 'auto'))),
   development: custom((name, given = false) => requireDevelopment(requireBoolean(name, given as boolean))),
 })
 
@@ -178,18 +178,18 @@ const HELD_AT_ONCE = 64
 export const GUARD_OPTIONS: readonly (keyof GuardOptions)[] = GUARD.names
 
 /**
- * Validates the options of a guard factory. `foreign` names options that belong to the adapter.
+ * Validates the options of a guard factory. `others` names options that the adapter reads.
  * @throws {@link Misconfigured}
  */
-export function createGuardSettings(options: GuardOptions, foreign: readonly string[] = []): GuardSettings {
-  const { origins, open, mode, enforce, ...read } = GUARD.read(renameOrigins(options), '', foreign)
+export function createGuardSettings(options: GuardOptions, others: readonly string[] = []): GuardSettings {
+  const { origins, open, mode, enforce, ...read } = GUARD.read(renameOrigins(options), '', others)
   const { maxBodyBytes, maxHeldBytes = Math.min(HELD_AT_ONCE * maxBodyBytes, Number.MAX_SAFE_INTEGER) } = read
   requireNumber('maxHeldBytes', maxHeldBytes, { min: maxBodyBytes })
   const rollout = readRollout({ mode, enforce }, ENFORCED)
-  const stated = GUARD.state({ ...read, maxHeldBytes, open, origins: origins.origins })
+  const description = GUARD.describe({ ...read, maxHeldBytes, open, origins: origins.origins })
   const help = read.development ? findDocsFile('refusals.md') : undefined
   const recorder = isRehearsal() ? undefined : read.recorder
-  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, rollout, stated, help, recorder }
+  return { ...read, ...origins, ...openSettings(open), maxHeldBytes, rollout, description, help, recorder }
 }
 
 /**

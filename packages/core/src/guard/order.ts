@@ -69,9 +69,9 @@ export function hashConfiguration(
   const { optional, rollout, minimumLevel = null } = route
   const share = isPartial(rollout) ? { enforce: { ...rollout } } : {}
   const text = canonicalJson({
-    guard: settings.stated,
+    guard: settings.description,
     route: { optional, mode: wholeMode(rollout), minimumLevel, ...share },
-    checks: checks.map(({ name, settings: stated = {} }) => ({ name, settings: stated })),
+    checks: checks.map(({ name, settings: described = {} }) => ({ name, settings: described })),
   })
   return createHash('sha256').update(text).digest('base64url')
 }

@@ -10,7 +10,7 @@ import { isLeftOpen } from './admission.ts'
 import { announceIn, NO_FIELDS, writeReply } from './answer.ts'
 import { tellDecision } from './decision.ts'
 import type { OrderedCheck } from './order.ts'
-import { isOfCopy, isPartial, type Mode, shareOf, wholeMode } from './rollout.ts'
+import { isOfCopy, type Mode, shareOf } from './rollout.ts'
 import type { SourceLimiter } from './source-limit.ts'
 import {
   createAgentView,
@@ -182,17 +182,15 @@ function endTiming({ context, timings }: Run, check: OrderedCheck, begunMs: numb
 function settle(run: Run, check: string, refusal: Refusal | undefined): Verdict | Promise<Verdict> {
   if (refusal !== undefined) chargeSource(run, refusal)
   Object.freeze(run.facts)
-  const mode = modeOf(run, refusal)
+  const mode = run.context.mode ?? modeOf(run, refusal)
   if (!run.context.listens) return toVerdict(run, refusal, undefined, mode)
   return then(tellDecision(run, check, refusal, mode), (told) => toVerdict(run, told.refusal, told.finish, mode))
 }
 
-/** By proven facts only: an id that is merely claimed, or that comes with a copy of a request, would choose its share. */
+/** For a share of callers. By proven facts only: an id that is merely claimed, or that comes with a copy of a request, would choose its share. */
 function modeOf({ context, state, facts }: Run, refusal: Refusal | undefined): Mode {
-  const { rollout } = context.route
-  if (!isPartial(rollout)) return wholeMode(rollout)
   const agentId = isOfCopy(refusal) ? undefined : facts.agent?.id
-  const { mode, by } = shareOf(rollout, { agentId, address: state.request.remoteAddress })
+  const { mode, by } = shareOf(context.route.rollout, { agentId, address: state.request.remoteAddress })
   context.environment.report(METRICS.measure('rollout_decisions_total', 1, { mode, by }))
   return mode
 }
@@ -211,7 +209,7 @@ function toVerdict(run: Run, refusal: Refusal | undefined, finish: Finish | unde
   let fields = NO_FIELDS
   if (refusal === undefined) {
     state.facts = facts
-    if (mode === 'enforce') fields = announceIn(run)
+    if (mode === 'enforce' && context.announcing.length > 0) fields = announceIn(run)
     if (context.ordered.length > 0) state.view = createAgentView(facts, state.requestId, context.settings.view)
   } else if (mode === 'enforce') {
     return { outcome: 'deny', refusal, reply: writeReply(refusal, run), finish }

@@ -12,7 +12,7 @@ import type { AgentRequest } from '../request.ts'
 import type { CheckTiming } from '../seams/observer.ts'
 import type { GuardSettings } from './options.ts'
 import type { OrderedChecks } from './order.ts'
-import type { RolloutSettings } from './rollout.ts'
+import type { Mode, RolloutSettings } from './rollout.ts'
 import type { SourceLimiter } from './source-limit.ts'
 import { OWN_MEMBERS, type ViewMembers } from './view-members.ts'
 
@@ -24,6 +24,8 @@ export interface GuardContext extends OrderedChecks {
     readonly optional: boolean
     readonly rollout: RolloutSettings
   }
+  /** What it does about a refusal; `undefined` where that depends on the caller. */
+  readonly mode: Mode | undefined
   /** By kind of method, weakest first. */
   readonly acceptedLevels: Readonly<Record<'safe' | 'unsafe', readonly Level[]>>
   readonly templates: ReplyTemplates

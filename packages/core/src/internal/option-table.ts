@@ -15,7 +15,7 @@ export interface OptionReader<Value> {
   /** @throws {@link Misconfigured} */
   readonly read: (name: string, given: unknown, owner: string) => Value
   /** Stays out of the configuration hash: a secret, a function, a clock. @default false */
-  readonly isUnstated?: boolean
+  readonly isUndescribed?: boolean
 }
 
 /** One reader for each option. */
@@ -34,32 +34,42 @@ export interface OptionTable<Rows> {
   readonly names: readonly (keyof Rows & string)[]
   /**
    * Validates options and puts defaults in the place of what was left out; `null` was not left out. `path` comes before the
-   * names in messages, `foreign` are names of options that belong to others.
+   * names in messages, `others` are names of options that are read elsewhere.
    * @throws {@link Misconfigured} `ERR_OPTION_UNKNOWN`, `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`
    */
   readonly read: (
     options: { readonly [Name in keyof Rows]?: unknown },
     path?: string,
-    foreign?: readonly string[],
+    others?: readonly string[],
   ) => SettingsOf<Rows>
-  /** What {@link CheckDescription.settings} may tell: options or settings as JSON, but for what is unstated or left out. */
-  readonly state: (options: { readonly [Name in keyof Rows]?: unknown }) => Readonly<Record<string, JsonValue>>
+  /** What {@link CheckDescription.settings} may tell: options or settings as JSON, but for what is undescribed or left out. */
+  readonly describe: (options: { readonly [Name in keyof Rows]?: unknown }) => Readonly<Record<string, JsonValue>>
 }
 
-/** Declares the options of one function; `owner` is its name in messages. */
+/**
+ * Declares the options of one function; `owner` is its name in messages.
+ * @example
+ * const OPTIONS = optionTable('createDoor', {
+ *   store: methods<DoorStore>(['claim'], 'pass memoryDoors()'),
+ *   ttlSeconds: number({ min: 1, default: 60 }),
+ *   secret: undescribed(text()),
+ * })
+ * const { store, ttlSeconds, secret } = OPTIONS.read(options)
+ * defineCheck({ name: 'door', needs: [], adds: ['door'], settings: OPTIONS.describe(options) }, …)
+ */
 export function optionTable<Rows extends OptionRows>(owner: string, rows: Rows): OptionTable<Rows> {
   const names = Object.keys(rows)
-  const stated = names.filter((name) => rows[name]?.isUnstated !== true)
+  const described = names.filter((name) => rows[name]?.isUndescribed !== true)
   return {
     names,
-    read: (options, path = '', foreign = []) => {
-      requireKnownOptions(owner, options, [...names, ...foreign])
+    read: (options, path = '', others = []) => {
+      requireKnownOptions(owner, options, [...names, ...others])
       const settings = names.map(
         (name) => [name, rows[name]?.read(path + name, ownOption(options, name), owner)] as const,
       )
       return Object.fromEntries(settings) as SettingsOf<Rows>
     },
-    state: (options) => stateSettings(options, stated),
+    describe: (options) => describeSettings(options, described),
   }
 }
 
@@ -128,13 +138,13 @@ export function methods<Thing extends object>(
   }
 }
 
-/** A function. What it does cannot be stated. */
+/** A function. What it does cannot be described. */
 export function callback<Callback>(): OptionReader<Callback | undefined> {
   const read = reader<Callback, undefined>(undefined, (name, given) => {
     if (typeof given === 'function') return given as Callback
     throw new Misconfigured('ERR_OPTION_INVALID', `${name} must be a function`)
   })
-  return unstated(read)
+  return undescribed(read)
 }
 
 /** An object of options of its own; its defaults hold when it is left out. */
@@ -153,8 +163,8 @@ export function custom<Value>(read: OptionReader<Value>['read']): OptionReader<V
 }
 
 /** The same option, kept out of the configuration hash. */
-export function unstated<Value>(option: OptionReader<Value>): OptionReader<Value> {
-  return { ...option, isUnstated: true }
+export function undescribed<Value>(option: OptionReader<Value>): OptionReader<Value> {
+  return { ...option, isUndescribed: true }
 }
 
 function reader<Value, Default extends Value | undefined>(
@@ -173,7 +183,7 @@ function ownOption(options: object, name: string): unknown {
  * Picks from options what {@link CheckDescription.settings} may tell: the members named, which must be no secrets. What is a
  * function or an object with methods stands as the word that it calls itself, what was left out does not stand at all.
  */
-export function stateSettings<Options extends object>(
+export function describeSettings<Options extends object>(
   options: Options,
   names: readonly (keyof Options & string)[],
 ): Readonly<Record<string, JsonValue>> {

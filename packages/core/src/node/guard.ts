@@ -20,12 +20,12 @@ export interface NodeGuard {
 }
 
 /**
- * Validates options and prepares composer and translation. `foreign` names options that belong to the adapter.
+ * Validates options and prepares composer and translation. `others` names options that the adapter reads.
  * @throws {@link Misconfigured}
  */
-export function createNodeGuard(options: GuardOptions, foreign: readonly string[] = []): NodeGuard {
+export function createNodeGuard(options: GuardOptions, others: readonly string[] = []): NodeGuard {
   refuseInsecureParser()
-  const settings = createGuardSettings(options, foreign)
+  const settings = createGuardSettings(options, others)
   const toAgentRequest = createNodeRequests(settings)
   return {
     compose: createGuardComposer(settings),

@@ -9,7 +9,7 @@ import {
   optionTable,
   strings,
   text,
-  unstated,
+  undescribed,
   word,
 } from '../../src/internal/option-table.ts'
 
@@ -28,7 +28,7 @@ const TABLE = optionTable('checkAll', {
   hosts: strings([]),
   limits: nested(LIMITS),
   onLate: callback<() => void>(),
-  secret: unstated(text()),
+  secret: undescribed(text()),
   doubled: custom((_name, given = 2) => Number(given) * 2),
 })
 const store: Store = { name: 'memory', claim: () => 'claimed' }
@@ -81,7 +81,7 @@ describe('options by table', () => {
   })
 
   it('state what was given, but for what must stay secret', () => {
-    expect(TABLE.state({ store, seconds: 5, secret: 'x', onLate: () => undefined })).toEqual({
+    expect(TABLE.describe({ store, seconds: 5, secret: 'x', onLate: () => undefined })).toEqual({
       store: 'memory',
       seconds: 5,
     })

@@ -9,7 +9,7 @@ import {
   type OptionRows,
   optionTable,
   text,
-  unstated,
+  undescribed,
   word,
 } from '@countermark/core/internal'
 import type { FetcherOptions, RefreshTimes } from '@countermark/outbound'
@@ -90,33 +90,33 @@ export interface IssuerSettings extends Kept {
 const ROWS = {
   issuer: custom((_name, given) => requireIssuer(given)),
   aliases: names([]),
-  keys: unstated(custom((_name, given = 'discover') => given as IssuerKeyPlace)),
+  keys: undescribed(custom((_name, given = 'discover') => given as IssuerKeyPlace)),
   algorithms: algorithms(['EdDSA', 'ES256', 'PS256', 'RS256']),
   types: custom((name, given = ['at+jwt']) => requireNames(name, given)),
   audience: custom((name, given) => (given === undefined ? undefined : requireNames(name, given))),
   missingAudience: word(['refuse', 'accept'], 'refuse'),
   requiredClaims: names(['jti']),
-  expectedClaims: unstated(custom((name, given = {}) => readExpectedClaims(name, given))),
+  expectedClaims: undescribed(custom((name, given = {}) => readExpectedClaims(name, given))),
   maxLifetimeSeconds: number({ min: 1, max: 86_400, default: 3600 }),
   actor: word(['required', 'required-for-users', 'optional'], 'required'),
   actorClaims: names([]),
-  agentIds: unstated(custom((_name, given) => given as IssuerOptions['agentIds'])),
+  agentIds: undescribed(custom((_name, given) => given as IssuerOptions['agentIds'])),
   scopeClaims: names(['scope', 'scopes']),
   tokenIdClaim: text('jti'),
   idTokens: word(['refuse', 'accept'], 'refuse'),
   statusList: word(['when-stated', 'required', 'ignored'], 'when-stated'),
   // How the issuer is asked, with which credentials, stays out of the configuration hash.
-  introspection: unstated(custom((_name, given) => given as IntrospectionOptions | undefined)),
+  introspection: undescribed(custom((_name, given) => given as IntrospectionOptions | undefined)),
   allowTestKeys: flag(false),
-  http: unstated(custom((_name, given = {}) => given as FetcherOptions)),
-  times: unstated(custom((_name, given = {}) => given as RefreshTimes)),
+  http: undescribed(custom((_name, given = {}) => given as FetcherOptions)),
+  times: undescribed(custom((_name, given = {}) => given as RefreshTimes)),
 } satisfies OptionRows<IssuerOptions>
 
 const TABLE = optionTable('issuers', ROWS)
 
 /** What the configuration hash says of an issuer. */
 export function stateIssuer(options: IssuerOptions): Readonly<Record<string, JsonValue>> {
-  return TABLE.state(options)
+  return TABLE.describe(options)
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   reportDegraded,
   requireNoPool,
   text,
-  unstated,
+  undescribed,
   withDeadline,
 } from '@countermark/core/internal'
 import { type ClaimQuota, createClaimQuota } from '../claim-quota.ts'
@@ -53,7 +53,7 @@ export interface RedisReplayStore extends ReplayStore {
 
 const OPTIONS = optionTable('redisReplayStore', {
   ...STORE_ROWS,
-  client: unstated(custom((_name, given) => given as RedisClient)),
+  client: undescribed(custom((_name, given) => given as RedisClient)),
   prefix: text('countermark:replay:'),
   deadlineMs: number({ min: 1, max: 60_000, default: 50 }),
   allowEviction: flag(false),

@@ -94,60 +94,61 @@ export function randomSuffix(): string {
 }
 
 /** Keeps challenges in memory, used ones too until they end. Bounded: when full, nothing is handed out. */
-export function createPendingChallenges(
-  ttlSeconds: number,
-  maxPending: number,
-  createSuffix: () => string,
-): ChallengeLedger {
-  const pending = new Map<string, Pending>()
+export class PendingChallenges implements ChallengeLedger {
+  readonly #ttlSeconds: number
+  readonly #maxPending: number
+  readonly #createSuffix: () => string
+  readonly #pending = new Map<string, Pending>()
 
-  /** All live equally long: the oldest end first. */
-  const forgetEnded = (nowMs: number): void => {
-    for (const [message, { endMs }] of pending) {
-      if (nowMs <= endMs) return
-      pending.delete(message)
-    }
+  constructor(ttlSeconds: number, maxPending: number, createSuffix: () => string) {
+    this.#ttlSeconds = ttlSeconds
+    this.#maxPending = maxPending
+    this.#createSuffix = createSuffix
   }
-  const issue = ({ purpose, agentId }: ChallengeRequest, { clock }: Environment): string => {
+
+  issue({ purpose, agentId }: ChallengeRequest, { clock }: Environment): string {
     const nowMs = clock.monotonicMs()
-    forgetEnded(nowMs)
-    if (pending.size >= maxPending) {
+    this.#forgetEnded(nowMs)
+    if (this.#pending.size >= this.#maxPending) {
       throw new Unavailable('overloaded', 'challenges', 'too many challenges wait for their answers')
     }
-    const message = `${purpose}:${createSuffix()}`
-    if (!isChallengeMessage(message) || pending.has(message)) {
+    const message = `${purpose}:${this.#createSuffix()}`
+    if (!isChallengeMessage(message) || this.#pending.has(message)) {
       throw new Refusal(
         'config_error',
         'unsafeCreateSuffix must return 1 to 128 letters, digits or . _ - and never repeat',
       )
     }
-    pending.set(message, {
-      agentId,
-      created: Math.floor(clock.wallMs() / 1000),
-      endMs: nowMs + ttlSeconds * 1000,
-      used: false,
-    })
+    const created = Math.floor(clock.wallMs() / 1000)
+    this.#pending.set(message, { agentId, created, endMs: nowMs + this.#ttlSeconds * 1000, used: false })
     return message
   }
-  const requireUnused = (message: string): Pending => {
-    const entry = pending.get(message)
+
+  check(message: string, agentId: string, { clock }: Environment): number {
+    const entry = this.#requireUnused(message)
+    if (!(clock.monotonicMs() <= entry.endMs)) throw new Refusal('signature_expired', 'the challenge ended')
+    if (entry.agentId !== undefined && entry.agentId !== agentId) {
+      throw new Refusal('freshness_unproven', 'this message was handed out to another agent')
+    }
+    return entry.created
+  }
+
+  claim(message: string): void {
+    this.#requireUnused(message).used = true
+  }
+
+  /** All live equally long: the oldest end first. */
+  #forgetEnded(nowMs: number): void {
+    for (const [message, { endMs }] of this.#pending) {
+      if (nowMs <= endMs) return
+      this.#pending.delete(message)
+    }
+  }
+
+  #requireUnused(message: string): Pending {
+    const entry = this.#pending.get(message)
     if (entry === undefined) throw new Refusal('freshness_unproven', 'this message was not handed out, or long ago')
     if (entry.used) throw new Refusal('replay_detected', 'this message was answered before')
     return entry
-  }
-
-  return {
-    issue,
-    check: (message, agentId, { clock }) => {
-      const entry = requireUnused(message)
-      if (!(clock.monotonicMs() <= entry.endMs)) throw new Refusal('signature_expired', 'the challenge ended')
-      if (entry.agentId !== undefined && entry.agentId !== agentId) {
-        throw new Refusal('freshness_unproven', 'this message was handed out to another agent')
-      }
-      return entry.created
-    },
-    claim: (message) => {
-      requireUnused(message).used = true
-    },
   }
 }

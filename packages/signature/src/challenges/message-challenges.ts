@@ -14,7 +14,7 @@ import {
   optionTable,
   type SignatureAlgorithm,
   then,
-  unstated,
+  undescribed,
 } from '@countermark/core/internal'
 import { ALGORITHMS, KEYS, REVOCATIONS } from '../options.ts'
 import { createClockFollower, followRevocations, type SignerRevocations } from '../revocations.ts'
@@ -23,8 +23,8 @@ import { isPurpose, parseAnswer, purposeOf } from './answer.ts'
 import {
   type ChallengeLedger,
   type ChallengeRequest,
-  createPendingChallenges,
   createSealedChallenges,
+  PendingChallenges,
   randomSuffix,
 } from './ledgers.ts'
 
@@ -135,13 +135,13 @@ const OPTIONS = optionTable('createMessageChallenges', {
   maxPending: number({ min: 1 }),
   unsafeCreateSuffix: callback<() => string>(),
   store: custom((_name, given) => given as ReplayStore | undefined),
-  secret: unstated(custom((_name, given) => given as Uint8Array | undefined)),
+  secret: undescribed(custom((_name, given) => given as Uint8Array | undefined)),
 })
 
 function createLedger(settings: ReturnType<typeof OPTIONS.read>): ChallengeLedger {
   const { ttlSeconds, maxPending, unsafeCreateSuffix, store, secret } = settings
   if (store === undefined && secret === undefined) {
-    return createPendingChallenges(ttlSeconds, maxPending ?? 10_000, unsafeCreateSuffix ?? randomSuffix)
+    return new PendingChallenges(ttlSeconds, maxPending ?? 10_000, unsafeCreateSuffix ?? randomSuffix)
   }
   if (store === undefined || !ArrayBuffer.isView(secret) || secret.byteLength < 32) {
     throw new Misconfigured('ERR_OPTION_MISSING', 'store and secret, of at least 32 bytes, are given together')

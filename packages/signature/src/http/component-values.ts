@@ -34,12 +34,15 @@ function registeredType(name: string): FieldType | undefined {
 /** The reader of a field's value. `fieldTypes` adds to the types known here. */
 export function fieldComponent(
   name: string,
-  parameters: FieldParameters,
+  { strict, member, wrapped, trailer }: FieldParameters,
   fieldTypes: ReadonlyMap<string, FieldType>,
 ): ReadComponent {
-  const write = writerOf(name, parameters, fieldTypes)
+  let write: Write = name === 'cookie' ? combineCookies : combine
+  if (wrapped) write = wrapLines
+  else if (member !== undefined) write = memberWriter(member)
+  else if (strict) write = strictWriter(fieldTypes.get(name) ?? registeredType(name))
   return (message, parsed) => {
-    const fields = parameters.trailer ? message.trailers : message.headers
+    const fields = trailer ? message.trailers : message.headers
     const lines = fields?.lines(name)
     if (lines !== undefined && lines.length > 0) return write(lines, parsed)
     throw new Refusal('signature_invalid', `the covered field ${name} is missing`)
@@ -47,17 +50,6 @@ export function fieldComponent(
 }
 
 type Write = (lines: readonly string[], parsed: ParsedOnce) => string
-
-function writerOf(
-  name: string,
-  { strict, member, wrapped }: FieldParameters,
-  types: ReadonlyMap<string, FieldType>,
-): Write {
-  if (wrapped) return wrapLines
-  if (member !== undefined) return memberWriter(member)
-  if (strict) return strictWriter(types.get(name) ?? registeredType(name))
-  return name === 'cookie' ? combineCookies : combine
-}
 
 function memberWriter(member: string): Write {
   return (lines, parsed) => {

@@ -140,11 +140,13 @@ export function readPresentedSignatures(headers: HeaderFields): readonly Present
   if (signatures === undefined) throw malformed('Signature must be a dictionary of byte sequences')
   if (inputs.length === 0 || inputs.length > MAX_LABELS) throw malformed(`1 to ${MAX_LABELS} signatures are accepted`)
   if (inputs.length !== signatures.size) throw malformed('Signature-Input and Signature must have the same labels')
-  return inputs.map((scanned) => {
+  const presented: PresentedSignature[] = []
+  for (const scanned of inputs) {
     const signature = signatures.get(scanned.label)
-    if (signature !== undefined) return { scanned, signature }
-    throw malformed('Signature-Input and Signature must have the same labels')
-  })
+    if (signature === undefined) throw malformed('Signature-Input and Signature must have the same labels')
+    presented.push({ scanned, signature })
+  }
+  return presented
 }
 
 /**

@@ -63,7 +63,7 @@ export function httpSignatures(options: HttpSignaturesOptions = {}): SignatureSc
 
   return {
     name: 'httpsig',
-    settings: settings.stated,
+    settings: settings.description,
     // A lone Signature belongs to the simple forms only when it comes with their Timestamp.
     isPresented: ({ headers }) =>
       headers.has('signature-input') || (headers.has('signature') && !headers.has('timestamp')),

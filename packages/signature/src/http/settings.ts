@@ -37,7 +37,7 @@ export interface HttpSignatureSettings extends Required<Omit<HttpSignaturesOptio
   readonly tag: string | undefined
   readonly coverageFor: ReturnType<typeof createCoverage>
   /** How it was set up: part of the configuration hash. */
-  readonly stated: Readonly<Record<string, JsonValue>>
+  readonly description: Readonly<Record<string, JsonValue>>
 }
 
 const OPTIONS = optionTable('httpSignatures', {
@@ -72,7 +72,7 @@ export function readHttpSettings(options: HttpSignaturesOptions): HttpSignatureS
     nonce: settings.nonce ?? nonce,
   }
   const tag = chosen.tags === 'any' ? undefined : chosen.tags[0]
-  return { ...settings, ...chosen, tag, coverageFor, stated: OPTIONS.state(options) }
+  return { ...settings, ...chosen, tag, coverageFor, description: OPTIONS.describe(options) }
 }
 
 function requireTags(tags: unknown): HttpSignatureSettings['tags'] {

@@ -1,5 +1,5 @@
 import { type AgentRequest, type Environment, Misconfigured, Refusal } from '@countermark/core'
-import { acceptUntil, type HeaderFields, isKeyId, stateSettings } from '@countermark/core/internal'
+import { acceptUntil, describeSettings, type HeaderFields, isKeyId } from '@countermark/core/internal'
 import { METRICS } from '../metric-rows.ts'
 import type { Candidate, SignatureScheme } from '../signature-scheme.ts'
 import {
@@ -42,7 +42,7 @@ function createSimpleV1(settings: SimpleSettings): SignatureScheme {
   const fields = [names.agentId, names.version, names.timestamp, names.nonce, names.signature]
   return {
     name: 'simple-v1',
-    settings: stateSettings(settings, SIMPLE_SETTINGS),
+    settings: describeSettings(settings, SIMPLE_SETTINGS),
     isPresented: ({ headers }) =>
       headers.has(names.version) && headers.has(names.signature) && !headers.has('signature-input'),
     readCandidates: (request, environment) => [readV1(request, environment, settings, covered)],
@@ -94,7 +94,7 @@ function createSimpleV0(settings: ReturnType<typeof readV0Settings>): SignatureS
   const isListed = ({ method, target }: AgentRequest): boolean => listed.has(`${method} ${target}`)
   return {
     name: 'simple-v0',
-    settings: { ...stateSettings(settings, SIMPLE_SETTINGS), routes },
+    settings: { ...describeSettings(settings, SIMPLE_SETTINGS), routes },
     isPresented: ({ headers }) =>
       !headers.has(names.version) &&
       headers.has(names.signature) &&
