@@ -10,6 +10,7 @@ export interface ConsentOptions {
   readonly provider: IssuerOptions
   /** Who the authority is there. Its redirect URI is `{issuer}/signed-in`. Required. */
   readonly clientId: string
+  /** What the client proves itself with where consent is asked for. Keep it out of the source. */
   readonly clientSecret: string
   /** Stands before `sub`, as for the same provider among `trustedIssuers.users`. @default '' */
   readonly subjectPrefix?: string
