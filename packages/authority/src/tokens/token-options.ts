@@ -17,6 +17,7 @@ import { createProofOfPossession } from './binding/proof-of-possession.ts'
 import { hashSecret, type ServiceSecrets } from './client-authentication/service-secret.ts'
 import { createSignedRequestCheck } from './client-authentication/signed-request.ts'
 import { type ConsentOptions, readConsentOptions } from './consent/consent-options.ts'
+import { createSweeper } from './issuing/sweeper.ts'
 import { createTokenEventLog } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
 import type { Service } from './narrowing/targets.ts'
@@ -149,6 +150,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
       ...{ issuer, keys, audiences, maxDepth, environment },
     }),
     events: createTokenEventLog(trail, environment),
+    sweeper: createSweeper(tables, environment),
     environment,
   }
 }

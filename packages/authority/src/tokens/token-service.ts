@@ -24,6 +24,8 @@ export interface TokenService {
    * @throws Unavailable `storage_unavailable`, `audit_unavailable`
    */
   readonly revoke: (target: RevocationTarget, why: Pick<RevokedEvent, 'reason' | 'by'>) => Promise<readonly string[]>
+  /** Deletes rows of tokens that ended over a day ago, as happens now and then by itself. @returns how many */
+  readonly sweep: () => Promise<number>
 }
 
 /**
@@ -53,5 +55,6 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       return true
     },
     revoke: (target, why) => revokeTokens(target, why, settings),
+    sweep: settings.sweeper.sweep,
   }
 }

@@ -4,6 +4,7 @@ import type { ProofOfPossession } from './binding/proof-of-possession.ts'
 import type { ClientRules } from './client-authentication/client-rules.ts'
 import type { ConsentSettings } from './consent/consent-options.ts'
 import type { TokenKeys } from './issuing/sign-jwt.ts'
+import type { Sweeper } from './issuing/sweeper.ts'
 import type { TokenEventLog } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
 import type { Service } from './narrowing/targets.ts'
@@ -25,6 +26,7 @@ export interface TokenSettings {
   readonly places: StatusPlaces
   readonly subjects: SubjectTokens
   readonly events: TokenEventLog
+  readonly sweeper: Sweeper
   readonly environment: Environment
   /** Longest life of a token. Seconds. */
   readonly lifetimeSeconds: number

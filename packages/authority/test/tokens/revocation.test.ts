@@ -95,6 +95,19 @@ describeStores((createPlace) => {
     })
   })
 
+  it('rows of tokens go a day after their end, and not before', async () => {
+    const token = await exchange(await authority.userToken(), buyer)
+    await authority.tokens.sweep()
+    expect(await isActive(token)).toBe(true)
+    authority.clock.advance(86_400_000)
+    const other = await exchange(await authority.userToken(), buyer)
+    await authority.tokens.sweep()
+    authority.clock.advance(301_000)
+    expect(await authority.tokens.sweep()).toBeGreaterThanOrEqual(1)
+    expect(await authority.tokens.sweep()).toBe(0)
+    expect(await isActive(other)).toBe(false)
+  })
+
   describe('introspection', () => {
     const ask = async (token: string, secret = INTROSPECTOR): Promise<Readonly<Record<string, unknown>>> => {
       const form = { token, client_id: secret.clientId, client_secret: secret.clientSecret }

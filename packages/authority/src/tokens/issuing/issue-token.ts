@@ -60,6 +60,7 @@ export async function issueToken(
     ...{ grant, tokenId, chainId, agentId, subject, audiences, scopes, expiresAt },
     parentId: draft.parent?.tokenId,
   })
+  settings.sweeper.countIssued()
   const value = await signJwt(settings.keys, 'at+jwt', toClaims(draft, place))
   return { value, tokenId, chainId, expiresInSeconds: expiresAt - issuedAt }
 }

@@ -75,6 +75,7 @@ const CREATE = [
   'CREATE INDEX tokens_by_subject ON tokens (subject)',
   'CREATE INDEX tokens_by_thumbprint ON tokens (thumbprint)',
   'CREATE INDEX tokens_by_family ON tokens (family_id)',
+  'CREATE INDEX tokens_by_end ON tokens (expires_at)',
   'CREATE UNIQUE INDEX tokens_by_place ON tokens (list_id, list_index)',
   `CREATE TABLE refresh_tokens (
     token_hash text PRIMARY KEY, family_id text NOT NULL, agent_id text NOT NULL, subject text NOT NULL,
