@@ -26,6 +26,11 @@ import { REGISTRY_MIGRATIONS } from './registry/registry-migrations.ts'
 import type { RegistryTables } from './registry/registry-tables.ts'
 import { SIGNING_KEY_MIGRATIONS } from './signing-keys/signing-key-tables.ts'
 import { type StoredSigningKeys, storedSigningKeys } from './signing-keys/signing-keys.ts'
+import { createDoorCheck } from './stop/door-check.ts'
+import { createDoorFeed, type DoorFeed } from './stop/door-feed.ts'
+import { doorRoutes } from './stop/door-routes.ts'
+import { stopEndpoints } from './stop/stop-endpoints.ts'
+import { STOP_MIGRATIONS } from './stop/stop-tables.ts'
 import { migrateUp } from './storage/migrate.ts'
 import type { Store, StoredTables } from './storage/store.ts'
 import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
@@ -55,7 +60,7 @@ export interface Authority {
 const MAX_BODY_BYTES = 65_536
 const MIGRATIONS = [
   ...[...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS],
-  ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS],
+  ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS, ...STOP_MIGRATIONS],
 ]
 const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS, ...RETIREMENT_ENDPOINTS]
 
@@ -70,7 +75,9 @@ const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS, ..
 export function createAuthority(options: AuthorityOptions): Authority {
   const settings = readAuthorityOptions(options)
   const { storage: store, trail, clock, keyAges: policy, encryptionKeys: seal } = settings
-  const stored = store.tables<RegistryTables>()
+  const { reads, transaction } = store.tables<RegistryTables>()
+  const feed = createDoorFeed({ reads, report: warnOperator })
+  const stored = { reads, transaction: pokeAfter(transaction, feed) }
   const keys = registryKeys(stored, policy)
   const signingKeys = storedSigningKeys({ store, seal, clock })
   const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
@@ -81,7 +88,7 @@ export function createAuthority(options: AuthorityOptions): Authority {
     authorize: createAuthorize(new Set(settings.administrators)),
     keptAnswers: createKeptAnswers(seal),
   }
-  const findRoute = createRouter(routesOf(serving, settings, requireSignedBy))
+  const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, feed))
   const tokens = createTokens(settings, keys, signingKeys)
   const handleApi = createListener({ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator })
   return {
@@ -91,6 +98,7 @@ export function createAuthority(options: AuthorityOptions): Authority {
       await migrateUp(store, MIGRATIONS, clock.wallMs())
     },
     close: async () => {
+      feed.close()
       if (typeof options.storage === 'string') await store.close()
     },
     findAgent: (id) => findAgent(stored.reads, id),
@@ -121,16 +129,31 @@ function firstTokens({ handle }: TokenService, handleApi: HandleRequest): Handle
 
 function routesOf(
   serving: ServeOptions,
-  { doorTokens, overlapHours, decisions }: AuthoritySettings,
+  { doorTokens, overlapHours, decisions, tokens }: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
+  feed: DoorFeed,
 ): readonly Route[] {
-  const endpoints = [...ENDPOINTS, ...reviewEndpoints(decisions)]
+  const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer })
+  const endpoints = [...ENDPOINTS, ...reviewEndpoints(decisions), ...stops]
   return [
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
     ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
     ...documentRoutes({ ...serving, doorTokens }),
+    ...doorRoutes({ ...serving, feed, guarded: createDoorCheck(doorTokens) }),
     describeRoute(describeApi(endpoints, OTHER_OPERATIONS)),
   ]
+}
+
+/** Doors hear of what was committed here at once. */
+function pokeAfter(
+  transaction: StoredTables<RegistryTables>['transaction'],
+  feed: DoorFeed,
+): StoredTables<RegistryTables>['transaction'] {
+  return async (lock, work) => {
+    const result = await transaction(lock, work)
+    feed.poke()
+    return result
+  }
 }
 
 /** Limits how often a caller calls, and notes when its key was used. */

@@ -1,11 +1,11 @@
-import { createHash, hash, timingSafeEqual } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Refusal } from '@countermark/core'
 import { z } from 'zod'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
-import { AnsweredElsewhere, problemOf } from '../http/problem.ts'
 import { type AgentDocument, agentDocument, findByKey, findSelected } from '../registry/document.ts'
 import { noteKeyUses } from '../registry/key-uses.ts'
 import type { AgentRow, KeyRow } from '../registry/registry-tables.ts'
+import { createDoorCheck } from '../stop/door-check.ts'
 import { readBody } from './input.ts'
 import { time } from './schemas.ts'
 import type { ServeOptions } from './serve.ts'
@@ -25,12 +25,12 @@ const USES = z.strictObject({
 
 /** What `registry(url)` of @countermark/keys reads: agents of every tenant, and of one. */
 export function documentRoutes(options: DocumentOptions): readonly Route[] {
-  const mayRead = createDoorCheck(options.doorTokens)
+  const guarded = createDoorCheck(options.doorTokens)
   const documents = ['/registry', '/tenants/{tenant}/registry'].flatMap((path): Route[] => [
-    { method: 'GET', path, handle: guarded(mayRead, (call) => answerQuery(call, options)) },
-    { method: 'GET', path: `${path}/{agent}`, handle: guarded(mayRead, (call) => answerAgent(call, options)) },
+    { method: 'GET', path, handle: guarded((call) => answerQuery(call, options)) },
+    { method: 'GET', path: `${path}/{agent}`, handle: guarded((call) => answerAgent(call, options)) },
   ])
-  const handle = guarded(mayRead, (call) => answerUses(call, options))
+  const handle = guarded((call) => answerUses(call, options))
   return [...documents, { method: 'POST', path: '/registry/key-uses', handle }]
 }
 
@@ -40,28 +40,6 @@ async function answerUses(call: Call, { stored, clock, doorTokens }: DocumentOpt
     throw new Refusal('role_missing', 'only doors with a token report uses (option doorTokens)')
   const { uses } = readBody(call, USES) as z.output<typeof USES>
   return jsonAnswer(200, { noted: await noteKeyUses(stored, uses, clock.wallMs()) })
-}
-
-function guarded(mayRead: (call: Call) => boolean, handle: Route['handle']): Route['handle'] {
-  return async (call) => {
-    if (mayRead(call)) return handle(call)
-    const refusal = new Refusal('credentials_missing', 'send the token of a door as Authorization: Bearer')
-    const answer = problemOf(refusal, call.requestId, () => undefined)
-    throw new AnsweredElsewhere({ ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } })
-  }
-}
-
-function createDoorCheck(tokens: readonly string[]): (call: Call) => boolean {
-  const known = tokens.map(digestOf)
-  return (call) => {
-    if (known.length === 0) return true
-    const presented = digestOf(/^Bearer (.+)$/i.exec(headerOf(call, 'authorization') ?? '')?.[1] ?? '')
-    return known.filter((digest) => timingSafeEqual(digest, presented)).length > 0
-  }
-}
-
-function digestOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
 }
 
 async function answerAgent(call: Call, options: DocumentOptions): Promise<Answer> {

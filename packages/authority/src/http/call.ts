@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** One request to the authority, with its body. */
 export interface Call {
@@ -11,6 +11,8 @@ export interface Call {
   readonly query: URLSearchParams
   readonly body: Uint8Array
   readonly message: IncomingMessage
+  /** For what is answered bit by bit; everything else returns its answer. */
+  readonly response: ServerResponse
   /** The request-target before any mount took a prefix off. */
   readonly originalUrl: string
 }

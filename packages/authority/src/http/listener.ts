@@ -33,7 +33,7 @@ export function createListener({ findRoute, maxBodyBytes, report }: ListenerOpti
       const body = await readBody(message, maxBodyBytes)
       const originalUrl = given ?? message.originalUrl ?? url
       const template = route.path
-      return route.handle({ requestId, method, template, params, query, body, message, originalUrl })
+      return route.handle({ requestId, method, template, params, query, body, message, response, originalUrl })
     }
   }
 }

@@ -1,3 +1,4 @@
+import { tellDoors } from '../stop/door-events.ts'
 import type { ChangeRow, RegistryTransaction } from './registry-tables.ts'
 
 /** What may have happened. */
@@ -14,6 +15,14 @@ export type ChangeKind =
   | 'person_changed'
   | 'person_left'
 
+/** What doors hear of at once. */
+const TOLD: Readonly<Partial<Record<ChangeKind, 'revoke' | 'withdraw'>>> = {
+  agent_suspended: 'revoke',
+  agent_retired: 'revoke',
+  agent_resumed: 'withdraw',
+  key_revoked: 'revoke',
+}
+
 /** Writes down what has changed, in the transaction that changes it; the lock of the registry keeps the numbers in order. */
 export async function noteChange(
   tables: RegistryTransaction,
@@ -25,4 +34,9 @@ export async function noteChange(
     .insertInto('changes')
     .values({ agent: null, person: null, thumbprint: null, ...change, seq })
     .execute()
+  const action = TOLD[change.kind]
+  const { agent: agentId, thumbprint, at } = change
+  if (action === undefined) return
+  if (thumbprint != null) await tellDoors(tables, [{ action, event: { type: 'key', thumbprint } }], at)
+  else if (agentId != null) await tellDoors(tables, [{ action, event: { type: 'agent', agentId } }], at)
 }

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { RoleTables } from '../callers/role-tables.ts'
+import type { StopTables } from '../stop/stop-tables.ts'
 
 /** Times are Unix milliseconds; lists and objects are JSON. */
 export interface TenantRow {
@@ -122,7 +123,7 @@ export interface KeptAnswerRow {
 }
 
 /** Tables of the registry. */
-export interface RegistryTables extends RoleTables {
+export interface RegistryTables extends RoleTables, StopTables {
   readonly tenants: TenantRow
   readonly people: PersonRow
   readonly agents: AgentRow

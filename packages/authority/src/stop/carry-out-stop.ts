@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { canonicalJson } from '@countermark/core/internal'
+import type { Transaction } from 'kysely'
+import { suspendRow } from '../registry/agent-life.ts'
+import type { KeyPolicy } from '../registry/key-policy.ts'
+import { revokeKey } from '../registry/keys.ts'
+import type { RegistryTables, RegistryTransaction } from '../registry/registry-tables.ts'
+import type { TokenTables } from '../tokens/issuing/token-tables.ts'
+import { markRevoked } from '../tokens/revocation/revoke-tokens.ts'
+import { findLastSeq, type Revoked, tellDoors } from './door-events.ts'
+import type { StopRow } from './stop-tables.ts'
+import type { StopPlan, StopTarget } from './stop-target.ts'
+
+/** Who stops what, and why. */
+export interface StopOrder {
+  readonly target: StopTarget
+  readonly reason: string
+  readonly caller: string
+  readonly issuer: string | undefined
+  readonly policy: KeyPolicy
+  readonly nowMs: number
+}
+
+/** Names of tokens in one question to the database. */
+const NAMED_AT_ONCE = 500
+
+/** Suspends, revokes and tells doors: everything in the transaction of the caller, or nothing. */
+export async function carryOutStop(tables: RegistryTransaction, plan: StopPlan, order: StopOrder): Promise<StopRow> {
+  const { target, reason, caller, issuer, policy, nowMs } = order
+  for (const agent of plan.agents) await suspendRow(tables, agent, reason, nowMs)
+  if (plan.key !== undefined && plan.key.row.state !== 'revoked') {
+    await revokeKey(tables, plan.key.agent, plan.key.row, { policy, nowMs, last: 'revoke' })
+  }
+  const revoked = await revokeAll(tables, plan, nowMs)
+  const named = issuer === undefined ? [] : await eventsOf(tables, revoked, issuer)
+  const events = [...plan.events, ...named]
+  await tellDoors(
+    tables,
+    events.map((event) => ({ action: 'revoke', event })),
+    nowMs,
+  )
+  const row: StopRow = {
+    ...{ id: `stp_${randomBytes(9).toString('hex')}`, seq: await findLastSeq(tables), at: nowMs, kind: target.kind },
+    ...{ target: canonicalJson(target), tenant: plan.tenant ?? null, reason, caller },
+    ...{ agents: plan.agents.length, tokens: revoked.length },
+  }
+  await tables.insertInto('stops').values(row).execute()
+  return row
+}
+
+async function revokeAll(tables: RegistryTransaction, { tokens }: StopPlan, nowMs: number): Promise<readonly string[]> {
+  const revoked: string[] = []
+  for (const target of tokens) {
+    revoked.push(...(await markRevoked(target, Math.floor(nowMs / 1000), withTokens(tables))))
+  }
+  return revoked
+}
+
+/** Each token by its name: a door may not know that one was exchanged for another. */
+async function eventsOf(
+  tables: RegistryTransaction,
+  tokenIds: readonly string[],
+  issuer: string,
+): Promise<readonly Revoked[]> {
+  const events: Revoked[] = []
+  for (let start = 0; start < tokenIds.length; start += NAMED_AT_ONCE) {
+    const some = tokenIds.slice(start, start + NAMED_AT_ONCE)
+    const query = withTokens(tables).selectFrom('tokens').select(['token_id', 'expires_at'])
+    for (const row of await query.where('token_id', 'in', some).execute()) {
+      events.push({ type: 'token', issuer, tokenId: row.token_id, expiresAt: row.expires_at })
+    }
+  }
+  return events
+}
+
+/** The same transaction, with the tables of tokens: they lie in the same database. */
+function withTokens(tables: RegistryTransaction): Transaction<RegistryTables & TokenTables> {
+  return tables as unknown as Transaction<RegistryTables & TokenTables>
+}

@@ -1,0 +1,27 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { Refusal } from '@countermark/core'
+import { type Call, headerOf, type Route } from '../http/call.ts'
+import { AnsweredElsewhere, problemOf } from '../http/problem.ts'
+
+/** Lets doors in only, by one of their tokens; without any token everybody may come. */
+export type DoorCheck = (handle: Route['handle']) => Route['handle']
+
+/** Creates the check. */
+export function createDoorCheck(tokens: readonly string[]): DoorCheck {
+  const known = tokens.map(digestOf)
+  const isDoor = (call: Call): boolean => {
+    if (known.length === 0) return true
+    const presented = digestOf(/^Bearer (.+)$/i.exec(headerOf(call, 'authorization') ?? '')?.[1] ?? '')
+    return known.filter((digest) => timingSafeEqual(digest, presented)).length > 0
+  }
+  return (handle) => async (call) => {
+    if (isDoor(call)) return handle(call)
+    const refusal = new Refusal('credentials_missing', 'send the token of a door as Authorization: Bearer')
+    const answer = problemOf(refusal, call.requestId, () => undefined)
+    throw new AnsweredElsewhere({ ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } })
+  }
+}
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}

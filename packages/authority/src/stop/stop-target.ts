@@ -1,0 +1,173 @@
+import { Refusal } from '@countermark/core'
+import type { Transaction } from 'kysely'
+import { z } from 'zod'
+import { agentId, label, personId, slug } from '../api/schemas.ts'
+import { findAgentRow } from '../registry/agents.ts'
+import type { AgentRow, KeyRow, RegistryReads, RegistryTables } from '../registry/registry-tables.ts'
+import type { TokenTable, TokenTables } from '../tokens/issuing/token-tables.ts'
+import type { RevocationTarget } from '../tokens/revocation/revoke-tokens.ts'
+import type { Revoked } from './door-events.ts'
+
+const name = z.string().min(1).max(256)
+
+/** What can be stopped, by the name it has. */
+export const STOP_TARGET: z.ZodType<StopTarget> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('token'), token: name, issuer: name.optional() }),
+  z.strictObject({ kind: z.literal('key'), key: name }),
+  z.strictObject({ kind: z.literal('agent'), agent: agentId }),
+  z.strictObject({ kind: z.literal('chain'), chain: name, issuer: name.optional() }),
+  z.strictObject({ kind: z.literal('user'), subject: personId, issuer: name.optional(), in: slug.optional() }),
+  z.strictObject({ kind: z.literal('tenant'), tenant: slug }),
+])
+
+/** One thing to stop, and why. */
+export const NEW_STOP: z.ZodType<{ readonly target: StopTarget; readonly reason: string }> = z.strictObject({
+  target: STOP_TARGET,
+  reason: label,
+})
+
+/** What can be stopped. */
+export type StopTarget =
+  | { readonly kind: 'token'; readonly token: string; readonly issuer?: string | undefined }
+  /** By its thumbprint. */
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'agent'; readonly agent: string }
+  /** By the `txn` that its tokens share. */
+  | { readonly kind: 'chain'; readonly chain: string; readonly issuer?: string | undefined }
+  /** `in`: only what agents of one tenant do for them. */
+  | {
+      readonly kind: 'user'
+      readonly subject: string
+      readonly issuer?: string | undefined
+      readonly in?: string | undefined
+    }
+  | { readonly kind: 'tenant'; readonly tenant: string }
+
+/** What a stop cuts off. */
+export interface StopPlan {
+  /** Who must have a role there; `undefined`: in every tenant. */
+  readonly tenant: string | undefined
+  /** Whose owners may stop it, too. */
+  readonly agent: AgentRow | undefined
+  /** Agents that are suspended. */
+  readonly agents: readonly AgentRow[]
+  /** A key that is revoked, with its agent. */
+  readonly key: { readonly agent: AgentRow; readonly row: KeyRow } | undefined
+  /** Tokens that end, with what was exchanged for them. */
+  readonly tokens: readonly RevocationTarget[]
+  /** What doors are told besides. */
+  readonly events: readonly Revoked[]
+}
+
+/** Inside of a transaction or outside. */
+type Reads = Pick<Transaction<RegistryTables & TokenTables>, 'selectFrom'>
+
+const NOTHING = { agent: undefined, agents: [], key: undefined, tokens: [], events: [] }
+
+/**
+ * Finds out what a stop would cut off.
+ * @param issuer of the tokens of this authority; `undefined`: it issues none
+ * @throws Refusal `not_found`
+ */
+export function planStop(
+  reads: RegistryReads,
+  target: StopTarget,
+  { issuer, nowMs }: { readonly issuer: string | undefined; readonly nowMs: number },
+): Promise<StopPlan> {
+  const tables = reads as unknown as Reads
+  const nowSeconds = Math.floor(nowMs / 1000)
+  const plans = {
+    token: () => planToken(tables, target as Target<'token'>, issuer),
+    key: () => planKey(tables, target as Target<'key'>),
+    agent: () => planAgent(tables, target as Target<'agent'>),
+    chain: () => planChain(tables, target as Target<'chain'>, { issuer, nowSeconds }),
+    user: () => planUser(tables, target as Target<'user'>, { issuer, nowSeconds }),
+    tenant: () => planTenant(tables, target as Target<'tenant'>),
+  }
+  return plans[target.kind]()
+}
+
+type Target<Kind> = Extract<StopTarget, { readonly kind: Kind }>
+
+interface Moment {
+  readonly issuer: string | undefined
+  readonly nowSeconds: number
+}
+
+async function planToken(
+  tables: Reads,
+  { token, issuer }: Target<'token'>,
+  own: string | undefined,
+): Promise<StopPlan> {
+  if (issuer !== undefined && issuer !== own) {
+    const event = { type: 'token', issuer, tokenId: token } as const
+    return { ...NOTHING, tenant: undefined, events: [event] }
+  }
+  const query = tables.selectFrom('tokens').selectAll().where('token_id', '=', token)
+  const agent = await agentOfToken(tables, await query.executeTakeFirst())
+  return { ...NOTHING, tenant: agent.tenant, agent, tokens: [{ tokenId: token }] }
+}
+
+async function planKey(tables: Reads, { key }: Target<'key'>): Promise<StopPlan> {
+  const query = tables.selectFrom('agent_keys').selectAll().where('thumbprint', '=', key)
+  const row = await query.executeTakeFirst()
+  if (row === undefined) throw new Refusal('not_found', 'no key has this thumbprint')
+  const agent = await findAgentRow(tables, row.agent)
+  return { ...NOTHING, tenant: agent.tenant, agent, key: { agent, row }, tokens: [{ thumbprint: key }] }
+}
+
+async function planAgent(tables: Reads, { agent: id }: Target<'agent'>): Promise<StopPlan> {
+  const agent = await findAgentRow(tables, id)
+  return { ...NOTHING, tenant: agent.tenant, agent, agents: alive([agent]), tokens: [{ agentId: id }] }
+}
+
+async function planChain(
+  tables: Reads,
+  { chain, issuer }: Target<'chain'>,
+  { issuer: own, nowSeconds }: Moment,
+): Promise<StopPlan> {
+  if (issuer !== undefined && issuer !== own) {
+    const event = { type: 'chain', issuer, transaction: chain, issuedBefore: nowSeconds } as const
+    return { ...NOTHING, tenant: undefined, events: [event] }
+  }
+  const query = tables.selectFrom('tokens').selectAll().where('chain_id', '=', chain)
+  const agent = await agentOfToken(tables, await query.orderBy('issued_at').executeTakeFirst())
+  return { ...NOTHING, tenant: agent.tenant, agent, tokens: [{ chainId: chain }] }
+}
+
+async function planUser(
+  tables: Reads,
+  { subject, issuer, in: tenant }: Target<'user'>,
+  { issuer: own, nowSeconds }: Moment,
+): Promise<StopPlan> {
+  if (tenant === undefined) {
+    const names = [...new Set([issuer ?? own, own])].filter((name) => name !== undefined)
+    const events = names.map((name) => ({ type: 'user', issuer: name, subject, issuedBefore: nowSeconds }) as const)
+    return { ...NOTHING, tenant: undefined, tokens: [{ subject }], events }
+  }
+  const rows = await tables
+    .selectFrom('tokens')
+    .innerJoin('agents', 'agents.id', 'tokens.agent_id')
+    .select('token_id')
+    .where('tokens.subject', '=', subject)
+    .where('agents.tenant', '=', tenant)
+    .where('tokens.expires_at', '>', nowSeconds)
+    .execute()
+  return { ...NOTHING, tenant, tokens: rows.map(({ token_id: tokenId }) => ({ tokenId })) }
+}
+
+async function planTenant(tables: Reads, { tenant }: Target<'tenant'>): Promise<StopPlan> {
+  const row = await tables.selectFrom('tenants').select('id').where('id', '=', tenant).executeTakeFirst()
+  if (row === undefined) throw new Refusal('not_found', 'no tenant has this id')
+  const all = await tables.selectFrom('agents').selectAll().where('tenant', '=', tenant).orderBy('id').execute()
+  return { ...NOTHING, tenant, agents: alive(all), tokens: all.map(({ id: agentId }) => ({ agentId })) }
+}
+
+function alive(agents: readonly AgentRow[]): readonly AgentRow[] {
+  return agents.filter(({ state }) => state === 'staged' || state === 'active')
+}
+
+function agentOfToken(tables: RegistryReads, row: TokenTable | undefined) {
+  if (row === undefined) throw new Refusal('not_found', 'no token was issued under this name')
+  return findAgentRow(tables, row.agent_id)
+}

@@ -1,0 +1,179 @@
+import { createTestAgent, type StartedServer, startServer, type TestAgent } from '@countermark/testing'
+import { createCaller, createWorld, type World } from '../authority-world.ts'
+import { describeStores, type StorePlace } from '../stores.ts'
+import { openDoorStream } from './door-stream.ts'
+import { writeToken } from './write-token.ts'
+
+const ISSUER = 'https://authority.test'
+
+describeStores((createPlace) => {
+  let place: StorePlace
+  let world: World
+  let server: StartedServer
+  let call: ReturnType<typeof createCaller>
+  let operator: TestAgent
+  let by: TestAgent
+
+  beforeAll(async () => {
+    place = await createPlace()
+    world = await createWorld(place.open(), {
+      tokens: { issuer: ISSUER, services: [{ audience: 'https://api.test' }] },
+    })
+    server = await startServer((req, res) => void world.authority.handle(req, res))
+    call = createCaller(server.port)
+    by = world.admin
+    for (const tenant of ['acme', 'globex']) {
+      await call('POST', '/tenants', { by, body: { id: tenant, name: tenant } })
+      await call('POST', `/tenants/${tenant}/people`, { by, body: { id: 'jane', name: 'Jane', ceiling: ['orders:*'] } })
+    }
+    operator = await createAgent('agt_operator', 'acme')
+    await call('POST', '/roles', { by, body: { tenant: 'acme', caller: 'agent:agt_operator', role: 'operator' } })
+  })
+  afterAll(async () => {
+    await world.authority.close()
+    await server.close()
+    await world.close()
+    await world.authority.store.close()
+    await place.remove()
+  })
+
+  async function createAgent(id: string, tenant: string): Promise<TestAgent> {
+    const agent = { tenant, id, name: id, purpose: 'p', owners: ['jane'], ceiling: ['orders:read'] }
+    await call('POST', '/agents', { by, body: agent })
+    const { body: issued } = await call('POST', `/agents/${id}/enrolment-codes`, { by, body: {} })
+    const signer = await createTestAgent({ agentId: id, clock: world.clock })
+    await call('POST', '/enrolments', { by: signer, body: { code: issued.code, key: signer.publicJwk } })
+    return signer
+  }
+
+  const stop = (target: object, signer = by) =>
+    call('POST', '/stops', { by: signer, body: { target, reason: 'it was stolen' } })
+
+  it('tells doors of an agent that is stopped, and says when the last one had it', async () => {
+    await createAgent('agt_a', 'acme')
+    const doors = await Promise.all([1, 2].map((door) => openDoorStream(server.port, `/doors/door-${door}/events`)))
+    await call('PUT', '/doors/door-1', { body: { seq: 0 } })
+    await call('PUT', '/doors/door-2', { body: { seq: 0 } })
+    const { status, body } = await stop({ kind: 'agent', agent: 'agt_a' })
+    expect(status).toBe(201)
+    expect(body).toMatchObject({ agents: 1, doors: { doors: 2, reached: 0 } })
+    await Promise.all(doors.map((door) => door.wait(1)))
+    for (const door of doors) {
+      expect(door.lines).toMatchObject([{ seq: 1, action: 'revoke', event: { type: 'agent', agentId: 'agt_a' } }])
+    }
+    await call('PUT', '/doors/door-1', { body: { seq: 1 } })
+    world.clock.advance(140)
+    expect((await call('GET', `/stops/${body.id}`, { by })).body.doors).toMatchObject({
+      ...{ doors: 2, reached: 1 },
+      missing: [{ id: 'door-2', behind: 1 }],
+    })
+    await call('PUT', '/doors/door-2', { body: { seq: 1 } })
+    const { body: reached } = await call('GET', `/stops/${body.id}`, { by })
+    expect(reached.doors).toEqual({ doors: 2, reached: 2, lastMs: 140, missing: [] })
+    expect((await call('GET', '/agents/agt_a', { by })).body).toMatchObject({ state: 'suspended' })
+    for (const door of doors) door.close()
+  })
+
+  it('tells what was missed to a door that comes back', async () => {
+    const { body } = await call('GET', '/doors/door-1/changes?after=0')
+    expect(body).toMatchObject({ more: false, events: [{ seq: 1 }] })
+    const door = await openDoorStream(server.port, '/doors/door-1/events?after=0')
+    await door.wait(1)
+    expect(door.lines[0]).toMatchObject({ seq: 1 })
+    door.close()
+  })
+
+  it('takes a suspension back at doors when the agent is resumed', async () => {
+    await call('DELETE', '/agents/agt_a/suspension', { by })
+    const { body } = await call('GET', '/doors/door-1/changes?after=1')
+    expect(body.events).toMatchObject([{ action: 'withdraw', event: { type: 'agent', agentId: 'agt_a' } }])
+  })
+
+  it('ends everything that was exchanged for a token', async () => {
+    await createAgent('agt_b', 'acme')
+    await writeToken(world, { tokenId: 'parent', agentId: 'agt_a', subject: 'user_1' })
+    await writeToken(world, { tokenId: 'child', agentId: 'agt_b', subject: 'user_1', parentId: 'parent' })
+    const before = (await call('GET', '/doors/door-1/changes')).body.seq
+    expect((await stop({ kind: 'token', token: 'parent' })).body).toMatchObject({ tokens: 2, agents: 0 })
+    const { body } = await call('GET', `/doors/door-1/changes?after=${before}`)
+    const names = body.events.map(({ event }: { readonly event: { readonly tokenId: string } }) => event.tokenId)
+    expect(new Set(names)).toEqual(new Set(['parent', 'child']))
+  })
+
+  it('revokes a key, though it is the last one', async () => {
+    const signer = await createAgent('agt_c', 'acme')
+    await writeToken(world, { tokenId: 'bound', agentId: 'agt_c', subject: 'u', thumbprint: signer.thumbprint })
+    expect((await stop({ kind: 'key', key: signer.thumbprint })).body).toMatchObject({ tokens: 1 })
+    expect(await call('GET', '/agents/agt_c', { by: signer })).toMatchObject({
+      status: 401,
+      body: { code: 'key_revoked' },
+    })
+  })
+
+  it('stops a chain, and a user everywhere or with the agents of one tenant', async () => {
+    await createAgent('agt_g', 'globex')
+    await writeToken(world, { tokenId: 'c1', agentId: 'agt_b', subject: 'user_2', chainId: 'chain-1' })
+    await writeToken(world, { tokenId: 'c2', agentId: 'agt_g', subject: 'user_2', chainId: 'chain-1' })
+    await writeToken(world, { tokenId: 'u1', agentId: 'agt_b', subject: 'user_2' })
+    await writeToken(world, { tokenId: 'u2', agentId: 'agt_g', subject: 'user_2' })
+    expect((await stop({ kind: 'chain', chain: 'chain-1' })).body).toMatchObject({ tokens: 2 })
+    expect((await stop({ kind: 'user', subject: 'user_2', in: 'acme' }, operator)).body).toMatchObject({ tokens: 1 })
+    const { body } = await stop({ kind: 'user', subject: 'user_2' })
+    expect(body).toMatchObject({ tokens: 1 })
+    const { body: all } = await call('GET', '/doors/door-1/changes')
+    expect(all.events).toContainEqual(
+      expect.objectContaining({ event: expect.objectContaining({ type: 'user', issuer: ISSUER, subject: 'user_2' }) }),
+    )
+  })
+
+  it('says before who and what would be cut off', async () => {
+    await writeToken(world, { tokenId: 'p1', agentId: 'agt_b', subject: 'user_3' })
+    const { body } = await call('POST', '/stops/preview', { by, body: { target: { kind: 'agent', agent: 'agt_b' } } })
+    expect(body).toEqual({
+      ...{ tokens: 1, users: 1, doors: 2 },
+      agents: [{ id: 'agt_b', name: 'agt_b', owners: ['jane'] }],
+    })
+  })
+
+  it('hides from the operator of one tenant what is of another', async () => {
+    const { body: globex } = await stop({ kind: 'agent', agent: 'agt_g' })
+    await writeToken(world, { tokenId: 'g1', agentId: 'agt_g', subject: 'user_4' })
+    const targets = [
+      { kind: 'agent', agent: 'agt_g' },
+      { kind: 'token', token: 'g1' },
+      { kind: 'tenant', tenant: 'globex' },
+      { kind: 'user', subject: 'user_4', in: 'globex' },
+    ]
+    for (const target of targets) {
+      expect(await stop(target, operator)).toMatchObject({ status: 404, body: { code: 'not_found' } })
+    }
+    expect(await call('GET', `/stops/${globex.id}`, { by: operator })).toMatchObject({ status: 404 })
+    expect(await call('GET', '/stops?tenant=globex', { by: operator })).toMatchObject({ status: 403 })
+    expect(await stop({ kind: 'user', subject: 'user_4' }, operator)).toMatchObject({ status: 403 })
+  })
+
+  it('suspends every agent of a tenant at once', async () => {
+    const { body } = await stop({ kind: 'tenant', tenant: 'acme' })
+    expect(body.agents).toBeGreaterThan(2)
+    const { body: active } = await call('GET', '/agents?tenant=acme&state=active', { by })
+    expect(active.items).toEqual([])
+  })
+
+  it('forgets a door that is gone', async () => {
+    expect(await call('DELETE', '/doors/door-2', { by })).toMatchObject({ status: 200 })
+    const { body } = await call('GET', '/doors', { by })
+    expect(body.items).toMatchObject([{ id: 'door-1' }])
+    expect(await call('PUT', '/doors/door-1', { body: { seq: 10_000 } })).toMatchObject({
+      body: { code: 'state_conflict' },
+    })
+  })
+
+  it('does not stop what cannot be recorded', async () => {
+    await call('DELETE', '/agents/agt_b/suspension', { by })
+    const { body: before } = await call('GET', '/doors/door-1/changes')
+    world.breakTrail(true)
+    expect(await stop({ kind: 'agent', agent: 'agt_b' })).toMatchObject({ status: 503 })
+    world.breakTrail(false)
+    expect((await call('GET', '/doors/door-1/changes')).body.seq).toBe(before.seq)
+  })
+})
