@@ -1,11 +1,12 @@
-import type { GuardOptions, ReplayStore } from '@countermark/core'
+import { type GuardOptions, type KeySource, Misconfigured, type ReplayStore } from '@countermark/core'
 import { memoryReplayStore } from '@countermark/replay'
 import type { CountermarkOptions } from './countermark-options.ts'
 import { auditTrail, fileSink, prometheusMetrics } from './parts-on-first-use.ts'
 import { tellDeveloper } from './tell-developer.ts'
 
 /** The options with their defaults, and with observers and recorder in place of what makes them. */
-export interface CompleteOptions extends Omit<CountermarkOptions, 'replay' | 'metrics' | 'audit'> {
+export interface CompleteOptions extends Omit<CountermarkOptions, 'replay' | 'metrics' | 'audit' | 'keys'> {
+  readonly keys: KeySource
   readonly replay: ReplayStore
 }
 
@@ -15,7 +16,15 @@ export interface CompleteOptions extends Omit<CountermarkOptions, 'replay' | 'me
  */
 export function completeOptions(options: CountermarkOptions): CompleteOptions {
   const { replay = memoryReplayStore(), metrics, audit, ...rest } = options
-  return { ...rest, replay, ...observersOf(rest, metrics), ...recorderOf(audit), ...tellerOf(rest) }
+  const keys = keysOf(rest)
+  return { ...rest, keys, replay, ...observersOf(rest, metrics), ...recorderOf(audit), ...tellerOf(rest) }
+}
+
+function keysOf({ keys, authority }: Pick<CountermarkOptions, 'keys' | 'authority'>): KeySource {
+  const found = keys ?? authority?.keys
+  if (found !== undefined) return found
+  const fix = 'write fromFile(path), registry(url) or staticKeys([…]); or give authority: fromAuthority(url)'
+  throw new Misconfigured('ERR_OPTION_MISSING', `keys must be a source of keys: ${fix}`)
 }
 
 function observersOf(

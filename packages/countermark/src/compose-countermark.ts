@@ -81,7 +81,7 @@ export function composeCountermark<Handler extends object>(
   const options = completeOptions(given)
   const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...rest } =
     options
-  const { apiKeys: _, ...guarding } = rest
+  const { apiKeys: _, authority, ...guarding } = rest
   const { origins } = guarding
   const findOrigin = originFinder(origins)
   const published = readResource(resource, typeof origins === 'function' ? undefined : findOrigin)
@@ -90,7 +90,8 @@ export function composeCountermark<Handler extends object>(
   const rules = createRules({ ...options, resourceMetadata })
   const view = { can: canWith(rules) }
   const guard = createGuard({ ...guarding, view, onCompose: document.describe })
-  const signed = verifySignature({ ...signatures, keys })
+  const stops = authority === undefined ? {} : { revocations: authority.revocations }
+  const signed = verifySignature({ ...signatures, ...stops, keys })
   const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
   const delegated = createDelegation({ ...options, resourceMetadata })
   // Who is suspended where keys come from is so with an API key, too.
@@ -145,13 +146,15 @@ function createRules({ capabilities, replay, delegation, clock, resourceMetadata
 }
 
 function createDelegation(options: DecidedOptions): Check<object, DelegationFacts> | undefined {
-  const { delegation, keys, replay, resourceMetadata } = options
+  const { delegation, keys, replay, resourceMetadata, authority } = options
   if (delegation === undefined) return undefined
-  const { dpop, offline, ...rest } = delegation
+  const { dpop, offline, issuers = [], ...rest } = delegation
   return delegationPart().verifyDelegation({
     // Who is suspended where keys come from, or limited, is so without a signature, too, and in the middle of a chain.
     ...(rest.agents === undefined ? { agents: keys, unknownAgents: 'accept' } : {}),
+    ...(authority === undefined ? {} : { revocations: authority.revocations }),
     ...rest,
+    issuers: [...(authority?.issuers ?? []), ...issuers],
     resourceMetadata,
     ...(dpop === undefined ? {} : { dpop: { ...dpop, store: replay } }),
     // One grammar of scopes for what is handed on and for what routes ask.

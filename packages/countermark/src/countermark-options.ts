@@ -19,12 +19,15 @@ import type { DpopOptions, VerifyDelegationOptions } from '@countermark/delegati
 import type { PrometheusMetricsOptions } from '@countermark/metrics'
 import type { PreventReplayOptions } from '@countermark/replay'
 import type { VerifySignatureOptions } from '@countermark/signature'
+import type { AuthorityLink } from './from-authority/from-authority.ts'
 
 /** Which signatures count. */
 export type SignatureOptions = Pick<VerifySignatureOptions, 'accept' | 'algorithms' | 'queue'>
 
 /** For whom agents act. DPoP proofs are remembered where signatures are. */
-export interface DelegationOptions extends Omit<VerifyDelegationOptions, 'resourceMetadata' | 'dpop'> {
+export interface DelegationOptions extends Omit<VerifyDelegationOptions, 'resourceMetadata' | 'dpop' | 'issuers'> {
+  /** Whose tokens count, besides those of `authority`. Required without it. */
+  readonly issuers?: VerifyDelegationOptions['issuers']
   /** Take DPoP proofs. @default tokens bound by `jkt` are refused */
   readonly dpop?: Omit<DpopOptions, 'store'>
 }
@@ -51,8 +54,10 @@ export interface MetadataOptions {
 
 /** Options of `countermark`: two are required, and those of `createGuard` may stand among them. */
 export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompose'> {
-  /** Where agents' public keys come from, such as `registry(url)` or `staticKeys([…])`. Required. */
-  readonly keys: KeySource
+  /** Where agents' public keys come from, such as `registry(url)` or `staticKeys([…])`. @default those of `authority`; required without it */
+  readonly keys?: KeySource
+  /** Keys, issuers and stops of an authority: `fromAuthority(url)`. @default none */
+  readonly authority?: AuthorityLink
   /**
    * Where used requests are remembered: `redisReplayStore({ client })` where several processes serve.
    * @default `memoryReplayStore()`, which refuses to start in production
@@ -86,6 +91,7 @@ type OwnOption = Exclude<keyof CountermarkOptions, keyof GuardOptions>
 /** The options of `countermark` itself, each with what is decided here and must not be said in it a second time. */
 const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
   keys: [],
+  authority: [],
   replay: [],
   onStoreUnavailable: [],
   signatures: ['keys', 'replay'],

@@ -12,6 +12,7 @@ export { firstOf, fromFile, jwks, redisSecondLevel, registry, staticKeys } from 
 export { memoryReplayStore, redisReplayStore } from '@countermark/replay'
 export type { Countermark } from './compose-countermark.ts'
 export type { CapabilityOptions, CountermarkOptions } from './countermark-options.ts'
+export { type AuthorityLink, type FromAuthorityOptions, fromAuthority } from './from-authority/from-authority.ts'
 export {
   auditTrail,
   auth0,

@@ -1,4 +1,4 @@
-import { tellDoors } from '../stop/door-events.ts'
+import { type DoorEvent, tellDoors } from '../stop/door-events.ts'
 import type { ChangeRow, RegistryTransaction } from './registry-tables.ts'
 
 /** What may have happened. */
@@ -16,11 +16,14 @@ export type ChangeKind =
   | 'person_left'
 
 /** What doors hear of at once. */
-const TOLD: Readonly<Partial<Record<ChangeKind, 'revoke' | 'withdraw'>>> = {
+const TOLD: Readonly<Partial<Record<ChangeKind, DoorEvent['action']>>> = {
   agent_suspended: 'revoke',
   agent_retired: 'revoke',
   agent_resumed: 'withdraw',
   key_revoked: 'revoke',
+  // A door that keeps the record of an agent would not know its new key.
+  key_added: 'refresh',
+  agent_changed: 'refresh',
 }
 
 /** Writes down what has changed, in the transaction that changes it; the lock of the registry keeps the numbers in order. */
@@ -37,6 +40,7 @@ export async function noteChange(
   const action = TOLD[change.kind]
   const { agent: agentId, thumbprint, at } = change
   if (action === undefined) return
-  if (thumbprint != null) await tellDoors(tables, [{ action, event: { type: 'key', thumbprint } }], at)
+  if (action === 'revoke' && thumbprint != null)
+    await tellDoors(tables, [{ action, event: { type: 'key', thumbprint } }], at)
   else if (agentId != null) await tellDoors(tables, [{ action, event: { type: 'agent', agentId } }], at)
 }

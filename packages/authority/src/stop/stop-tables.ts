@@ -5,7 +5,8 @@ import type { Migration } from '../storage/store.ts'
 export interface DoorEventRow {
   readonly seq: number
   readonly at: number
-  readonly action: 'revoke' | 'withdraw'
+  /** `refresh`: what is known of an agent is old. */
+  readonly action: 'revoke' | 'withdraw' | 'refresh'
   /** A `RevocationName` of @countermark/delegation: JSON. */
   readonly event: string
 }

@@ -46,28 +46,34 @@ describeStores((createPlace) => {
     return signer
   }
 
+  const lastSeq = async (): Promise<number> => (await call('GET', '/doors/door-1/changes')).body.seq
+
   const stop = (target: object, signer = by) =>
     call('POST', '/stops', { by: signer, body: { target, reason: 'it was stolen' } })
 
   it('tells doors of an agent that is stopped, and says when the last one had it', async () => {
     await createAgent('agt_a', 'acme')
-    const doors = await Promise.all([1, 2].map((door) => openDoorStream(server.port, `/doors/door-${door}/events`)))
-    await call('PUT', '/doors/door-1', { body: { seq: 0 } })
-    await call('PUT', '/doors/door-2', { body: { seq: 0 } })
+    const before = await lastSeq()
+    const open = (door: number) => openDoorStream(server.port, `/doors/door-${door}/events?after=${before}`)
+    const doors = await Promise.all([1, 2].map(open))
+    await call('PUT', '/doors/door-1', { body: { seq: before } })
+    await call('PUT', '/doors/door-2', { body: { seq: before } })
     const { status, body } = await stop({ kind: 'agent', agent: 'agt_a' })
     expect(status).toBe(201)
     expect(body).toMatchObject({ agents: 1, doors: { doors: 2, reached: 0 } })
     await Promise.all(doors.map((door) => door.wait(1)))
     for (const door of doors) {
-      expect(door.lines).toMatchObject([{ seq: 1, action: 'revoke', event: { type: 'agent', agentId: 'agt_a' } }])
+      expect(door.lines).toMatchObject([
+        { seq: before + 1, action: 'revoke', event: { type: 'agent', agentId: 'agt_a' } },
+      ])
     }
-    await call('PUT', '/doors/door-1', { body: { seq: 1 } })
+    await call('PUT', '/doors/door-1', { body: { seq: before + 1 } })
     world.clock.advance(140)
     expect((await call('GET', `/stops/${body.id}`, { by })).body.doors).toMatchObject({
       ...{ doors: 2, reached: 1 },
       missing: [{ id: 'door-2', behind: 1 }],
     })
-    await call('PUT', '/doors/door-2', { body: { seq: 1 } })
+    await call('PUT', '/doors/door-2', { body: { seq: before + 1 } })
     const { body: reached } = await call('GET', `/stops/${body.id}`, { by })
     expect(reached.doors).toEqual({ doors: 2, reached: 2, lastMs: 140, missing: [] })
     expect((await call('GET', '/agents/agt_a', { by })).body).toMatchObject({ state: 'suspended' })
@@ -75,17 +81,19 @@ describeStores((createPlace) => {
   })
 
   it('tells what was missed to a door that comes back', async () => {
-    const { body } = await call('GET', '/doors/door-1/changes?after=0')
-    expect(body).toMatchObject({ more: false, events: [{ seq: 1 }] })
-    const door = await openDoorStream(server.port, '/doors/door-1/events?after=0')
+    const last = await lastSeq()
+    const { body } = await call('GET', `/doors/door-1/changes?after=${last - 1}`)
+    expect(body).toMatchObject({ more: false, events: [{ seq: last, action: 'revoke' }] })
+    const door = await openDoorStream(server.port, `/doors/door-1/events?after=${last - 1}`)
     await door.wait(1)
-    expect(door.lines[0]).toMatchObject({ seq: 1 })
+    expect(door.lines[0]).toMatchObject({ seq: last })
     door.close()
   })
 
   it('takes a suspension back at doors when the agent is resumed', async () => {
+    const before = await lastSeq()
     await call('DELETE', '/agents/agt_a/suspension', { by })
-    const { body } = await call('GET', '/doors/door-1/changes?after=1')
+    const { body } = await call('GET', `/doors/door-1/changes?after=${before}`)
     expect(body.events).toMatchObject([{ action: 'withdraw', event: { type: 'agent', agentId: 'agt_a' } }])
   })
 
@@ -93,7 +101,7 @@ describeStores((createPlace) => {
     await createAgent('agt_b', 'acme')
     await writeToken(world, { tokenId: 'parent', agentId: 'agt_a', subject: 'user_1' })
     await writeToken(world, { tokenId: 'child', agentId: 'agt_b', subject: 'user_1', parentId: 'parent' })
-    const before = (await call('GET', '/doors/door-1/changes')).body.seq
+    const before = await lastSeq()
     expect((await stop({ kind: 'token', token: 'parent' })).body).toMatchObject({ tokens: 2, agents: 0 })
     const { body } = await call('GET', `/doors/door-1/changes?after=${before}`)
     const names = body.events.map(({ event }: { readonly event: { readonly tokenId: string } }) => event.tokenId)
@@ -170,10 +178,10 @@ describeStores((createPlace) => {
 
   it('does not stop what cannot be recorded', async () => {
     await call('DELETE', '/agents/agt_b/suspension', { by })
-    const { body: before } = await call('GET', '/doors/door-1/changes')
+    const before = await lastSeq()
     world.breakTrail(true)
     expect(await stop({ kind: 'agent', agent: 'agt_b' })).toMatchObject({ status: 503 })
     world.breakTrail(false)
-    expect((await call('GET', '/doors/door-1/changes')).body.seq).toBe(before.seq)
+    expect(await lastSeq()).toBe(before)
   })
 })

@@ -1,0 +1,134 @@
+import { hostname } from 'node:os'
+import { type Clock, type KeySource, Misconfigured } from '@countermark/core'
+import { callback, custom, flag, methods, number, optionTable, text } from '@countermark/core/internal'
+import type { IssuerOptions, Revocations } from '@countermark/delegation'
+import { registry } from '@countermark/keys'
+import { delegationPart } from '../parts-on-first-use.ts'
+import { createConnection } from './authority-connection.ts'
+import { type FollowedStops, followStops, streamPush } from './follow-stops.ts'
+import { createStopLog } from './stop-log.ts'
+
+/** Options of {@link fromAuthority}. */
+export interface FromAuthorityOptions {
+  /** The name of this process among those that are guarded. @default host name and process id */
+  readonly door?: string
+  /** One of the authority's `doorTokens`. @default none is sent */
+  readonly token?: string
+  /** Agents of one tenant only. @default those of every tenant */
+  readonly tenant?: string
+  /** Who issues the authority's tokens, where that is not its URL. @default the URL */
+  readonly issuer?: string
+  /** How long nothing may be heard until requests that change something get 503 `revocation_unavailable`. Seconds. @default 30 */
+  readonly staleAfterSeconds?: number
+  /** Reach it by `http:`, for a machine of one's own. @default false */
+  readonly allowHttp?: boolean
+  /** Reach it at a private or loopback address. @default false */
+  readonly allowPrivateAddresses?: boolean
+  /** Certificate authorities to trust instead of the public ones, PEM. @default the public ones */
+  readonly ca?: string
+  /** How long one question may take. Milliseconds. @default 3000 */
+  readonly deadlineMs?: number
+  /** Told why a link was lost; it is tried again by itself. @default not told */
+  readonly onLost?: (error: unknown) => void
+  /** @default the clock of the guard */
+  readonly clock?: Clock
+}
+
+/** What is known of the link to the authority. */
+export interface AuthorityLinkState {
+  readonly door: string
+  /** How many lines of the feed this process has taken over. */
+  readonly seq: number
+  /** `polling` while nothing is pushed. */
+  readonly link: 'stream' | 'redis' | 'polling'
+  /** Whether requests that change something get 503. */
+  readonly isStale: boolean
+}
+
+/** Everything that `countermark` takes from an authority, by its option `authority`. */
+export interface AuthorityLink {
+  readonly keys: KeySource
+  readonly issuers: readonly IssuerOptions[]
+  readonly revocations: Revocations
+  /** Resolves when every stop is known. Until then what changes something is refused. */
+  readonly ready: () => Promise<void>
+  readonly state: () => AuthorityLinkState
+  /** Ends the link: before the process does, and in tests. */
+  readonly close: () => void
+}
+
+const OPTIONS = optionTable('fromAuthority', {
+  door: custom((_name, given = `${hostname()}:${process.pid}`) => requireDoor(given)),
+  token: text(),
+  tenant: text(),
+  issuer: text(),
+  staleAfterSeconds: number({ min: 1, max: 86_400, default: 30 }),
+  allowHttp: flag(false),
+  allowPrivateAddresses: flag(false),
+  ca: text(),
+  deadlineMs: number({ min: 1, max: 60_000, default: 3000 }),
+  onLost: callback<(error: unknown) => void>(),
+  clock: methods<Clock>(['wallMs', 'monotonicMs']),
+})
+
+/**
+ * Keys, issuers and stops of an authority, for the option `authority` of `countermark`.
+ * @example
+ * const authority = fromAuthority('https://authority.example.com', { token: process.env.DOOR_TOKEN })
+ * app.use(countermark({ origins: ['api.example.com'], authority }))
+ * @throws Misconfigured
+ */
+export function fromAuthority(url: string, options: FromAuthorityOptions = {}): AuthorityLink {
+  const settings = OPTIONS.read(options)
+  const { door, token, tenant, allowHttp, allowPrivateAddresses, ca, clock, deadlineMs } = settings
+  const place = requirePlace(url, allowHttp)
+  const base = place.href.replace(/\/$/, '')
+  const http = {
+    ...{ allowHttp, allowPrivateAddresses, deadlineMs, ports: [portOf(place)] },
+    ...(ca === undefined ? {} : { ca }),
+  }
+  const headers = token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }
+  const path = tenant === undefined ? '/registry' : `/tenants/${encodeURIComponent(tenant)}/registry`
+  const keys = registry(base + path, { ...http, ...headers })
+  const list = delegationPart().createRevocations({
+    staleAfterSeconds: settings.staleAfterSeconds,
+    ...(clock === undefined ? {} : { clock }),
+  })
+  const log = createStopLog(list, keys)
+  // What is not known yet may hold the very stop that this request is about.
+  const revocations: Revocations = { ...list, isStale: () => !log.isComplete() || list.isStale() }
+  const connection = createConnection({ url: place, token, ca, deadlineMs })
+  const { onLost = () => undefined } = settings
+  const follow = (): FollowedStops =>
+    followStops({ door, log, connection, pushes: [streamPush(door, connection)], onLost })
+  const followed = follow()
+  return {
+    keys,
+    issuers: [{ issuer: settings.issuer ?? base, http, keys: { jwksUri: `${base}/jwks.json` } }],
+    revocations,
+    ready: () => followed.ready,
+    state: () => ({ door, seq: log.seq(), link: followed.link(), isStale: revocations.isStale() }),
+    close: () => {
+      followed.close()
+      connection.close()
+      keys.close?.()
+    },
+  }
+}
+
+function requireDoor(given: unknown): string {
+  if (typeof given === 'string' && /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/.test(given)) return given
+  throw new Misconfigured('ERR_OPTION_INVALID', 'door must have 1 to 128 of A-Z a-z 0-9 . _ : -, such as shop-1')
+}
+
+function requirePlace(url: string, allowHttp: boolean): URL {
+  const place = URL.canParse(url) ? new URL(url) : undefined
+  const isHttp = place?.protocol === 'https:' || (allowHttp && place?.protocol === 'http:')
+  if (place !== undefined && isHttp && place.search === '' && place.hash === '' && place.username === '') return place
+  const fix = "write 'https://authority.example.com', or allowHttp for a machine of your own"
+  throw new Misconfigured('ERR_OPTION_INVALID', `fromAuthority needs the URL of an authority; ${fix}`)
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
+}

@@ -1,0 +1,80 @@
+import type { KeySource } from '@countermark/core'
+import { isJsonObject } from '@countermark/core/internal'
+import type { RevocationName, Revocations } from '@countermark/delegation'
+
+/** One line that the authority tells its doors. */
+export interface StopLine {
+  /** Lines are numbered without a gap. */
+  readonly seq: number
+  /** `refresh`: what is kept of an agent is old. */
+  readonly action: 'revoke' | 'withdraw' | 'refresh'
+  readonly event: RevocationName
+}
+
+/** What this process has taken over, and whether that is everything. */
+export interface StopLog {
+  /** The last line that was taken over; 0 before the first. */
+  readonly seq: () => number
+  /** Whether everything was ever known. */
+  readonly isComplete: () => boolean
+  /** Takes lines as they are pushed. @returns whether none is missing before them */
+  readonly take: (lines: readonly StopLine[]) => boolean
+  /** Takes everything up to a number, as the authority answered it. */
+  readonly catchUp: (lines: readonly StopLine[], seq: number, isAll: boolean) => void
+  /** The authority says that it is at this number. @returns whether that is all known here */
+  readonly beat: (seq: number) => boolean
+}
+
+/** Creates the log over a list of revocations; the list hears that the feed works only when nothing is missing. */
+export function createStopLog(revocations: Revocations, keys: Pick<KeySource, 'forget'>): StopLog {
+  let known = 0
+  let isComplete = false
+  const carryOut = ({ seq, action, event }: StopLine): void => {
+    if (action === 'revoke') revocations.apply(event)
+    else if (action === 'withdraw') revocations.withdraw(event)
+    // A list that follows revocations forgets records itself; here it would keep one that says "suspended", or lacks a key.
+    if (action !== 'revoke' && event.type === 'agent') keys.forget?.({ agentId: event.agentId })
+    known = seq
+  }
+  const alive = (): void => revocations.apply({ type: 'alive' })
+  return {
+    seq: () => known,
+    isComplete: () => isComplete,
+    take: (lines) => {
+      for (const line of lines) {
+        if (line.seq <= known) continue
+        if (line.seq !== known + 1) return false
+        carryOut(line)
+      }
+      return true
+    },
+    catchUp: (lines, seq, isAll) => {
+      for (const line of lines) if (line.seq > known) carryOut(line)
+      // A database that was set back counts again from where it is.
+      known = isAll ? seq : Math.max(known, seq)
+      if (!isAll) return
+      isComplete = true
+      alive()
+    },
+    beat: (seq) => {
+      if (seq !== known) return false
+      alive()
+      return true
+    },
+  }
+}
+
+/** Reads a line. What it revokes is read by the list. @throws TypeError */
+export function readStopLine(value: unknown): StopLine {
+  if (isJsonObject(value)) {
+    const { seq, action, event } = value
+    const isAction = action === 'revoke' || action === 'withdraw' || action === 'refresh'
+    if (isSeq(seq) && isAction && isJsonObject(event)) return { seq, action, event: event as unknown as RevocationName }
+  }
+  throw new TypeError('the authority has sent what is no line of its feed')
+}
+
+/** Whether a value is the number of a line, or 0. */
+export function isSeq(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
