@@ -62,11 +62,8 @@ describeStores((createPlace) => {
     expect(status).toBe(201)
     expect(body).toMatchObject({ agents: 1, doors: { doors: 2, reached: 0 } })
     await Promise.all(doors.map((door) => door.wait(1)))
-    for (const door of doors) {
-      expect(door.lines).toMatchObject([
-        { seq: before + 1, action: 'revoke', event: { type: 'agent', agentId: 'agt_a' } },
-      ])
-    }
+    const line = { seq: before + 1, action: 'revoke', event: { type: 'agent', agentId: 'agt_a' } }
+    expect(doors.map(({ lines }) => lines)).toMatchObject([[line], [line]])
     await call('PUT', '/doors/door-1', { body: { seq: before + 1 } })
     world.clock.advance(140)
     expect((await call('GET', `/stops/${body.id}`, { by })).body.doors).toMatchObject({
