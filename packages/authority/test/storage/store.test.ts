@@ -123,7 +123,7 @@ describeStores((createPlace) => {
       late.catch(() => undefined)
     })
     goOn()
-    await expect(late).rejects.toThrow()
+    await expect(late).rejects.toThrow(/committed/)
     expect(await list()).toEqual([])
   })
 
