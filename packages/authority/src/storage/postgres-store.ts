@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient, sql, type Transaction } from 'kysely'
 import { Pool, type PoolConfig, types } from 'pg'
 import { storageFault } from './storage-fault.ts'
 import type { Store, StoredTables } from './store.ts'
@@ -54,7 +54,21 @@ function kyselyOf(config: PoolConfig): Kysely<unknown> {
   const pool = new Pool(config)
   // A connection that idles and ends is replaced by the next query.
   pool.on('error', () => undefined)
-  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  // The pool stops listening to a connection while it is in use.
+  pool.on('connect', (client) => void client.on('error', () => undefined))
+  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool: tellFaults(pool) }) })
+}
+
+/** Whatever is asked, a server that cannot be asked is told by the same refusal. Nothing is read by cursors. */
+function tellFaults(pool: Pool): PostgresPool {
+  return {
+    connect: async () => {
+      const client = await storageFault(pool.connect())
+      const query = (text: string, values: unknown[]): Promise<unknown> => storageFault(client.query(text, values))
+      return { query: query as PostgresPoolClient['query'], release: () => client.release() }
+    },
+    end: () => pool.end(),
+  }
 }
 
 async function takeLock(tables: Transaction<unknown>, lock: string): Promise<void> {
