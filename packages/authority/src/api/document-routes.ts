@@ -16,7 +16,8 @@ export interface DocumentOptions extends Pick<ServeOptions, 'stored' | 'policy' 
   readonly doorTokens: readonly string[]
 }
 
-const MOST_AGENTS = 10_000
+/** One answer lists so many agents, the latest changed first; backends ask for others by id. Strangers must not keep the database busy. */
+const MOST_AGENTS = { doors: 10_000, everybody: 500 } as const
 const MAX_AGE_SECONDS = 30
 
 const USES = z.strictObject({
@@ -60,7 +61,8 @@ async function answerQuery(call: Call, options: DocumentOptions): Promise<Answer
   }
   const all = reads.selectFrom('agents').selectAll().where('state', '!=', 'retired')
   const some = tenant === undefined ? all : all.where('tenant', '=', tenant)
-  const rows = await some.orderBy('changed_at', 'desc').limit(MOST_AGENTS).execute()
+  const most = options.doorTokens.length > 0 ? MOST_AGENTS.doors : MOST_AGENTS.everybody
+  const rows = await some.orderBy('changed_at', 'desc').limit(most).execute()
   const agents: AgentDocument[] = []
   for (const row of rows) agents.push(await write(row, options))
   return answerDocument(call, { agents })
