@@ -10,12 +10,14 @@ import { RETIREMENT_ENDPOINTS } from './api/retirement-endpoints.ts'
 import { reviewEndpoints } from './api/review-endpoints.ts'
 import { type ServeOptions, serveEndpoint } from './api/serve.ts'
 import { TENANT_ENDPOINTS } from './api/tenant-endpoints.ts'
+import { approvalEndpoints } from './approvals/approval-endpoints.ts'
+import { APPROVAL_MIGRATIONS } from './approvals/approval-tables.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
 import { createCallLimit } from './callers/call-limit.ts'
 import type { Caller } from './callers/caller.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
-import type { Call, Route } from './http/call.ts'
+import { type Call, jsonAnswer, type Route } from './http/call.ts'
 import { createListener, type HandleRequest } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
 import { TOKEN_METRICS } from './metric-rows.ts'
@@ -25,7 +27,7 @@ import { createUseFilter, noteKeyUses } from './registry/key-uses.ts'
 import { REGISTRY_MIGRATIONS } from './registry/registry-migrations.ts'
 import type { RegistryTables } from './registry/registry-tables.ts'
 import { SIGNING_KEY_MIGRATIONS } from './signing-keys/signing-key-tables.ts'
-import { type StoredSigningKeys, storedSigningKeys } from './signing-keys/signing-keys.ts'
+import { type SigningKeys, type StoredSigningKeys, storedSigningKeys } from './signing-keys/signing-keys.ts'
 import { createDoorCheck } from './stop/door-check.ts'
 import { createDoorFeed, type DoorFeed } from './stop/door-feed.ts'
 import { doorRoutes } from './stop/door-routes.ts'
@@ -60,7 +62,7 @@ export interface Authority {
 const MAX_BODY_BYTES = 65_536
 const MIGRATIONS = [
   ...[...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS],
-  ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS, ...STOP_MIGRATIONS],
+  ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS, ...STOP_MIGRATIONS, ...APPROVAL_MIGRATIONS],
 ]
 const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS, ...RETIREMENT_ENDPOINTS]
 
@@ -88,7 +90,7 @@ export function createAuthority(options: AuthorityOptions): Authority {
     authorize: createAuthorize(new Set(settings.administrators)),
     keptAnswers: createKeptAnswers(seal),
   }
-  const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, feed))
+  const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, { feed, signingKeys }))
   const tokens = createTokens(settings, keys, signingKeys)
   const handleApi = createListener({ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator })
   return {
@@ -96,6 +98,8 @@ export function createAuthority(options: AuthorityOptions): Authority {
     ready: async () => {
       await trail.ready()
       await migrateUp(store, MIGRATIONS, clock.wallMs())
+      // The first key is made in a transaction of its own: what signs inside of another one must find it.
+      await signingKeys.findSigner()
     },
     close: async () => {
       feed.close()
@@ -129,19 +133,32 @@ function firstTokens({ handle }: TokenService, handleApi: HandleRequest): Handle
 
 function routesOf(
   serving: ServeOptions,
-  { doorTokens, overlapHours, decisions, tokens }: AuthoritySettings,
+  { doorTokens, overlapHours, decisions, tokens, origins }: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-  feed: DoorFeed,
+  { feed, signingKeys }: { readonly feed: DoorFeed; readonly signingKeys: SigningKeys },
 ): readonly Route[] {
   const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer })
-  const endpoints = [...ENDPOINTS, ...reviewEndpoints(decisions), ...stops]
+  const { authorize } = serving
+  const approvals = approvalEndpoints({ authorize, signingKeys, issuer: tokens?.issuer ?? firstOriginOf(origins) })
+  const endpoints = [...ENDPOINTS, ...reviewEndpoints(decisions), ...stops, ...approvals]
   return [
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
     ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
     ...documentRoutes({ ...serving, doorTokens }),
     ...doorRoutes({ ...serving, feed, guarded: createDoorCheck(doorTokens) }),
+    {
+      method: 'GET',
+      path: '/approval-keys',
+      handle: async () => jsonAnswer(200, { keys: await signingKeys.listPublicKeys() }),
+    },
     describeRoute(describeApi(endpoints, OTHER_OPERATIONS)),
   ]
+}
+
+/** Where the authority issues no tokens, tickets name the first of its origins. */
+function firstOriginOf(origins: AuthoritySettings['origins']): string {
+  const [first = ''] = typeof origins === 'function' ? [] : origins
+  return first.includes('://') ? first : `https://${first}`
 }
 
 /** Doors hear of what was committed here at once. */

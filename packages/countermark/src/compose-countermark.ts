@@ -135,8 +135,9 @@ interface DecidedOptions extends CompleteOptions {
   readonly resourceMetadata: string
 }
 
-function createRules({ capabilities, replay, delegation, clock, resourceMetadata }: DecidedOptions): CapabilityRules {
-  const { approvals, ...granting } = capabilities ?? {}
+function createRules(options: DecidedOptions): CapabilityRules {
+  const { capabilities, replay, delegation, clock, resourceMetadata, authority } = options
+  const { approvals = authority?.approvals, ...granting } = capabilities ?? {}
   return capabilityRules({
     ...granting,
     ...(approvals === undefined ? {} : { approvals: { ...approvals, store: replay } }),

@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
+import type { ApprovalOptions } from '@countermark/capability'
 import { type Clock, type KeySource, Misconfigured } from '@countermark/core'
 import { callback, custom, flag, methods, number, optionTable, text } from '@countermark/core/internal'
 import type { IssuerOptions, Revocations } from '@countermark/delegation'
-import { registry } from '@countermark/keys'
+import { jwks, registry } from '@countermark/keys'
 import { delegationPart } from '../parts-on-first-use.ts'
 import { createConnection } from './authority-connection.ts'
 import { type FollowedStops, followStops, streamPush } from './follow-stops.ts'
@@ -18,6 +19,8 @@ export interface FromAuthorityOptions {
   readonly tenant?: string
   /** Who issues the authority's tokens, where that is not its URL. @default the URL */
   readonly issuer?: string
+  /** Who this service is to people who approve requests, such as `https://api.example.com`. @default what needs approval is refused */
+  readonly audience?: string
   /** How long nothing may be heard until requests that change something get 503 `revocation_unavailable`. Seconds. @default 30 */
   readonly staleAfterSeconds?: number
   /** Reach it by `http:`, for a machine of one's own. @default false */
@@ -50,6 +53,8 @@ export interface AuthorityLink {
   readonly keys: KeySource
   readonly issuers: readonly IssuerOptions[]
   readonly revocations: Revocations
+  /** Who approves requests, and where agents ask for it; only with `audience`. */
+  readonly approvals: Omit<ApprovalOptions, 'store'> | undefined
   /** Resolves when every stop is known. Until then what changes something is refused. */
   readonly ready: () => Promise<void>
   readonly state: () => AuthorityLinkState
@@ -62,6 +67,7 @@ const OPTIONS = optionTable('fromAuthority', {
   token: text(),
   tenant: text(),
   issuer: text(),
+  audience: text(),
   staleAfterSeconds: number({ min: 1, max: 86_400, default: 30 }),
   allowHttp: flag(false),
   allowPrivateAddresses: flag(false),
@@ -102,16 +108,23 @@ export function fromAuthority(url: string, options: FromAuthorityOptions = {}): 
   const follow = (): FollowedStops =>
     followStops({ door, log, connection, pushes: [streamPush(door, connection)], onLost })
   const followed = follow()
+  const issuer = settings.issuer ?? base
+  const approvers = jwks(`${base}/approval-keys`, { ...http, ...headers, agent: issuer, name: 'approvers' })
   return {
     keys,
-    issuers: [{ issuer: settings.issuer ?? base, http, keys: { jwksUri: `${base}/jwks.json` } }],
+    issuers: [{ issuer, http, keys: { jwksUri: `${base}/jwks.json` } }],
     revocations,
+    approvals:
+      settings.audience === undefined
+        ? undefined
+        : { issuer, keys: approvers, audience: settings.audience, url: `${base}/approvals` },
     ready: () => followed.ready,
     state: () => ({ door, seq: log.seq(), link: followed.link(), isStale: revocations.isStale() }),
     close: () => {
       followed.close()
       connection.close()
       keys.close?.()
+      approvers.close?.()
     },
   }
 }
