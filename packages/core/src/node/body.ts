@@ -26,12 +26,10 @@ export function readRawBody(
   isProven: boolean,
   reading: BodyReading,
 ): Uint8Array | Promise<Uint8Array> {
-  const known = message[CAPTURED]
-  // What captured it before may have had another limit.
-  if (known !== undefined) return then(known, (bytes) => requireSize(bytes, reading))
-  const captured = capture(message, isProven, reading)
+  const captured = message[CAPTURED] ?? capture(message, isProven, reading)
+  // Kept before its size is judged: the next guard may accept more.
   message[CAPTURED] = captured
-  return captured
+  return then(captured, (bytes) => requireSize(bytes, reading))
 }
 
 function requireSize(bytes: Uint8Array, { maxBytes }: BodyReading): Uint8Array {
@@ -44,11 +42,11 @@ function capture(
   isProven: boolean,
   reading: BodyReading,
 ): Uint8Array | Promise<Uint8Array> {
-  if (wasTouched(message)) return requireSize(takeKept(message, reading), reading)
+  if (wasTouched(message)) return takeKept(message, reading)
   if (message.destroyed || message.aborted) throw truncated()
   const declared = Number(message.headers['content-length'] ?? 0)
   if (declared > reading.maxBytes) throw tooLarge(reading.maxBytes)
-  if (hasEnded(message)) return takeBuffered(message, reading)
+  if (hasEnded(message)) return takeBuffered(message)
   return new Promise((resolve, reject) => {
     const hold = new Hold(message, isProven, reading, resolve, reject)
     if (!hold.isSettled) divert(message, hold)
@@ -76,10 +74,9 @@ function takeKept(message: IncomingMessage, { findKept }: BodyReading): Uint8Arr
 }
 
 /** Everything came already: read it and put it back in the same turn, so that the stream never notices. */
-function takeBuffered(message: IncomingMessage, reading: BodyReading): Uint8Array | Promise<Uint8Array> {
+function takeBuffered(message: IncomingMessage): Uint8Array | Promise<Uint8Array> {
   const bytes = readBuffered(message)
   if (bytes.length > 0) message.unshift(bytes)
-  requireSize(bytes, reading)
   if (http2StreamOf(message) === undefined) return bytes
   return new Promise((resolve, reject) => {
     onceEndIsCertain(message, (isComplete) => (isComplete ? resolve(bytes) : reject(truncated())))
