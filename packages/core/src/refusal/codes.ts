@@ -77,6 +77,10 @@ export type BuiltInCode =
   | 'idempotency_key_reused'
   | 'idempotency_in_progress'
   | 'idempotency_store_unavailable'
+  | 'risk_throttled'
+  | 'risk_read_only'
+  | 'risk_blocked'
+  | 'risk_unavailable'
   | 'rate_limited'
   | 'overloaded'
   | 'audit_unavailable'
@@ -174,6 +178,10 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   idempotency_key_reused: { title: 'The idempotency key belongs to another request', status: 422, retry: 'no' },
   idempotency_in_progress: { title: 'The first request with this key is being worked on', status: 409, retry: 'later' },
   idempotency_store_unavailable: { title: 'Idempotency keys cannot be looked up', status: 503, retry: 'later' },
+  risk_throttled: { title: 'This agent is slowed down', status: 429, retry: 'later', type: QUOTA_EXCEEDED },
+  risk_read_only: { title: 'This agent may only read for now', status: 403, retry: 'no' },
+  risk_blocked: { title: 'This agent is stopped for now', status: 403, retry: 'no' },
+  risk_unavailable: { title: 'How this agent behaves cannot be told', status: 503, retry: 'later' },
   rate_limited: { title: 'Too many requests', status: 429, retry: 'later', type: QUOTA_EXCEEDED },
   overloaded: { title: 'Too much is waiting to be verified', status: 503, retry: 'later' },
   audit_unavailable: { title: 'The decision could not be recorded', status: 503, retry: 'later' },

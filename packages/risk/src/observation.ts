@@ -1,0 +1,38 @@
+/** A request as far as behaviour is about it. Names stand as 32-bit hashes, 0 for none: they do not tell what was called. */
+export interface Observation {
+  /** The proven agent. */
+  readonly agentId: string
+  /** Unix milliseconds. */
+  readonly atMs: number
+  /** Whether the method only reads. */
+  readonly isSafe: boolean
+  /** Method and shape of the path: what looks like an id counts as one word. */
+  readonly route: number
+  /** The last id in the path. */
+  readonly resource: number
+  /** The same where it is a whole number; -1 otherwise. */
+  readonly resourceNumber: number
+  /** For whom the agent acts. */
+  readonly user: number
+  /** The key that proved it. */
+  readonly key: number
+  /** Scopes that the request uses, together. */
+  readonly capability: number
+  /** What the request is about in money or another unit; -1 without one. */
+  readonly amount: number
+  /** The address of the caller. */
+  readonly address: string | undefined
+  /** Whether it uses a scope that no honest agent uses. */
+  readonly isHoney: boolean
+  /** Whether the same request was observed before and only capability and amount are new. @default false */
+  readonly isRepeated?: boolean
+}
+
+/** How a request of a proven agent ended. */
+export interface EndedRequest {
+  readonly agentId: string
+  /** Unix milliseconds. */
+  readonly atMs: number
+  /** `failed`: a further proof did not hold; `refused`: it asked for what it may not; `missing`: for what is not there. */
+  readonly end: 'served' | 'failed' | 'refused' | 'missing'
+}

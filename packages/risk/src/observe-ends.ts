@@ -1,0 +1,32 @@
+import type { Decision, Observer } from '@countermark/core'
+import type { EndedRequest } from './observation.ts'
+
+/** Refusals that say nothing of the agent: what anybody who has a copy of a request can bring about, and our own. */
+const SILENT: ReadonlySet<string> = new Set([
+  'replay_detected',
+  'freshness_unproven',
+  'rate_limited',
+  'approval_required',
+  'risk_throttled',
+  'risk_read_only',
+  'risk_blocked',
+])
+
+/** Tells how requests of proven agents end. `isOwn` says which ones the check refused itself. */
+export function observeEnds(tell: (ended: EndedRequest) => void, isOwn: (raw: object) => boolean): Observer {
+  return {
+    finished: (decision, { status, durationMs, repeated }) => {
+      const { facts, refusal, request, atMs } = decision
+      if (repeated === true || facts.agent === undefined || facts.agent.level === 'identified') return
+      if (status >= 500 || isOwn(request.raw) || (refusal !== undefined && SILENT.has(refusal.code))) return
+      tell({ agentId: facts.agent.id, atMs: atMs + durationMs, end: endOf(decision, status) })
+    },
+  }
+}
+
+function endOf({ refusal, mode }: Decision, status: number): EndedRequest['end'] {
+  if (refusal !== undefined && mode === 'observe') return 'refused'
+  if (status === 401) return 'failed'
+  if (status === 403) return 'refused'
+  return status === 404 || status === 410 ? 'missing' : 'served'
+}
