@@ -6,7 +6,7 @@ import {
   Misconfigured,
   type Observer,
 } from '@countermark/core'
-import { isThenable, type Measurement, stateSettings, then } from '@countermark/core/internal'
+import { describeSettings, isThenable, type Measurement, then } from '@countermark/core/internal'
 import type { Assessment, RiskFact, Standing } from './assessment.ts'
 import { createHub } from './hub.ts'
 import { demandOf, isReading, refusedAt, riskUnavailable, throttled } from './levels/answer.ts'
@@ -133,7 +133,7 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
       name: 'assessRisk',
       needs: ['agent'],
       adds: ['risk'],
-      settings: { ...stateSettings(options, ['policy', 'fallback']), store: store.name },
+      settings: { ...describeSettings(options, ['policy', 'fallback']), store: store.name },
       metrics: [...METRICS.rows, ...(book.metrics ?? [])],
       inspect: ({ checks, clock }) => {
         if (clock !== undefined) hub.useClock(clock)
