@@ -1,4 +1,6 @@
 import { Command, CommanderError } from 'commander'
+import { agentCommand } from './agent.ts'
+import { approvalsCommand } from './approvals.ts'
 import { auditCommand } from './audit.ts'
 import { canICommand } from './can-i.ts'
 import type { CommandContext, CreateCommand } from './command-context.ts'
@@ -12,6 +14,7 @@ import { reportCommand } from './report.ts'
 import { routesCommand } from './routes.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
+import { stopCommand } from './stop.ts'
 import { EXIT, paint, type Terminal } from './terminal.ts'
 
 const COMMANDS: readonly CreateCommand[] = [
@@ -26,6 +29,9 @@ const COMMANDS: readonly CreateCommand[] = [
   reportCommand,
   routesCommand,
   auditCommand,
+  agentCommand,
+  stopCommand,
+  approvalsCommand,
 ]
 
 /**
@@ -53,7 +59,7 @@ function createProgram(context: CommandContext): Command {
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', '\nExit codes: 0 it is so, 1 it is not or was refused, 2 misused or unreachable.')
   for (const create of COMMANDS) program.addCommand(create(context))
-  for (const command of [program, ...program.commands]) {
+  for (const command of withParts(program)) {
     command
       .exitOverride()
       .showSuggestionAfterError()
@@ -63,6 +69,11 @@ function createProgram(context: CommandContext): Command {
       })
   }
   return program
+}
+
+/** A command, and the commands inside of it. */
+function withParts(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withParts)]
 }
 
 function tell(terminal: Terminal, error: unknown): number {
