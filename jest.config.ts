@@ -29,6 +29,8 @@ const project = (displayName: string, tests: readonly string[]): NonNullable<Con
 const config: Config = {
   projects: [project('unit', unit), project('integration', integration)],
   coverageProvider: 'v8',
+  // Jest leaves one core free for itself, which is idle once tests run.
+  maxWorkers: 2,
   testTimeout: 20_000,
 }
 
