@@ -79,12 +79,12 @@ export const SEEN: Readonly<
   capabilities: { from: 25, size: 12 },
   users: { from: 38, size: 24 },
   networks: { from: 63, size: 8 },
-  orders: { from: 72, size: 32 },
-  resources: { from: 105, size: 8 },
+  orders: { from: 72, size: 24 },
+  resources: { from: 97, size: 8 },
 }
 
 /** How many 32-bit words an agent has. */
-export const WORDS = 114
+export const WORDS = 106
 
 function placesOf<Name extends string>(sizes: Readonly<Record<Name, number>>): Readonly<Record<Name, number>> {
   let next = 0
