@@ -21,6 +21,8 @@ export interface Row {
 export interface NabScore {
   /** 100 is every window found at its first row and nothing else; 0 is a detector that says nothing. */
   readonly normalised: number
+  /** The sum before it is normalised: 0 for a detector that says nothing, 2 for each window of a perfect one. */
+  readonly raw: number
   readonly threshold: number
   readonly found: number
   readonly windows: number
@@ -139,5 +141,5 @@ function addRow(row: Row, key: string, best: Map<string, number>, tally: Tally):
 function finish(tally: Tally, windows: number, threshold: number): NabScore {
   const perfect = windows * (standardProfile.hit + standardProfile.miss)
   const normalised = perfect === 0 ? 0 : (100 * tally.raw) / perfect
-  return { normalised, threshold, found: tally.found, windows, falseAlarms: tally.falseAlarms }
+  return { normalised, raw: tally.raw, threshold, found: tally.found, windows, falseAlarms: tally.falseAlarms }
 }

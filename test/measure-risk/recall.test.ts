@@ -1,0 +1,39 @@
+import { measurePoisoning } from '../../scripts/measure-risk/poisoning.ts'
+import { measureRecall, type Operation } from '../../scripts/measure-risk/recall.ts'
+
+const figures = measureRecall({ seed: 7, agents: 32, days: 8, logged: [] })
+
+function foundBy({ recalls }: Operation): Record<string, number> {
+  return Object.fromEntries(recalls.map(({ kind, found }) => [kind, found]))
+}
+
+describe('attacks among benign traffic', () => {
+  it('are measured at the shares of false throttles that were asked for', () => {
+    expect(figures.strict.falseShare).toBeLessThanOrEqual(0.001)
+    expect(figures.loose.falseShare).toBeLessThanOrEqual(0.01)
+    expect(figures.byDefault.falseShare).toBeLessThanOrEqual(0.01)
+  })
+
+  it.each(['credential stuffing', 'privilege probing', 'id walking', 'second network'])(
+    '%s is answered within 20 requests at 0.1 %%',
+    (kind) => {
+      expect(foundBy(figures.strict)[kind]).toBeGreaterThanOrEqual(0.8)
+    },
+  )
+
+  it('slow ones are answered at 1 %, three classes together, in half of the cases', () => {
+    const found = foundBy(figures.loose)
+    const slow = ['slow exfiltration', 'refund fraud in small amounts', 'night-time use'].map((kind) => found[kind] ?? 0)
+    expect(slow.reduce((sum, share) => sum + share, 0) / slow.length).toBeGreaterThanOrEqual(0.5)
+  })
+
+  it('are the same for the same seed', () => {
+    const small = { seed: 3, agents: 3, days: 2, logged: [] }
+    expect(measureRecall(small)).toEqual(measureRecall(small))
+  })
+
+  // A baseline grows to four times what it was, and twice the baseline is no excess.
+  it('patience buys at most eight times as much in thirty days', () => {
+    expect(measurePoisoning(1.2).bought).toBeLessThanOrEqual(8)
+  })
+})
