@@ -15,7 +15,10 @@ const WARM = 200_000
 /** Needs `--expose-gc` for its bytes. */
 export function measureCost(agents: number): Cost {
   const before = bytesInUse()
-  const book = drive(Array.from({ length: agents }, (_, index) => anEvent(index, index)), () => undefined)
+  const book = drive(
+    Array.from({ length: agents }, (_, index) => anEvent(index, index)),
+    () => undefined,
+  )
   const bytesPerAgent = (bytesInUse() - before) / agents
   // The sketches must live until here.
   if (book.find('agt_0', START_MS) === undefined) throw new TypeError('an agent was forgotten')
@@ -29,7 +32,14 @@ export function measureCost(agents: number): Cost {
 
 function anEvent(index: number, agent: number): TrafficEvent {
   const path = `/orders/${index % 50}`
-  return { atMs: START_MS + index * 40, agentId: `agt_${agent}`, method: 'GET', path, status: 200, address: '192.0.2.10' }
+  return {
+    atMs: START_MS + index * 40,
+    agentId: `agt_${agent}`,
+    method: 'GET',
+    path,
+    status: 200,
+    address: '192.0.2.10',
+  }
 }
 
 function bytesInUse(): number {

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util'
 import { measureCost } from './cost.ts'
 import { measureVelocity } from './nab/measure.ts'
 import { readSeries } from './nab/series.ts'
+import { writePage } from './page.ts'
 import { measurePoisoning } from './poisoning.ts'
 import { measureRecall } from './recall.ts'
-import { writePage } from './page.ts'
 import { readWebLog } from './web-log.ts'
 
 const { values: options } = parseArgs({

@@ -28,7 +28,9 @@ export function writePage(run: RiskRun): string {
     ...velocityPart(run.velocity),
     ...poisoningPart(run.poisoning),
     ...costPart(run.cost),
-  ].join('\n\n').concat('\n')
+  ]
+    .join('\n\n')
+    .concat('\n')
 }
 
 function recallPart({ recall, agents, days, skipped }: RiskRun): string[] {

@@ -21,7 +21,9 @@ const MOST_PER_MINUTE = 590
 /** Thirty days of a burst in one minute a day that grows, after five honest days; the rest of the day is as ever. */
 export function measurePoisoning(growth: number): Poisoning {
   const answered = new Array<boolean>(DAYS).fill(false)
-  const bursts = Array.from({ length: DAYS }, (_, day) => Math.min(MOST_PER_MINUTE, Math.round(FIRST_BURST * growth ** Math.max(0, day - 5))))
+  const bursts = Array.from({ length: DAYS }, (_, day) =>
+    Math.min(MOST_PER_MINUTE, Math.round(FIRST_BURST * growth ** Math.max(0, day - 5))),
+  )
   const events = bursts.flatMap((size, day) => aDay(day, size))
   drive(events, ({ event, score }) => {
     if (score >= ANSWERED_FROM) answered[Math.floor((event.atMs - START_MS) / DAY_MS)] = true

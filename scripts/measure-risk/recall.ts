@@ -58,7 +58,14 @@ export function measureRecall({ seed, agents, days, logged }: World): Figures {
   const benign = profiles.flatMap((profile) => liveFor(profile, days, random))
   const attacks = drawAttacks(profiles, days - 1, START_MS + (days - 1) * DAY_MS, random)
   const tally = createTally(attacks)
-  drive(inOrder(benign, attacks.flatMap(({ events }) => events), logged), tally.add)
+  drive(
+    inOrder(
+      benign,
+      attacks.flatMap(({ events }) => events),
+      logged,
+    ),
+    tally.add,
+  )
   return tally.figures()
 }
 
@@ -67,7 +74,9 @@ function createTally(attacks: readonly Attack[]): { add: (judged: Judged) => voi
   const ofLog = new Float64Array(TOP)
   const scores: number[][] = attacks.map(() => [])
   const before: number[] = attacks.map(() => 0)
-  const victims = new Map(attacks.map(({ events, number }) => [events[0]?.agentId, { number, from: events[0]?.atMs ?? 0 }]))
+  const victims = new Map(
+    attacks.map(({ events, number }) => [events[0]?.agentId, { number, from: events[0]?.atMs ?? 0 }]),
+  )
   let refused = 0
   return {
     add: ({ event, score, isThrottled }) => {

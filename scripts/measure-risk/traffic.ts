@@ -27,7 +27,18 @@ export const DAY_MS = 86_400_000
 /** A Monday. */
 export const START_MS: number = Date.UTC(2026, 5, 1)
 
-const NOUNS = ['orders', 'refunds', 'customers', 'invoices', 'tickets', 'reports', 'products', 'carts', 'messages', 'files']
+const NOUNS = [
+  'orders',
+  'refunds',
+  'customers',
+  'invoices',
+  'tickets',
+  'reports',
+  'products',
+  'carts',
+  'messages',
+  'files',
+]
 const EXTRA = ['payouts', 'contracts', 'exports']
 
 /** Draws agents: two in three keep office hours, one in five is promoted, one in five gets a release. */

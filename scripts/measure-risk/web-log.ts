@@ -3,7 +3,8 @@ import { gunzipSync } from 'node:zlib'
 import type { TrafficEvent } from './events.ts'
 
 // Common and combined log format: address, two names, time, request line, status; what follows does not matter here.
-const LINE = /^(\S+) \S+ \S+ \[(\d{2})\/(\w{3})\/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{2})(\d{2})\] "([A-Z]+) ([^\s"]+)[^"]*" (\d{3})/
+const LINE =
+  /^(\S+) \S+ \S+ \[(\d{2})\/(\w{3})\/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{2})(\d{2})\] "([A-Z]+) ([^\s"]+)[^"]*" (\d{3})/
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** A log file as traffic, gzipped or not: each address is an agent. Lines that are no requests are left out and counted. */

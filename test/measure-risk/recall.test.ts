@@ -23,7 +23,9 @@ describe('attacks among benign traffic', () => {
 
   it('slow ones are answered at 1 %, three classes together, in half of the cases', () => {
     const found = foundBy(figures.loose)
-    const slow = ['slow exfiltration', 'refund fraud in small amounts', 'night-time use'].map((kind) => found[kind] ?? 0)
+    const slow = ['slow exfiltration', 'refund fraud in small amounts', 'night-time use'].map(
+      (kind) => found[kind] ?? 0,
+    )
     expect(slow.reduce((sum, share) => sum + share, 0) / slow.length).toBeGreaterThanOrEqual(0.5)
   })
 
@@ -33,7 +35,7 @@ describe('attacks among benign traffic', () => {
   })
 
   // A baseline grows to four times what it was, and twice the baseline is no excess.
-  it('patience buys at most eight times as much in thirty days', () => {
-    expect(measurePoisoning(1.2).bought).toBeLessThanOrEqual(8)
+  it.each([1.1, 1.2])('patience with %s times as much a day buys less than nine times in thirty days', (growth) => {
+    expect(measurePoisoning(growth).bought).toBeLessThan(9)
   })
 })
