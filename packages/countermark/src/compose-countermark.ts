@@ -19,6 +19,7 @@ import {
 } from '@countermark/core/internal'
 import type { DelegationFacts } from '@countermark/delegation'
 import { preventReplay } from '@countermark/replay'
+import type { RiskCheck } from '@countermark/risk'
 import { verifySignature } from '@countermark/signature'
 import { type CompleteOptions, completeOptions } from './complete-options.ts'
 import type { CountermarkOptions } from './countermark-options.ts'
@@ -28,7 +29,7 @@ import {
   readMetadataOptions,
   readResource,
 } from './metadata-document.ts'
-import { apiKeysPart, delegationPart } from './parts-on-first-use.ts'
+import { apiKeysPart, delegationPart, riskPart } from './parts-on-first-use.ts'
 
 /** Asks inside a handler whether the agent may do something: see `can` of @countermark/capability. */
 type AgentCan = (wanted: string, values?: KnownValues) => boolean
@@ -81,7 +82,7 @@ export function composeCountermark<Handler extends object>(
   const options = completeOptions(given)
   const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...rest } =
     options
-  const { apiKeys: _, authority, ...guarding } = rest
+  const { apiKeys: _, authority, risk: behaviour, ...guarding } = rest
   const { origins } = guarding
   const findOrigin = originFinder(origins)
   const published = readResource(resource, typeof origins === 'function' ? undefined : findOrigin)
@@ -89,7 +90,9 @@ export function composeCountermark<Handler extends object>(
   const resourceMetadata = published.place
   const rules = createRules({ ...options, resourceMetadata })
   const view = { can: canWith(rules) }
-  const guard = createGuard({ ...guarding, view, onCompose: document.describe })
+  const risk = readRisk(behaviour)
+  const observers = [...(guarding.observers ?? []), ...(risk === undefined ? [] : [risk.observer])]
+  const guard = createGuard({ ...guarding, observers, view, onCompose: document.describe })
   const stops = authority === undefined ? {} : { revocations: authority.revocations }
   const signed = verifySignature({ ...signatures, ...stops, keys })
   const fresh = preventReplay({ store: replay, ...(onStoreUnavailable === undefined ? {} : { onStoreUnavailable }) })
@@ -100,7 +103,13 @@ export function composeCountermark<Handler extends object>(
   const serve = publish(document)
   const serving = (guarded: Handler): Handler => summarise(inOrder(serve, guarded), summariesOf(guarded))
   const proofOf = (compose: ComposeGuard<Handler>): Handler =>
-    delegated === undefined ? compose(signed, fresh) : compose(signed, fresh, delegated)
+    delegated === undefined
+      ? risk === undefined
+        ? compose(signed, fresh)
+        : compose(signed, fresh, risk)
+      : risk === undefined
+        ? compose(signed, fresh, delegated)
+        : compose(signed, fresh, delegated, risk)
   /** A signature decides where there is one, a key otherwise: as for all that stands behind an optional guard. */
   const identify = (routeOptions: RouteOptions): Handler => {
     if (keyed === undefined) return proofOf(guard.with(routeOptions))
@@ -128,6 +137,12 @@ export function composeCountermark<Handler extends object>(
 export function calledOtherwise(here: string, there: string): Misconfigured {
   const fix = `pass it without calling it: app.use(agents); with the other framework import it from countermark/${there}`
   return new Misconfigured('ERR_OPTION_INVALID', `what countermark/${here} returns is middleware: ${fix}`)
+}
+
+/** What was made before, so that its `review` is at hand, or what its options make. */
+function readRisk(given: CountermarkOptions['risk']): RiskCheck | undefined {
+  if (given === undefined || typeof given === 'function') return given
+  return riskPart().assessRisk(given)
 }
 
 /** The options, with what is decided here. */

@@ -18,6 +18,7 @@ import {
 import type { DpopOptions, VerifyDelegationOptions } from '@countermark/delegation'
 import type { PrometheusMetricsOptions } from '@countermark/metrics'
 import type { PreventReplayOptions } from '@countermark/replay'
+import type { AssessRiskOptions, RiskCheck } from '@countermark/risk'
 import type { VerifySignatureOptions } from '@countermark/signature'
 import type { AuthorityLink } from './from-authority/from-authority.ts'
 
@@ -76,6 +77,11 @@ export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompo
   readonly apiKeys?: ApiKeysOptions
   /** @default scopes of tokens and registry, without budgets and approvals */
   readonly capabilities?: CapabilityOptions
+  /**
+   * Slows, limits or stops agents that do what they never did: options of `assessRisk`, or what it returned, whose `review` is then at
+   * hand. Callers with API keys are not assessed. @default not assessed
+   */
+  readonly risk?: AssessRiskOptions | RiskCheck
   /** Who this service is to issuers of tokens (RFC 9728 section 1.2), where it is not a whole origin. @default the origin that is called */
   readonly resource?: string
   /** @default nothing besides what the checks accept */
@@ -97,6 +103,7 @@ const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
   signatures: ['keys', 'replay'],
   delegation: ['resourceMetadata', 'dpop.store'],
   apiKeys: [],
+  risk: [],
   capabilities: ['clock', 'resourceMetadata', 'approvals.store'],
   resource: [],
   metadata: [],

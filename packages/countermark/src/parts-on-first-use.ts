@@ -2,12 +2,20 @@ import type * as ApiKeys from '@countermark/api-keys'
 import type * as Audit from '@countermark/audit'
 import type * as Delegation from '@countermark/delegation'
 import type * as Metrics from '@countermark/metrics'
+import type * as Risk from '@countermark/risk'
 import { onFirstUse } from './on-first-use.ts'
 
 /** Who acts for whom. */
 export const delegationPart: () => typeof Delegation = onFirstUse({
   name: '@countermark/delegation',
   required: () => require('@countermark/delegation'),
+  place: import.meta.url,
+})
+
+/** How agents behave. */
+export const riskPart: () => typeof Risk = onFirstUse({
+  name: '@countermark/risk',
+  required: () => require('@countermark/risk'),
   place: import.meta.url,
 })
 

@@ -19,7 +19,7 @@ export interface AssessRiskOptions {
   readonly network?: FindNetwork
   /** Reads amounts. @default there are none */
   readonly amount?: ReadAmount
-  /** Asks for a person's consent at level `approval`, such as `requireTicket(rules)` of @countermark/capability. @default refused as at `read-only` */
+  /** A check of yours that asks for a person's consent at level `approval`. @default refused as at `read-only` */
   readonly approval?: Check
   /** What holds while the store cannot answer: what this process sees, nothing, or reading only. @default 'local' */
   readonly fallback?: 'local' | 'allow' | 'read-only'
