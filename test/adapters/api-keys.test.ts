@@ -226,6 +226,20 @@ function describeApiKeys<Middleware>(name: string, adapter: AdapterUnderTest<Mid
       ]).toEqual([2, 1, 3, 1])
     })
 
+    it('counts a key as moved once its caller signs, not where two guards look at it', async () => {
+      const app = await start({
+        build: ({ app, guard, handler }) => {
+          app.use(guard(apiKeys({ lookup })))
+          app.use(guard(apiKeys({ lookup })))
+          app.use(handler)
+        },
+      })
+      expect((await app.sendPlain(withKey())).status).toBe(200)
+      expect(
+        ['accepted', 'migrated'].map((result) => app.observer.total('api_key_requests_total', { result })),
+      ).toEqual([1, 0])
+    })
+
     it('leaves no key in a record', async () => {
       const lines: string[] = []
       const append: AuditSink['append'] = async (records) => void lines.push(...records.map(({ line }) => line))
@@ -264,6 +278,13 @@ function describeApiKeys<Middleware>(name: string, adapter: AdapterUnderTest<Mid
         const careless = { sha256: hashApiKey(KEY), agent: 'agt_legacy' }
         const app = await startBoth({ keys: { lookup: () => careless } })
         expect(codeOf(await app.sendPlain(withKey(KEY.toUpperCase())))).toBe('api_key_unknown')
+      })
+
+      it('is told the same where a database says null', async () => {
+        for (const nothing of [() => null, async () => null]) {
+          const app = await startBoth({ keys: { lookup: nothing } })
+          expect(codeOf(await app.sendPlain(withKey()))).toBe('api_key_unknown')
+        }
       })
 
       it('causes no look-up by what is no key', async () => {

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { memoryBudgets, requireCapability } from '@countermark/capability'
+import { beginRehearsal } from '@countermark/core/internal'
 import { type AdapterUnderTest, createFakeClock, type RawResponse } from '@countermark/testing'
 import express from 'express'
 import Koa from 'koa'
@@ -216,6 +217,16 @@ function describeAttacker<Middleware>(name: string, adapter: AdapterUnderTest<Mi
         expect(outcomeOf(await withTicket(app, ticket))).toBe('200')
         expect(outcomeOf(await withTicket(app, ticket))).toBe('403 approval_required')
         expect(app.runs).toHaveLength(1)
+      })
+
+      it('keeps its ticket where a command only asks', async () => {
+        const end = beginRehearsal()
+        const asked = await startApproved().finally(end)
+        const ticket = approver.ticketFor(await asked.send(aRefund(WITHIN)))
+        const outcomes = [await withTicket(asked, ticket), await withTicket(await startApproved(), ticket)].map(
+          outcomeOf,
+        )
+        expect(outcomes).toEqual(['200', '200'])
       })
 
       it('may lay out the same JSON in another way', async () => {

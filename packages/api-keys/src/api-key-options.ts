@@ -13,13 +13,13 @@ export interface ApiKeyRecord {
 /** Options of `apiKeys`. */
 export interface ApiKeysOptions {
   /**
-   * Finds a key by the SHA-256 that `hashApiKey` makes of it: the key itself is never handed on. `undefined` for one that is
-   * not known; what it throws is answered with `key_source_unavailable`.
+   * Finds a key by the SHA-256 that `hashApiKey` makes of it: the key itself is never handed on. `undefined` or `null` for one
+   * that is not known; what it throws is answered with `key_source_unavailable`.
    */
   readonly lookup: (
     sha256: string,
     environment: Environment,
-  ) => ApiKeyRecord | undefined | Promise<ApiKeyRecord | undefined>
+  ) => ApiKeyRecord | null | undefined | Promise<ApiKeyRecord | null | undefined>
   /** Where callers put the key: a field of its own, or a scheme of `Authorization` as in `Authorization: ApiKey`. @default 'X-API-Key' */
   readonly header?: string
   /** What `lookup` may take. Milliseconds. @default 2000 */

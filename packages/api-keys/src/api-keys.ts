@@ -70,7 +70,9 @@ export function apiKeys(options: ApiKeysOptions): Check<object, ApiKeyFacts> {
     (request, facts, environment) => {
       const { agent }: Partial<Facts> = facts
       if (agent === undefined) return checkKey(readKey(request, place), request, settings, environment)
-      environment.report(METRICS.measure('api_key_requests_total', 1, { agent: agent.id, result: 'migrated' }))
+      if (agent.scheme !== 'api-key') {
+        environment.report(METRICS.measure('api_key_requests_total', 1, { agent: agent.id, result: 'migrated' }))
+      }
       return { agent }
     },
   )
@@ -124,7 +126,7 @@ function checkKey(
 ): ApiKeyFacts | Promise<ApiKeyFacts> {
   const sha256 = hashApiKey(key)
   return then(lookUp(sha256, settings, environment), (found) => {
-    const isKnown = found !== undefined && isSameHash(found.sha256, sha256)
+    const isKnown = found !== undefined && found !== null && isSameHash(found.sha256, sha256)
     environment.report(METRICS.measure('api_key_lookups_total', 1, { result: isKnown ? 'known' : 'unknown' }))
     if (!isKnown) throw unknownKey()
     const own = readRecord(found)
@@ -140,7 +142,7 @@ function lookUp(
   sha256: string,
   { lookup, deadlineMs }: ApiKeySettings,
   environment: Environment,
-): ApiKeyRecord | undefined | Promise<ApiKeyRecord | undefined> {
+): ReturnType<ApiKeySettings['lookup']> {
   const fail = (cause: unknown): never => {
     environment.report(METRICS.measure('api_key_lookups_total', 1, { result: 'unavailable' }))
     throw new Unavailable('key_source_unavailable', 'api_keys', 'API keys cannot be looked up', { cause })

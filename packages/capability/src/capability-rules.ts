@@ -1,6 +1,7 @@
 import { type AgentFact, type AgentRequest, type Clock, type DelegationFact, Misconfigured } from '@countermark/core'
 import {
   custom,
+  isRehearsal,
   methods,
   optionTable,
   requireMetadataPlace,
@@ -78,6 +79,8 @@ export interface CapabilityRules extends GrantRules {
   readonly clock: Clock
   /** Finds what a caller was granted. */
   readonly findGrants: FindGrants
+  /** A command only asks: budgets are given back at once, and tickets stay unused. */
+  readonly isRehearsal: boolean
 }
 
 const OPTIONS = optionTable('capabilityRules', {
@@ -119,6 +122,7 @@ export function capabilityRules(options: CapabilityRulesOptions = {}): Capabilit
     clock: settings.clock ?? systemClock,
     zoneClock: createZoneClock(),
     findGrants: createGrantFinder(),
+    isRehearsal: isRehearsal(),
   }
 }
 

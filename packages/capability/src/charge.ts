@@ -35,7 +35,9 @@ export function charge({ budgets, needsApproval }: Outcome, charged: Charged): R
   if (budgets.length === 0 && !needsTicket) return NOTHING_TAKEN
   return then(needsTicket ? requireTicket(charged) : undefined, (ticket) => {
     const release = budgets.length === 0 ? undefined : reserve(mergeClaims(budgets, charged.caller.agent.id), charged)
-    return then(release, (given) => claimTicket(ticket, given))
+    return then(release, (given) =>
+      charged.rules.isRehearsal ? giveBackAll(ticket, given) : claimTicket(ticket, given),
+    )
   })
 }
 
@@ -72,6 +74,11 @@ function mergeClaims(claims: readonly BudgetClaim[], agentId: string): readonly 
     byKey.set(claim.key, { ...claim, agentId, limit, cost: Math.max(claim.cost, known?.cost ?? 0) })
   }
   return [...byKey.values()]
+}
+
+/** For a question: what it would have cost is known, and nothing is gone. */
+function giveBackAll(ticket: ValidTicket | undefined, release: Release | undefined): Receipt | Promise<Receipt> {
+  return then(release?.(), () => ({ approval: ticket?.approval, release: undefined }))
 }
 
 function claimTicket(ticket: ValidTicket | undefined, release: Release | undefined): Receipt | Promise<Receipt> {

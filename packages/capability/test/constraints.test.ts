@@ -1,3 +1,4 @@
+import { beginRehearsal } from '@countermark/core/internal'
 import { createFakeClock } from '@countermark/testing'
 import { body, notUsed, param, query } from '../src/arguments/argument-source.ts'
 import { memoryBudgets } from '../src/budgets/memory-budgets.ts'
@@ -390,6 +391,19 @@ describe('budgets', () => {
     await fact.release?.()
     await fact.release?.()
     expect([await outcomeOf(input), await outcomeOf(input)]).toEqual(['allowed', 'rate_limited'])
+  })
+
+  it('stay as they are where a command only asks', async () => {
+    const input = { caller: aCaller(aDetail({ max_requests_per_hour: 1 })), rules: { budgets: memoryBudgets() } }
+    const rehearse = async () => {
+      const end = beginRehearsal()
+      const answer = ask(input)
+      end()
+      return answer
+    }
+    expect([await rehearse(), await rehearse()]).toMatchObject(new Array(2).fill({ used: ['refunds:create'] }))
+    expect(await outcomeOf(input)).toBe('allowed')
+    expect(await rehearse()).toMatchObject({ code: 'rate_limited' })
   })
 
   it('are one with all to whom the rights were handed on', async () => {

@@ -124,7 +124,7 @@ describe('an attacker', () => {
     expect(new Set(codes)).toEqual(new Set(['signature_invalid']))
   })
 
-  it.each(['replay_detected', 'freshness_unproven'] as const)(
+  it.each(['replay_detected', 'freshness_unproven', 'replay_store_unavailable', 'signature_expired'] as const)(
     'does not reach it by a copy of a request of an agent that belongs to it: %s',
     (code) => {
       const guard = aGuard([named(observed), refuseWith(code)], half)

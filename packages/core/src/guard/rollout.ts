@@ -85,9 +85,17 @@ export interface Share {
   readonly by: 'agent' | 'network'
 }
 
+const OF_COPIES: ReadonlySet<string | undefined> = new Set([
+  'replay_detected',
+  'freshness_unproven',
+  'replay_store_unavailable',
+  // A copy whose body comes slowly, too.
+  'signature_expired',
+])
+
 /** Whether a refusal may answer a copy of a request, whose signature proves who made the original. */
 export function isOfCopy(refusal: Pick<Refusal, 'code'> | undefined): boolean {
-  return refusal?.code === 'replay_detected' || refusal?.code === 'freshness_unproven'
+  return OF_COPIES.has(refusal?.code)
 }
 
 /** Finds where a caller belongs: each has a fixed place between 0 and 100. */

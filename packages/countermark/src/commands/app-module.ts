@@ -1,6 +1,8 @@
 import { Server as NetServer } from 'node:net'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { rehearseTrails } from '@countermark/audit/command'
+import { beginRehearsal } from '@countermark/core/internal'
 import { CommandError, reasonOf } from './errors.ts'
 import { expressRoutes, isExpress, rehearseExpress } from './express-routes.ts'
 import type { FoundApp } from './found-route.ts'
@@ -11,7 +13,8 @@ import type { Terminal } from './terminal.ts'
 const NAMES = ['default', 'app', 'application', 'server']
 
 /**
- * Loads the module of an application and finds its routes. Ports that the module opens while it loads stay closed.
+ * Loads the module of an application and finds its routes. Ports that the module opens while it loads stay closed. Its guards
+ * and trails record nothing: the running service may hold the audit trail, and a question is no evidence.
  * @throws CommandError
  */
 export async function loadApp({ folder }: Terminal, file: string): Promise<FoundApp> {
@@ -37,6 +40,7 @@ function candidatesOf(module: object): readonly unknown[] {
 
 async function importQuietly(path: string): Promise<object> {
   const { listen } = NetServer.prototype
+  const ends = [beginRehearsal(), rehearseTrails()]
   NetServer.prototype.listen = function keepClosed(this: NetServer): NetServer {
     return this
   }
@@ -47,5 +51,6 @@ async function importQuietly(path: string): Promise<object> {
     throw new CommandError(`${path} cannot be loaded: ${reasonOf(error)}`, hint)
   } finally {
     NetServer.prototype.listen = listen
+    for (const end of ends) end()
   }
 }

@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, type RequestListener, request as re
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { createAgentFetch, readRefusal, type UnderlyingFetch } from '@countermark/client'
-import { beginRehearsal } from '@countermark/core/internal'
 import { Command } from 'commander'
 import { type IdentityOptions, readIdentity, withIdentityOptions } from './agent-identity.ts'
 import { loadApp } from './app-module.ts'
 import { type CommandContext, examples } from './command-context.ts'
-import { type FoundApp, REACHED } from './found-route.ts'
+import { CommandError } from './errors.ts'
+import { MOUNTED, REACHED } from './found-route.ts'
 import { type RequestOptions, readRequest, withRequestOptions } from './request-arguments.ts'
 import { toInit } from './signed-request.ts'
 import { EXIT, paint, say, sayJson, type Terminal, withProgress } from './terminal.ts'
@@ -56,7 +56,7 @@ export function canICommand({ terminal, exit }: CommandContext): Command {
 }
 
 async function ask(terminal: Terminal, method: string, path: string, options: CanIOptions): Promise<Answer> {
-  const { rehearse } = await loadToRehearse(terminal, options.app)
+  const { rehearse } = await loadApp(terminal, options.app)
   const url = options.origin + path
   const request = readRequest(terminal, url, { ...options, request: method.toUpperCase() })
   const identity = readIdentity(terminal, url, options)
@@ -64,6 +64,7 @@ async function ask(terminal: Terminal, method: string, path: string, options: Ca
   try {
     const fetchHere = toPort((server.address() as AddressInfo).port)
     const response = await createAgentFetch({ ...identity, fetch: fetchHere })(url, toInit(request))
+    if (response.headers.get(REACHED.name) === MOUNTED) throw mounted(path)
     const refusal = response.status >= 400 ? await readRefusal(response) : undefined
     return {
       allowed: response.headers.get(REACHED.name) === REACHED.value,
@@ -77,14 +78,11 @@ async function ask(terminal: Terminal, method: string, path: string, options: Ca
   }
 }
 
-/** Its guards record nothing: the running service may hold the audit trail, and a question is no evidence. */
-async function loadToRehearse(terminal: Terminal, file: string): Promise<FoundApp> {
-  const end = beginRehearsal()
-  try {
-    return await loadApp(terminal, file)
-  } finally {
-    end()
-  }
+function mounted(path: string): CommandError {
+  return new CommandError(
+    `${path} belongs to an application that is mounted in this one, which cannot be looked into`,
+    'export that application from a module of its own, and ask it: --app <file>',
+  )
 }
 
 async function listen(listener: RequestListener) {

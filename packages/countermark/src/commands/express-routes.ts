@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { type GuardSummary, summariesOf } from '@countermark/core/internal'
-import { type FoundRoute, REACHED, withoutHandlers } from './found-route.ts'
+import { type FoundRoute, MOUNTED, REACHED, withoutHandlers } from './found-route.ts'
 
 /** What is read of a layer of a router: Express 4 has `regexp`, Express 5 `rawPath`. */
 interface Layer {
@@ -96,7 +96,9 @@ function pathOf({ rawPath, regexp }: Layer): string {
 
 /** The application with its guards and parsers, and without what its routes do. */
 export function rehearseExpress(app: ExpressApp): RequestListener {
-  for (const { route } of flatten(stackOf(app))) {
+  for (const layer of flatten(stackOf(app))) {
+    if (isSubApp(layer.handle)) layer.handle = answerMounted
+    const { route } = layer
     if (route === undefined) continue
     const handlers = new Set(
       withoutHandlers(
@@ -116,6 +118,11 @@ export function rehearseExpress(app: ExpressApp): RequestListener {
 
 function answerReached(_request: unknown, response: ServerResponse): void {
   response.setHeader(REACHED.name, REACHED.value)
+  response.end()
+}
+
+function answerMounted(_request: unknown, response: ServerResponse): void {
+  response.setHeader(REACHED.name, MOUNTED)
   response.end()
 }
 

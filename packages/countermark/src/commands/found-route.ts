@@ -21,6 +21,9 @@ export interface FoundApp {
 /** What a rehearsed route answers with instead of its handler. */
 export const REACHED = { name: 'Countermark-Rehearsal', value: 'reached' } as const
 
+/** The value with which a rehearsed application answers for one that is mounted in it: what that one would do is not known. */
+export const MOUNTED = 'mounted'
+
 /** The handlers of a route without all that is no guard; `reached` answers where the handler stood. */
 export function withoutHandlers<Handler>(handlers: readonly Handler[], reached: Handler): readonly Handler[] {
   return [...handlers.filter((handler) => summariesOf(handler).length > 0), reached]

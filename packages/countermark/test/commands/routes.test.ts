@@ -107,12 +107,48 @@ describe.each([
     await held.close()
   })
 
+  it.each([
+    ['can-i', ['can-i', 'GET', '/api/orders/', '--app', 'app.cjs']],
+    ['routes', ['routes', 'app.cjs']],
+  ])('leaves a trail alone that the application opens while it loads: %s', async (_command, args) => {
+    const own = `const trail = require('@countermark/audit').auditTrail({ sinks: [require('@countermark/audit').fileSink({ path: '${join(folder.path, 'trail.ndjson')}' })] })
+trail.ready()
+const options = { recorder: trail,`
+    folder.write('app.cjs', folder.read('app.cjs').replace('const options = {', own))
+    expect((await folder.run(args)).code).toBe(0)
+    expect(() => folder.read('trail.ndjson')).toThrow('ENOENT')
+  })
+
   it('says that there is no such route', async () => {
     const { code, out } = await folder.run(['can-i', 'GET', '/api/nowhere', '--app', 'app.cjs'])
     expect(out).toContain('no: answered with 404')
     expect(code).toBe(1)
   })
 })
+
+describe.each([['Express 5', 'express'] as const, ['Express 4', 'express4'] as const])(
+  'an application of %s that is mounted in another',
+  (_name, express) => {
+    const folder = useCommandFolder({ beside: __dirname })
+
+    it('is not run by can-i, which says that it cannot look into it', async () => {
+      await folder.run(['keygen', 'agt_7f2k9x', '--agents', 'agents.json'])
+      folder.write(
+        'app.cjs',
+        `const express = require('${express}')
+const app = express()
+const inner = express()
+inner.post('/refunds', (_req, res) => { require('node:fs').writeFileSync('${join(folder.path, 'ran')}', ''); res.end() })
+app.use('/api', inner)
+module.exports = app`,
+      )
+      const { code, err } = await folder.run(['can-i', 'POST', '/api/refunds', '--app', 'app.cjs'])
+      expect(() => folder.read('ran')).toThrow('ENOENT')
+      expect(err).toContain('/api/refunds belongs to an application that is mounted in this one')
+      expect(code).toBe(2)
+    })
+  },
+)
 
 describe('countermark routes', () => {
   const folder = useCommandFolder()
