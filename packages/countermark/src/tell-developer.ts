@@ -20,7 +20,11 @@ export function tellDeveloper(): TellRefusal {
     if (refusal === undefined) return
     const { method } = request
     const route = request.route().template ?? request.path
-    const line = `${method} ${route} → ${status} ${refusal.code}${mode === 'observe' ? ' (observed)' : ''}: ${reasonOf(refusal)}`
+    const line =
+      `${method} ${route} → ${status} ${refusal.code}${mode === 'observe' ? ' (observed)' : ''}: ${reasonOf(refusal)}`.replace(
+        /\p{Cc}/gu,
+        '\uFFFD',
+      )
     debug('%s', line)
     const kind = `${method} ${route} ${refusal.code}`
     if (debug.enabled || told.has(kind) || told.size >= MOST_LINES) return

@@ -8,7 +8,7 @@ import { CommandError, reasonOf } from './errors.ts'
 import { type RequestOptions, readRequest, requireUrl, withRequestOptions } from './request-arguments.ts'
 import { writeShellRecipe } from './shell-recipe.ts'
 import { signOnly, toInit } from './signed-request.ts'
-import { EXIT, paint, say, type Terminal, withProgress } from './terminal.ts'
+import { EXIT, paint, say, type Terminal, warn, withProgress } from './terminal.ts'
 
 interface CurlOptions extends RequestOptions, IdentityOptions {
   readonly include?: boolean
@@ -82,10 +82,9 @@ async function show(terminal: Terminal, response: Response, options: CurlOptions
   else if (content.length > 0) terminal.stdout.write(content)
   if (content.length > 0 && options.output === undefined && content.at(-1) !== 0x0a) terminal.stdout.write('\n')
   if (refusal === undefined) return
-  terminal.stderr.write(`${paint(terminal, 'bad', 'refused:')} ${response.status} ${refusal.code}\n`)
-  terminal.stderr.write(`  what to do: npx countermark explain ${refusal.code}\n`)
-  if (refusal.requestId === undefined) return
-  terminal.stderr.write(
-    `  why, where the service keeps a trail: npx countermark explain ${refusal.requestId} --trail FILE\n`,
-  )
+  warn(terminal, `${paint(terminal, 'bad', 'refused:')} ${response.status} ${refusal.code}`)
+  warn(terminal, `  what to do: npx countermark explain ${refusal.code}`)
+  // Meant to be copied into a shell.
+  if (!/^[\w-]{1,64}$/.test(refusal.requestId ?? '')) return
+  warn(terminal, `  why, where the service keeps a trail: npx countermark explain ${refusal.requestId} --trail FILE`)
 }

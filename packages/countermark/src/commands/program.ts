@@ -15,7 +15,7 @@ import { routesCommand } from './routes.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
 import { stopCommand } from './stop.ts'
-import { EXIT, paint, type Terminal } from './terminal.ts'
+import { EXIT, paint, type Terminal, warn } from './terminal.ts'
 
 const COMMANDS: readonly CreateCommand[] = [
   initCommand,
@@ -79,9 +79,8 @@ function withParts(command: Command): readonly Command[] {
 function tell(terminal: Terminal, error: unknown): number {
   // Commander has written what it had to say.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.yes : EXIT.unusable
-  terminal.stderr.write(
-    `${paint(terminal, 'bad', 'countermark:')} ${error instanceof CommandError ? error.message : reasonOf(error)}\n`,
-  )
-  if (error instanceof CommandError && error.hint !== undefined) terminal.stderr.write(`  ${error.hint}\n`)
+  const message = error instanceof CommandError ? error.message : reasonOf(error)
+  warn(terminal, `${paint(terminal, 'bad', 'countermark:')} ${message}`)
+  if (error instanceof CommandError && error.hint !== undefined) warn(terminal, `  ${error.hint}`)
   return EXIT.unusable
 }

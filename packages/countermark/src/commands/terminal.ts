@@ -49,7 +49,23 @@ export function paint(terminal: Terminal, tone: Tone, text: string): string {
 
 /** Lines on standard output. */
 export function say(terminal: Terminal, ...lines: readonly string[]): void {
-  for (const line of lines) terminal.stdout.write(`${line}\n`)
+  for (const line of lines) terminal.stdout.write(`${harmless(terminal, line)}\n`)
+}
+
+/** Lines on standard error. */
+export function warn(terminal: Terminal, ...lines: readonly string[]): void {
+  for (const line of lines) terminal.stderr.write(`${harmless(terminal, line)}\n`)
+}
+
+/** Control characters, those that turn the direction of a line too, and colours as `paint` writes them. */
+const STEERING = new RegExp(`${String.fromCodePoint(27)}\\[\\d{1,2}m|[\\p{Cc}\\u202a-\\u202e\\u2066-\\u2069]`, 'gu')
+
+/** Services, records and callers choose what is shown: none of it may steer the terminal. */
+function harmless({ hasColors }: Terminal, line: string): string {
+  return line.replace(STEERING, (found) => {
+    if (found === '\n' || found === '\t') return found
+    return found.length > 1 && hasColors ? found : '\uFFFD'
+  })
 }
 
 /** A value for machines: one JSON document on standard output. */

@@ -71,7 +71,11 @@ export function createConnection({ url, token, ca, deadlineMs }: ConnectionOptio
       const either = AbortSignal.any([signal, silence.signal])
       try {
         const response = await open('GET', path, { signal: either })
-        if (response.statusCode !== 200) throw new Error(`the authority answers ${response.statusCode}`)
+        if (response.statusCode !== 200) {
+          // Unread, it would keep its socket.
+          response.destroy()
+          throw new Error(`the authority answers ${response.statusCode}`)
+        }
         await readEvents(response, (event, data) => {
           timer.refresh()
           listener(event, data)

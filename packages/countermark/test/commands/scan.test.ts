@@ -48,6 +48,23 @@ describe('countermark scan', () => {
     expect((await scan()).states).toMatchObject({ metadata: 'ok', 'metadata-resource': 'failed' })
   })
 
+  it('writes nothing of a service that would steer the terminal, or the shell into which a line is copied', async () => {
+    const control = String.fromCodePoint(27)
+    const hostile = { resource: `${control}]0;owned${control}[2J\u202e`, code: 'config_error', request_id: '$(reboot)' }
+    app.use((req, res) => {
+      const isDocument = req.path.startsWith('/.well-known')
+      res.status(isDocument ? 200 : 500).type(isDocument ? 'json' : 'application/problem+json')
+      res.end(JSON.stringify(hostile))
+    })
+    await folder.run(['keygen', 'agt_7f2k9x', '--agents', 'agents.json'])
+    const scanned = await folder.run(['scan', `${server.origin}/orders`])
+    const called = await folder.run(['curl', `${server.origin}/orders`])
+    expect(scanned.out).toContain(']0;owned')
+    expect(scanned.out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u)
+    expect(called.err).toContain('explain config_error')
+    expect(called.err).not.toContain('reboot')
+  })
+
   it('writes a table for people', async () => {
     const { out } = await folder.run(['scan', `${server.origin}/orders`])
     expect(out).toMatch(/^ok +transport +http, on this machine$/m)
