@@ -71,8 +71,8 @@ describe('a request that is wrong', () => {
         type: `urn:agent-auth:error:${code}`,
         request_id: expect.any(String),
       })
-      if (pointer !== undefined)
-        expect(answer.body.errors[0].pointer).toMatch(new RegExp(`^${pointer.replace('?', '\\?')}`))
+      const [first] = answer.body.errors ?? [{ pointer: '' }]
+      expect(first.pointer.startsWith(pointer ?? '')).toBe(true)
     },
   )
 

@@ -77,7 +77,7 @@ function bodyOf(body: z.ZodType | undefined): Schema {
 }
 
 function pathParameters(path: string): readonly Schema[] {
-  const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name)
+  const names = [...path.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name)
   return names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
 }
 

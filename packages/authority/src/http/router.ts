@@ -24,7 +24,7 @@ export function createRouter(routes: readonly Route[]): FindRoute {
   const bySize = new Map<number, Compiled[]>()
   const seen = new Set<string>()
   for (const route of routes) {
-    const name = `${route.method} ${route.path.replace(/\{[^}]*\}/g, '{}')}`
+    const name = `${route.method} ${route.path.replace(/\{[^{}]*\}/g, '{}')}`
     if (seen.has(name)) throw new TypeError(`two routes are ${name}`)
     seen.add(name)
     const segments = route.path.split('/').slice(1)
@@ -46,7 +46,7 @@ export function createRouter(routes: readonly Route[]): FindRoute {
 }
 
 function shapeOf({ path }: Route): string {
-  return path.replace(/\{[^}]*\}/g, '{}')
+  return path.replace(/\{[^{}]*\}/g, '{}')
 }
 
 function literalFirst(a: Compiled, b: Compiled): number {

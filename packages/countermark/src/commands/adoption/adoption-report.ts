@@ -98,7 +98,7 @@ function fixOf(code: string): string {
   if (!isRefusalCode(code)) return 'A code of a check of your own: its documentation says more.'
   const [, fix = ''] = pageOf(code).split('**Fix**:')
   const [paragraph = ''] = fix.trim().split('\n\n')
-  return paragraph.replaceAll('\n', ' ').replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+  return paragraph.replaceAll('\n', ' ').replaceAll(/\[([^[\]]*)\]\([^()]*\)/g, '$1')
 }
 
 /** What to do next, the most useful first. */
