@@ -19,6 +19,7 @@ export interface Assessment extends RiskFact {
 
 /** Where an agent stands. */
 export interface Standing extends Assessment {
+  /** The agent, as its credential proves it. */
   readonly agentId: string
   /** Unix milliseconds: since when it is at this level. */
   readonly sinceMs: number

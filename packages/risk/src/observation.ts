@@ -30,6 +30,7 @@ export interface Observation {
 
 /** How a request of a proven agent ended. */
 export interface EndedRequest {
+  /** The agent that sent it, proven by its credential. */
   readonly agentId: string
   /** Unix milliseconds. */
   readonly atMs: number

@@ -9,12 +9,17 @@ import type { FindNetwork } from './signals/network-place.ts'
 
 /** A change of level. */
 export interface LevelChange {
+  /** The agent whose level changed. */
   readonly agentId: string
+  /** Its level before. */
   readonly from: RiskLevel
+  /** Its level from now on. */
   readonly to: RiskLevel
   /** Unix milliseconds. */
   readonly atMs: number
+  /** The score at the change: the sum of the evidence that has not faded. */
   readonly score: number
+  /** The sentences of the signals that count most, heaviest first. */
   readonly reasons: readonly string[]
   /** Who changed it: `signals`, or the reviewer by name. */
   readonly by: string
@@ -24,7 +29,9 @@ export interface LevelChange {
 
 /** What a store is opened with, once, by the check. */
 export interface RiskSettings {
+  /** The validated policy. */
   readonly rules: RiskRules
+  /** Finds country and autonomous system of an address; `undefined` where prefixes alone count. */
   readonly network: FindNetwork | undefined
   /** Hears every change of level that this process finds or takes. */
   readonly onChange: (change: LevelChange) => void

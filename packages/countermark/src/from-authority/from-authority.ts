@@ -39,6 +39,7 @@ export interface FromAuthorityOptions {
 
 /** What is known of the link to the authority. */
 export interface AuthorityLinkState {
+  /** The name under which this process acknowledges stops. */
   readonly door: string
   /** How many lines of the feed this process has taken over. */
   readonly seq: number
@@ -50,13 +51,17 @@ export interface AuthorityLinkState {
 
 /** Everything that `countermark` takes from an authority, by its option `authority`. */
 export interface AuthorityLink {
+  /** The keys of its registered agents. */
   readonly keys: KeySource
+  /** Whose tokens count: those of the authority. */
   readonly issuers: readonly IssuerOptions[]
+  /** What it stopped: tokens, keys, agents, users. */
   readonly revocations: Revocations
   /** Who approves requests, and where agents ask for it; only with `audience`. */
   readonly approvals: Omit<ApprovalOptions, 'store'> | undefined
   /** Resolves when every stop is known. Until then what changes something is refused. */
   readonly ready: () => Promise<void>
+  /** How far this process has followed the authority. */
   readonly state: () => AuthorityLinkState
   /** Ends the link: before the process does, and in tests. */
   readonly close: () => void

@@ -3,15 +3,17 @@ export type IsSafeRoute = (method: string, path: string) => boolean
 
 /** Compiles routes such as `POST /reports/:id/preview`: `:name` stands for one segment, all else for itself. */
 export function compileSafeRoutes(routes: readonly string[]): IsSafeRoute {
-  if (routes.length === 0) return () => false
   const patterns = routes.map((route) => {
     const [method = '', path = ''] = route.split(' ')
-    const segments = path.split('/').map((segment) => (segment.startsWith(':') ? '[^/]+' : escapeText(segment)))
-    return { method, path: new RegExp(`^${segments.join('/')}$`) }
+    return { method, segments: path.split('/') }
   })
-  return (method, path) => patterns.some((pattern) => pattern.method === method && pattern.path.test(path))
+  return (method, path) => {
+    const given = path.split('/')
+    return patterns.some((pattern) => pattern.method === method && matches(pattern.segments, given))
+  }
 }
 
-function escapeText(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+function matches(segments: readonly string[], given: readonly string[]): boolean {
+  if (segments.length !== given.length) return false
+  return segments.every((segment, at) => (segment.startsWith(':') ? given[at] !== '' : segment === given[at]))
 }
