@@ -121,11 +121,19 @@ async function activate(call: Call, options: EnrolmentOptions): Promise<Answer> 
     const agent = await findAgentRow(tables, id)
     const key = await findKeyRow(tables, id, pending.thumbprint)
     if (key.follows === null) throw new Refusal('state_conflict', 'an owner has to approve this key')
-    const active = await activateKey(tables, agent, key, nowMs)
     const before = (await listKeys(tables, id)).filter(({ thumbprint }) => thumbprint === key.follows)
+    requireTrusted(agent, before)
+    const active = await activateKey(tables, agent, key, nowMs)
     await endKeys(tables, agent, before, { atMs: nowMs + overlapHours * HOUR_MS, nowMs })
     return { ...active, event: 'key_rotated', status: 200 }
   })
+}
+
+/** What was stopped must not come back by a key that it brought before. @throws Refusal `state_conflict` */
+function requireTrusted({ state }: AgentRow, before: readonly KeyRow[]): void {
+  if (state !== 'active') throw new Refusal('state_conflict', 'the agent is not active')
+  if (before.every((key) => key.state !== 'revoked')) return
+  throw new Refusal('state_conflict', 'the key that brought this one was revoked; enrol another by a code')
 }
 
 interface Changed {

@@ -27,12 +27,16 @@ export interface KeyView extends KeyStatus {
 }
 
 const MOST_KEYS = 50
+const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
 
 /** Checks a key and makes its row, which is not written yet. @throws Refusal `input_invalid` */
 export function toKeyRow(agent: AgentRow, { material, kid, kind }: NewKey, nowMs: number): KeyRow {
   const { thumbprint, algorithm, publicKey } = readKey(material)
   const id = kid ?? thumbprint
   if (!isKeyId(id)) throw keyInvalid('a key id has 1 to 256 printable ASCII characters')
+  // Keys are also found by thumbprint: an owner who approves one must not get another that calls itself so.
+  if (THUMBPRINT.test(id) && id !== thumbprint)
+    throw keyInvalid('a key id that looks like a thumbprint must be its own')
   return {
     ...{ thumbprint, agent: agent.id, kid: id, kind, algorithm, agent_version: agent.version },
     jwk: canonicalJson(publicKey.export({ format: 'jwk' })),

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { agentId, label, personId, slug } from '../api/schemas.ts'
 import { findAgentRow } from '../registry/agents.ts'
 import type { AgentRow, KeyRow, RegistryReads, RegistryTables } from '../registry/registry-tables.ts'
+import type { ConsentTables } from '../tokens/consent/consent-tables.ts'
 import type { TokenTable, TokenTables } from '../tokens/issuing/token-tables.ts'
 import type { RevocationTarget } from '../tokens/revocation/revoke-tokens.ts'
 import type { Revoked } from './door-events.ts'
@@ -60,7 +61,7 @@ export interface StopPlan {
 }
 
 /** Inside of a transaction or outside. */
-type Reads = Pick<Transaction<RegistryTables & TokenTables>, 'selectFrom'>
+type Reads = Pick<Transaction<RegistryTables & TokenTables & ConsentTables>, 'selectFrom'>
 
 const NOTHING = { agent: undefined, agents: [], key: undefined, tokens: [], events: [] }
 
@@ -153,7 +154,29 @@ async function planUser(
     .where('agents.tenant', '=', tenant)
     .where('tokens.expires_at', '>', nowSeconds)
     .execute()
-  return { ...NOTHING, tenant, tokens: rows.map(({ token_id: tokenId }) => ({ tokenId })) }
+  const families = await familiesOf(tables, subject, tenant)
+  return { ...NOTHING, tenant, tokens: [...families, ...rows.map(({ token_id: tokenId }) => ({ tokenId }))] }
+}
+
+/** What would bring new tokens, though the last ones have ended: refresh tokens, and codes that are not redeemed yet. */
+async function familiesOf(tables: Reads, subject: string, tenant: string): Promise<readonly RevocationTarget[]> {
+  const refreshed = await tables
+    .selectFrom('refresh_tokens')
+    .innerJoin('agents', 'agents.id', 'refresh_tokens.agent_id')
+    .select('family_id')
+    .where('refresh_tokens.subject', '=', subject)
+    .where('refresh_tokens.revoked_at', 'is', null)
+    .where('agents.tenant', '=', tenant)
+    .execute()
+  const allowed = await tables
+    .selectFrom('delegations')
+    .innerJoin('agents', 'agents.id', 'delegations.agent_id')
+    .select('delegation_id as family_id')
+    .where('delegations.subject', '=', subject)
+    .where('delegations.stopped_at', 'is', null)
+    .where('agents.tenant', '=', tenant)
+    .execute()
+  return [...new Set([...refreshed, ...allowed].map((row) => row.family_id))].map((familyId) => ({ familyId }))
 }
 
 async function planTenant(tables: Reads, { tenant }: Target<'tenant'>): Promise<StopPlan> {

@@ -2,7 +2,7 @@ import { createTestAgent, type StartedServer, startServer, type TestAgent } from
 import { createCaller, createWorld, type World } from '../authority-world.ts'
 import { describeStores, type StorePlace } from '../stores.ts'
 import { openDoorStream } from './door-stream.ts'
-import { writeToken } from './write-token.ts'
+import { whatBringsTokens, writeToken, writeWhatBringsTokens } from './write-token.ts'
 
 const ISSUER = 'https://authority.test'
 
@@ -129,6 +129,15 @@ describeStores((createPlace) => {
     expect(all.events).toContainEqual(
       expect.objectContaining({ event: expect.objectContaining({ type: 'user', issuer: ISSUER, subject: 'user_2' }) }),
     )
+  })
+
+  it('stops what would bring a user new tokens in a tenant, though the last ones have ended', async () => {
+    await createAgent('agt_later', 'acme')
+    await writeWhatBringsTokens(world, { agentId: 'agt_later', subject: 'user_9', familyId: 'rtf_9' })
+    await writeWhatBringsTokens(world, { agentId: 'agt_later', subject: 'user_10', familyId: 'rtf_10' })
+    const { status } = await stop({ kind: 'user', subject: 'user_9', in: 'acme' }, operator)
+    expect(status).toBe(201)
+    expect(await whatBringsTokens(world)).toEqual(['delegation rtf_10', 'refresh rtf_10'])
   })
 
   it('says before who and what would be cut off', async () => {

@@ -221,8 +221,21 @@ describe('a code', () => {
   it('used twenty times at once gives one token', async () => {
     const code = await allow()
     const answers = await Promise.all(Array.from({ length: 20 }, () => redeem(code)))
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
+    const given = answers.filter(({ status }) => status === 200)
+    expect(given).toHaveLength(1)
+    // It came again, whoever was first.
+    const token = String(given[0]?.body['access_token'])
+    expect((await authority.post('/introspect', { token }, buyer)).body['active']).toBe(false)
   })
+
+  it.each([{ subject: 'user_17' }, { agentId: 'agt_buyer' }])(
+    'from before a stop of %o gives nothing',
+    async (target) => {
+      const code = await allow()
+      await authority.tokens.revoke(target, { reason: 'stop', by: 'test' })
+      expect((await redeem(code)).body['error']).toBe('invalid_grant')
+    },
+  )
 
   it.each<readonly [string, Readonly<Record<string, string>>]>([
     ['with another verifier', { code_verifier: 'x'.repeat(43) }],

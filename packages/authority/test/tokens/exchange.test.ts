@@ -168,6 +168,27 @@ describe('a token that is handed on', () => {
     expect((await exchange(second, {}, third)).body['error']).toBe('actor_unauthorized')
   })
 
+  it('goes no further because its holder says so', async () => {
+    const more = { authorization_details: details({ max_depth: 3 }) }
+    const narrowed = await exchange(await first(), more)
+    expect(narrowed.status).toBe(200)
+    expect((await exchange(String(narrowed.body['access_token']), {}, worker)).body['error']).toBe('actor_unauthorized')
+  })
+
+  it('goes no further for a scope whose entry does not say how far', async () => {
+    const type = 'urn:agent-auth:capability:1'
+    const entries = [
+      { type, actions: ['orders:write'], constraints: { max_depth: 1 } },
+      { type, actions: ['orders:read'] },
+    ]
+    const token = (await exchange(authority.userToken(), { authorization_details: JSON.stringify(entries) })).body
+    const more = { scope: 'orders:read', authorization_details: details({ max_depth: 9 }) }
+    const second = await exchange(String(token['access_token']), more, worker)
+    expect(claimsOf(second.body['access_token'])['authorization_details']).toMatchObject([
+      { constraints: { max_depth: 0 } },
+    ])
+  })
+
   it('does not pass one agent twice', async () => {
     const second = String((await exchange(first(3), {}, worker)).body['access_token'])
     expect((await exchange(second, {}, buyer)).body['error']).toBe('invalid_request')

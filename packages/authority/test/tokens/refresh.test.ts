@@ -1,5 +1,5 @@
 import { describeStores, type StorePlace } from '../stores.ts'
-import { claimsOf, type KnownAgent, ORDERS, type TokenAnswer } from './running-authority.ts'
+import { claimsOf, type KnownAgent, ORDERS, REFUNDS, type TokenAnswer } from './running-authority.ts'
 import { type AuthorityWithUsers, exchangeOf, startWithUsers } from './user-issuer.ts'
 
 describeStores((createPlace) => {
@@ -47,6 +47,29 @@ describeStores((createPlace) => {
       const { body } = await first({ scope: 'orders:read offline_access' })
       expect((await refresh(body['refresh_token'], { scope: 'orders:write' })).body['error']).toBe('invalid_scope')
       expect((await refresh(body['refresh_token'])).status).toBe(200)
+    })
+
+    it('is for no more services, and may be handed on no further, than was asked for', async () => {
+      const token = await authority.userToken({ exp: authority.clock.seconds() + 7200 })
+      const form = { scope: 'orders:read offline_access', resource: [ORDERS, REFUNDS] }
+      const { body } = await authority.post('/token', { ...exchangeOf(token, {}), ...form }, buyer)
+      const details = JSON.stringify([{ type: 'urn:agent-auth:capability:1', constraints: { max_depth: 3 } }])
+      const next = await refresh(body['refresh_token'], { resource: ORDERS, authorization_details: details })
+      expect(claimsOf(next.body['access_token'])).toMatchObject({
+        ...{ aud: ORDERS, authorization_details: [{ constraints: { max_depth: 0 } }] },
+      })
+      const wider = await refresh(next.body['refresh_token'], { resource: REFUNDS })
+      expect(wider.body['error']).toBe('invalid_target')
+    })
+
+    it('says what limits the agent now', async () => {
+      const { body } = await first()
+      authority.register(buyer.agent, { constraints: { max_requests_per_minute: 5 } })
+      const next = await refresh(body['refresh_token'])
+      authority.register(buyer.agent)
+      expect(claimsOf(next.body['access_token'])['authorization_details']).toEqual([
+        { type: 'urn:agent-auth:limits:1', agent: 'agt_buyer', constraints: { max_requests_per_minute: 5 } },
+      ])
     })
 
     it('ends its family when it is used again', async () => {

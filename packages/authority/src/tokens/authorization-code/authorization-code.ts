@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { JsonObject } from '@countermark/core/internal'
+import type { Transaction } from 'kysely'
 import { bindToKey } from '../binding/proof-of-possession.ts'
 import type { AgentClient } from '../client-authentication/client.ts'
 import { shortestLifetime } from '../client-credentials/client-credentials.ts'
@@ -8,6 +9,7 @@ import type { AuthorizationCodeTable, ConsentTables, DelegationTable } from '../
 import type { TokenCall } from '../http/token-call.ts'
 import type { TokenDraft } from '../issuing/issue-token.ts'
 import { toTokenResponse } from '../issuing/token-response.ts'
+import type { TokenTables } from '../issuing/token-tables.ts'
 import { limitsOf } from '../narrowing/limits.ts'
 import { narrowScopes } from '../narrowing/scopes.ts'
 import { OAuthError } from '../oauth-error.ts'
@@ -37,15 +39,17 @@ export async function grantAuthorizationCode(
   if (!isProven || redirectUri !== code.redirect_uri || !(now < code.expires_at)) throw invalid()
   const binding = (await settings.possession.findProven(request)) ?? bindToKey(client.key)
   const draft = { ...draftFor(delegation, client, settings), binding }
-  if (!(await claim(codeHash, Math.floor(now), settings))) return endDelegation(delegation, client, settings)
-  const { token, refreshToken } = await issueWithRefresh(draft, settings)
-  // The person may have stopped it meanwhile: before the tokens were there to be revoked.
-  if (await isStopped(delegation, settings)) {
-    await revokeTokens({ familyId: delegation.delegation_id }, { reason: 'stop', by: 'user' }, settings)
-    throw invalid()
+  try {
+    const { token, refreshToken } = await issueWithRefresh(draft, settings, claimOf(code))
+    return toTokenResponse(draft, token, { refresh_token: refreshToken })
+  } catch (error) {
+    if (error instanceof CodeReused) return endDelegation(delegation, client, settings)
+    throw error
   }
-  return toTokenResponse(draft, token, { refresh_token: refreshToken })
 }
+
+/** Leaves the transaction, so that nothing of it is kept. */
+class CodeReused extends Error {}
 
 interface Found {
   readonly code: AuthorizationCodeTable
@@ -70,29 +74,30 @@ async function findCode(codeHash: string, { id }: AgentClient, { store }: TokenS
   return { code, delegation }
 }
 
-async function claim(codeHash: string, now: number, { store }: TokenSettings): Promise<boolean> {
-  const claimed = await store
-    .tables<ConsentTables>()
-    .transaction(`authorization-code:${codeHash}`, (tables) =>
-      tables
-        .updateTable('authorization_codes')
-        .set({ used_at: now })
-        .where('code_hash', '=', codeHash)
-        .where('used_at', 'is', null)
-        .returning('code_hash')
-        .execute(),
-    )
-  return claimed.length === 1
-}
-
-async function isStopped({ delegation_id: id }: DelegationTable, { store }: TokenSettings): Promise<boolean> {
-  const { reads } = store.tables<ConsentTables>()
-  const row = await reads
-    .selectFrom('delegations')
-    .select('stopped_at')
-    .where('delegation_id', '=', id)
-    .executeTakeFirst()
-  return row?.stopped_at !== null
+/**
+ * Uses the code up in the transaction that writes its tokens: who revokes them finds them. Holds the delegation until then, so that
+ * one that is stopped meanwhile gives none, or has them revoked.
+ */
+function claimOf({ code_hash: codeHash, delegation_id: delegationId }: AuthorizationCodeTable) {
+  return async (inside: Transaction<TokenTables>, now: number): Promise<void> => {
+    const tables = inside as unknown as Transaction<ConsentTables>
+    const held = await tables
+      .updateTable('delegations')
+      .set({ stopped_at: null })
+      .where('delegation_id', '=', delegationId)
+      .where('stopped_at', 'is', null)
+      .returning('delegation_id')
+      .execute()
+    if (held.length !== 1) throw invalid()
+    const claimed = await tables
+      .updateTable('authorization_codes')
+      .set({ used_at: now })
+      .where('code_hash', '=', codeHash)
+      .where('used_at', 'is', null)
+      .returning('code_hash')
+      .execute()
+    if (claimed.length !== 1) throw new CodeReused()
+  }
 }
 
 /** RFC 6749 section 4.1.2: two hold the code, so that neither is to be trusted with what it gave. */

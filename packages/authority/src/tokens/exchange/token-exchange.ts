@@ -6,7 +6,7 @@ import type { Form } from '../http/form.ts'
 import type { TokenCall } from '../http/token-call.ts'
 import { issueToken, type TokenDraft } from '../issuing/issue-token.ts'
 import { toTokenResponse } from '../issuing/token-response.ts'
-import { lowerDepth, mergeDetails, parseDetails } from '../narrowing/details.ts'
+import { capDepth, type Detail, lowerDepth, mergeDetails, parseDetails, remainingDepth } from '../narrowing/details.ts'
 import { limitsOf } from '../narrowing/limits.ts'
 import { narrowScopes, parseScopes } from '../narrowing/scopes.ts'
 import { findTargets } from '../narrowing/targets.ts'
@@ -96,7 +96,7 @@ function draftFor({ form, asked, subject, client, settings, isNarrowed }: DraftI
     agentId: client.id,
     audiences: services.map(({ audience }) => audience),
     scopes,
-    details: isNarrowed || subject.own === undefined ? merged : lowerDepth(merged),
+    details: subject.own === undefined ? merged : asFarAs(subject.details, merged, isNarrowed),
     limits: isNarrowed ? subject.limits : [...subject.limits, ...limitsOf(client.record)],
     restrictip: subject.claims['restrictip'],
     endsAt: Math.min(subject.expiresAt, client.key.notAfter ?? Number.POSITIVE_INFINITY),
@@ -104,4 +104,10 @@ function draftFor({ form, asked, subject, client, settings, isNarrowed }: DraftI
     familyId: undefined,
     maxLifetimeSeconds: shortestLifetime(services),
   }
+}
+
+/** What a token of ours may be handed on, less one where it is; an entry that is asked for does not lengthen it. */
+function asFarAs(before: readonly Detail[], merged: readonly Detail[], isNarrowed: boolean): readonly Detail[] {
+  const most = remainingDepth(before)
+  return isNarrowed ? capDepth(merged, most) : capDepth(lowerDepth(merged), most - 1)
 }

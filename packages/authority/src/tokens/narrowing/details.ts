@@ -190,6 +190,15 @@ export function remainingDepth(details: readonly Detail[]): number {
   return depths.length === 0 ? 0 : Math.min(...depths)
 }
 
+/** The same entries, of which none says more than this: who gets a token cannot say how far it may go. */
+export function capDepth(details: readonly Detail[], most: number): readonly Detail[] {
+  return details.map((detail) => {
+    const { max_depth: depth } = detail.constraints
+    if (typeof depth !== 'number' || depth <= most) return detail
+    return { ...detail, constraints: { ...detail.constraints, max_depth: Math.max(0, most) } }
+  })
+}
+
 /** The same entries once a token is handed on. */
 export function lowerDepth(details: readonly Detail[]): readonly Detail[] {
   return details.map((detail) => {

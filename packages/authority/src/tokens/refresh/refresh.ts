@@ -1,14 +1,18 @@
 import { hash, randomBytes } from 'node:crypto'
-import type { JsonObject } from '@countermark/core/internal'
+import { canonicalJson, type JsonObject } from '@countermark/core/internal'
+import type { Transaction } from 'kysely'
 import { bindToKey } from '../binding/proof-of-possession.ts'
 import type { AgentClient } from '../client-authentication/client.ts'
+import { shortestLifetime } from '../client-credentials/client-credentials.ts'
 import type { TokenCall } from '../http/token-call.ts'
 import type { Act, TokenContent } from '../issuing/access-token.ts'
 import { type IssuedToken, issueToken, type TokenDraft } from '../issuing/issue-token.ts'
 import { toTokenResponse } from '../issuing/token-response.ts'
-import type { RefreshTokenTable } from '../issuing/token-tables.ts'
-import { type Detail, mergeDetails, parseDetails } from '../narrowing/details.ts'
+import type { RefreshTokenTable, TokenTables } from '../issuing/token-tables.ts'
+import { capDepth, type Detail, mergeDetails, parseDetails, remainingDepth } from '../narrowing/details.ts'
+import { limitsOf } from '../narrowing/limits.ts'
 import { narrowScopes, parseScopes } from '../narrowing/scopes.ts'
+import { findTargets } from '../narrowing/targets.ts'
 import { OAuthError } from '../oauth-error.ts'
 import { revokeTokens } from '../revocation/revoke-tokens.ts'
 import { ceilingOf, type TokenSettings } from '../token-settings.ts'
@@ -35,24 +39,30 @@ export interface RefreshableToken {
   readonly refreshToken: string
 }
 
+/** What must be true when the tokens are written, and is used up by them. Throws to leave everything as it was. */
+type Claim = (tables: Transaction<TokenTables>, now: number) => Promise<void>
+
 /** Issues an access token with the first refresh token of a new family. @throws OAuthError */
-export async function issueWithRefresh(draft: TokenDraft, settings: TokenSettings): Promise<RefreshableToken> {
+export async function issueWithRefresh(
+  draft: TokenDraft,
+  settings: TokenSettings,
+  claim: Claim = async () => undefined,
+): Promise<RefreshableToken> {
   const familyId = draft.familyId ?? `rtf_${randomBytes(16).toString('base64url')}`
   const now = Math.floor(settings.environment.clock.wallMs() / 1000)
   const endsAt = Math.floor(Math.min(draft.endsAt, now + settings.refreshSeconds))
-  return issueNext({ ...draft, familyId }, { familyId, endsAt, used: undefined }, settings)
+  return issueNext({ ...draft, familyId }, { familyId, endsAt, claim }, settings)
 }
 
 interface Family {
   readonly familyId: string
   readonly endsAt: number
-  /** The hash of the refresh token that is used up. */
-  readonly used: string | undefined
+  readonly claim: Claim
 }
 
 async function issueNext(
   draft: TokenDraft,
-  { familyId, endsAt, used }: Family,
+  { familyId, endsAt, claim }: Family,
   settings: TokenSettings,
 ): Promise<RefreshableToken> {
   const refreshToken = `rt_${randomBytes(32).toString('base64url')}`
@@ -68,21 +78,25 @@ async function issueNext(
     },
   }
   const token = await issueToken(draft, settings, async (tables) => {
-    if (used !== undefined) {
-      // Of many at once one finds it unused; the row tells, not what was read before.
-      const claimed = await tables
-        .updateTable('refresh_tokens')
-        .set({ used_at: now })
-        .where('token_hash', '=', used)
-        .where('used_at', 'is', null)
-        .where('revoked_at', 'is', null)
-        .returning('token_hash')
-        .execute()
-      if (claimed.length !== 1) throw new RefreshTokenReused()
-    }
+    await claim(tables, now)
     await tables.insertInto('refresh_tokens').values(row).execute()
   })
   return { token, refreshToken }
+}
+
+/** Of many at once one finds it unused; the row tells, not what was read before. */
+function claimRefreshToken(tokenHash: string): Claim {
+  return async (tables, now) => {
+    const claimed = await tables
+      .updateTable('refresh_tokens')
+      .set({ used_at: now })
+      .where('token_hash', '=', tokenHash)
+      .where('used_at', 'is', null)
+      .where('revoked_at', 'is', null)
+      .returning('token_hash')
+      .execute()
+    if (claimed.length !== 1) throw new RefreshTokenReused()
+  }
 }
 
 /** Leaves the transaction, so that nothing of it is kept. */
@@ -100,7 +114,8 @@ export async function grantRefresh(call: TokenCall, client: AgentClient, setting
   const binding = await bindAsBefore(call, client, grant, settings)
   const draft = { ...narrow(call, client, grant, settings), binding, familyId: row.family_id, endsAt: row.expires_at }
   try {
-    const next = await issueNext(draft, { familyId: row.family_id, endsAt: row.expires_at, used }, settings)
+    const family = { familyId: row.family_id, endsAt: row.expires_at, claim: claimRefreshToken(used) }
+    const next = await issueNext(draft, family, settings)
     return toTokenResponse(draft, next.token, { refresh_token: next.refreshToken })
   } catch (error) {
     if (error instanceof RefreshTokenReused) return endFamily(row, client, settings)
@@ -150,20 +165,29 @@ function narrow(
   { services }: TokenSettings,
 ): Omit<TokenDraft, 'binding' | 'familyId' | 'endsAt'> {
   const { maxLifetimeSeconds, jkt: _jkt, ...content } = grant
-  const bounds = grant.audiences.map((audience) => services.get(audience)?.scopes)
+  const found = findTargets(form, services, grant.audiences)
   const scopes = narrowScopes(parseScopes(form.find('scope')), {
     ceiling: ceilingOf(client.record),
     subject: grant.scopes,
-    services: bounds,
+    services: found.map((service) => service.scopes),
   })
+  const merged = mergeDetails(grant.details, parseDetails(form.find('authorization_details')), scopes)
   return {
     ...content,
     grant: 'refresh_token',
     agentId: client.id,
+    audiences: found.map(({ audience }) => audience),
     scopes,
-    details: mergeDetails(grant.details, parseDetails(form.find('authorization_details')), scopes),
-    maxLifetimeSeconds: maxLifetimeSeconds ?? Number.POSITIVE_INFINITY,
+    details: capDepth(merged, remainingDepth(grant.details)),
+    limits: unite(grant.limits, limitsOf(client.record)),
+    maxLifetimeSeconds: Math.min(maxLifetimeSeconds ?? Number.POSITIVE_INFINITY, shortestLifetime(found)),
   }
+}
+
+/** All must hold: what was said then, and what the registry says now. */
+function unite(before: readonly JsonObject[], now: readonly JsonObject[]): readonly JsonObject[] {
+  const known = new Set(before.map((entry) => canonicalJson(entry)))
+  return [...before, ...now.filter((entry) => !known.has(canonicalJson(entry)))]
 }
 
 function toStored(draft: TokenDraft): StoredGrant {

@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely'
+import type { ConsentTables } from '../consent/consent-tables.ts'
 import type { RevokedEvent } from '../issuing/token-events.ts'
 import type { TokenTables } from '../issuing/token-tables.ts'
 import type { TokenSettings } from '../token-settings.ts'
@@ -32,6 +33,13 @@ const REFRESH_COLUMNS: Readonly<Record<string, 'family_id' | 'agent_id' | 'subje
   subject: 'subject',
 }
 
+/** Of what people allowed: its id is the family of its tokens. */
+const DELEGATION_COLUMNS: Readonly<Record<string, 'delegation_id' | 'agent_id' | 'subject' | undefined>> = {
+  familyId: 'delegation_id',
+  agentId: 'agent_id',
+  subject: 'subject',
+}
+
 /**
  * Revokes tokens, those that were exchanged for them, and the refresh tokens behind them, in one transaction.
  * @returns the ids of the tokens that counted until now
@@ -55,6 +63,7 @@ export async function markRevoked(
   tables: Transaction<TokenTables>,
 ): Promise<readonly string[]> {
   const [[name, value]] = Object.entries(target) as [[keyof typeof COLUMNS, string]]
+  await stopDelegations(name, value, now, tables)
   // First what would bring new tokens. Again until nothing is found: a row may have been written while another was waited for.
   for (let count = 1, round = 0; count > 0 && round < MAX_ROUNDS; round++) {
     count = await revokeRefreshTokens(name, value, now, tables)
@@ -86,6 +95,28 @@ async function cutDown(
     WHERE token_id IN (SELECT token_id FROM cut) AND revoked_at IS NULL
     RETURNING token_id`.execute(tables)
   return rows.map(({ token_id }) => token_id)
+}
+
+/** A code that is not redeemed yet brings nothing after it. */
+async function stopDelegations(
+  name: keyof typeof COLUMNS,
+  value: string,
+  now: number,
+  tables: Transaction<TokenTables>,
+): Promise<void> {
+  const both = tables as unknown as Transaction<TokenTables & ConsentTables>
+  const living = both.updateTable('delegations').set({ stopped_at: now }).where('stopped_at', 'is', null)
+  const column = DELEGATION_COLUMNS[name]
+  const families = both.selectFrom('tokens').select('family_id').where(COLUMNS[name], '=', value)
+  const chosen =
+    column === undefined
+      ? living.where(
+          'delegation_id',
+          'in',
+          families.where('family_id', 'is not', null).$castTo<{ family_id: string }>(),
+        )
+      : living.where(column, '=', value)
+  await chosen.execute()
 }
 
 /** @returns how many */
