@@ -50,6 +50,24 @@ describeStores((createPlace) => {
       expect(answer.body['error']).toBe('invalid_grant')
     })
 
+    it('is not needed where an agent of the chain is suspended: until it is resumed, nothing counts', async () => {
+      const first = await authority.createAgent('agt_first')
+      const mayAct = { sub: 'agt_first', iss: authority.issuer }
+      const one = await exchange(await authority.userToken({ may_act: mayAct }), first)
+      const form = { resource: ORDERS, scope: 'orders:read offline_access', authorization_details: MAX_DEPTH }
+      const two = (await authority.post('/token', exchangeOf(one, form), worker)).body
+      const refresh = (token: unknown) =>
+        authority.post('/token', { grant_type: 'refresh_token', refresh_token: String(token) }, worker)
+      authority.register(first.agent, { state: 'suspended' })
+      const handedOn = await authority.post('/token', exchangeOf(one, { resource: ORDERS }), buyer)
+      expect(handedOn.body['error']).toBe('invalid_grant')
+      expect(await isActive(String(two['access_token']), worker)).toBe(false)
+      expect((await refresh(two['refresh_token'])).body['error']).toBe('invalid_grant')
+      authority.register(first.agent)
+      expect(await isActive(String(two['access_token']), worker)).toBe(true)
+      expect((await refresh(two['refresh_token'])).status).toBe(200)
+    })
+
     it('of a token that is not the agent’s, or not known, is answered alike, and does nothing', async () => {
       const token = await exchange(await authority.userToken(), buyer)
       expect((await authority.post('/revoke', { token }, worker)).status).toBe(200)

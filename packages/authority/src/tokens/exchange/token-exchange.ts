@@ -12,6 +12,7 @@ import { narrowScopes, parseScopes } from '../narrowing/scopes.ts'
 import { findTargets } from '../narrowing/targets.ts'
 import { OAuthError, toOAuthError } from '../oauth-error.ts'
 import { issueWithRefresh } from '../refresh/refresh.ts'
+import { haveActiveAgents } from '../subject-tokens/acting-agents.ts'
 import type { SubjectToken } from '../subject-tokens/subject-tokens.ts'
 import { ceilingOf, type TokenSettings } from '../token-settings.ts'
 import { requireActorToken } from './actor-token.ts'
@@ -39,6 +40,8 @@ export async function grantTokenExchange(
   await requireActorToken(form, client, settings)
   const isNarrowed = isHolder(subject, client, settings.issuer)
   requireMayAct(subject, client, settings)
+  if (subject.own !== undefined && !(await haveActiveAgents(subject.claims, settings)))
+    throw new OAuthError('invalid_grant', 'an agent that the subject token names is not active')
   const binding = (await settings.possession.findProven(request)) ?? bindToKey(client.key)
   const asked = parseScopes(form.find('scope'))
   const draft = draftFor({ form, asked, subject, client, settings, isNarrowed })

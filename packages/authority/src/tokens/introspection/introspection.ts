@@ -7,6 +7,7 @@ import { type Answer, secretJson } from '../http/answer.ts'
 import { answerOperation } from '../http/token-endpoint.ts'
 import { OAuthError } from '../oauth-error.ts'
 import { hashOf } from '../refresh/refresh.ts'
+import { haveActiveAgents } from '../subject-tokens/acting-agents.ts'
 import type { SubjectToken } from '../subject-tokens/subject-tokens.ts'
 import type { TokenSettings } from '../token-settings.ts'
 
@@ -50,7 +51,7 @@ async function introspectAccess(
     .select('revoked_at')
     .where('token_id', '=', tokenId)
     .executeTakeFirst()
-  if (row?.revoked_at !== null) return INACTIVE
+  if (row?.revoked_at !== null || !(await haveActiveAgents(token.claims, settings))) return INACTIVE
   const told = TOLD.map((name) => [name, ownMember(token.claims, name)] as const).filter(
     ([, value]) => value !== undefined,
   )

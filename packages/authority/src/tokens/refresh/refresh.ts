@@ -15,6 +15,7 @@ import { narrowScopes, parseScopes } from '../narrowing/scopes.ts'
 import { findTargets } from '../narrowing/targets.ts'
 import { OAuthError } from '../oauth-error.ts'
 import { revokeTokens } from '../revocation/revoke-tokens.ts'
+import { haveActiveAgents } from '../subject-tokens/acting-agents.ts'
 import { ceilingOf, type TokenSettings } from '../token-settings.ts'
 
 /** What a family of refresh tokens may be turned into, again and again. */
@@ -111,6 +112,8 @@ export async function grantRefresh(call: TokenCall, client: AgentClient, setting
   const used = hashOf(call.form.require('refresh_token'))
   const row = await findUsable(used, client, settings)
   const grant: StoredGrant = JSON.parse(row.grant_json)
+  if (!(await haveActiveAgents({ act: grant.act }, settings)))
+    throw new OAuthError('invalid_grant', 'an agent that handed the token on is not active')
   const binding = await bindAsBefore(call, client, grant, settings)
   const draft = { ...narrow(call, client, grant, settings), binding, familyId: row.family_id, endsAt: row.expires_at }
   try {
