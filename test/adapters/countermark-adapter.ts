@@ -1,6 +1,6 @@
 import type { GuardOptions, KeySource, ReplayStore } from '@countermark/core'
 import type { GuardFactory } from '@countermark/core/internal'
-import { memoryReplayStore } from '@countermark/replay'
+import { memoryReplayStore, preventReplay } from '@countermark/replay'
 import type { AdapterUnderTest } from '@countermark/testing'
 import type { Countermark, CountermarkOptions } from 'countermark/express'
 import type { CreateAdapterChecks } from '../../packages/testing/src/adapters/adapter-under-test.ts'
@@ -56,7 +56,7 @@ export function umbrellaUnderTest<Middleware>(
     })
   }
   const createChecks: CreateAdapterChecks = (agentKeys) => {
-    const checks = createSignatureChecks(agentKeys)
+    const checks = { ...createSignatureChecks(agentKeys), once: preventReplay({ store: replay }) }
     known = { keys: agentKeys, replay: memoryReplayStore({ startedAt: 0 }), checks: [checks.verify, checks.once] }
     return checks
   }

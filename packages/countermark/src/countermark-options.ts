@@ -126,7 +126,11 @@ export function requireCountermarkOptions<Options extends CountermarkOptions>(
   const options = renameOrigins(given)
   const guardOptions = GUARD_OPTIONS.filter((name) => name !== 'view' && name !== 'onCompose')
   requireKnownOptions('countermark', options, [...Object.keys(OWN), ...guardOptions, ...adapterOptions])
-  const { replay, recorder, audit } = options
+  const { replay, recorder, audit, authority } = options
+  if (authority !== undefined && typeof authority?.keys?.findKeys !== 'function') {
+    const hint = 'authority must be fromAuthority(url); the hosts of this server stand in origins'
+    throw new Misconfigured('ERR_OPTION_INVALID', hint)
+  }
   if (replay !== undefined && typeof replay?.claim !== 'function') {
     const hint = 'replay must be a store: memoryReplayStore() or redisReplayStore({ client })'
     throw new Misconfigured('ERR_OPTION_INVALID', hint)

@@ -67,6 +67,12 @@ describe.each([
     ],
     ['a misspelt rule', { ...required, capabilities: { budget: {} } }, 'ERR_OPTION_UNKNOWN', /did you mean budgets\?/],
     ['no object', { ...required, delegation: null }, 'ERR_OPTION_INVALID', /delegation must be an object/],
+    [
+      'hosts as an authority',
+      { ...required, authority: ['api.example.com'] },
+      'ERR_OPTION_INVALID',
+      /stand in origins/,
+    ],
     ['a foreign resource', { ...required, resource: 'https://other.example' }, 'ERR_OPTION_INVALID', /origins/],
     ['a resource in clear text', { ...required, resource: 'http://api.example.com' }, 'ERR_OPTION_INVALID', /origins/],
     ['a resource with a query', withResource('?a=b'), 'ERR_OPTION_INVALID', /without query and fragment/],

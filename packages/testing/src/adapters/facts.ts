@@ -150,7 +150,7 @@ function describeMistakes<Middleware>(start: StartGuardedApp<Middleware>): void 
 
     it.each([
       [{ respond: 'maybe' }, 'ERR_OPTION_INVALID'],
-      [{ authority: ['api.example.com'] }, 'ERR_OPTION_UNKNOWN'],
+      [{ origin: ['api.example.com'] }, 'ERR_OPTION_UNKNOWN'],
       [{ origins: [] }, 'ERR_OPTION_MISSING'],
       [{ maxBodyBytes: Number.NaN }, 'ERR_OPTION_INVALID'],
       [{ trustedProxies: ['10.0.0.0/33'] }, 'ERR_OPTION_INVALID'],
