@@ -44,20 +44,29 @@ const ELSEWHERE = 1 / 30
 
 const MAX_ABSENCES = 16_384
 
+/** A cache of lru.min takes the room of all its entries at once: what holds one document needs little beside it. */
+const ABSENCES_EACH = 64
+const RECHECKS_EACH = 1_024
+
 /** The answers of a refresh cache, and what is known to be absent. Every part is bounded. */
 export class Answers<Value extends object> {
   readonly #rules: RefreshRules
   readonly #entries: ReturnType<typeof createLRU<string, Entry<Value>>>
-  readonly #absences = createLRU<string, Absence>({ max: MAX_ABSENCES })
+  readonly #absences: ReturnType<typeof createLRU<string, Absence>>
   /** Forgotten on purpose: what a shared cache says of these is worth nothing until the origin was asked. */
-  readonly #forgotten = createLRU<string, true>({ max: MAX_ABSENCES })
+  readonly #forgotten: ReturnType<typeof createLRU<string, true>>
   /** When callers from one place last forced a renewal of one key. */
-  readonly #rechecks = createLRU<string, number>({ max: MAX_ABSENCES })
+  readonly #rechecks: ReturnType<typeof createLRU<string, number>>
   #forgettings = 0
 
   constructor(rules: RefreshRules) {
     this.#rules = rules
-    this.#entries = createLRU({ max: rules.maxEntries })
+    const { maxEntries } = rules
+    const absences = { max: Math.min(MAX_ABSENCES, ABSENCES_EACH * maxEntries) }
+    this.#entries = createLRU({ max: maxEntries })
+    this.#absences = createLRU(absences)
+    this.#forgotten = createLRU(absences)
+    this.#rechecks = createLRU({ max: Math.min(MAX_ABSENCES, RECHECKS_EACH * maxEntries) })
   }
 
   find(key: string): Entry<Value> | undefined {

@@ -130,7 +130,7 @@ function createCache(input: IssuerKeysInput, { observe }: IssuerMeasurements): R
     'issuers',
     () =>
       new RefreshCache<IssuerKeySet, Environment>({
-        times,
+        times: { ...times, maxEntries: 1 },
         observe,
         sourceOf: addressPrefix,
         load: async ({ previous, signal }): Promise<Loaded<IssuerKeySet>> => {

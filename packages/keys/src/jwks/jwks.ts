@@ -47,7 +47,7 @@ export function jwks(url: string, options: JwksOptions): KeySource {
       parse: (value) => parseJwks(value, { agent, allowTestKeys, importKey, maxKeys: MAX_DOCUMENT_KEYS }),
       isAbsence: () => false,
     },
-    rules,
+    { ...rules, times: { ...rules.times, maxEntries: 1 } },
   )
   return {
     name: rules.name,
