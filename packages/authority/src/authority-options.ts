@@ -50,7 +50,10 @@ export interface AuthorityOptions {
   readonly keyAges?: KeyPolicy
   /** How long the key that begins a rotation goes on. Hours, 24 to 48. @default 24 */
   readonly overlapHours?: number
-  /** Tokens by which doors read the registry: `registry(url, { headers })`. @default [] everybody may read it */
+  /**
+   * Tokens of doors: with one they follow stops, report uses of keys, and read the registry (`registry(url, { headers })`).
+   * @default [] everybody may read the registry, and nothing follows stops
+   */
   readonly doorTokens?: readonly string[]
   /** Who watches decisions: metrics, events. @default [] */
   readonly observers?: readonly Observer[]

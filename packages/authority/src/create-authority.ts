@@ -145,7 +145,7 @@ function routesOf(
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
     ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
     ...documentRoutes({ ...serving, doorTokens }),
-    ...doorRoutes({ ...serving, feed, guarded: createDoorCheck(doorTokens) }),
+    ...doorRoutes({ ...serving, feed, guarded: createDoorCheck(doorTokens, 'closed') }),
     {
       method: 'GET',
       path: '/approval-keys',

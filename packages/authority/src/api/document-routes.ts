@@ -26,7 +26,7 @@ const USES = z.strictObject({
 
 /** What `registry(url)` of @countermark/keys reads: agents of every tenant, and of one. */
 export function documentRoutes(options: DocumentOptions): readonly Route[] {
-  const guarded = createDoorCheck(options.doorTokens)
+  const guarded = createDoorCheck(options.doorTokens, 'open')
   const documents = ['/registry', '/tenants/{tenant}/registry'].flatMap((path): Route[] => [
     { method: 'GET', path, handle: guarded((call) => answerQuery(call, options)) },
     { method: 'GET', path: `${path}/{agent}`, handle: guarded((call) => answerAgent(call, options)) },

@@ -3,19 +3,24 @@ import { Refusal } from '@countermark/core'
 import { type Call, headerOf, type Route } from '../http/call.ts'
 import { AnsweredElsewhere, problemOf } from '../http/problem.ts'
 
-/** Lets doors in only, by one of their tokens; without any token everybody may come. */
+/** Lets doors in only, by one of their tokens. */
 export type DoorCheck = (handle: Route['handle']) => Route['handle']
 
-/** Creates the check. */
-export function createDoorCheck(tokens: readonly string[]): DoorCheck {
+/**
+ * Creates the check. Where no token is configured, `open` lets everyone read what is public in a registry; what doors say and hear
+ * of stops is for them alone.
+ */
+export function createDoorCheck(tokens: readonly string[], open: 'open' | 'closed'): DoorCheck {
   const known = tokens.map(digestOf)
   const isDoor = (call: Call): boolean => {
-    if (known.length === 0) return true
+    if (known.length === 0) return open === 'open'
     const presented = digestOf(/^Bearer (.+)$/i.exec(headerOf(call, 'authorization') ?? '')?.[1] ?? '')
     return known.filter((digest) => timingSafeEqual(digest, presented)).length > 0
   }
   return (handle) => async (call) => {
     if (isDoor(call)) return handle(call)
+    if (known.length === 0)
+      throw new Refusal('role_missing', 'only doors with a token follow stops (option doorTokens)')
     const refusal = new Refusal('credentials_missing', 'send the token of a door as Authorization: Bearer')
     const answer = problemOf(refusal, call.requestId, () => undefined)
     throw new AnsweredElsewhere({ ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } })

@@ -114,7 +114,13 @@ async function planKey(tables: Reads, { key }: Target<'key'>): Promise<StopPlan>
   const row = await query.executeTakeFirst()
   if (row === undefined) throw new Refusal('not_found', 'no key has this thumbprint')
   const agent = await findAgentRow(tables, row.agent)
-  return { ...NOTHING, tenant: agent.tenant, agent, key: { agent, row }, tokens: [{ thumbprint: key }] }
+  return {
+    ...NOTHING,
+    tenant: agent.tenant,
+    agent,
+    key: { agent, row },
+    tokens: [{ thumbprint: key }, { clientThumbprint: key }],
+  }
 }
 
 async function planAgent(tables: Reads, { agent: id }: Target<'agent'>): Promise<StopPlan> {

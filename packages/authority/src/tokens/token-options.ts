@@ -44,7 +44,7 @@ export interface ServiceOptions {
   readonly introspection?: { readonly clientId: string; readonly clientSecret: string }
 }
 
-/** Options of {@link createTokenService}. */
+/** Options of the tokens of an authority. */
 export interface TokenServiceOptions {
   /** The issuer identifier: the https URL that the authority is reached at. Required. */
   readonly issuer: string
@@ -128,6 +128,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
   const replay = createSqlReplayStore(tables)
   const { users = [], idJag = [], workloads = [] } = trustedIssuers
   const audiences = [...services.known.keys()]
+  const userIssuers = readUserIssuers(users)
   return {
     ...given,
     onFault,
@@ -144,8 +145,8 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     possession: createProofOfPossession(replay, environment),
     places: createStatusPlaces(tables),
     subjects: createSubjectTokens({
-      users: readUserIssuers(users),
-      idJag: readIdJagIssuers(idJag),
+      users: userIssuers,
+      idJag: readIdJagIssuers(idJag, userIssuers),
       workloads: readWorkloadIssuers(workloads),
       ...{ issuer, keys, audiences, maxDepth, environment },
     }),

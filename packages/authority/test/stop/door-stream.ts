@@ -10,10 +10,16 @@ export interface DoorStream {
 }
 
 /** Opens the stream of a door. */
-export async function openDoorStream(port: number, path: string): Promise<DoorStream> {
+export async function openDoorStream(port: number, token: string, path: string): Promise<DoorStream> {
   const lines: DoorStream['lines'][number][] = []
   const waiting: { readonly count: number; readonly resolve: () => void }[] = []
-  const opened = request({ host: '127.0.0.1', port, path, agent: false }).end()
+  const opened = request({
+    host: '127.0.0.1',
+    port,
+    path,
+    agent: false,
+    headers: { authorization: `Bearer ${token}` },
+  }).end()
   opened.on('error', () => undefined)
   await new Promise<void>((resolve) => {
     opened.once('response', (response) => {

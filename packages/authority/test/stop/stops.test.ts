@@ -4,6 +4,8 @@ import { describeStores, type StorePlace } from '../stores.ts'
 import { openDoorStream } from './door-stream.ts'
 import { whatBringsTokens, writeToken, writeWhatBringsTokens } from './write-token.ts'
 
+const DOOR_TOKEN = 'a-token-of-doors'
+
 const ISSUER = 'https://authority.test'
 
 describeStores((createPlace) => {
@@ -17,6 +19,7 @@ describeStores((createPlace) => {
   beforeAll(async () => {
     place = await createPlace()
     world = await createWorld(place.open(), {
+      doorTokens: [DOOR_TOKEN],
       tokens: { issuer: ISSUER, services: [{ audience: 'https://api.test' }] },
     })
     server = await startServer((req, res) => void world.authority.handle(req, res))
@@ -46,7 +49,10 @@ describeStores((createPlace) => {
     return signer
   }
 
-  const lastSeq = async (): Promise<number> => (await call('GET', '/doors/door-1/changes')).body.seq
+  const asDoor = (method: string, path: string, sent: object = {}) =>
+    call(method, path, { ...sent, headers: { authorization: `Bearer ${DOOR_TOKEN}` } })
+
+  const lastSeq = async (): Promise<number> => (await asDoor('GET', '/doors/door-1/changes')).body.seq
 
   const stop = (target: object, signer = by) =>
     call('POST', '/stops', { by: signer, body: { target, reason: 'it was stolen' } })
@@ -54,23 +60,23 @@ describeStores((createPlace) => {
   it('tells doors of an agent that is stopped, and says when the last one had it', async () => {
     await createAgent('agt_a', 'acme')
     const before = await lastSeq()
-    const open = (door: number) => openDoorStream(server.port, `/doors/door-${door}/events?after=${before}`)
+    const open = (door: number) => openDoorStream(server.port, DOOR_TOKEN, `/doors/door-${door}/events?after=${before}`)
     const doors = await Promise.all([1, 2].map(open))
-    await call('PUT', '/doors/door-1', { body: { seq: before } })
-    await call('PUT', '/doors/door-2', { body: { seq: before } })
+    await asDoor('PUT', '/doors/door-1', { body: { seq: before } })
+    await asDoor('PUT', '/doors/door-2', { body: { seq: before } })
     const { status, body } = await stop({ kind: 'agent', agent: 'agt_a' })
     expect(status).toBe(201)
     expect(body).toMatchObject({ agents: 1, doors: { doors: 2, reached: 0 } })
     await Promise.all(doors.map((door) => door.wait(1)))
     const line = { seq: before + 1, action: 'revoke', event: { type: 'agent', agentId: 'agt_a' } }
     expect(doors.map(({ lines }) => lines)).toMatchObject([[line], [line]])
-    await call('PUT', '/doors/door-1', { body: { seq: before + 1 } })
+    await asDoor('PUT', '/doors/door-1', { body: { seq: before + 1 } })
     world.clock.advance(140)
     expect((await call('GET', `/stops/${body.id}`, { by })).body.doors).toMatchObject({
       ...{ doors: 2, reached: 1 },
       missing: [{ id: 'door-2', behind: 1 }],
     })
-    await call('PUT', '/doors/door-2', { body: { seq: before + 1 } })
+    await asDoor('PUT', '/doors/door-2', { body: { seq: before + 1 } })
     const { body: reached } = await call('GET', `/stops/${body.id}`, { by })
     expect(reached.doors).toEqual({ doors: 2, reached: 2, lastMs: 140, missing: [] })
     expect((await call('GET', '/agents/agt_a', { by })).body).toMatchObject({ state: 'suspended' })
@@ -79,9 +85,9 @@ describeStores((createPlace) => {
 
   it('tells what was missed to a door that comes back', async () => {
     const last = await lastSeq()
-    const { body } = await call('GET', `/doors/door-1/changes?after=${last - 1}`)
+    const { body } = await asDoor('GET', `/doors/door-1/changes?after=${last - 1}`)
     expect(body).toMatchObject({ more: false, events: [{ seq: last, action: 'revoke' }] })
-    const door = await openDoorStream(server.port, `/doors/door-1/events?after=${last - 1}`)
+    const door = await openDoorStream(server.port, DOOR_TOKEN, `/doors/door-1/events?after=${last - 1}`)
     await door.wait(1)
     expect(door.lines[0]).toMatchObject({ seq: last })
     door.close()
@@ -90,8 +96,23 @@ describeStores((createPlace) => {
   it('takes a suspension back at doors when the agent is resumed', async () => {
     const before = await lastSeq()
     await call('DELETE', '/agents/agt_a/suspension', { by })
-    const { body } = await call('GET', `/doors/door-1/changes?after=${before}`)
+    const { body } = await asDoor('GET', `/doors/door-1/changes?after=${before}`)
     expect(body.events).toMatchObject([{ action: 'withdraw', event: { type: 'agent', agentId: 'agt_a' } }])
+  })
+
+  it.each([
+    ['GET', '/doors/door-1/events'],
+    ['GET', '/doors/door-1/changes'],
+    ['PUT', '/doors/door-1'],
+  ])('tells doors alone: %s %s', async (method, path) => {
+    const body = method === 'PUT' ? { seq: 1 } : undefined
+    expect(await call(method, path, { body })).toMatchObject({ status: 401, body: { code: 'credentials_missing' } })
+    const open = await createWorld((await createPlace()).open())
+    const other = await startServer((req, res) => void open.authority.handle(req, res))
+    const answer = await createCaller(other.port)(method, path, { body })
+    expect(answer).toMatchObject({ status: 403, body: { code: 'role_missing' } })
+    await other.close()
+    await open.close()
   })
 
   it('ends everything that was exchanged for a token', async () => {
@@ -100,15 +121,19 @@ describeStores((createPlace) => {
     await writeToken(world, { tokenId: 'child', agentId: 'agt_b', subject: 'user_1', parentId: 'parent' })
     const before = await lastSeq()
     expect((await stop({ kind: 'token', token: 'parent' })).body).toMatchObject({ tokens: 2, agents: 0 })
-    const { body } = await call('GET', `/doors/door-1/changes?after=${before}`)
+    const { body } = await asDoor('GET', `/doors/door-1/changes?after=${before}`)
     const names = body.events.map(({ event }: { readonly event: { readonly tokenId: string } }) => event.tokenId)
     expect(new Set(names)).toEqual(new Set(['parent', 'child']))
   })
 
   it('revokes a key, though it is the last one', async () => {
     const signer = await createAgent('agt_c', 'acme')
-    await writeToken(world, { tokenId: 'bound', agentId: 'agt_c', subject: 'u', thumbprint: signer.thumbprint })
-    expect((await stop({ kind: 'key', key: signer.thumbprint })).body).toMatchObject({ tokens: 1 })
+    const key = signer.thumbprint
+    await writeToken(world, { tokenId: 'bound', agentId: 'agt_c', subject: 'u', thumbprint: key })
+    // A thief of the key binds its tokens to another one, by DPoP.
+    const stolen = { thumbprint: 'dpop-key-of-a-thief', clientThumbprint: key }
+    await writeToken(world, { tokenId: 'stolen', agentId: 'agt_c', subject: 'u', ...stolen })
+    expect((await stop({ kind: 'key', key })).body).toMatchObject({ tokens: 2 })
     expect(await call('GET', '/agents/agt_c', { by: signer })).toMatchObject({
       status: 401,
       body: { code: 'key_revoked' },
@@ -125,7 +150,7 @@ describeStores((createPlace) => {
     expect((await stop({ kind: 'user', subject: 'user_2', in: 'acme' }, operator)).body).toMatchObject({ tokens: 1 })
     const { body } = await stop({ kind: 'user', subject: 'user_2' })
     expect(body).toMatchObject({ tokens: 1 })
-    const { body: all } = await call('GET', '/doors/door-1/changes')
+    const { body: all } = await asDoor('GET', '/doors/door-1/changes')
     expect(all.events).toContainEqual(
       expect.objectContaining({ event: expect.objectContaining({ type: 'user', issuer: ISSUER, subject: 'user_2' }) }),
     )
@@ -177,7 +202,7 @@ describeStores((createPlace) => {
     expect(await call('DELETE', '/doors/door-2', { by })).toMatchObject({ status: 200 })
     const { body } = await call('GET', '/doors', { by })
     expect(body.items).toMatchObject([{ id: 'door-1' }])
-    expect(await call('PUT', '/doors/door-1', { body: { seq: 10_000 } })).toMatchObject({
+    expect(await asDoor('PUT', '/doors/door-1', { body: { seq: 10_000 } })).toMatchObject({
       body: { code: 'state_conflict' },
     })
   })

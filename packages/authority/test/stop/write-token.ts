@@ -8,6 +8,7 @@ export interface WrittenToken {
   readonly parentId?: string
   readonly chainId?: string
   readonly thumbprint?: string
+  readonly clientThumbprint?: string
 }
 
 let places = 0
@@ -15,6 +16,7 @@ let places = 0
 /** Writes the row of a token that lives for an hour. */
 export async function writeToken({ authority, clock }: World, token: WrittenToken): Promise<void> {
   const { tokenId, agentId, subject, parentId = null, chainId = tokenId, thumbprint = 'none' } = token
+  const { clientThumbprint = thumbprint } = token
   const now = Math.floor(clock.wallMs() / 1000)
   places += 1
   await authority.store.tables<{ tokens: Record<string, unknown> }>().transaction('registry', (tables) =>
@@ -22,7 +24,14 @@ export async function writeToken({ authority, clock }: World, token: WrittenToke
       .insertInto('tokens')
       .values({
         ...{ token_id: tokenId, parent_id: parentId, chain_id: chainId, grant_type: 'token_exchange', subject },
-        ...{ agent_id: agentId, thumbprint, family_id: null, scope: 'orders:read', audience: '[]' },
+        ...{
+          agent_id: agentId,
+          thumbprint,
+          client_thumbprint: clientThumbprint,
+          family_id: null,
+          scope: 'orders:read',
+          audience: '[]',
+        },
         ...{ issued_at: now, expires_at: now + 3600, list_id: 99, list_index: places, revoked_at: null },
       })
       .execute(),

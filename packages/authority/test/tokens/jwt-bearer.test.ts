@@ -68,6 +68,42 @@ async function redeem(
 }
 
 describe('an ID-JAG', () => {
+  it('names its user by the prefix of its issuer', async () => {
+    const trustedIssuers = { idJag: [{ ...provider.options(), subjectPrefix: 'partner#' }] }
+    const prefixed = await startAuthority({ trustedIssuers })
+    const agent = await prefixed.createAgent('agt_buyer')
+    const now = prefixed.clock.seconds()
+    const claims = {
+      iat: now,
+      exp: now + 300,
+      aud: prefixed.issuer,
+      sub: 'jane',
+      client_id: 'agt_buyer',
+      act: undefined,
+    }
+    const assertion = await provider.mint(
+      { ...claims, jti: 'jag_prefix', resource: ORDERS, scope: 'orders:read' },
+      { typ: 'oauth-id-jag+jwt' },
+    )
+    const { body } = await prefixed.post('/token', { grant_type: GRANT, assertion }, agent)
+    expect(claimsOf(body['access_token'])).toMatchObject({ sub: 'partner#jane' })
+    await prefixed.close()
+  })
+
+  it.each([
+    ['the same prefix', 'corp#', 'corp#'],
+    ['none', '', ''],
+    ['a prefix that begins with the other', 'corp#', 'corp#shop#'],
+    ['none beside a prefix', '', 'corp#'],
+  ])('does not start with %s for two issuers', async (_what, first, second) => {
+    const other = await createTestIssuer('EdDSA', 'https://other-idp.example.com')
+    const trustedIssuers = {
+      users: [{ ...provider.options(), subjectPrefix: first }],
+      idJag: [{ ...other.options(), subjectPrefix: second }],
+    }
+    await expect(startAuthority({ trustedIssuers })).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' })
+  })
+
   it('is redeemed for a token of its user, where its provider said and no further', async () => {
     const { status, body } = await redeem(idJag())
     expect([status, claimsOf(body['access_token'])]).toMatchObject([

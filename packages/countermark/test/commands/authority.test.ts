@@ -23,6 +23,7 @@ beforeEach(async () => {
     ...{ origins: [server.origin], storage: `file:${place.path}/authority.db`, trail, sourceLimit: 'off' },
     encryptionKeys: { v1: Buffer.alloc(32, 7).toString('base64') },
     administrators: ['agent:agt_ops'],
+    doorTokens: ['a-token-of-doors'],
     keys: fromFile(`${folder.path}/agents.json`),
     replayStore: memoryReplayStore({ startedAt: 0, allowSingleProcess: true }),
   })
@@ -69,7 +70,9 @@ it('shows who a stop would cut off, and stops nothing unless it is told to', asy
 
 it('stops at every door and says when the last one had it', async () => {
   await registered()
-  const link = fromAuthority(server.origin, { door: 'shop', allowHttp: true, allowPrivateAddresses: true })
+  const link = fromAuthority(server.origin, {
+    ...{ door: 'shop', token: 'a-token-of-doors', allowHttp: true, allowPrivateAddresses: true },
+  })
   await link.ready()
   const stopped = await run('stop', 'agent', 'agt_a', '--reason', 'stolen', '--yes')
   link.close()

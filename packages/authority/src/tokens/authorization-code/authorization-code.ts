@@ -37,7 +37,7 @@ export async function grantAuthorizationCode(
   const now = settings.environment.clock.wallMs() / 1000
   const isProven = VERIFIER.test(verifier) && hash('sha256', verifier, 'base64url') === code.challenge
   if (!isProven || redirectUri !== code.redirect_uri || !(now < code.expires_at)) throw invalid()
-  const binding = (await settings.possession.findProven(request)) ?? bindToKey(client.key)
+  const binding = (await settings.possession.findProven(request, client.key.thumbprint)) ?? bindToKey(client.key)
   const draft = { ...draftFor(delegation, client, settings), binding }
   try {
     const { token, refreshToken } = await issueWithRefresh(draft, settings, claimOf(code))

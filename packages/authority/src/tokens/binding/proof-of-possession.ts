@@ -8,12 +8,14 @@ export interface Binding {
   readonly confirmation: JsonObject
   readonly thumbprint: string
   readonly tokenType: 'DPoP' | 'Bearer'
+  /** The key that the client proved itself with: a stop of it ends the token, too. */
+  readonly clientThumbprint: string
 }
 
 /** Binds tokens to keys. */
 export interface ProofOfPossession {
   /** To the key of the DPoP proof that came along; `undefined` when none came. @throws OAuthError `invalid_dpop_proof`, `use_dpop_nonce` */
-  readonly findProven: (request: AgentRequest) => Promise<Binding | undefined>
+  readonly findProven: (request: AgentRequest, clientThumbprint?: string) => Promise<Binding | undefined>
   /** The value of `DPoP-Nonce`, with which a client may answer. */
   readonly issueNonce: () => string | undefined
   readonly algorithms: readonly string[]
@@ -25,11 +27,12 @@ export function createProofOfPossession(replay: ReplayStore, environment: Enviro
   return {
     algorithms: dpop.algorithmNames.split(' '),
     issueNonce: () => dpop.issueNonce(environment),
-    findProven: async (request) => {
+    findProven: async (request, clientThumbprint) => {
       if (!request.headers.has('dpop')) return undefined
       if (request.headers.only('dpop') === undefined) throw new OAuthError('invalid_dpop_proof', 'send one DPoP proof')
       const thumbprint = await verify(dpop, request, environment)
-      return { confirmation: { jkt: thumbprint }, thumbprint, tokenType: 'DPoP' }
+      const confirmation = { jkt: thumbprint }
+      return { confirmation, thumbprint, tokenType: 'DPoP', clientThumbprint: clientThumbprint ?? thumbprint }
     },
   }
 }
@@ -53,5 +56,6 @@ export function bindToKey({
 }): Binding {
   const { kty, crv, x, y, n, e } = publicKey.export({ format: 'jwk' }) as Readonly<Record<string, unknown>>
   const members = Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)
-  return { confirmation: { jwk: Object.fromEntries(members) }, thumbprint, tokenType: 'Bearer' }
+  const confirmation = { jwk: Object.fromEntries(members) }
+  return { confirmation, thumbprint, tokenType: 'Bearer', clientThumbprint: thumbprint }
 }

@@ -31,7 +31,7 @@ export async function grantClientCredentials(
     scopes: narrowScopes(parseScopes(form.find('scope')), { ceiling, services: services.map(({ scopes }) => scopes) }),
     details: parseDetails(form.find('authorization_details')),
     limits: limitsOf(client.record),
-    binding: (await settings.possession.findProven(request)) ?? bindToKey(client.key),
+    binding: (await settings.possession.findProven(request, client.key.thumbprint)) ?? bindToKey(client.key),
     restrictip: undefined,
     endsAt: client.key.notAfter ?? Number.POSITIVE_INFINITY,
     parent: undefined,

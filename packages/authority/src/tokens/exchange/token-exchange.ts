@@ -42,7 +42,7 @@ export async function grantTokenExchange(
   requireMayAct(subject, client, settings)
   if (subject.own !== undefined && !(await haveActiveAgents(subject.claims, settings)))
     throw new OAuthError('invalid_grant', 'an agent that the subject token names is not active')
-  const binding = (await settings.possession.findProven(request)) ?? bindToKey(client.key)
+  const binding = (await settings.possession.findProven(request, client.key.thumbprint)) ?? bindToKey(client.key)
   const asked = parseScopes(form.find('scope'))
   const draft = draftFor({ form, asked, subject, client, settings, isNarrowed })
   const complete = { ...draft, binding }

@@ -98,6 +98,7 @@ function rowOf(draft: TokenDraft, { tokenId, chainId, issuedAt, expiresAt, statu
     subject: draft.subject,
     agent_id: draft.agentId,
     thumbprint: draft.binding.thumbprint,
+    client_thumbprint: draft.binding.clientThumbprint,
     family_id: draft.familyId ?? null,
     scope: draft.scopes.join(' '),
     audience: JSON.stringify(draft.audiences),

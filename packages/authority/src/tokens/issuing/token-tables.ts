@@ -13,6 +13,8 @@ export interface TokenTable {
   readonly agent_id: string
   /** JWK thumbprint of the key it is bound to. */
   readonly thumbprint: string
+  /** JWK thumbprint of the key that the client proved itself with. */
+  readonly client_thumbprint: string
   /** The family of refresh tokens that it came from. */
   readonly family_id: string | null
   /** Apart by spaces, as in the token. */
@@ -66,7 +68,7 @@ export interface TokenTables {
 const CREATE = [
   `CREATE TABLE tokens (
     token_id text PRIMARY KEY, parent_id text, chain_id text NOT NULL, grant_type text NOT NULL, subject text NOT NULL,
-    agent_id text NOT NULL, thumbprint text NOT NULL, family_id text, scope text NOT NULL, audience text NOT NULL,
+    agent_id text NOT NULL, thumbprint text NOT NULL, client_thumbprint text NOT NULL, family_id text, scope text NOT NULL, audience text NOT NULL,
     issued_at bigint NOT NULL, expires_at bigint NOT NULL, list_id bigint NOT NULL, list_index bigint NOT NULL,
     revoked_at bigint)`,
   'CREATE INDEX tokens_by_parent ON tokens (parent_id)',
@@ -74,6 +76,7 @@ const CREATE = [
   'CREATE INDEX tokens_by_agent ON tokens (agent_id)',
   'CREATE INDEX tokens_by_subject ON tokens (subject)',
   'CREATE INDEX tokens_by_thumbprint ON tokens (thumbprint)',
+  'CREATE INDEX tokens_by_client_thumbprint ON tokens (client_thumbprint)',
   'CREATE INDEX tokens_by_family ON tokens (family_id)',
   'CREATE INDEX tokens_by_end ON tokens (expires_at)',
   'CREATE UNIQUE INDEX tokens_by_place ON tokens (list_id, list_index)',

@@ -26,19 +26,24 @@ export async function redeemIdJag(
   client: AgentClient,
   settings: TokenSettings,
 ): Promise<JsonObject> {
-  const token = await verify(assertion, client, settings)
-  const binding = (await settings.possession.findProven(call.request)) ?? bindToKey(client.key)
-  const draft = { ...draftFor(call, token, client, settings), binding }
+  const { token, subject } = await verify(assertion, client, settings)
+  const binding = (await settings.possession.findProven(call.request, client.key.thumbprint)) ?? bindToKey(client.key)
+  const draft = { ...draftFor(call, token, client, settings), subject, binding }
   await claim(token, settings)
   return toTokenResponse(draft, await issueToken(draft, settings))
 }
 
-async function verify(assertion: string, { id }: AgentClient, { subjects }: TokenSettings): Promise<VerifiedToken> {
+async function verify(
+  assertion: string,
+  { id }: AgentClient,
+  { subjects }: TokenSettings,
+): ReturnType<TokenSettings['subjects']['verifyIdJag']> {
   try {
-    const token = await subjects.verifyIdJag(assertion)
+    const verified = await subjects.verifyIdJag(assertion)
+    const { token } = verified
     const stated = ownMember(claimsOf(token), 'client_id')
     const agentId = typeof stated === 'string' ? token.issuer.agentIdOf({ id: stated, issuer: undefined }) : undefined
-    if (agentId === id) return token
+    if (agentId === id) return verified
   } catch (error) {
     throw toOAuthError(error, 'invalid_grant')
   }
@@ -50,7 +55,7 @@ function draftFor(
   token: VerifiedToken,
   client: AgentClient,
   settings: TokenSettings,
-): Omit<TokenDraft, 'binding'> {
+): Omit<TokenDraft, 'binding' | 'subject'> {
   const claims = claimsOf(token)
   const resource = ownMember(claims, 'resource')
   const allowed = resource === undefined ? undefined : [resource].flat().map(String)
@@ -64,7 +69,6 @@ function draftFor(
   const granted = readDetails(ownMember(claims, 'authorization_details') ?? [])
   return {
     grant: 'jwt_bearer',
-    subject: delegation.subject,
     subjectProfile: 'user',
     act: { sub: client.id, iss: settings.issuer, sub_profile: 'ai_agent' },
     agentId: client.id,

@@ -154,7 +154,7 @@ async function bindAsBefore(
   { jkt }: StoredGrant,
   { possession }: TokenSettings,
 ): Promise<TokenDraft['binding']> {
-  const proven = await possession.findProven(request)
+  const proven = await possession.findProven(request, key.thumbprint)
   if (jkt !== null && proven?.thumbprint !== jkt)
     throw new OAuthError('invalid_grant', 'the refresh token is bound to another key')
   return proven ?? bindToKey(key)

@@ -16,6 +16,8 @@ export type RevocationTarget =
   | { readonly subject: string }
   /** Every token that is bound to the key. */
   | { readonly thumbprint: string }
+  /** Every token whose client proved itself with the key. */
+  | { readonly clientThumbprint: string }
 
 const COLUMNS = {
   tokenId: 'token_id',
@@ -24,6 +26,7 @@ const COLUMNS = {
   agentId: 'agent_id',
   subject: 'subject',
   thumbprint: 'thumbprint',
+  clientThumbprint: 'client_thumbprint',
 } as const satisfies Record<string, keyof TokenTables['tokens']>
 
 /** Of refresh tokens: those that would bring back what was revoked. */

@@ -12,7 +12,7 @@ import {
 import type { TokenKeys } from '../issuing/sign-jwt.ts'
 import { type Detail, readDetails } from '../narrowing/details.ts'
 import { isLimits } from '../narrowing/limits.ts'
-import type { UserIssuerSettings } from './trusted-issuers.ts'
+import type { IdJagIssuerSettings, UserIssuerSettings } from './trusted-issuers.ts'
 
 /** A token that something is issued for. */
 export interface SubjectToken {
@@ -37,8 +37,8 @@ export interface SubjectToken {
 export interface SubjectTokens {
   /** A token of ours, or of a user. @throws Refusal */
   readonly verifySubject: (text: string) => Promise<SubjectToken>
-  /** @throws Refusal */
-  readonly verifyIdJag: (text: string) => Promise<VerifiedToken>
+  /** An assertion, and its user by the name that is used here. @throws Refusal */
+  readonly verifyIdJag: (text: string) => Promise<{ readonly token: VerifiedToken; readonly subject: string }>
   /** @throws Refusal */
   readonly verifyWorkload: (text: string) => Promise<VerifiedToken>
 }
@@ -49,7 +49,7 @@ export interface SubjectTokenRules {
   readonly keys: TokenKeys
   readonly audiences: readonly string[]
   readonly users: ReadonlyMap<string, UserIssuerSettings>
-  readonly idJag: ReadonlyMap<string, IssuerSettings>
+  readonly idJag: ReadonlyMap<string, IdJagIssuerSettings>
   readonly workloads: ReadonlyMap<string, IssuerSettings>
   readonly maxDepth: number
   readonly environment: Environment
@@ -63,6 +63,8 @@ export function createSubjectTokens(rules: SubjectTokenRules): SubjectTokens {
   const { issuer, users, idJag, workloads, audiences, environment, maxDepth } = rules
   const own = createVerifier(new Map([[issuer, ownIssuer(rules)]]), audiences, maxDepth, environment)
   const settingsOfUsers = new Map([...users].map(([name, { settings }]) => [name, settings]))
+  const settingsOfIdJag = new Map([...idJag].map(([name, { settings }]) => [name, settings]))
+  const ofIdJag = createVerifier(settingsOfIdJag, [issuer], maxDepth, environment)
   const ofUsers = createVerifier(settingsOfUsers, [issuer], maxDepth, environment)
   return {
     verifySubject: async (text) => {
@@ -73,7 +75,11 @@ export function createSubjectTokens(rules: SubjectTokenRules): SubjectTokens {
         throw new Refusal('token_invalid', 'the token must come from an issuer that is trusted here')
       return fromUser(await ofUsers(text), user)
     },
-    verifyIdJag: createVerifier(idJag, [issuer], maxDepth, environment),
+    verifyIdJag: async (text) => {
+      const token = await ofIdJag(text)
+      const { subjectPrefix = '' } = idJag.get(token.delegation.issuer) ?? {}
+      return { token, subject: `${subjectPrefix}${token.delegation.subject}` }
+    },
     verifyWorkload: createVerifier(workloads, [issuer], maxDepth, environment),
   }
 }

@@ -15,12 +15,18 @@ export interface UserIssuer extends IssuerOptions {
   readonly subjectPrefix?: string
 }
 
+/** Whose identity assertions are redeemed. */
+export interface IdJagIssuer extends IssuerOptions {
+  /** Stands before `sub`, so that users of two issuers never share a name. @default '' */
+  readonly subjectPrefix?: string
+}
+
 /** Whom the authority believes. */
 export interface TrustedIssuers {
   /** Whose tokens are exchanged (RFC 8693). @default none */
   readonly users?: readonly UserIssuer[]
   /** Whose identity assertions are redeemed (ID-JAG). @default none */
-  readonly idJag?: readonly IssuerOptions[]
+  readonly idJag?: readonly IdJagIssuer[]
   /** Whose tokens of workloads are redeemed: `spiffe(…)`, a CI provider. `agentIds` says which agent a workload is. @default none */
   readonly workloads?: readonly IssuerOptions[]
 }
@@ -42,8 +48,7 @@ export function readUserIssuers(issuers: readonly UserIssuer[]): ReadonlyMap<str
     if (mayAct !== 'stated' && mayAct !== 'any-agent') throw invalid("mayAct must be 'stated' or 'any-agent'")
     return { settings: readIssuerOptions({ actor: 'optional', ...options }), mayAct, scopes, subjectPrefix }
   })
-  const prefixes = new Set(read.map(({ subjectPrefix }) => subjectPrefix))
-  if (prefixes.size < read.length) throw invalid('users of several issuers need a subjectPrefix each')
+  requireApart(read)
   return byName(read, ({ settings }) => settings)
 }
 
@@ -56,12 +61,25 @@ const ID_JAG: Partial<IssuerOptions> = {
 }
 const WORKLOAD: Partial<IssuerOptions> = { types: ['JWT'], actor: 'optional', requiredClaims: [] }
 
-/** @throws Misconfigured */
-export function readIdJagIssuers(issuers: readonly IssuerOptions[]): ReadonlyMap<string, IssuerSettings> {
-  return byName(
-    issuers.map((options) => readIssuerOptions({ ...ID_JAG, ...options })),
-    (settings) => settings,
-  )
+/** An issuer of identity assertions after validation. */
+export interface IdJagIssuerSettings {
+  readonly settings: IssuerSettings
+  readonly subjectPrefix: string
+}
+
+/**
+ * @param users whose names the assertions' subjects must not take; one issuer may be both, under one prefix
+ * @throws Misconfigured
+ */
+export function readIdJagIssuers(
+  issuers: readonly IdJagIssuer[],
+  users: ReadonlyMap<string, UserIssuerSettings>,
+): ReadonlyMap<string, IdJagIssuerSettings> {
+  const read = issuers.map(({ subjectPrefix = '', ...options }): IdJagIssuerSettings => {
+    return { settings: readIssuerOptions({ ...ID_JAG, ...options }), subjectPrefix }
+  })
+  requireApart([...users.values(), ...read])
+  return byName(read, ({ settings }) => settings)
 }
 
 /** @throws Misconfigured */
@@ -70,6 +88,17 @@ export function readWorkloadIssuers(issuers: readonly IssuerOptions[]): Readonly
     issuers.map((options) => readIssuerOptions({ ...WORKLOAD, ...options })),
     (settings) => settings,
   )
+}
+
+/** An issuer could name a user of another one whose prefix begins with its own. */
+function requireApart(issuers: readonly Pick<UserIssuerSettings, 'settings' | 'subjectPrefix'>[]): void {
+  for (const one of issuers) {
+    const mistaken = issuers.find(({ settings, subjectPrefix }) => {
+      return settings.issuer !== one.settings.issuer && subjectPrefix.startsWith(one.subjectPrefix)
+    })
+    if (mistaken === undefined) continue
+    throw invalid('users of several issuers need a subjectPrefix each, none of which begins with another')
+  }
 }
 
 function byName<Read>(read: readonly Read[], settingsOf: (read: Read) => IssuerSettings): ReadonlyMap<string, Read> {
