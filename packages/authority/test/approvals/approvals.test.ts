@@ -25,7 +25,7 @@ let authority: AuthorityLink
 
 beforeAll(async () => {
   place = await sqlitePlace()
-  world = await createWorld(place.open())
+  world = await createWorld(place.open(), { doorTokens: ['a-token-of-doors'] })
   server = await startServer((req, res) => void world.authority.handle(req, res))
   call = createCaller(server.port)
   by = world.admin
@@ -38,7 +38,7 @@ beforeAll(async () => {
   const role = { tenant: 'globex', caller: 'agent:agt_stranger', role: 'admin' }
   await call('POST', '/roles', { by, body: role })
   authority = fromAuthority(server.origin, {
-    ...{ door: 'shop', issuer: ORIGIN, audience: SHOP, clock: world.clock },
+    ...{ door: 'shop', token: 'a-token-of-doors', issuer: ORIGIN, audience: SHOP, clock: world.clock },
     ...{ allowHttp: true, allowPrivateAddresses: true },
   })
   await authority.ready()
