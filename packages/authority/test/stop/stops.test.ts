@@ -1,6 +1,6 @@
 import { createTestAgent, type StartedServer, startServer, type TestAgent } from '@countermark/testing'
 import { createCaller, createWorld, type World } from '../authority-world.ts'
-import { describeStores, type StorePlace } from '../stores.ts'
+import { describeStores, type StorePlace, sqlitePlace } from '../stores.ts'
 import { openDoorStream } from './door-stream.ts'
 import { whatBringsTokens, writeToken, writeWhatBringsTokens } from './write-token.ts'
 
@@ -107,12 +107,16 @@ describeStores((createPlace) => {
   ])('tells doors alone: %s %s', async (method, path) => {
     const body = method === 'PUT' ? { seq: 1 } : undefined
     expect(await call(method, path, { body })).toMatchObject({ status: 401, body: { code: 'credentials_missing' } })
-    const open = await createWorld((await createPlace()).open())
+    const folder = await sqlitePlace()
+    const open = await createWorld(folder.open())
     const other = await startServer((req, res) => void open.authority.handle(req, res))
     const answer = await createCaller(other.port)(method, path, { body })
     expect(answer).toMatchObject({ status: 403, body: { code: 'role_missing' } })
+    await open.authority.close()
     await other.close()
     await open.close()
+    await open.authority.store.close()
+    await folder.remove()
   })
 
   it('ends everything that was exchanged for a token', async () => {
