@@ -38,7 +38,7 @@ interface ApiKeyFacts {
 
 /**
  * Takes API keys for as long as callers move to signatures. A key proves no more than who holds it: level `identified`, which
- * methods that change something accept only where `minimumLevel` says so. It stands in a guard of its own, behind an optional
+ * methods that change something accept only where `minimumLevel` allows it. It stands in a guard of its own, behind an optional
  * one that verifies signatures: a request that is signed is judged by its signature, a key besides counts for nothing.
  * @example
  * app.use(guard.with({ optional: true })(verifySignature({ keys }), preventReplay({ store })))

@@ -100,7 +100,7 @@ function isBearer(call: Call): boolean {
   return headerOf(call, 'signature-input') === undefined && /^Bearer /i.test(headerOf(call, 'authorization') ?? '')
 }
 
-/** The key that the request itself brings along; whoever signs with it has it. */
+/** The key that the request itself brings along; a signature by it proves that the sender has it. */
 function proposedKey(proposed: AsyncLocalStorage<AgentKey>): KeySource {
   return {
     name: 'proposed',

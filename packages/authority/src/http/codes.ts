@@ -28,7 +28,7 @@ export const AUTHORITY_CODES: Readonly<Record<AuthorityCode, RefusalRow>> = {
   not_found: { title: 'There is no such thing here', status: 404, retry: 'no' },
   method_not_allowed: { title: 'The resource has no such method', status: 405, retry: 'no' },
   media_type_unsupported: { title: 'The body must be application/json', status: 415, retry: 'no' },
-  body_malformed: { title: 'The body is no JSON that every parser reads alike', status: 400, retry: 'no' },
+  body_malformed: { title: 'The body must be JSON that every parser reads alike', status: 400, retry: 'no' },
   input_invalid: { title: 'The input does not fit the schema', status: 422, retry: 'no' },
   cursor_invalid: { title: 'The cursor is none of ours', status: 400, retry: 'no' },
   role_missing: { title: 'The caller has no role that allows this', status: 403, retry: 'no' },

@@ -60,7 +60,7 @@ export interface OwnerRow {
 
 /** One public key of one agent. */
 export interface KeyRow {
-  /** RFC 7638: a key is registered once, whoever brings it. */
+  /** RFC 7638: a key is registered once, for one agent. */
   readonly thumbprint: string
   readonly agent: string
   readonly kid: string

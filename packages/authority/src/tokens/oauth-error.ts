@@ -64,7 +64,7 @@ export class OAuthError extends Error {
 }
 
 /**
- * What a check of ours refuses, in OAuth's words: a dependency that fails is nobody's bad credentials.
+ * What a check of ours refuses, in OAuth's words: a dependency that fails is not the caller's fault.
  * @param code what a refusal means where it was made
  */
 export function toOAuthError(error: unknown, code: OAuthErrorCode): OAuthError {

@@ -43,7 +43,7 @@ export interface GuardOptions {
   /**
    * Who this server is: hosts (https) or origins, `*.example.com` for a host of each tenant. A function is given the Host
    * value, for tenants that come and go, or where the port is known only after `listen`. Required. Up to 0.1 the name was
-   * `authorities`; JavaScript that still says so is understood for one release.
+   * `authorities`; JavaScript may use that name for one release.
    */
   readonly origins: Origins
   /**

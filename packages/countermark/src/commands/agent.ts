@@ -2,9 +2,9 @@ import { Command } from 'commander'
 import {
   type AuthorityCallOptions,
   type AuthorityRequest,
+  addAuthorityPart,
   createAskAuthority,
   sayCurl,
-  withAuthorityOptions,
 } from './authority-call.ts'
 import { type CommandContext, examples } from './command-context.ts'
 import { layOut, say, sayJson } from './terminal.ts'
@@ -27,11 +27,8 @@ export function agentCommand(context: CommandContext): Command {
       'after',
       examples('countermark agent list --tenant acme', 'countermark agent suspend agt_7f2k9x --reason "odd calls"'),
     )
-  const add = (name: string, summary: string, argument?: string): Command => {
-    const part = withAuthorityOptions(new Command(name).summary(summary))
-    command.addCommand(argument === undefined ? part : part.argument(argument, 'the id of the agent'))
-    return part
-  }
+  const add = (name: string, summary: string, form?: string): Command =>
+    addAuthorityPart(command, { name, summary, ...(form && { argument: [form, 'the id of the agent'] }) })
   add('register', 'register an agent, staged until its first key, and print a code for that key', '<agent>')
     .requiredOption('--tenant <id>', 'whose it is')
     .requiredOption('--name <text>', 'what people call it')

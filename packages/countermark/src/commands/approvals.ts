@@ -3,9 +3,9 @@ import { Command } from 'commander'
 import {
   type AuthorityCallOptions,
   type AuthorityRequest,
+  addAuthorityPart,
   createAskAuthority,
   sayCurl,
-  withAuthorityOptions,
 } from './authority-call.ts'
 import { type CommandContext, examples } from './command-context.ts'
 import { layOut, say, sayJson } from './terminal.ts'
@@ -24,11 +24,8 @@ export function approvalsCommand(context: CommandContext): Command {
       'after',
       examples('countermark approvals list --tenant acme', 'countermark approvals approve apr_1f2e3d'),
     )
-  const add = (name: string, summary: string, argument?: string): Command => {
-    const part = withAuthorityOptions(new Command(name).summary(summary))
-    command.addCommand(argument === undefined ? part : part.argument(argument, 'the id of the request'))
-    return part
-  }
+  const add = (name: string, summary: string, form?: string): Command =>
+    addAuthorityPart(command, { name, summary, ...(form && { argument: [form, 'the id of the request'] }) })
   add('list', 'requests of a tenant that wait')
     .requiredOption('--tenant <id>', 'whose')
     .action((options: ApprovalsOptions) => list(context, options))

@@ -1,6 +1,6 @@
 import { createAgentFetch } from '@countermark/client'
 import { isJsonObject, type JsonObject } from '@countermark/core/internal'
-import type { Command } from 'commander'
+import { Command } from 'commander'
 import { type IdentityOptions, readIdentity, withIdentityOptions } from './agent-identity.ts'
 import type { CommandContext } from './command-context.ts'
 import { CommandError } from './errors.ts'
@@ -16,7 +16,22 @@ export interface AuthorityCallOptions extends IdentityOptions {
   readonly curl?: boolean
 }
 
-/** Adds them. */
+/** A command beneath another one that asks an authority. */
+export interface AuthorityPart {
+  readonly name: string
+  readonly summary: string
+  /** As commander writes it, such as `<agent>`, and what it means. */
+  readonly argument?: readonly [form: string, meaning: string]
+}
+
+/** Adds a command that asks an authority beneath another one. */
+export function addAuthorityPart(parent: Command, { name, summary, argument }: AuthorityPart): Command {
+  const part = withAuthorityOptions(new Command(name).summary(summary))
+  parent.addCommand(argument === undefined ? part : part.argument(...argument))
+  return part
+}
+
+/** Adds the options by which an authority is found and asked. */
 export function withAuthorityOptions(command: Command): Command {
   return withIdentityOptions(command)
     .option('--authority <url>', 'the authority (default: COUNTERMARK_AUTHORITY)')

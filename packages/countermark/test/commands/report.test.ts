@@ -178,7 +178,7 @@ describe('countermark report', () => {
   it('writes for people: who, where, why, since when, what mends it, and what is next', async () => {
     folder.write('audit.ndjson', observed('signature_expired', { claimedAgent: 'agt_slow', route: '/orders' }))
     const { out } = await folder.run(['report', 'audit.ndjson'])
-    expect(out).toMatch(/1 {9}agt_slow \(says so\) {2}GET \/orders {2}signature_expired {2}2026-11-01 10:00 {2}█/)
+    expect(out).toMatch(/1 {9}agt_slow \(claimed\) {2}GET \/orders {2}signature_expired {2}2026-11-01 10:00 {2}█/)
     expect(out).toMatch(/docs\/refusals\.md#signature_expired/)
     expect(out).toMatch(/What to do next\n1\. Mend signature_expired of agt_slow on GET \/orders first/)
   })
@@ -225,7 +225,7 @@ describe('countermark report', () => {
         ...[0, 9].map((day) => line({ agent: 'agt_b', route: '/ready', atMs: T0 + day * DAY })),
       ])
       for (const text of [
-        'agt_a (says so)',
+        'agt_a (claimed)',
         'GET /orders',
         'key_unknown',
         'What to do next',

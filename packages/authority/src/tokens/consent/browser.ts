@@ -44,7 +44,7 @@ export function createCookies(issuer: string): Cookies {
   }
 }
 
-/** A secret that nobody guesses. */
+/** A secret that cannot be guessed. */
 export function newSecret(): string {
   return randomBytes(32).toString('base64url')
 }

@@ -24,7 +24,7 @@ export interface Session {
   readonly secret: string
 }
 
-/** Who sits at the browser; `undefined` when nobody signed in there. */
+/** Who sits at the browser; `undefined` before a sign-in. */
 export async function findSession(
   request: AgentRequest,
   { cookies, tables, settings }: ConsentContext,

@@ -29,7 +29,7 @@ button { font: inherit; padding: .5rem 1.25rem; margin-right: .5rem }
 article { border-top: 1px solid; padding: 1rem 0 }
 `
 
-/** The style by its hash: nothing else may be loaded, no script runs, and nobody may frame the page. */
+/** The style by its hash: nothing else may be loaded, no script runs, and no other page may frame this one. */
 const STYLE_SOURCE = `'sha256-${hash('sha256', STYLE, 'base64')}'`
 
 /**

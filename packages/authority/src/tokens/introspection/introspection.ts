@@ -11,7 +11,7 @@ import { haveActiveAgents } from '../subject-tokens/acting-agents.ts'
 import type { SubjectToken } from '../subject-tokens/subject-tokens.ts'
 import type { TokenSettings } from '../token-settings.ts'
 
-/** Says nothing of why: whoever asks about the tokens of others learns nothing (RFC 7662 section 2.2). */
+/** Gives no reason: a service learns nothing about tokens that are not for it (RFC 7662 section 2.2). */
 const INACTIVE: JsonObject = { active: false }
 
 /** Claims that are told (RFC 7662 section 2.2, RFC 9396 section 9.2, RFC 8693 section 4, RFC 9449 section 6.2). */

@@ -7,6 +7,12 @@ export interface Caller {
   readonly proof: 'proven' | 'claimed' | 'unnamed'
 }
 
+/** A caller as people read it: a name that the request only claimed is marked. */
+export function describeCaller({ name, proof }: Caller): string {
+  if (name === undefined) return '(unnamed)'
+  return proof === 'claimed' ? `${name} (claimed)` : name
+}
+
 /** Requests of one caller on one route that are, or would be, refused for one reason. */
 export interface RefusedGroup {
   readonly caller: Caller

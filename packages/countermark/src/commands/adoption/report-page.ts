@@ -1,5 +1,5 @@
 import type { AdoptionReport } from './adoption-report.ts'
-import type { Caller } from './adoption-tally.ts'
+import { describeCaller } from './adoption-tally.ts'
 import type { Trend } from './trend.ts'
 
 /** A report as one HTML document: no script, nothing that it loads, every text of a caller escaped. */
@@ -58,7 +58,7 @@ function refusals({ refusals: groups }: AdoptionReport): string {
   if (groups.length === 0) return '<h2>Nothing was or would be refused</h2>'
   const rows = groups.map(({ caller, route, code, observed, refused, since, last, trend }) => [
     count(observed + refused),
-    cell(callerName(caller), caller.proof),
+    cell(describeCaller(caller), caller.proof),
     cell(route),
     `<td><a href="#${escaped(code)}">${escaped(code)}</a></td>`,
     `<td>${time(since)}</td><td>${time(last)}</td>`,
@@ -108,11 +108,6 @@ function cell(text: string, kind = ''): string {
 
 function count(value: number): string {
   return `<td class="count">${value}</td>`
-}
-
-function callerName({ name, proof }: Caller): string {
-  if (name === undefined) return 'unnamed'
-  return proof === 'claimed' ? `${name} (says so)` : name
 }
 
 const BAR = 4

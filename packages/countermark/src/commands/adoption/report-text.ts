@@ -1,6 +1,6 @@
 import { layOut, paint, say, type Terminal } from '../terminal.ts'
 import type { AdoptionReport } from './adoption-report.ts'
-import type { Caller } from './adoption-tally.ts'
+import { describeCaller } from './adoption-tally.ts'
 import type { Trend } from './trend.ts'
 
 const MOST_ROWS = 20
@@ -23,7 +23,7 @@ function tellRefusals(terminal: Terminal, { refusals }: AdoptionReport): void {
   const rows = refusals
     .slice(0, MOST_ROWS)
     .map(({ caller, route, code, observed, refused, since, trend }) => [
-      ...[String(observed + refused), nameOf(caller), route, paint(terminal, 'bad', code), minute(since)],
+      ...[String(observed + refused), describeCaller(caller), route, paint(terminal, 'bad', code), minute(since)],
       sparkline(trend),
     ])
   const [per = 'day'] = refusals.map(({ trend }) => trend.per)
@@ -67,11 +67,6 @@ function tellKeys(terminal: Terminal, { apiKeys: { callers, announced } }: Adopt
 
 function tellLeft(terminal: Terminal, count: number): void {
   if (count > MOST_ROWS) say(terminal, paint(terminal, 'quiet', `and ${count - MOST_ROWS} more: --json has all`))
-}
-
-function nameOf({ name, proof }: Caller): string {
-  if (name === undefined) return '(unnamed)'
-  return proof === 'claimed' ? `${name} (says so)` : name
 }
 
 const BARS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const
