@@ -2,7 +2,7 @@ import { checkUrl } from './check-url.ts'
 import { withinDeadline } from './deadline.ts'
 import { decodeUtf8, freshForSeconds, parseBoundedJson, retryAfterSeconds } from './document.ts'
 import { type FetcherOptions, readFetcherOptions } from './fetcher-options.ts'
-import { OutboundError } from './outbound-error.ts'
+import { type OutboundDetails, OutboundError } from './outbound-error.ts'
 import type { Answer } from './transport.ts'
 
 /** A document that others wrote, inside all limits. Its content is still theirs. */
@@ -18,6 +18,14 @@ export interface TextDocument {
 /** The same, parsed: check it member by member. */
 export interface JsonDocument extends TextDocument {
   readonly value: unknown
+}
+
+/** How a receiver took a notice. */
+export interface Receipt {
+  /** Any status but a redirect. */
+  readonly status: number
+  /** When the receiver wants to be asked again. Seconds. */
+  readonly retryAfterSeconds: number | undefined
 }
 
 /** Fetches documents from others. */
@@ -37,6 +45,13 @@ export interface Fetcher {
     form: Readonly<Record<string, string>>,
     signal?: AbortSignal,
   ) => Promise<JsonDocument>
+  /** Posts a JSON text. Any status but a redirect is an answer; its content is not read. @throws {@link OutboundError} */
+  readonly notify: (
+    url: string,
+    content: string,
+    headers: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ) => Promise<Receipt>
 }
 
 /**
@@ -59,6 +74,13 @@ export function createFetcher(options: FetcherOptions = {}): Fetcher {
     return { text, header: answer.header, freshForSeconds: freshForSeconds(answer.header) }
   }
 
+  async function notify(url: URL, content: string, more: Readonly<Record<string, string>>, signal: AbortSignal) {
+    const sent = { ...headers, 'content-type': 'application/json', ...more }
+    const { status, header } = await rules.transport(url, sent, signal, content)
+    if (status >= 300 && status < 400) throw redirected({ status })
+    return { status, retryAfterSeconds: retryAfterSeconds(header) }
+  }
+
   const fetchText = async (url: string, outer?: AbortSignal, form?: string): Promise<TextDocument> => {
     const checked = checkUrl(url, rules)
     return withinDeadline(rules.deadlineMs, outer, (signal) => receive(checked, signal, form))
@@ -72,6 +94,10 @@ export function createFetcher(options: FetcherOptions = {}): Fetcher {
     fetchJson: async (url, outer) => toJson(await fetchText(url, outer)),
     fetchText: (url, outer) => fetchText(url, outer),
     postForm: async (url, form, outer) => toJson(await fetchText(url, outer, new URLSearchParams(form).toString())),
+    notify: async (url, content, more, outer) => {
+      const checked = checkUrl(url, rules)
+      return withinDeadline(rules.deadlineMs, outer, (signal) => notify(checked, content, more, signal))
+    },
   }
 }
 
@@ -79,11 +105,15 @@ function requireAcceptable(answer: Answer, contentTypes: readonly string[]): voi
   const { status, header } = answer
   const contentType = header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   const details = { status, contentType, retryAfterSeconds: retryAfterSeconds(header) }
-  if (status >= 300 && status < 400) throw new OutboundError('redirected', 'redirects are not followed', details)
+  if (status >= 300 && status < 400) throw redirected(details)
   if (status !== 200) throw new OutboundError('status_refused', 'expected status 200', details)
   if (contentType === undefined || !contentTypes.includes(contentType)) {
     throw new OutboundError('content_type_refused', `expected ${contentTypes.join(' or ')}`, details)
   }
+}
+
+function redirected(details: OutboundDetails): OutboundError {
+  return new OutboundError('redirected', 'redirects are not followed', details)
 }
 
 async function readBytes(answer: Answer, maxBytes: number): Promise<Uint8Array> {

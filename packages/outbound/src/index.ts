@@ -1,5 +1,7 @@
-export { createFetcher, type Fetcher } from './fetcher.ts'
+export { createFetcher, type Fetcher, type Receipt } from './fetcher.ts'
 export type { FetcherOptions } from './fetcher-options.ts'
 export { isOutboundError, OutboundError } from './outbound-error.ts'
 export { createRefreshCache, RefreshCache } from './refresh-cache.ts'
 export type { RefreshCacheOptions, RefreshTimes, SecondLevel } from './refresh-options.ts'
+export { signWebhook, type Webhook, type WebhookHeaders, webhookSecrets } from './webhooks/sign-webhook.ts'
+export { verifyWebhook, type WebhookRules } from './webhooks/verify-webhook.ts'

@@ -14,17 +14,17 @@ export interface NodeTransportRules extends ResolveRules {
 
 /** Resolves once, checks every address, and connects to those and to nothing else. One connection a request. */
 export function createNodeTransport(rules: NodeTransportRules): Transport {
-  return async (url, headers, signal, form) => {
+  return async (url, headers, signal, content) => {
     const addresses = await resolveChecked(url.hostname, rules)
     const options: RequestOptions & { ca?: string | string[] } = {
       agent: false,
-      method: form === undefined ? 'GET' : 'POST',
+      method: content === undefined ? 'GET' : 'POST',
       headers: { ...headers, 'accept-encoding': 'gzip, br' },
       lookup: pinnedTo(addresses),
       signal,
     }
     if (rules.ca !== undefined) options.ca = typeof rules.ca === 'string' ? rules.ca : [...rules.ca]
-    const response = await send(url, options, form)
+    const response = await send(url, options, content)
     return {
       status: response.statusCode ?? 0,
       header: (name) => joined(response.headers[name]),
@@ -42,7 +42,7 @@ function pinnedTo(addresses: readonly ResolvedAddress[]): LookupFunction {
   }
 }
 
-function send(url: URL, options: RequestOptions, form: string | undefined): Promise<IncomingMessage> {
+function send(url: URL, options: RequestOptions, content: string | undefined): Promise<IncomingMessage> {
   // Loaded by the first request: a program that fetches nothing does not pay for TLS.
   const request = url.protocol === 'https:' ? process.getBuiltinModule('node:https').request : requestHttp
   return new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ function send(url: URL, options: RequestOptions, form: string | undefined): Prom
       const reason = isParserError(cause) ? 'malformed' : 'connection_failed'
       reject(new OutboundError(reason, 'the request got no answer', { cause }))
     })
-    outgoing.end(form)
+    outgoing.end(content)
   })
 }
 

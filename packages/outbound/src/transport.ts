@@ -10,14 +10,14 @@ export interface Answer {
 }
 
 /**
- * Sends one GET, or one POST of a form, and gives the answer as it is, redirects included. Ends what it opened when the
+ * Sends one GET, or one POST of content, and gives the answer as it is, redirects included. Ends what it opened when the
  * signal fires.
  */
 export type Transport = (
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
-  form?: string,
+  content?: string,
 ) => Promise<Answer>
 
 /** What is used of a `Response`. */
@@ -42,8 +42,8 @@ export type FetchFunction = (
 
 /** Sends by a user's `fetch`. */
 export function createFetchTransport(fetch: FetchFunction): Transport {
-  return async (url, headers, signal, form) => {
-    const response = await send(fetch, url, { headers, signal, form })
+  return async (url, headers, signal, content) => {
+    const response = await send(fetch, url, { headers, signal, content })
     // A browser-like fetch hides a redirect behind status 0; one that ignores `manual` has followed it.
     const status = response.redirected || response.status === 0 ? 302 : response.status
     return { status, header: (name) => response.headers.get(name) ?? undefined, body: readable(response) }
@@ -56,11 +56,11 @@ async function send(
   given: {
     readonly headers: Readonly<Record<string, string>>
     readonly signal: AbortSignal
-    readonly form: string | undefined
+    readonly content: string | undefined
   },
 ): Promise<FetchedResponse> {
-  const { headers, signal, form } = given
-  const sent = form === undefined ? ({ method: 'GET' } as const) : ({ method: 'POST', body: form } as const)
+  const { headers, signal, content } = given
+  const sent = content === undefined ? ({ method: 'GET' } as const) : ({ method: 'POST', body: content } as const)
   try {
     return await fetch(url.href, { ...sent, headers: { ...headers }, redirect: 'manual', signal })
   } catch (cause) {
