@@ -18,6 +18,7 @@ import { createCallLimit } from './callers/call-limit.ts'
 import type { Caller } from './callers/caller.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
 import { type Call, jsonAnswer, type Route } from './http/call.ts'
+import { toApiRefusalCode } from './http/codes.ts'
 import { createListener, type HandleRequest } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
 import { TOKEN_METRICS } from './metric-rows.ts'
@@ -91,8 +92,12 @@ export function createAuthority(options: AuthorityOptions): Authority {
     keptAnswers: createKeptAnswers(seal),
   }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, { feed, signingKeys }))
-  const tokens = createTokens(settings, keys, signingKeys)
-  const handleApi = createListener({ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator })
+  const report = reportTo(settings.observers)
+  const tokens = createTokens(settings, { agents: keys, keys: signingKeys, report })
+  const handleApi = createListener({
+    ...{ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator },
+    countRefusal: (code) => report(TOKEN_METRICS.measure('api_refused_total', 1, { code: toApiRefusalCode(code) })),
+  })
   return {
     handle: tokens === undefined ? handleApi : firstTokens(tokens, handleApi),
     ready: async () => {
@@ -111,16 +116,21 @@ export function createAuthority(options: AuthorityOptions): Authority {
 }
 
 function createTokens(
-  { tokens, storage: store, trail, clock, observers }: AuthoritySettings,
-  agents: KeySource,
-  keys: StoredSigningKeys,
+  { tokens, storage: store, trail, clock }: AuthoritySettings,
+  given: {
+    readonly agents: KeySource
+    readonly keys: StoredSigningKeys
+    readonly report: Environment['report']
+  },
 ): TokenService | undefined {
-  if (tokens === undefined) return undefined
+  return tokens === undefined ? undefined : createTokenService({ ...tokens, ...given, store, trail, clock })
+}
+
+function reportTo(observers: AuthoritySettings['observers']): Environment['report'] {
   for (const observer of observers) observer.described?.({ checks: [], rows: TOKEN_METRICS.rows })
-  const report: Environment['report'] = (measurement) => {
+  return (measurement) => {
     for (const observer of observers) observer.measured?.(measurement)
   }
-  return createTokenService({ ...tokens, store, keys, agents, trail, clock, report })
 }
 
 /** The endpoints of tokens are at the paths below their issuer; everything else is the API's. */

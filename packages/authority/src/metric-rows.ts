@@ -1,5 +1,6 @@
 import type { MetricRow } from '@countermark/core'
 import { defineMetrics, type Metrics } from '@countermark/core/internal'
+import { API_REFUSAL_CODES, type ApiRefusalCode } from './http/codes.ts'
 import { GRANT_NAMES, type GrantName, TOKEN_OPERATIONS, type TokenOperation } from './tokens/issuing/grant-names.ts'
 import { OAUTH_ERROR_CODES, type OAuthErrorCode } from './tokens/oauth-error.ts'
 
@@ -7,6 +8,8 @@ interface Labels {
   readonly tokens_issued_total: { readonly grant: GrantName }
   readonly tokens_refused_total: { readonly operation: TokenOperation; readonly error: OAuthErrorCode }
   readonly tokens_revoked_total: Readonly<Record<never, string>>
+  readonly token_refusals_unrecorded_total: Readonly<Record<never, string>>
+  readonly api_refused_total: { readonly code: ApiRefusalCode }
 }
 
 /** What the authority reports. */
@@ -18,6 +21,16 @@ export const TOKEN_METRICS: Metrics<Labels> = defineMetrics<Labels>({
     labels: { operation: TOKEN_OPERATIONS, error: OAUTH_ERROR_CODES },
   },
   tokens_revoked_total: { kind: 'counter', help: 'Tokens that were revoked', labels: {} },
+  token_refusals_unrecorded_total: {
+    kind: 'counter',
+    help: 'Refusals at the endpoints of tokens that the audit trail did not take',
+    labels: {},
+  },
+  api_refused_total: {
+    kind: 'counter',
+    help: 'Requests to the API that were refused once their caller was known, or without one',
+    labels: { code: API_REFUSAL_CODES },
+  },
 })
 
 /** Every row, for the tables of the documentation. */

@@ -1,5 +1,5 @@
 import type { AuditEvent, AuditTrail } from '@countermark/audit'
-import { Refusal } from '@countermark/core'
+import { isRefusal, isUnavailable, Refusal } from '@countermark/core'
 import type { Caller } from '../callers/caller.ts'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import { findAgentRow } from '../registry/agents.ts'
@@ -35,27 +35,52 @@ export function serveEndpoint(endpoint: Endpoint, options: ServeOptions): Route 
   return { method, path, handle }
 }
 
+/** Of what was only looked at, these tell of callers who try what they may not. */
+const TELLING: ReadonlySet<string> = new Set(['role_missing', 'ceiling_exceeded'])
+
+/** Records that a caller was refused. Who cannot be recorded is refused all the same; the trail counts what it did not take. */
+async function tellingRefusals(
+  { trail }: Pick<ServeOptions, 'trail'>,
+  call: Call,
+  caller: Caller,
+  work: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isRefusal(error) && !isUnavailable(error) && (call.method !== 'GET' || TELLING.has(error.code))) {
+      const refused = { event: 'act_refused', details: { refusal: error.code } }
+      await trail.event(eventOf(call, caller, { ...refused, value: undefined })).catch(untold)
+    }
+    throw error
+  }
+}
+
 function serveRead(endpoint: ReadEndpoint, options: ServeOptions): Route['handle'] {
   const { stored, findCaller, authorize, clock, policy } = options
   return async (call) => {
     const caller = await findCaller(call)
-    readBody(call, undefined)
-    const query = readQuery(call, endpoint.query) as Input
-    const place = await findPlace(stored.reads, call, query)
-    await authorize(stored.reads, caller, { allows: endpoint.allows, ...place })
-    const { params } = call
-    const request = { caller, params, query, body: undefined, nowMs: clock.wallMs(), clock, policy, ...place }
-    const answer = toAnswer(await endpoint.read(stored.reads, request), endpoint)
-    const etag = answer.headers['ETag']
-    if (etag === undefined || headerOf(call, 'if-none-match') !== etag) return answer
-    return { ...answer, status: 304, body: '' }
+    return tellingRefusals(options, call, caller, async () => {
+      readBody(call, undefined)
+      const query = readQuery(call, endpoint.query) as Input
+      const place = await findPlace(stored.reads, call, query)
+      await authorize(stored.reads, caller, { allows: endpoint.allows, ...place })
+      const { params } = call
+      const request = { caller, params, query, body: undefined, nowMs: clock.wallMs(), clock, policy, ...place }
+      return unlessKnown(call, toAnswer(await endpoint.read(stored.reads, request), endpoint))
+    })
   }
+}
+
+function unlessKnown(call: Call, answer: Answer): Answer {
+  const etag = answer.headers['ETag']
+  if (etag === undefined || headerOf(call, 'if-none-match') !== etag) return answer
+  return { ...answer, status: 304, body: '' }
 }
 
 function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle'] {
   const { stored, findCaller, authorize, keptAnswers, clock, policy, trail } = options
-  return async (call) => {
-    const caller = await findCaller(call)
+  const carryOut = (call: Call, caller: Caller): Promise<Answer> => {
     const query = readQuery(call, undefined) as Input
     const body = readBody(call, endpoint.body) as Input
     return recorded(trail, call, (record) =>
@@ -74,6 +99,10 @@ function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle']
         return answer
       }),
     )
+  }
+  return async (call) => {
+    const caller = await findCaller(call)
+    return tellingRefusals(options, call, caller, async () => carryOut(call, caller))
   }
 }
 

@@ -42,3 +42,30 @@ export const AUTHORITY_CODES: Readonly<Record<AuthorityCode, RefusalRow>> = {
   precondition_failed: { title: 'The resource has changed since', status: 412, retry: 'no' },
   storage_unavailable: { title: 'The database cannot be asked', status: 503, retry: 'later' },
 }
+
+/** Codes of other packages that the API answers with. */
+type CodeFromElsewhere =
+  | 'credentials_missing'
+  | 'actor_unauthorized'
+  | 'rate_limited'
+  | 'idempotency_key_reused'
+  | 'request_malformed'
+  | 'body_too_large'
+  | 'audit_unavailable'
+  | 'config_error'
+
+/** Why the API refused, for the label of a metric. */
+export type ApiRefusalCode = AuthorityCode | CodeFromElsewhere | 'other'
+
+/** Every value of that label. */
+export const API_REFUSAL_CODES: readonly ApiRefusalCode[] = [
+  ...(Object.keys(AUTHORITY_CODES) as AuthorityCode[]),
+  ...(['credentials_missing', 'actor_unauthorized', 'rate_limited', 'idempotency_key_reused'] as const),
+  ...(['request_malformed', 'body_too_large', 'audit_unavailable', 'config_error'] as const),
+  'other',
+]
+
+/** The value of the label for a code. */
+export function toApiRefusalCode(code: string): ApiRefusalCode {
+  return API_REFUSAL_CODES.find((known) => known === code) ?? 'other'
+}

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '@countermark/core'
 import type { Answer } from './call.ts'
-import { problemOf, type ReportFault } from './problem.ts'
+import { problemOf, type ReportFault, refusalCodeOf } from './problem.ts'
 import type { FindRoute } from './router.ts'
 
 /** Answers one request; resolves once the answer was handed to the connection. */
@@ -17,13 +17,19 @@ export interface ListenerOptions {
   readonly findRoute: FindRoute
   readonly maxBodyBytes: number
   readonly report: ReportFault
+  /** Told the code of each refusal. */
+  readonly countRefusal: (code: string) => void
 }
 
 /** Makes the listener: finds the route, reads the body, writes the answer. Never rejects. */
-export function createListener({ findRoute, maxBodyBytes, report }: ListenerOptions): HandleRequest {
+export function createListener({ findRoute, maxBodyBytes, report, countRefusal }: ListenerOptions): HandleRequest {
   return async (message, response, given) => {
     const requestId = randomUUID()
-    const answer = await work().catch((error: unknown) => problemOf(error, requestId, report))
+    const answer = await work().catch((error: unknown) => {
+      const code = refusalCodeOf(error)
+      if (code !== undefined) countRefusal(code)
+      return problemOf(error, requestId, report)
+    })
     await writeAnswer(answer, message, response)
 
     async function work(): Promise<Answer> {

@@ -7,11 +7,20 @@ import { AUTHORITY_CODES } from './codes.ts'
 export class AnsweredElsewhere extends Error {
   override readonly name = 'AnsweredElsewhere'
   readonly answer: Answer
+  /** Why, where it is a refusal of the API; those of guards are counted by them. */
+  readonly code: string | undefined
 
-  constructor(answer: Answer) {
+  constructor(answer: Answer, code?: string) {
     super('answered elsewhere')
     this.answer = answer
+    this.code = code
   }
+}
+
+/** Why a request was refused; `undefined` where a guard said so and has counted it. */
+export function refusalCodeOf(error: unknown): string | undefined {
+  if (error instanceof AnsweredElsewhere) return error.code
+  return isRefusal(error) ? error.code : 'config_error'
 }
 
 /** What the operator is told of an error that is no refusal. */

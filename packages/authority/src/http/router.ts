@@ -85,5 +85,5 @@ function methodNotAllowed(alike: readonly Compiled[], requestId: string): Answer
   const allowed = [...new Set(alike.map(({ route }) => route.method))].sort()
   const refusal = new Refusal('method_not_allowed', `this resource has ${allowed.join(', ')}`)
   const answer = problemOf(refusal, requestId, () => undefined)
-  return new AnsweredElsewhere({ ...answer, headers: { ...answer.headers, Allow: allowed.join(', ') } })
+  return new AnsweredElsewhere({ ...answer, headers: { ...answer.headers, Allow: allowed.join(', ') } }, refusal.code)
 }

@@ -23,7 +23,10 @@ export function createDoorCheck(tokens: readonly string[], open: 'open' | 'close
       throw new Refusal('role_missing', 'only doors with a token follow stops (option doorTokens)')
     const refusal = new Refusal('credentials_missing', 'send the token of a door as Authorization: Bearer')
     const answer = problemOf(refusal, call.requestId, () => undefined)
-    throw new AnsweredElsewhere({ ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } })
+    throw new AnsweredElsewhere(
+      { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer' } },
+      refusal.code,
+    )
   }
 }
 

@@ -137,7 +137,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     tables,
     services: services.known,
     clients: {
-      audiences: [issuer, `${issuer}/token`, `${issuer}/introspect`, `${issuer}/revoke`],
+      issuer,
       secrets: services.secrets,
       verifySignedRequest: createSignedRequestCheck({ agents, replay, environment }),
       ...{ agents, replay, environment },

@@ -48,6 +48,7 @@ describe('an assertion', () => {
 
   it.each<readonly [string, () => object]>([
     ['addressed elsewhere', () => ({ aud: 'https://other.example.com' })],
+    ['addressed to another endpoint', () => ({ aud: `${authority.issuer}/introspect` })],
     ['addressed to several servers', () => ({ aud: [authority.issuer, 'https://other.example.com'] })],
     ['without an id', () => ({ jti: undefined })],
     ['without an end', () => ({ exp: undefined })],
@@ -60,6 +61,20 @@ describe('an assertion', () => {
     ['of what is no agent', () => ({ iss: '../agt', sub: '../agt' })],
   ])('%s is refused', async (_name, changes) => {
     expect(await outcomeOf(assertion(changes()))).toEqual([401, 'invalid_client'])
+  })
+
+  it('counts at the endpoint that it is addressed to, and at no other one', async () => {
+    const at = async (path: string, aud: string): Promise<number> => {
+      const form = { token: 'rt_none', ...assertion({ aud: `${authority.issuer}${aud}` }) }
+      return (await authority.post(path, form)).status
+    }
+    const statuses = [
+      await at('/introspect', '/introspect'),
+      await at('/introspect', '/token'),
+      await at('/revoke', '/revoke'),
+      await at('/revoke', '/introspect'),
+    ]
+    expect(statuses).toEqual([200, 401, 200, 401])
   })
 
   it('counts once', async () => {

@@ -117,6 +117,15 @@ describe('an ID-JAG', () => {
     expect((await redeem(idJag(), { resource: REFUNDS })).body['error']).toBe('invalid_target')
   })
 
+  it.each<readonly [string, Members]>([
+    ['names no scope', { scope: undefined }],
+    ['names an empty one', { scope: '' }],
+  ])('that %s gives nothing, whatever the agent may do', async (_name, claims) => {
+    expect(await redeem(idJag(claims))).toMatchObject({ status: 400, body: { error: 'invalid_scope' } })
+    const asked = await redeem(idJag(claims), { scope: 'orders:read' })
+    expect(asked).toMatchObject({ status: 400, body: { error: 'invalid_scope' } })
+  })
+
   it('counts once', async () => {
     const assertion = await idJag()
     const answers = await Promise.all(Array.from({ length: 20 }, () => redeem(assertion)))

@@ -108,6 +108,10 @@ describe('two constraints', () => {
       { start: '2026-01-01T00:00:00Z', end: '2026-02-01T00:00:00Z' },
     ],
     ['time_window', { start: '2026-03-01T00:00:00Z' }, { end: '2026-02-01T00:00:00Z' }, undefined],
+    // A service would refuse everything outside of a window that it cannot read: the readable one must not take its place.
+    ['time_window', { end: 'soon' }, { end: '2026-02-01T00:00:00Z' }, undefined],
+    ['time_window', { end: '2026-02-01T00:00:00Z' }, { end: 'soon' }, undefined],
+    ['time_window', { end: 'soon' }, { start: '2026-02-01T00:00:00Z' }, undefined],
     ['operating_hours', '24/7', { tz: 'UTC', from: '09:00', to: '17:00' }, { tz: 'UTC', from: '09:00', to: '17:00' }],
     [
       'operating_hours',

@@ -24,7 +24,7 @@ export async function authenticateClient(
     throw new OAuthError('invalid_request', 'a client authenticates itself in one way at a time')
   }
   const [assertion, secret, signature] = proofs
-  if (assertion !== undefined) return verifyClientAssertion(form, rules)
+  if (assertion !== undefined) return verifyClientAssertion(request, form, rules)
   if (secret !== undefined) return findServiceBySecret(request, form, rules.secrets)
   if (signature !== undefined) return rules.verifySignedRequest(request, form)
   throw new OAuthError('invalid_client', 'authenticate by private_key_jwt or by signing the request')

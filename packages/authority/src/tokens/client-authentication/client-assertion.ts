@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type AgentKey, isRefusal, Refusal } from '@countermark/core'
+import { type AgentKey, type AgentRequest, isRefusal, Refusal } from '@countermark/core'
 import {
   claimOnce,
   isAgentId,
@@ -29,21 +29,36 @@ type Assertion = ReturnType<typeof parseCompactJws>
  * counts once.
  * @throws OAuthError `invalid_client`, `invalid_request`, `temporarily_unavailable`
  */
-export async function verifyClientAssertion(form: Form, rules: ClientRules): Promise<AgentClient> {
+export async function verifyClientAssertion(
+  { path }: Pick<AgentRequest, 'path'>,
+  form: Form,
+  rules: ClientRules,
+): Promise<AgentClient> {
   if (form.require('client_assertion_type') !== ASSERTION_TYPE) {
     throw new OAuthError('invalid_request', `client_assertion_type must be ${ASSERTION_TYPE}`)
   }
   try {
-    return await verify(form.require('client_assertion'), form.find('client_id'), rules)
+    const asked = { clientId: form.find('client_id'), audiences: audiencesAt(path, rules) }
+    return await verify(form.require('client_assertion'), asked, rules)
   } catch (error) {
     throw toOAuthError(error, 'invalid_client')
   }
 }
 
-async function verify(text: string, clientId: string | undefined, rules: ClientRules): Promise<AgentClient> {
+interface Asked {
+  readonly clientId: string | undefined
+  readonly audiences: readonly string[]
+}
+
+/** One that was made for another endpoint, and came to be known there, counts nowhere else (RFC 7523 section 3). */
+function audiencesAt(path: string, { issuer }: ClientRules): readonly string[] {
+  return [issuer, `${new URL(issuer).origin}${path}`]
+}
+
+async function verify(text: string, { clientId, audiences }: Asked, rules: ClientRules): Promise<AgentClient> {
   const jws = parseCompactJws(text, RULES)
   const nowSeconds = rules.environment.clock.wallMs() / 1000
-  const { id, jti, issuedAt, expiresAt } = readClaims(jws, rules.audiences, nowSeconds)
+  const { id, jti, issuedAt, expiresAt } = readClaims(jws, audiences, nowSeconds)
   if (clientId !== undefined && clientId !== id) throw invalid('must be made by the client that client_id names')
   const key = await findSigner(id, jws, rules)
   requireActive(key.agent)

@@ -8,8 +8,8 @@ export type VerifySignedRequest = (request: AgentRequest, form: Form) => Promise
 
 /** How clients are known. */
 export interface ClientRules {
-  /** The issuer identifier, and the endpoints that assertions may be addressed to instead. */
-  readonly audiences: readonly string[]
+  /** Whom assertions are addressed to, unless they name the endpoint that they are sent to. */
+  readonly issuer: string
   readonly agents: KeySource
   readonly replay: ReplayStore
   readonly environment: Environment

@@ -75,12 +75,13 @@ async function tell(
   error: OAuthError,
   operation: TokenOperation,
   agentId: string | undefined,
-  { events }: TokenSettings,
+  { events, onFault }: TokenSettings,
 ): Promise<void> {
   try {
     await events.refused({ operation, error: error.code, agentId: agentId?.slice(0, 128), reason: error.message })
-  } catch {
-    // The trail counts what it could not take.
+  } catch (cause) {
+    if (events.countUnrecorded() === 'first')
+      onFault(new Error('refusals at the token endpoint are not recorded', { cause }))
   }
 }
 

@@ -51,7 +51,10 @@ export interface TokenEventLog {
   readonly issued: (event: IssuedEvent) => Promise<void>
   /** Before it takes effect. @throws Unavailable `audit_unavailable` */
   readonly consented: (event: ConsentedEvent) => Promise<void>
+  /** @throws Unavailable `audit_unavailable` */
   readonly refused: (event: RefusedEvent) => Promise<void>
+  /** Counts a refusal that the trail did not take. @returns `first` since one was taken */
+  readonly countUnrecorded: () => 'first' | 'again'
   /** @throws Unavailable `audit_unavailable` */
   readonly revoked: (event: RevokedEvent) => Promise<void>
 }
@@ -67,7 +70,14 @@ export function createTokenEventLog(
   const record = async (event: string, details: object, user?: string): Promise<void> => {
     await trail?.event({ event, details: { ...details }, ...(user === undefined ? {} : { private: { user } }) })
   }
+  let isLosing = false
   return {
+    countUnrecorded: () => {
+      report(TOKEN_METRICS.measure('token_refusals_unrecorded_total', 1))
+      const before = isLosing
+      isLosing = true
+      return before ? 'again' : 'first'
+    },
     issued: async ({ subject, ...details }) => {
       await record('token_issued', definedOf(details), subject)
       report(TOKEN_METRICS.measure('tokens_issued_total', 1, { grant: details.grant }))
@@ -76,6 +86,7 @@ export function createTokenEventLog(
     refused: async (details) => {
       report(TOKEN_METRICS.measure('tokens_refused_total', 1, { operation: details.operation, error: details.error }))
       await record('token_refused', definedOf(details))
+      isLosing = false
     },
     revoked: async ({ reason, by, tokenIds }) => {
       const named = tokenIds.slice(0, MOST_NAMED)

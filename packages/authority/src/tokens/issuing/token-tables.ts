@@ -46,9 +46,8 @@ export interface RefreshTokenTable {
 export interface StatusListTable {
   readonly list_id: number
   readonly taken: number
-  /** Odd: places are given away in an order that tells nothing of how many tokens there are. */
-  readonly multiplier: number
-  readonly shift: number
+  /** Decides the order in which places are given away: holders of tokens cannot tell from theirs which are next, or how many. */
+  readonly secret: string
 }
 
 /** Assertions and proofs that were used. */
@@ -87,7 +86,7 @@ const CREATE = [
   'CREATE INDEX refresh_tokens_by_agent ON refresh_tokens (agent_id)',
   'CREATE INDEX refresh_tokens_by_subject ON refresh_tokens (subject)',
   `CREATE TABLE token_status_lists (
-    list_id bigint PRIMARY KEY, taken bigint NOT NULL, multiplier bigint NOT NULL, shift bigint NOT NULL)`,
+    list_id bigint PRIMARY KEY, taken bigint NOT NULL, secret text NOT NULL)`,
   'CREATE TABLE token_claims (claim_id text PRIMARY KEY, until_seconds bigint NOT NULL)',
   'CREATE INDEX token_claims_by_end ON token_claims (until_seconds)',
 ]

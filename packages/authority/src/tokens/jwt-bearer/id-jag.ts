@@ -63,7 +63,8 @@ function draftFor(
   const { delegation } = token
   const scopes = narrowScopes(parseScopes(form.find('scope')), {
     ceiling: ceilingOf(client.record),
-    ...(ownMember(claims, 'scope') === undefined ? {} : { subject: delegation.scopes }),
+    // An assertion that names no scope lets the client do nothing: what the agent may do at all is no wish of the user's.
+    subject: delegation.scopes,
     services: services.map((service) => service.scopes),
   })
   const granted = readDetails(ownMember(claims, 'authorization_details') ?? [])

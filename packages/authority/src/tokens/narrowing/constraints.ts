@@ -1,4 +1,10 @@
-import { canonicalJson, isJsonObject, type JsonValue, tryParseNetwork } from '@countermark/core/internal'
+import {
+  canonicalJson,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  tryParseNetwork,
+} from '@countermark/core/internal'
 
 /** Constraints by name, as docs/protocol/constraints.md has them. */
 export type Constraints = Readonly<Record<string, unknown>>
@@ -105,7 +111,7 @@ function lengthOf(address: string, length: string | undefined): number {
 }
 
 function commonWindow(one: unknown, other: unknown): unknown {
-  if (!isJsonObject(one) || !isJsonObject(other)) return undefined
+  if (!isJsonObject(one) || !isJsonObject(other) || ![one, other].every(hasReadableTimes)) return undefined
   const pick = (name: 'start' | 'end', isBetter: (a: number, b: number) => boolean): readonly [string, unknown][] => {
     const times = [one[name], other[name]].filter((time) => typeof time === 'string')
     const [first, second] = times
@@ -116,6 +122,12 @@ function commonWindow(one: unknown, other: unknown): unknown {
   const { start, end } = window
   const isOpen = start === undefined || end === undefined || Date.parse(String(start)) < Date.parse(String(end))
   return isOpen ? window : undefined
+}
+
+/** A time that cannot be read is no time that is later: the window that has it lets nothing through. */
+function hasReadableTimes(window: JsonObject): boolean {
+  const times = [window['start'], window['end']].filter((time) => time !== undefined)
+  return times.every((time) => typeof time === 'string' && !Number.isNaN(Date.parse(time)))
 }
 
 /** Hours of two clocks have no common spelling. */

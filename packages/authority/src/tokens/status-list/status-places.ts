@@ -1,6 +1,7 @@
-import { randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { StoredTables } from '../../storage/store.ts'
 import type { StatusListTable, TokenTables } from '../issuing/token-tables.ts'
+import { createPlaceOrder, type PlaceOrder } from './place-order.ts'
 
 /** Where the status of one token stands. */
 export interface StatusPlace {
@@ -13,13 +14,14 @@ export interface StatusPlaces {
   readonly take: () => Promise<StatusPlace>
 }
 
-/** A power of two: an odd multiplier then reaches every place once. 16 KB as bits. */
+/** 16 KB as bits. */
 export const PLACES_PER_LIST: number = 2 ** 17
 /** Taken at a time: a row that each token changed would make them wait for one another. */
 const BLOCK = 64
 
 interface Block {
   readonly list: StatusListTable
+  readonly order: PlaceOrder
   next: number
   readonly end: number
 }
@@ -40,7 +42,7 @@ export function createStatusPlaces(tables: StoredTables<TokenTables>): StatusPla
       const { list } = block
       const place = block.next
       block.next += 1
-      return { listId: list.list_id, index: (place * list.multiplier + list.shift) % PLACES_PER_LIST }
+      return { listId: list.list_id, index: block.order(place) }
     },
   }
 }
@@ -61,15 +63,10 @@ function takeBlock({ transaction }: StoredTables<TokenTables>): Promise<Block> {
       .values({ ...list, taken })
       .onConflict((conflict) => conflict.column('list_id').doUpdateSet({ taken }))
       .execute()
-    return { list, next: list.taken, end: taken }
+    return { list, order: createPlaceOrder(list.secret, PLACES_PER_LIST), next: list.taken, end: taken }
   })
 }
 
 function newList(id: number): StatusListTable {
-  return {
-    list_id: id,
-    taken: 0,
-    multiplier: 2 * randomInt(PLACES_PER_LIST / 2) + 1,
-    shift: randomInt(PLACES_PER_LIST),
-  }
+  return { list_id: id, taken: 0, secret: randomBytes(16).toString('base64url') }
 }
