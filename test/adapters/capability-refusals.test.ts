@@ -47,6 +47,7 @@ const CASES: Readonly<Partial<Record<keyof typeof REFUSAL_CODES, Case>>> = {
   constraint_unknown: { route: () => ({ delegation: limits({ max_widgets: 1 }) }) },
   token_expired: { route: () => ({ delegation: { scopes: ['refunds:create:1s'] } }) },
   approval_required: { route: () => ({ delegation: limits({ require_approval_for: ['refunds:*'] }) }) },
+  approval_pending: filedAtApprover(),
   coverage_insufficient: {
     route: () => ({ delegation: limits({ max_amount: { value: 9, currency: 'USD' } }) }),
     ask: (app) => app.send({ ...aRefund(ONE), tag: 'web-bot-auth', components: ['@authority'] }),
@@ -83,6 +84,14 @@ function neverFinishing(): AnswerStore {
       return { state: 'first', finish: () => undefined, abandon: () => undefined }
     },
   }
+}
+
+/** An approver with whom requests are left. */
+function filedAtApprover(): Case {
+  const url = 'https://approve.example.com/requests/apr_1'
+  const file = async () => ({ id: 'apr_1', url, expiresAt: 4_000_000_000, retryAfterSeconds: 5 })
+  const approvals = { ...createApprover().rules, file, unapproved: 'filed' as const }
+  return { route: () => ({ delegation: limits({ require_approval_for: ['refunds:*'] }), rules: { approvals } }) }
 }
 
 /** A ticket that holds, and a store of used ones that says something else. */

@@ -12,6 +12,7 @@ import { type ServeOptions, serveEndpoint } from './api/serve.ts'
 import { TENANT_ENDPOINTS } from './api/tenant-endpoints.ts'
 import { approvalEndpoints } from './approvals/approval-endpoints.ts'
 import { APPROVAL_MIGRATIONS } from './approvals/approval-tables.ts'
+import { DOOR_OPERATION, doorApprovalRoute } from './approvals/door-approvals.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
 import { createCallLimit } from './callers/call-limit.ts'
@@ -149,19 +150,22 @@ function routesOf(
 ): readonly Route[] {
   const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer })
   const { authorize } = serving
-  const approvals = approvalEndpoints({ authorize, signingKeys, issuer: tokens?.issuer ?? firstOriginOf(origins) })
+  const issuer = tokens?.issuer ?? firstOriginOf(origins)
+  const approvals = approvalEndpoints({ authorize, signingKeys, issuer, doorTokens })
+  const guarded = createDoorCheck(doorTokens, 'closed')
   const endpoints = [...ENDPOINTS, ...reviewEndpoints(decisions), ...stops, ...approvals]
   return [
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
     ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
     ...documentRoutes({ ...serving, doorTokens }),
-    ...doorRoutes({ ...serving, feed, guarded: createDoorCheck(doorTokens, 'closed') }),
+    ...doorRoutes({ ...serving, feed, guarded }),
+    doorApprovalRoute({ ...serving, guarded }),
     {
       method: 'GET',
       path: '/approval-keys',
       handle: async () => jsonAnswer(200, { keys: await signingKeys.listPublicKeys() }),
     },
-    describeRoute(describeApi(endpoints, OTHER_OPERATIONS)),
+    describeRoute(describeApi(endpoints, [...OTHER_OPERATIONS, DOOR_OPERATION])),
   ]
 }
 

@@ -11,7 +11,7 @@ import {
   systemClock,
   word,
 } from '@countermark/core/internal'
-import { APPROVALS, type ApprovalOptions, type ApprovalRules } from './approvals/verify-ticket.ts'
+import { APPROVALS, type ApprovalOptions, type ApprovalRules } from './approvals/approval-rules.ts'
 import { compileBlocks } from './blocks/compile-block.ts'
 import type { CapabilityBlock } from './blocks/load-capability-block.ts'
 import type { BudgetStore } from './budgets/budget-store.ts'

@@ -1,6 +1,8 @@
 import { type AgentRequest, type CapabilityFact, type Environment, Refusal, Unavailable } from '@countermark/core'
 import { isThenable, then } from '@countermark/core/internal'
+import { fileUnapproved } from './approvals/refuse-unapproved.ts'
 import { type ValidTicket, verifyTicket } from './approvals/verify-ticket.ts'
+import type { FindArgument } from './arguments/read-arguments.ts'
 import type { BudgetClaim } from './budgets/budget-store.ts'
 import type { CapabilityRules } from './capability-rules.ts'
 import type { Outcome } from './constraints/check-groups.ts'
@@ -13,6 +15,10 @@ export interface Charged {
   readonly rules: CapabilityRules
   readonly request: AgentRequest
   readonly environment: Environment
+  /** Values that the route declares. */
+  readonly argument: FindArgument
+  /** Marks refusals as those of one check. */
+  readonly owner: object
 }
 
 /** What was taken: the ticket that was claimed, and how budgets are given back. */
@@ -24,30 +30,68 @@ type Release = NonNullable<CapabilityFact['release']>
 export const NOTHING_TAKEN: Receipt = { approval: undefined, release: undefined }
 
 /**
- * Takes what constraints ask for, in an order in which nothing is taken in vain: the ticket is verified, budgets are
- * counted, the ticket is claimed, and if that fails the budgets are given back.
- * @throws {@link Refusal} `approval_required`, `rate_limited`, `config_error` when nothing here counts
+ * Takes what constraints ask for, in an order in which nothing is taken in vain: the ticket is verified, its amount and budgets
+ * are counted, the ticket is claimed, and if that fails the others are given back.
+ * @throws {@link Refusal} `approval_required`, `approval_pending`, `rate_limited`, `config_error` when nothing here counts
  * @throws {@link Unavailable} `budget_store_unavailable`, `key_source_unavailable`, `replay_store_unavailable`
  */
 export function charge({ budgets, needsApproval }: Outcome, charged: Charged): Receipt | Promise<Receipt> {
+  const { caller, rules } = charged
   // One ticket is for the whole request, however many checks need it.
-  const needsTicket = needsApproval && charged.caller.capability?.approval === undefined
-  if (budgets.length === 0 && !needsTicket) return NOTHING_TAKEN
-  return then(needsTicket ? requireTicket(charged) : undefined, (ticket) => {
-    const release = budgets.length === 0 ? undefined : reserve(mergeClaims(budgets, charged.caller.agent.id), charged)
-    return then(release, (given) =>
-      charged.rules.isRehearsal ? giveBackAll(ticket, given) : claimTicket(ticket, given),
-    )
+  const needsTicket = needsApproval && caller.capability?.approval === undefined
+  if (!needsTicket) return budgets.length === 0 ? NOTHING_TAKEN : take(budgets, undefined, charged)
+  const { approvals } = rules
+  if (approvals === undefined) {
+    throw new Refusal('approval_required', 'a human has to approve this, and this service takes no approvals')
+  }
+  const unapproved = { ...charged, rules: approvals }
+  const work = (): Receipt | Promise<Receipt> =>
+    then(verifyTicket(unapproved), (ticket) => take(budgets, ticket, charged))
+  return approvals.unapproved === 'filed' && !rules.isRehearsal ? fileUnapproved(work, unapproved) : work()
+}
+
+function take(
+  budgets: readonly BudgetClaim[],
+  ticket: ValidTicket | undefined,
+  charged: Charged,
+): Receipt | Promise<Receipt> {
+  return then(takeAllowance(ticket, charged), (first) =>
+    orGiveBack(first, () =>
+      then(takeBudgets(budgets, charged), (second) => {
+        const release = bothReleases(first, second)
+        if (charged.rules.isRehearsal) return giveBackAll(ticket, release)
+        return orGiveBack(second, () => then(ticket?.claim(), () => ({ approval: ticket?.approval, release })))
+      }),
+    ),
+  )
+}
+
+/** What a standing approval has left. A service that counts nothing takes none. */
+function takeAllowance(
+  ticket: ValidTicket | undefined,
+  charged: Charged,
+): Release | undefined | Promise<Release | undefined> {
+  if (ticket?.allowance === undefined) return undefined
+  if (charged.rules.budgets === undefined) throw ticket.refuse('this service counts no amounts: pass budgets')
+  return reserve([ticket.allowance], charged, () => ticket.refuse('nothing of its amount is left'))
+}
+
+function takeBudgets(
+  budgets: readonly BudgetClaim[],
+  charged: Charged,
+): Release | undefined | Promise<Release | undefined> {
+  if (budgets.length === 0) return undefined
+  return reserve(mergeClaims(budgets, charged.caller.agent.id), charged, (retryAfterSeconds) => {
+    return new Refusal('rate_limited', 'a budget of what was granted is used up', { retryAfterSeconds })
   })
 }
 
-function requireTicket({ caller, rules, request, environment }: Charged): ValidTicket | Promise<ValidTicket> {
-  if (rules.approvals !== undefined) return verifyTicket(request, caller, rules.approvals, environment)
-  throw new Refusal('approval_required', 'a human has to approve this, and this service takes no approvals')
-}
-
 /** Takes from all budgets or from none. */
-function reserve(claims: readonly BudgetClaim[], { rules, environment }: Charged): Release | Promise<Release> {
+function reserve(
+  claims: readonly BudgetClaim[],
+  { rules, environment }: Charged,
+  exceeded: (retryAfterSeconds: number) => Refusal,
+): Release | Promise<Release> {
   const { budgets: store } = rules
   if (store === undefined) {
     throw new Refusal('config_error', 'a grant has a budget: pass capabilityRules({ budgets: memoryBudgets() })')
@@ -60,8 +104,7 @@ function reserve(claims: readonly BudgetClaim[], { rules, environment }: Charged
     if (reservation.outcome === 'full') {
       throw new Unavailable('budget_store_unavailable', 'budgets', 'the budget store has no room')
     }
-    const { retryAfterSeconds } = reservation
-    throw new Refusal('rate_limited', 'a budget of what was granted is used up', { retryAfterSeconds })
+    throw exceeded(reservation.retryAfterSeconds)
   })
 }
 
@@ -81,13 +124,25 @@ function giveBackAll(ticket: ValidTicket | undefined, release: Release | undefin
   return then(release?.(), () => ({ approval: ticket?.approval, release: undefined }))
 }
 
-function claimTicket(ticket: ValidTicket | undefined, release: Release | undefined): Receipt | Promise<Receipt> {
-  const receipt = { approval: ticket?.approval, release }
+/** Does the next step; when it fails, what was taken before is given back. */
+function orGiveBack<Result>(
+  release: Release | undefined,
+  step: () => Result | Promise<Result>,
+): Result | Promise<Result> {
   const giveBack = (error: unknown): Promise<never> => Promise.resolve(release?.()).then(() => Promise.reject(error))
   try {
-    const claimed = ticket?.claim()
-    return isThenable(claimed) ? claimed.then(() => receipt, giveBack) : receipt
+    const result = step()
+    return isThenable(result) ? result.then((value) => value, giveBack) : result
   } catch (error) {
     return giveBack(error)
+  }
+}
+
+/** Gives both back. */
+export function bothReleases(first: Release | undefined, second: Release | undefined): Release | undefined {
+  if (first === undefined || second === undefined) return first ?? second
+  return async () => {
+    await first()
+    await second()
   }
 }

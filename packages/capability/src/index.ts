@@ -6,9 +6,15 @@ export {
   /** @deprecated Import it from @countermark/idempotency. */
   redisAnswers,
 } from '@countermark/idempotency'
-export { type ApprovalRequest, approvalDigest } from './approvals/approval-digest.ts'
-export { type ApprovalTicket, signApprovalTicket } from './approvals/approval-ticket.ts'
-export type { ApprovalOptions } from './approvals/verify-ticket.ts'
+export { type ApprovalRequest, approvalDigest, operationDigest } from './approvals/approval-digest.ts'
+export type { ApprovalOptions, FiledRequest, RefusedRequest } from './approvals/approval-rules.ts'
+export {
+  type ApprovalTicket,
+  type ApprovedAmount,
+  signApprovalTicket,
+  ticketSigningInput,
+} from './approvals/approval-ticket.ts'
+export { type BoundDenial, bindDenial, type DenialBinding, tryReadDenial } from './approvals/denial-binding.ts'
 export { body, notUsed, param, query } from './arguments/argument-source.ts'
 export type { ArgumentSources } from './arguments/read-arguments.ts'
 export { type CapabilityBlock, loadCapabilityBlock } from './blocks/load-capability-block.ts'

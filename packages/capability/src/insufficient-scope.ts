@@ -33,11 +33,15 @@ export function insufficientScope(input: InsufficientInput): Refusal {
   return new Refusal('insufficient_scope', `this asks for ${missing.join(' ')}`, { hints, diagnosis: { missing } })
 }
 
-/** The challenge that a check made for its own refusal. */
+/** The challenge that a check made for its own refusal, and where what was filed can be asked about. */
 export function challengeOf(owner: object, { refusal }: ChallengeContext): readonly HeaderField[] {
   const { hints } = refusal
-  const isOwn = hints['owner'] === owner && typeof hints['challenge'] === 'string'
-  return isOwn ? [['WWW-Authenticate', String(hints['challenge'])]] : []
+  if (hints['owner'] !== owner) return []
+  const fields = [
+    ['WWW-Authenticate', hints['challenge']],
+    ['Location', hints['location']],
+  ] as const
+  return fields.flatMap(([name, value]): HeaderField[] => (typeof value === 'string' ? [[name, value]] : []))
 }
 
 /** `undefined` where another token would not help: this one has it all, or nothing can cover what is required. */

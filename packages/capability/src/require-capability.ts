@@ -10,7 +10,7 @@ import {
 import { type CapabilityContext, describeSettings, type ResourceMetadata, then } from '@countermark/core/internal'
 import { type ArgumentSources, compileArguments, type RouteArguments } from './arguments/read-arguments.ts'
 import { type CapabilityRules, capabilityRules } from './capability-rules.ts'
-import { charge, NOTHING_TAKEN, type Receipt } from './charge.ts'
+import { bothReleases, charge, NOTHING_TAKEN, type Receipt } from './charge.ts'
 import { CAPABILITY_TYPE } from './constraints/constraint-groups.ts'
 import { decide } from './decide.ts'
 import { type Alternative, type CallerFacts, constrain, type Grants, requireUnrestricted } from './grants.ts'
@@ -54,7 +54,7 @@ interface Exchange {
  * Lets a request pass if what its caller was granted covers the scope and every constraint of the grant holds. `sources` says
  * where the request has the values that a grant may limit.
  * @throws {@link Refusal} `insufficient_scope`, `constraint_violation`, `constraint_unknown`, `approval_required`,
- *   `rate_limited`, `token_expired`, `coverage_insufficient`
+ *   `approval_pending`, `rate_limited`, `token_expired`, `coverage_insufficient`
  * @throws {@link Unavailable} `budget_store_unavailable`
  * @example
  * guard(requireCapability('refunds:create', { amount: body('/amount'), currency: body('/currency') }, rules))
@@ -155,7 +155,7 @@ function isFree({ scopes }: Alternative): boolean {
 /** Nothing of the request is read before a constraint asks for it. */
 function readAndDecide(
   alternatives: readonly Alternative[],
-  { values }: Route,
+  { values, owner }: Route,
   exchange: Exchange,
 ): CapabilityFacts | Promise<CapabilityFacts> {
   const { request, caller, rules, context, nowMs } = exchange
@@ -164,7 +164,7 @@ function readAndDecide(
     const argument = values.read({ request, proof, body })
     const decided = decide(alternatives, { agent, delegation, rules, request, context, nowMs, argument })
     return then(decided, ({ alternative, outcome }) =>
-      then(charge(outcome, exchange), (receipt) => factsOf(alternative, receipt, exchange)),
+      then(charge(outcome, { ...exchange, argument, owner }), (receipt) => factsOf(alternative, receipt, exchange)),
     )
   })
 }
@@ -184,14 +184,6 @@ function factsOf({ names }: Alternative, { approval, release }: Receipt, exchang
       release: bothReleases(before.release, release),
       context,
     }),
-  }
-}
-
-function bothReleases(first: CapabilityFact['release'], second: CapabilityFact['release']): CapabilityFact['release'] {
-  if (first === undefined || second === undefined) return first ?? second
-  return async () => {
-    await first()
-    await second()
   }
 }
 

@@ -49,6 +49,7 @@ const TABLE: Readonly<Record<string, readonly [number, number, number, string | 
   constraint_violation: [403, 403, 403, undefined, 'no'],
   constraint_unknown: [403, 403, 403, undefined, 'no'],
   approval_required: [403, 403, 403, undefined, 'no'],
+  approval_pending: [202, 202, 202, undefined, 'later'],
   budget_store_unavailable: [503, 503, 503, undefined, 'later'],
   idempotency_key_reused: [422, 422, 422, undefined, 'no'],
   idempotency_in_progress: [409, 409, 409, undefined, 'later'],

@@ -8,7 +8,7 @@ import {
   type RequiredScopes,
   requireCapability,
 } from '@countermark/capability'
-import { type AgentView, type Check, type GuardOptions, Misconfigured } from '@countermark/core'
+import { type AgentView, type Check, type GuardOptions, Misconfigured, requireKnownOptions } from '@countermark/core'
 import {
   type ComposeGuard,
   type GuardFactory,
@@ -41,8 +41,24 @@ declare module '@countermark/core' {
   }
 }
 
-/** Guards one route by what the agent was granted: see `requireCapability` of @countermark/capability. */
-export type RequireScopes<Handler> = (wanted: RequiredScopes, values?: ArgumentSources) => Handler
+/** What is particular to one route. */
+export interface RequireOptions {
+  /**
+   * What a request that a human has to approve first gets. `refused`: 403, and the agent asks; `filed`: it is left with the
+   * approver, and 202 says where the agent asks what was decided. @default what `approvals` says, else 'refused'
+   */
+  readonly unapproved?: 'refused' | 'filed'
+}
+
+/**
+ * Guards one route by what the agent was granted: see `requireCapability` of @countermark/capability.
+ * @throws Misconfigured `ERR_OPTION_MISSING`, `ERR_OPTION_UNKNOWN`
+ */
+export type RequireScopes<Handler> = (
+  wanted: RequiredScopes,
+  values?: ArgumentSources,
+  options?: RequireOptions,
+) => Handler
 
 /** Middleware that knows who calls, and guards for the routes behind it. */
 export type AgentGuards<Handler> = Handler & { readonly require: RequireScopes<Handler> }
@@ -184,5 +200,17 @@ function canWith(rules: CapabilityRules): (agent: AgentView) => AgentCan {
 }
 
 function requireWith<Handler>(compose: ComposeGuard<Handler>, rules: CapabilityRules): RequireScopes<Handler> {
-  return (wanted, values) => compose(requireCapability(wanted, values, rules))
+  return (wanted, values, options) => compose(requireCapability(wanted, values, rulesOfRoute(rules, options)))
+}
+
+function rulesOfRoute(rules: CapabilityRules, options: RequireOptions = {}): CapabilityRules {
+  requireKnownOptions('require', options, ['unapproved'])
+  const { unapproved } = options
+  const { approvals } = rules
+  if (unapproved === undefined || (unapproved === 'refused' && approvals === undefined)) return rules
+  if (unapproved === 'refused' || (unapproved === 'filed' && approvals?.file !== undefined)) {
+    return { ...rules, approvals: approvals && { ...approvals, unapproved } }
+  }
+  const fix = "pass 'refused', or 'filed' with authority: fromAuthority(url, { token, audience })"
+  throw new Misconfigured('ERR_OPTION_MISSING', `unapproved of a route needs a way to the approver; ${fix}`)
 }

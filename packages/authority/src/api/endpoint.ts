@@ -37,6 +37,8 @@ export interface Result {
   readonly value: unknown
   /** For `ETag`. */
   readonly revision?: number
+  /** More header fields, such as `Retry-After`. @default none */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** What an act answers, and what the trail says of it. */

@@ -133,7 +133,7 @@ function untold(): void {}
 function eventOf(call: Call, caller: Caller, { event, details, people = {} }: ActResult): AuditEvent {
   const { requestId, method, template } = call
   const by =
-    caller.kind === 'agent'
+    caller.kind !== 'person'
       ? { details: { caller: caller.name }, people: {} }
       : { details: {}, people: { caller: caller.name } }
   return {
@@ -181,7 +181,7 @@ function etagOf(revision: number): string {
   return `"r${revision}"`
 }
 
-function toAnswer({ status, value, revision }: Result, endpoint: Endpoint): Answer {
-  const headers = revision === undefined ? {} : { ETag: etagOf(revision) }
-  return jsonAnswer(status ?? endpoint.status ?? 200, value, headers)
+function toAnswer({ status, value, revision, headers = {} }: Result, endpoint: Endpoint): Answer {
+  const tag = revision === undefined ? {} : { ETag: etagOf(revision) }
+  return jsonAnswer(status ?? endpoint.status ?? 200, value, { ...headers, ...tag })
 }

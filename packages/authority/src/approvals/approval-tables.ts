@@ -12,6 +12,7 @@ export interface ApprovalRow {
   readonly method: string
   readonly url: string
   readonly content_type: string | null
+  readonly content_encoding: string | null
   /** Base64. */
   readonly body: string
   /** Of the request: what a ticket is for. */
@@ -19,6 +20,17 @@ export interface ApprovalRow {
   /** The service that takes the ticket. */
   readonly audience: string
   readonly state: 'pending' | 'approved' | 'rejected'
+  /** The door that says that it refused this very request; `null` where the agent alone says so. */
+  readonly door: string | null
+  /** The template of the route, as the door has it. */
+  readonly route: string | null
+  /** What the request moves, as the door reads it: whole minor units, and their currency. */
+  readonly amount: number | null
+  readonly currency: string | null
+  /** How many requests the ticket lets through. */
+  readonly uses: number | null
+  /** What they may come to together: a standing approval. */
+  readonly most: number | null
   readonly asked_at: number
   /** Without a decision until then it is denied. */
   readonly expires_at: number
@@ -33,6 +45,11 @@ export interface ApprovalRow {
 export interface ApprovalTables {
   readonly approvals: ApprovalRow
 }
+
+const OF_DOORS = [
+  ...['content_encoding text', 'door text', 'route text', 'amount bigint', 'currency text'],
+  ...['uses bigint', 'most bigint'],
+]
 
 /** Creates them. */
 export const APPROVAL_MIGRATIONS: readonly Migration[] = [
@@ -53,6 +70,19 @@ export const APPROVAL_MIGRATIONS: readonly Migration[] = [
     },
     down: async (db) => {
       await sql.raw('DROP TABLE approvals').execute(db)
+    },
+  },
+  {
+    name: '311_approvals_of_doors',
+    up: async (db) => {
+      for (const column of OF_DOORS) await sql.raw(`ALTER TABLE approvals ADD COLUMN ${column}`).execute(db)
+      await sql.raw('CREATE INDEX approvals_by_digest ON approvals (agent, digest)').execute(db)
+    },
+    down: async (db) => {
+      await sql.raw('DROP INDEX approvals_by_digest').execute(db)
+      for (const column of OF_DOORS) {
+        await sql.raw(`ALTER TABLE approvals DROP COLUMN ${column.split(' ')[0]}`).execute(db)
+      }
     },
   },
 ]

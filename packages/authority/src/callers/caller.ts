@@ -14,8 +14,8 @@ export const EVERY_TENANT = '*'
 export interface Caller {
   /** `agent:agt_ops` or `person:jane@example.com`: as roles name it. */
   readonly name: string
-  readonly kind: 'agent' | 'person'
-  /** The agent's or the person's id. */
+  readonly kind: 'agent' | 'person' | 'door'
+  /** The agent's or the person's id, or the name of the door. */
   readonly id: string
   /** Thumbprint of the key that signed; `undefined` for people. */
   readonly thumbprint: string | undefined

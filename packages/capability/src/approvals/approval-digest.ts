@@ -25,21 +25,35 @@ export interface ApprovalRequest {
  * JSON body are one request; any other body counts byte for byte, and so does JSON with a number that a double does not hold.
  */
 export function approvalDigest(request: ApprovalRequest): string {
-  const { agentId, subject, method, url } = request
-  const statement = {
-    statement: 'approval-request-2',
-    agent_id: agentId,
-    issuer: subject?.issuer ?? null,
-    subject: subject?.id ?? null,
-    method,
-    url,
-  }
+  const statement = { statement: 'approval-request-2', ...operationOf(request) }
   return sha256(canonicalJson({ ...statement, ...contentOf(request) }))
 }
 
+/**
+ * What a standing approval is for, in 43 characters: the same without the content, so that amounts in it may differ. Method,
+ * URL with query, kind of content, agent and user stay as they were approved.
+ */
+export function operationDigest(request: Omit<ApprovalRequest, 'body'>): string {
+  const statement = { statement: 'approval-operation-1', ...operationOf(request) }
+  return sha256(canonicalJson({ ...statement, ...typeOf(request) }))
+}
+
+function operationOf(request: Omit<ApprovalRequest, 'body'>): Readonly<Record<string, string | null>> {
+  const { agentId, subject, method, url } = request
+  return { agent_id: agentId, issuer: subject?.issuer ?? null, subject: subject?.id ?? null, method, url }
+}
+
 /** The type counts as well: the same JSON is a different order as `application/merge-patch+json`. */
-function contentOf({ body, contentType, contentEncoding }: ApprovalRequest): Readonly<Record<string, string | null>> {
-  const type = { content_type: contentType ?? null, content_encoding: contentEncoding ?? null }
+function typeOf({
+  contentType,
+  contentEncoding,
+}: Omit<ApprovalRequest, 'body'>): Readonly<Record<string, string | null>> {
+  return { content_type: contentType ?? null, content_encoding: contentEncoding ?? null }
+}
+
+function contentOf(request: ApprovalRequest): Readonly<Record<string, string | null>> {
+  const { body, contentType, contentEncoding } = request
+  const type = typeOf(request)
   if (body.length === 0) return type
   const json = isJsonType(contentType) && contentEncoding === undefined ? canonicalText(body) : undefined
   return json === undefined ? { ...type, content_sha256: sha256(body) } : { ...type, json_sha256: sha256(json) }

@@ -1,69 +1,19 @@
-import { hash } from 'node:crypto'
-import {
-  type AgentKey,
-  type AgentRequest,
-  type CapabilityFact,
-  type Environment,
-  type KeySource,
-  Misconfigured,
-  Refusal,
-  type ReplayStore,
-} from '@countermark/core'
-import {
-  claimOnce,
-  custom,
-  methods,
-  number,
-  type OptionReader,
-  optionTable,
-  refusalOf,
-  then,
-} from '@countermark/core/internal'
-import type { Grantee } from '../grants.ts'
-import { approvalDigest } from './approval-digest.ts'
+import type { AgentKey, AgentRequest, CapabilityFact, Environment, Refusal } from '@countermark/core'
+import { then } from '@countermark/core/internal'
+import type { BudgetClaim } from '../budgets/budget-store.ts'
+import { operationDigest } from './approval-digest.ts'
+import type { RefusedRequest } from './approval-rules.ts'
 import { type PresentedTicket, tryParseTicket } from './approval-ticket.ts'
-
-/** Who approves, and how tickets are verified. */
-export interface ApprovalOptions {
-  /** Who signs tickets: their `iss`, and the name under which `keys` knows the approver. */
-  readonly issuer: string
-  /** The keys of those who approve. */
-  readonly keys: KeySource
-  /** Who this service is to the approver: the tickets' `aud`. */
-  readonly audience: string
-  /** Where used tickets are remembered; the store of `preventReplay` will do. */
-  readonly store: ReplayStore
-  /** Where agents ask for approval. Told to them. */
-  readonly url: string
-  /** Longest life of a ticket. @default 86_400 */
-  readonly maxLifetimeSeconds?: number
-}
-
-/** The same after validation. */
-export type ApprovalRules = Readonly<Required<ApprovalOptions>>
-
-const NAMED = custom((name, given) => {
-  if (typeof given === 'string' && given !== '') return given
-  throw new Misconfigured('ERR_OPTION_MISSING', `${name} must be stated, as a text`)
-})
-
-const OPTIONS = optionTable('approvals', {
-  issuer: NAMED,
-  keys: methods<KeySource>(['findKeys'], 'pass the source of the keys of approvers'),
-  audience: NAMED,
-  store: methods<ReplayStore>(['claim'], 'pass the store of preventReplay'),
-  url: NAMED,
-  maxLifetimeSeconds: number({ min: 1, max: 2_592_000, default: 86_400 }),
-})
-
-/** Reads who approves; `undefined`: what needs approval is refused. */
-export const APPROVALS: OptionReader<ApprovalRules | undefined> = custom((_name, given) =>
-  given === undefined ? undefined : OPTIONS.read(given as ApprovalOptions, 'approvals.'),
-)
+import { claimTicket } from './claim-ticket.ts'
+import { createRefuse, describeRefused, type Refuse, type Unapproved } from './refuse-unapproved.ts'
 
 /** A ticket that holds, and is not claimed yet. */
 export interface ValidTicket {
   readonly approval: NonNullable<CapabilityFact['approval']>
+  /** What this request takes from the amount of a standing approval; `undefined` for a ticket that is for one request. */
+  readonly allowance: BudgetClaim | undefined
+  /** What is said when nothing of it is left. */
+  readonly refuse: (why: string) => Refusal
   /**
    * Claims it, once.
    * @throws {@link Refusal} `approval_required`, `rate_limited`
@@ -76,22 +26,18 @@ const HEADER = 'approval-ticket'
 const FUTURE_SKEW_SECONDS = 30
 
 /**
- * Finds the ticket of a request and checks that it is for exactly this request. Whatever is wrong with it, the answer is the
- * same: what to approve, and where.
+ * Finds the ticket of a request and checks that it is for this request. Whatever is wrong with it, the answer is the same:
+ * what to approve, and where.
  * @throws {@link Refusal} `approval_required`
  * @throws {@link Unavailable} `key_source_unavailable`
  */
-export function verifyTicket(
-  request: AgentRequest,
-  grantee: Grantee,
-  rules: ApprovalRules,
-  environment: Environment,
-): ValidTicket | Promise<ValidTicket> {
-  return then(request.body('proven'), (body) => {
-    const digest = digestOf(request, grantee, body)
-    const refuse: Refuse = (why) => approvalRequired(rules, digest, why)
+export function verifyTicket(unapproved: Unapproved): ValidTicket | Promise<ValidTicket> {
+  const { request, rules, environment } = unapproved
+  return then(describeRefused(unapproved), (refused) => {
+    const refuse = createRefuse(rules, refused)
     const ticket = presentedTicket(request, refuse)
-    requireFor(ticket, { digest, agentId: grantee.agent.id, rules, nowMs: environment.clock.wallMs(), refuse })
+    requireFor(ticket, refused, unapproved, refuse)
+    const allowance = allowanceOf(ticket, refused, refuse)
     const keys = rules.keys.findKeys({ agentId: rules.issuer, keyId: ticket.keyId }, environment)
     return then(keys, (found) => {
       const key = found.find(
@@ -99,30 +45,9 @@ export function verifyTicket(
       )
       if (key === undefined) throw refuse('the approver has not signed it')
       const approval = { issuer: ticket.issuer, ticketId: ticket.ticketId }
-      return { approval, claim: () => claimTicket(ticket, key, rules, environment, request.raw, refuse) }
+      const claim = (): void | Promise<void> => claimTicket({ ticket, key, request, rules, environment, refuse })
+      return { approval, allowance, refuse, claim }
     })
-  })
-}
-
-type Refuse = (why: string) => Refusal
-
-function digestOf(request: AgentRequest, { agent, delegation }: Grantee, body: Uint8Array): string {
-  const { scheme, authority, target, method, headers } = request
-  return approvalDigest({
-    agentId: agent.id,
-    subject: delegation && { issuer: delegation.issuer, id: delegation.subject },
-    method,
-    url: `${scheme}://${authority}${target}`,
-    contentType: headers.only('content-type'),
-    contentEncoding: headers.only('content-encoding'),
-    body,
-  })
-}
-
-function approvalRequired({ url }: ApprovalRules, digest: string, why: string): Refusal {
-  return new Refusal('approval_required', 'a human has to approve exactly this request first', {
-    members: { approval_url: url, approval_digest: digest },
-    diagnosis: { ticket: why },
   })
 }
 
@@ -134,23 +59,36 @@ function presentedTicket({ headers }: AgentRequest, refuse: Refuse): PresentedTi
   return ticket
 }
 
-interface Expected {
-  readonly digest: string
-  readonly agentId: string
-  readonly rules: ApprovalRules
-  readonly nowMs: number
-  readonly refuse: Refuse
-}
-
-function requireFor(ticket: PresentedTicket, { digest, agentId, rules, nowMs, refuse }: Expected): void {
+function requireFor(
+  ticket: PresentedTicket,
+  refused: RefusedRequest,
+  { rules, environment }: Unapproved,
+  refuse: Refuse,
+): void {
   const { issuedAt, expiresAt } = ticket
-  const now = nowMs / 1000
+  const now = environment.clock.wallMs() / 1000
   if (ticket.issuer !== rules.issuer || ticket.audience !== rules.audience)
     throw refuse('it is of another approver or service')
-  if (ticket.agentId !== agentId) throw refuse('it is for another agent')
+  if (ticket.agentId !== refused.agentId) throw refuse('it is for another agent')
+  const digest = ticket.amount === undefined ? refused.digest : operationDigest(refused)
   if (ticket.digest !== digest) throw refuse('it is for another request')
   if (!(issuedAt <= now + FUTURE_SKEW_SECONDS && now < expiresAt)) throw refuse('it is outside its time')
   if (!(expiresAt - issuedAt <= rules.maxLifetimeSeconds)) throw refuse('it lives too long')
+}
+
+/** All that a standing approval lets through, in all of its time. */
+function allowanceOf(
+  { amount, issuer, ticketId, issuedAt, expiresAt }: PresentedTicket,
+  refused: RefusedRequest,
+  refuse: Refuse,
+): BudgetClaim | undefined {
+  if (amount === undefined) return undefined
+  const { value: cost, currency: unit } = refused.amount ?? {}
+  if (cost === undefined || unit === undefined) throw refuse('the request has no amount that it could be counted by')
+  if (unit !== amount.currency || !(cost <= amount.value)) throw refuse('it is for less, or for another currency')
+  const windowSeconds = Math.max(1, expiresAt - issuedAt)
+  const key = `approval:${JSON.stringify([issuer, ticketId])}`
+  return { key, windowSeconds, limit: amount.value, cost, unit, agentId: refused.agentId }
 }
 
 /** A key that is limited to schemes signs requests, no tickets. */
@@ -159,24 +97,4 @@ function isUsable(key: AgentKey, { clock }: Environment): boolean {
   const { notBefore = Number.NEGATIVE_INFINITY, notAfter = Number.POSITIVE_INFINITY } = key
   const isActive = key.state === 'active' && key.agent.state === 'active' && notBefore <= now && now <= notAfter
   return isActive && key.algorithm === 'ed25519' && key.schemes === undefined
-}
-
-function claimTicket(
-  { issuer, ticketId, issuedAt, expiresAt }: PresentedTicket,
-  { thumbprint }: AgentKey,
-  { store }: ApprovalRules,
-  environment: Environment,
-  raw: object,
-  refuse: Refuse,
-): void | Promise<void> {
-  const id = hash('sha256', JSON.stringify(['approval-ticket', issuer, ticketId]), 'buffer')
-  const claim = { id, thumbprint, created: issuedAt, acceptUntil: expiresAt, nonce: undefined }
-  const refusals = {
-    replayed: () => refuse('it was used before'),
-    unproven: () => refuse('it is older than the memory of what was used'),
-  }
-  return then(claimOnce(store, claim, environment, raw), (answer) => {
-    const refusal = refusalOf(answer, refusals)
-    if (refusal !== undefined) throw refusal
-  })
 }

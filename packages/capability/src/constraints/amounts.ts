@@ -1,3 +1,4 @@
+import type { FindArgument } from '../arguments/read-arguments.ts'
 import type { CheckConstraint, ConstraintInput, ConstraintResult, ParseConstraint } from './constraint.ts'
 
 /** An amount: whole minor units of a currency. */
@@ -10,7 +11,7 @@ const CURRENCY = /^[A-Z][A-Z0-9]{2,11}$/
 const WHOLE_NUMBER = /^(?:0|[1-9][0-9]{0,15})$/
 
 /** The amount that a limit states; `undefined` when it is not exactly `{ value, currency }`. */
-function tryParseMoney(limit: unknown): Money | undefined {
+export function tryParseMoney(limit: unknown): Money | undefined {
   if (typeof limit !== 'object' || limit === null || Object.keys(limit).sort().join() !== 'currency,value')
     return undefined
   const { value, currency } = limit as Readonly<Record<string, unknown>>
@@ -54,9 +55,16 @@ function compareAmount(limit: unknown, names: readonly string[], compare: Compar
   }
 }
 
+/** The amount of a request, where its route declares `amount` and `currency` and the request has both. */
+export function findMoney(argument: FindArgument): Money | undefined {
+  const [value, currency] = [findAmount({ argument }, ['amount']), argument('currency')]
+  if (typeof value === 'string' || currency.state !== 'present' || typeof currency.value !== 'string') return undefined
+  return { value, currency: currency.value }
+}
+
 /** The first of the names that the route declares. Numbers are numbers in JSON; digits where only text can be. */
 function findAmount(
-  { argument }: ConstraintInput,
+  { argument }: Pick<ConstraintInput, 'argument'>,
   names: readonly string[],
 ): number | 'violated' | 'undeclared' | 'not-used' {
   for (const name of names) {

@@ -73,6 +73,7 @@ export type BuiltInCode =
   | 'constraint_violation'
   | 'constraint_unknown'
   | 'approval_required'
+  | 'approval_pending'
   | 'budget_store_unavailable'
   | 'idempotency_key_reused'
   | 'idempotency_in_progress'
@@ -174,6 +175,7 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   constraint_violation: { title: 'The request goes beyond what was granted', status: 403, retry: 'no' },
   constraint_unknown: { title: 'What was granted has a limit that is not understood here', status: 403, retry: 'no' },
   approval_required: { title: 'A human has to approve this first', status: 403, retry: 'no' },
+  approval_pending: { title: 'A human was asked to approve this', status: 202, retry: 'later' },
   budget_store_unavailable: { title: 'Budgets cannot be counted', status: 503, retry: 'later' },
   idempotency_key_reused: { title: 'The idempotency key belongs to another request', status: 422, retry: 'no' },
   idempotency_in_progress: { title: 'The first request with this key is being worked on', status: 409, retry: 'later' },

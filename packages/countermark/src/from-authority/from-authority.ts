@@ -5,6 +5,7 @@ import { callback, custom, flag, methods, number, optionTable, text } from '@cou
 import type { IssuerOptions, Revocations } from '@countermark/delegation'
 import { jwks, registry } from '@countermark/keys'
 import { delegationPart } from '../parts-on-first-use.ts'
+import { authorityApprovals } from './authority-approvals.ts'
 import { createConnection } from './authority-connection.ts'
 import { type FollowedStops, followStops, streamPush } from './follow-stops.ts'
 import { createStopLog } from './stop-log.ts'
@@ -122,7 +123,10 @@ export function fromAuthority(url: string, options: FromAuthorityOptions = {}): 
     approvals:
       settings.audience === undefined
         ? undefined
-        : { issuer, keys: approvers, audience: settings.audience, url: `${base}/approvals` },
+        : authorityApprovals({
+            ...{ base, issuer, audience: settings.audience, door, token, connection, onLost },
+            keys: approvers,
+          }),
     ready: () => followed.ready,
     state: () => ({ door, seq: log.seq(), link: followed.link(), isStale: revocations.isStale() }),
     close: () => {
