@@ -9,11 +9,17 @@ import type { ApprovedAmount } from './approval-ticket.ts'
 export interface BoundDenial {
   /** The name under which the service's process is known to the approver. */
   readonly door: string
+  /** Whose request it was. */
   readonly agentId: string
+  /** For whom the agent acts; `undefined` for itself. */
   readonly subject: ApprovalRequest['subject']
+  /** Who the service is to the approver. */
   readonly audience: string
+  /** Of the request: see `approvalDigest`. */
   readonly digest: string
+  /** The template of the route. */
   readonly route: string | undefined
+  /** What the request moves, as the route reads it. */
   readonly amount: ApprovedAmount | undefined
 }
 
