@@ -8,6 +8,7 @@ import {
   type RiskCaller,
   type RiskPolicy,
   type RiskStore,
+  type Standing,
 } from '@countermark/risk'
 import { aRequest, createFakeClock, createTestEnvironment } from '@countermark/testing'
 import type { TrafficEvent } from './events.ts'
@@ -17,6 +18,8 @@ export interface Judged {
   readonly event: TrafficEvent
   readonly score: number
   readonly isThrottled: boolean
+  /** Where the agent stands now. */
+  readonly standing: () => Standing | undefined
 }
 
 const POLICY: RiskPolicy = { baseline: 'enforce' }
@@ -32,6 +35,11 @@ export function drive(
   const { store, book } = openBook()
   const risk = assessRisk({ store, policy, amount: (request) => amounts.get(request.raw) })
   const environment = { ...createTestEnvironment({ clock }), report: () => undefined }
+  const standingAt = ({ agentId, atMs }: TrafficEvent): Standing | undefined => {
+    const standing = book().find(agentId, atMs)
+    if (isThenable(standing)) throw new TypeError('the memory store answers at once')
+    return standing
+  }
   for (const event of events) {
     clock.advance(event.atMs - clock.wallMs())
     const raw = {}
@@ -50,15 +58,14 @@ export function drive(
         status: event.status,
         durationMs: 0,
         aborted: false,
+        ...(event.bytes === undefined ? {} : { bytes: event.bytes }),
       })
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       isThrottled = true
-      const standing = book().find(event.agentId, event.atMs)
-      if (isThenable(standing)) throw new TypeError('the memory store answers at once')
-      score = standing?.score ?? 0
+      score = standingAt(event)?.score ?? 0
     }
-    judged({ event, score, isThrottled })
+    judged({ event, score, isThrottled, standing: () => standingAt(event) })
   }
   return book()
 }

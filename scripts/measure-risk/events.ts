@@ -11,9 +11,11 @@ export interface TrafficEvent {
   /** For whom the agent acts. @default none */
   readonly user?: string
   /** What it uses. @default none */
-  readonly scope?: string
+  readonly scope?: string | undefined
   /** What it is about, in money. @default none */
   readonly amount?: number
+  /** Size of the answer. @default not known */
+  readonly bytes?: number
   /** The attack that it is part of. @default none: benign */
   readonly attack?: number
 }

@@ -1,18 +1,18 @@
 import { cpus, loadavg } from 'node:os'
 import type { Cost } from './cost.ts'
 import type { VelocityFigures } from './nab/measure.ts'
+import type { KindFigures, ModelFigures, Operation, Spread } from './operations.ts'
 import type { Poisoning } from './poisoning.ts'
-import type { Figures, Operation } from './recall.ts'
 
 /** All that was measured in one run. */
 export interface RiskRun {
-  readonly seed: number
+  readonly seeds: readonly number[]
   readonly agents: number
   readonly days: number
   readonly skipped: number
   readonly commit: string
   readonly velocity: VelocityFigures | undefined
-  readonly recall: Figures
+  readonly recall: readonly ModelFigures[]
   readonly poisoning: readonly Poisoning[]
   readonly cost: Cost
 }
@@ -23,7 +23,7 @@ export function writePage(run: RiskRun): string {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, load ${Math.round(loadavg()[0] ?? 0)}`
   return [
     '# Behaviour',
-    `${day}, commit ${run.commit}, seed ${run.seed}, Node ${process.version}, ${machine}. \`npm run measure:risk\`.`,
+    `${day}, commit ${run.commit}, seeds ${run.seeds.join(', ')}, Node ${process.version}, ${machine}. \`npm run measure:risk\`.`,
     ...recallPart(run),
     ...velocityPart(run.velocity),
     ...poisoningPart(run.poisoning),
@@ -34,26 +34,42 @@ export function writePage(run: RiskRun): string {
 }
 
 function recallPart({ recall, agents, days, skipped }: RiskRun): string[] {
-  const { benignRequests, loggedRequests, strict, loose, byDefault, refusedShare } = recall
   return [
     '## Attacks among benign traffic',
-    `${agents} generated agents over ${days} days (daily rhythm, weekends, jobs, promotions and releases, all benign) and ${loggedRequests} requests of a web server log (${skipped} lines are none): ${benignRequests} benign requests. On the last day each agent is attacked once, with its own key. \`assessRisk\` with \`baseline: 'enforce'\` judges everything; its limits and answers refused ${percent(refusedShare)} of the benign requests by themselves.`,
-    'A fast attack is found when it is answered within 20 requests, a slow one when it is answered at all. A false throttle is a benign request at the threshold or above it.',
-    `| attack | pace | attacks | found at ${percent(strict.falseShare)} false (score ${strict.threshold}) | requests | found at ${percent(loose.falseShare)} false (score ${loose.threshold}) | requests | found by default, ${percent(byDefault.falseShare)} false (score ${byDefault.threshold}) | requests |\n|---|---|---|---|---|---|---|---|---|\n${rowsOf(strict, loose, byDefault)}`,
-    `Of the log alone ${percent(strict.falseShareOfLog)}, ${percent(loose.falseShareOfLog)} and ${percent(byDefault.falseShareOfLog)} were at these scores. "Requests" is the median until the first answer, late answers included. Few callers of the log leave probation, in which only limits and proofs count: its share says little of the learned signals. Thresholds are chosen on the same traffic, one seed; the generated traffic and the attacks were written with the signals in view, so other traffic will do worse.`,
+    `Two models of traffic, built apart; ${agents} agents over ${days} days in each, a run for each seed, and the web server log in all (${skipped} of its lines are none). On the last day each agent is attacked once, with its own key. \`assessRisk\` with \`baseline: 'enforce'\` judges everything.`,
+    'A fast attack is found when it is answered within 20 requests, a slow one when it is answered at all. A false throttle is a benign request at the threshold or above it. Thresholds are those with 0.1 % and 1 % false throttles on the first model, and are applied to the second as they are.',
+    ...recall.flatMap(modelPart),
+    '"Requests" is the median until the first answer, late answers included. Few callers of the log leave probation, in which only limits and proofs count: its share says little of the learned signals. Attacks and traffic were written by the same people as the signals, so other traffic will do worse.',
   ]
 }
 
-function rowsOf(strict: Operation, loose: Operation, byDefault: Operation): string {
-  return strict.recalls
-    .map(({ kind, isFast, attacks }, at) => {
-      const cells = [strict, loose, byDefault].flatMap(({ recalls }) => {
-        const { found = 0, medianRequests } = recalls[at] ?? {}
-        return [percent(found, 0), String(medianRequests ?? '–')]
-      })
-      return `| ${[kind, isFast ? 'fast' : 'slow', String(attacks), ...cells].join(' | ')} |`
-    })
-    .join('\n')
+function modelPart({ model, benignRequests, refusedShare, strict, loose, byDefault }: ModelFigures): string[] {
+  const operations = [strict, loose, byDefault]
+  const heads = operations.map(({ threshold }, at) => `${HEADS[at]} (score ${threshold}) | requests`)
+  const rows = strict.kinds.map(({ kind, isFast, attacks }, at) => {
+    const cells = operations.flatMap(({ kinds }) => cellsOf(kinds[at]))
+    return `| ${[kind, isFast ? 'fast' : 'slow', String(attacks), ...cells].join(' | ')} |`
+  })
+  return [
+    `### The ${model} model`,
+    `${benignRequests} benign requests; mean of the runs, and the worst one. False throttles: ${operations.map(falseOf).join('; ')}. The check refused ${spread(refusedShare, 3)} of the benign requests by itself.`,
+    `| attack | pace | attacks | ${heads.join(' | ')} |\n|---|---|---|---|---|---|---|---|---|\n${rows.join('\n')}`,
+  ]
+}
+
+const HEADS = ['strict', 'loose', 'default']
+
+function falseOf({ falseShare, falseShareOfLog }: Operation, at: number): string {
+  return `${HEADS[at]} ${spread(falseShare)} (of the log alone ${percent(falseShareOfLog)})`
+}
+
+function cellsOf(figures: KindFigures | undefined): string[] {
+  if (figures === undefined) return ['–', '–']
+  return [spread(figures.found, 0), String(figures.medianRequests ?? '–')]
+}
+
+function spread({ mean, worst }: Spread, digits = 2): string {
+  return `${percent(mean, digits)}, worst ${percent(worst, digits)}`
 }
 
 function velocityPart(velocity: VelocityFigures | undefined): string[] {
@@ -76,10 +92,10 @@ function poisoningPart(poisoning: readonly Poisoning[]): string[] {
   ]
 }
 
-function costPart({ agents, bytesPerAgent, microsecondsPerRequest }: Cost): string[] {
+function costPart({ agents, bytesPerAgent, warm, cold, allocated }: Cost): string[] {
   return [
     '## Cost',
-    `${Math.round(bytesPerAgent)} bytes for each of ${agents} agents, ${microsecondsPerRequest.toFixed(1)} µs for a warm request, the making of the request and its end included.`,
+    `${Math.round(bytesPerAgent)} bytes for each of ${agents} agents, their names included. One assessment: ${warm.toFixed(1)} µs of the processor among 100 agents, ${cold.toFixed(1)} µs among ${agents} in random order, where each is fetched from main memory; ${Math.round(allocated)} bytes are allocated, none of which survive. Time of the processor, not of the clock: with several processes at work the clock says as much again for each of them.`,
   ]
 }
 

@@ -1,85 +1,50 @@
-import { ATTACK_KINDS, drawAttacks } from './attacks.ts'
-import { drive, type Judged } from './drive.ts'
+import { FIRST_ATTACKS } from './attacks.ts'
+import { drive } from './drive.ts'
 import { type Attack, inOrder, type TrafficEvent } from './events.ts'
-import { createRandom } from './random.ts'
-import { DAY_MS, drawAgents, liveFor, START_MS } from './traffic.ts'
+import type { World } from './models.ts'
 
-/** What to simulate. */
-export interface World {
-  readonly seed: number
-  readonly agents: number
-  /** Attacks come on the last day. */
-  readonly days: number
-  /** Benign traffic besides, such as a log. */
-  readonly logged: readonly TrafficEvent[]
-}
-
-/** How one class of attacks is found at a share of false throttles. */
+/** How one class of attacks is found in one run at one threshold. */
 export interface Recall {
   readonly kind: string
   readonly isFast: boolean
   readonly attacks: number
-  /** Left out: the agent was throttled already when the attack began. */
-  readonly throttledBefore: number
   /** Shares found: within 20 requests for fast ones, in the whole attack for slow ones. */
   readonly found: number
   /** Until the first answer, of those that were found at all; `undefined` when none was. */
   readonly medianRequests: number | undefined
 }
 
-/** One setting of the threshold. */
-export interface Operation {
-  readonly threshold: number
-  /** Shares of benign requests at the threshold or above. */
-  readonly falseShare: number
-  readonly falseShareOfLog: number
-  readonly recalls: readonly Recall[]
-}
-
-export interface Figures {
+/** What one run showed. */
+export interface Run {
   readonly benignRequests: number
-  readonly loggedRequests: number
-  /** At 0.1 % and 1 % false throttles, and as the check answers by default. */
-  readonly strict: Operation
-  readonly loose: Operation
-  readonly byDefault: Operation
-  /** Shares of requests that the check refused by itself. */
+  /** The share of benign requests that the check refused by itself. */
   readonly refusedShare: number
+  /** Benign requests by score, 0 to 100: all, and those of the log alone. */
+  readonly scores: Float64Array
+  readonly scoresOfLog: Float64Array
+  readonly recallAt: (threshold: number) => readonly Recall[]
 }
 
 const WITHIN = 20
-const DEFAULT_THRESHOLD = 30
 const TOP = 101
 
-/** Runs traffic with attacks through the real check and says what it found. */
-export function measureRecall({ seed, agents, days, logged }: World): Figures {
-  const random = createRandom(seed)
-  const profiles = drawAgents(agents, days, random)
-  const benign = profiles.flatMap((profile) => liveFor(profile, days, random))
-  const attacks = drawAttacks(profiles, days - 1, START_MS + (days - 1) * DAY_MS, random)
-  const tally = createTally(attacks)
-  drive(
-    inOrder(
-      benign,
-      attacks.flatMap(({ events }) => events),
-      logged,
-    ),
-    tally.add,
-  )
-  return tally.figures()
-}
-
-function createTally(attacks: readonly Attack[]): { add: (judged: Judged) => void; figures: () => Figures } {
-  const generated = new Float64Array(TOP)
-  const ofLog = new Float64Array(TOP)
+/** Runs traffic with attacks through the real check. */
+export function runWorld({ benign, attacks }: World, logged: readonly TrafficEvent[]): Run {
+  const all = new Float64Array(TOP)
+  const scoresOfLog = new Float64Array(TOP)
   const scores: number[][] = attacks.map(() => [])
   const before: number[] = attacks.map(() => 0)
   const victims = new Map(
     attacks.map(({ events, number }) => [events[0]?.agentId, { number, from: events[0]?.atMs ?? 0 }]),
   )
   let refused = 0
-  return {
-    add: ({ event, score, isThrottled }) => {
+  drive(
+    inOrder(
+      benign,
+      attacks.flatMap(({ events }) => events),
+      logged,
+    ),
+    ({ event, score, isThrottled }) => {
       if (event.attack !== undefined) {
         scores[event.attack]?.push(score)
         return
@@ -88,37 +53,34 @@ function createTally(attacks: readonly Attack[]): { add: (judged: Judged) => voi
       // What the owner sends beside a thief is no false throttle: the key is stolen.
       if (victim !== undefined && event.atMs >= victim.from) return
       if (victim !== undefined) before[victim.number] = score
-      const counts = event.agentId.startsWith('log_') ? ofLog : generated
-      counts[score] = (counts[score] ?? 0) + 1
+      all[score] = (all[score] ?? 0) + 1
+      if (event.agentId.startsWith('log_')) scoresOfLog[score] = (scoresOfLog[score] ?? 0) + 1
       if (isThrottled) refused++
     },
-    figures: () => {
-      const [all, log] = [sum(generated) + sum(ofLog), sum(ofLog)]
-      const operate = (threshold: number): Operation => ({
-        threshold,
-        falseShare: (sum(generated.subarray(threshold)) + sum(ofLog.subarray(threshold))) / all,
-        falseShareOfLog: log === 0 ? 0 : sum(ofLog.subarray(threshold)) / log,
-        recalls: ATTACK_KINDS.map(({ kind }) => recallOf(kind, attacks, scores, before, threshold)),
-      })
-      const thresholdFor = (share: number): number => {
-        let threshold = TOP
-        let above = 0
-        while (threshold > 1 && above + at(generated, threshold - 1) + at(ofLog, threshold - 1) <= share * all) {
-          threshold--
-          above += at(generated, threshold) + at(ofLog, threshold)
-        }
-        return threshold
-      }
-      return {
-        benignRequests: all,
-        loggedRequests: log,
-        strict: operate(thresholdFor(0.001)),
-        loose: operate(thresholdFor(0.01)),
-        byDefault: operate(DEFAULT_THRESHOLD),
-        refusedShare: refused / all,
-      }
-    },
+  )
+  const benignRequests = sum(all)
+  const kinds = FIRST_ATTACKS.map(({ kind }) => kind)
+  const recallAt = (threshold: number): Recall[] =>
+    kinds.map((kind) => recallOf(kind, attacks, scores, before, threshold))
+  return { benignRequests, refusedShare: refused / benignRequests, scores: all, scoresOfLog, recallAt }
+}
+
+/** The lowest threshold at which no more than a share of benign requests of all runs lies. */
+export function thresholdFor(share: number, runs: readonly Run[]): number {
+  const total = runs.reduce((sum, { benignRequests }) => sum + benignRequests, 0)
+  const countAt = (score: number): number => runs.reduce((sum, { scores }) => sum + (scores[score] ?? 0), 0)
+  let threshold = TOP
+  for (let above = 0; threshold > 1; threshold--) {
+    above += countAt(threshold - 1)
+    if (above > share * total) break
   }
+  return threshold
+}
+
+/** The share of scores at a threshold or above. */
+export function shareAt(threshold: number, scores: Float64Array): number {
+  const all = sum(scores)
+  return all === 0 ? 0 : sum(scores.subarray(threshold)) / all
 }
 
 function recallOf(
@@ -130,6 +92,7 @@ function recallOf(
 ): Recall {
   const ofKind = attacks.filter((attack) => attack.kind === kind)
   const isFast = ofKind[0]?.isFast === true
+  // One that was at the threshold already when the attack began says nothing of the attack.
   const fresh = ofKind.filter(({ number }) => (before[number] ?? 0) < threshold)
   const firsts = fresh
     .map(({ number }) => (scores[number] ?? []).findIndex((score) => score >= threshold) + 1)
@@ -140,14 +103,9 @@ function recallOf(
     kind,
     isFast,
     attacks: fresh.length,
-    throttledBefore: ofKind.length - fresh.length,
     found: fresh.length === 0 ? 0 : found / fresh.length,
     medianRequests: firsts[Math.floor((firsts.length - 1) / 2)],
   }
-}
-
-function at(counts: Float64Array, place: number): number {
-  return counts[place] ?? 0
 }
 
 function sum(counts: Float64Array): number {

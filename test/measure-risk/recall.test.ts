@@ -1,20 +1,24 @@
+import { FIRST_MODEL } from '../../scripts/measure-risk/models.ts'
+import { measureRecall, type Operation } from '../../scripts/measure-risk/operations.ts'
 import { measurePoisoning } from '../../scripts/measure-risk/poisoning.ts'
-import { measureRecall, type Operation } from '../../scripts/measure-risk/recall.ts'
 
-const figures = measureRecall({ seed: 7, agents: 32, days: 8, logged: [] })
+const effort = { seeds: [7], agents: 24, days: 10, logged: [], models: [FIRST_MODEL] }
+const [first] = measureRecall(effort)
+if (first === undefined) throw new TypeError('one model was asked for')
+const figures = first
 
-function foundBy({ recalls }: Operation): Record<string, number> {
-  return Object.fromEntries(recalls.map(({ kind, found }) => [kind, found]))
+function foundBy({ kinds }: Operation): Record<string, number> {
+  return Object.fromEntries(kinds.map(({ kind, found }) => [kind, found.mean]))
 }
 
 describe('attacks among benign traffic', () => {
   it('are measured at the shares of false throttles that were asked for', () => {
-    expect(figures.strict.falseShare).toBeLessThanOrEqual(0.001)
-    expect(figures.loose.falseShare).toBeLessThanOrEqual(0.01)
-    expect(figures.byDefault.falseShare).toBeLessThanOrEqual(0.01)
+    expect(figures.strict.falseShare.mean).toBeLessThanOrEqual(0.001)
+    expect(figures.loose.falseShare.mean).toBeLessThanOrEqual(0.01)
+    expect(figures.byDefault.falseShare.mean).toBeLessThanOrEqual(0.01)
   })
 
-  it.each(['credential stuffing', 'privilege probing', 'id walking', 'second network'])(
+  it.each(['stolen key, bulk export', 'credential stuffing', 'privilege probing', 'id walking', 'second network'])(
     '%s is answered within 20 requests at 0.1 %%',
     (kind) => {
       expect(foundBy(figures.strict)[kind]).toBeGreaterThanOrEqual(0.8)
@@ -30,7 +34,7 @@ describe('attacks among benign traffic', () => {
   })
 
   it('are the same for the same seed', () => {
-    const small = { seed: 3, agents: 3, days: 2, logged: [] }
+    const small = { ...effort, seeds: [3], agents: 3, days: 2 }
     expect(measureRecall(small)).toEqual(measureRecall(small))
   })
 

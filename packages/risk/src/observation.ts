@@ -36,4 +36,6 @@ export interface EndedRequest {
   readonly atMs: number
   /** `failed`: a further proof did not hold; `refused`: it asked for what it may not; `missing`: for what is not there. */
   readonly end: 'served' | 'failed' | 'refused' | 'missing'
+  /** Bytes of the answer. @default not known */
+  readonly bytes?: number | undefined
 }

@@ -15,11 +15,11 @@ const SILENT: ReadonlySet<string> = new Set([
 /** Tells how requests of proven agents end. `isOwn` says which ones the check refused itself. */
 export function observeEnds(tell: (ended: EndedRequest) => void, isOwn: (raw: object) => boolean): Observer {
   return {
-    finished: (decision, { status, durationMs, repeated }) => {
+    finished: (decision, { status, durationMs, repeated, bytes }) => {
       const { facts, refusal, request, atMs } = decision
       if (repeated === true || facts.agent === undefined || facts.agent.level === 'identified') return
       if (status >= 500 || isOwn(request.raw) || (refusal !== undefined && SILENT.has(refusal.code))) return
-      tell({ agentId: facts.agent.id, atMs: atMs + durationMs, end: endOf(decision, status) })
+      tell({ agentId: facts.agent.id, atMs: atMs + durationMs, end: endOf(decision, status), bytes })
     },
   }
 }

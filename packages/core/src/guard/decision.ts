@@ -109,9 +109,10 @@ function createFinish(decision: Decision, run: Run, about: { readonly recorded: 
     listeners.push({ finished: (recorded, outcome) => recorder.finish?.(recorded, outcome) })
   }
   if (listeners.length === 0) return undefined
-  return (status, aborted, unserved) => {
+  return (status, aborted, unserved, bytes) => {
     const durationMs = clock.monotonicMs() - run.state.startedMs
-    const served: Outcome = { requestId: decision.requestId, status, durationMs, aborted }
+    const told: Outcome = { requestId: decision.requestId, status, durationMs, aborted }
+    const served: Outcome = bytes === undefined ? told : { ...told, bytes }
     const ended: Outcome = unserved === undefined ? served : { ...served, unserved: true }
     const outcome: Outcome = run.state.ended ? { ...ended, repeated: true } : ended
     run.state.ended = true

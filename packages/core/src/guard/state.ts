@@ -133,8 +133,11 @@ export type Verdict =
     }
   | { readonly outcome: 'deny'; readonly refusal: Refusal; readonly reply: Reply; readonly finish: Finish | undefined }
 
-/** Tells observers how the request ended; `unserved` when it was allowed but no handler ran. `undefined` without observers. */
-export type Finish = (status: number, aborted: boolean, unserved?: 'unserved') => void
+/**
+ * Tells observers how the request ended; `unserved` when it was allowed but no handler ran, `bytes` of the answer where they
+ * can be counted. `undefined` without observers.
+ */
+export type Finish = (status: number, aborted: boolean, unserved?: 'unserved', bytes?: number) => void
 
 const COVERS_NOTHING = (): boolean => false
 

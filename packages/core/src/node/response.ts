@@ -133,10 +133,21 @@ export function watchResponse(
   finish: Finish,
   unserved?: 'unserved',
 ): void {
-  const tell = (): void => finish(response.statusCode, !response.writableFinished, unserved)
+  const sent = bytesCounter(message)
+  const tell = (): void => finish(response.statusCode, !response.writableFinished, unserved, sent())
   if (response.closed === true || http2StreamOf(message)?.destroyed === true) tell()
   else if (isFromParser(message)) response.once('close', tell)
   else watchHost(response, (aborted) => finish(response.statusCode, aborted, unserved))
+}
+
+const NOT_COUNTED = (): undefined => undefined
+
+/** Counts what one answer sends: on a connection of HTTP/1 answers come one after the other. */
+function bytesCounter(message: IncomingMessage): () => number | undefined {
+  if (message.httpVersionMajor >= 2 || !isFromParser(message)) return NOT_COUNTED
+  const { socket } = message
+  const before = socket.bytesWritten
+  return () => Math.max(0, socket.bytesWritten - before)
 }
 
 /** Where no connection is, none needs to close, and nothing takes an answer off: a response has ended once `writableEnded` is true. */

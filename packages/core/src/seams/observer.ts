@@ -52,6 +52,8 @@ export interface Outcome {
   readonly status: number
   /** From the decision to the end of the answer. Milliseconds. */
   readonly durationMs: number
+  /** Bytes of the answer, its head included, as they were sent; `undefined` where a connection carries several answers at once. */
+  readonly bytes?: number
   /** The client went away before the answer was complete. */
   readonly aborted: boolean
   /** It was allowed, but an answer had begun before the guard decided, so that no handler ran. @default false */

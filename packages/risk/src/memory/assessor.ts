@@ -1,17 +1,21 @@
 import type { Assessment, Standing } from '../assessment.ts'
-import { type EvidenceSum, levelAt, nextRank } from '../levels/levels.ts'
+import { levelAt } from '../levels/levels.ts'
 import type { EndedRequest, Observation } from '../observation.ts'
-import type { RiskRules } from '../policy/policy.ts'
 import type { Review } from '../review/decision.ts'
-import { applyReview, holdLevel } from '../review/review.ts'
+import { applyReview } from '../review/review.ts'
 import type { RiskSettings } from '../risk-store.ts'
-import { addEvidence, countingSignals, fadeEvidence, sumEvidence } from '../score/score.ts'
+import { addEvidence, fadeEvidence } from '../score/score.ts'
 import { SIGNAL_NAMES, type SignalName, WEIGHT_AT } from '../score/weights.ts'
 import { lookAtNetwork } from '../signals/address.ts'
 import type { Moment } from '../signals/signal.ts'
-import { END_SIGNALS, REQUEST_SIGNALS, SENTENCES } from '../signals/signals.ts'
+import { END_SIGNALS, REQUEST_SIGNALS } from '../signals/signals.ts'
+import { createTrend } from '../signals/trend.ts'
+import { createUnpacked } from '../sketch/blocks.ts'
 import { CELL } from '../sketch/layout.ts'
 import { CALM, createSketches, type Sketch } from '../sketch/sketches.ts'
+import { beginCells, healClock } from '../sketch/times.ts'
+import { createKeptAgents, type KeptAgents, takeNote } from './kept-agents.ts'
+import { isCalm, moveLevels, say, standingOf } from './standing.ts'
 
 /** What an assessor needs to know. */
 export interface AssessorSettings extends RiskSettings {
@@ -19,11 +23,12 @@ export interface AssessorSettings extends RiskSettings {
 }
 
 /** Assesses requests in this process. Nothing of it waits. */
-export interface Assessor {
+export interface Assessor extends KeptAgents {
   readonly assess: (observation: Observation) => Assessment
   readonly tell: (ended: EndedRequest) => void
   readonly takeTurn: (agentId: string, atMs: number) => number
   readonly review: (agentId: string, review: Review, atMs: number) => Standing
+  /** Changes nothing: a look at an agent neither teaches nor ends anything. */
   readonly find: (agentId: string, atMs: number) => Standing | undefined
   readonly size: () => number
   readonly countRanks: () => readonly number[]
@@ -31,164 +36,125 @@ export interface Assessor {
 
 /** One request a second. */
 const TURN_SECONDS = 1
+/** Active days in which an agent shows what is usual for it. */
+const SETTLING_DAYS = 7
+const TREND = SIGNAL_NAMES.indexOf('request_trend')
 
 /** Makes an assessor with a sketch for each agent. */
 export function createAssessor({ rules, maxAgents, network, onChange, onSignal }: AssessorSettings): Assessor {
   const sketches = createSketches(maxAgents)
   const moment = createMoment()
+  const { cells } = moment
+  const trend = createTrend(sketches.trends)
 
-  function begin({ cells, words }: Sketch, atSeconds: number): void {
-    moment.cells = cells
-    moment.words = words
+  function create(agentId: string, atMs: number): Sketch {
+    const sketch = sketches.create(agentId)
+    beginCells(moment, atMs / 1000)
+    sketches.save(sketch, moment)
+    trend.forget(sketch.place)
+    return sketch
+  }
+
+  function begin(sketch: Sketch, atMs: number): void {
+    sketches.load(sketch, moment)
+    const atSeconds = healClock(cells, atMs / 1000)
     moment.atSeconds = atSeconds
     fadeEvidence(cells, atSeconds)
     const isExpected = atSeconds < (cells[CELL.expectUntil] as number)
     moment.widen = isExpected ? (cells[CELL.expectFactor] as number) : 1
-    moment.isLearning = cells[CELL.rank] === 0 && cells[CELL.wouldRank] === 0 && !isExpected
     moment.isProbation =
       (cells[CELL.requests] as number) < rules.probationRequests ||
       atSeconds - (cells[CELL.firstAt] as number) < rules.probationSeconds
+    moment.isSettling = (cells[CELL.activeDays] as number) <= SETTLING_DAYS
+    const [rank, wouldBe] = [cells[CELL.rank] as number, cells[CELL.wouldRank] as number]
+    // Who settles in goes beyond its first hours now and then: were nothing learned of that, they would count for ever.
+    moment.isLearning = !isExpected && (moment.isSettling ? rank <= 1 : rank === 0 && wouldBe === 0)
   }
 
   function note(index: number, strength: number): void {
     if (strength <= 0 || (moment.isProbation && WEIGHT_AT[index]?.isLearned === true)) return
-    const { cells } = moment
     addEvidence(cells, index, strength)
     cells[CELL.figures + 2 * index] = moment.seen
     cells[CELL.figures + 2 * index + 1] = moment.compared
     onSignal(SIGNAL_NAMES[index] as SignalName)
   }
 
-  function settle(sketch: Sketch, before = sketch.cells[CELL.rank] as number, review?: Review): Assessment {
-    const { cells } = sketch
-    const { atSeconds } = moment
-    if (before === 0 && isCalm(cells)) {
-      sketch.assessment = CALM
-      return CALM
+  /** Moves the level, tells of it, and puts an agent's numbers back where they are kept. */
+  function settle(sketch: Sketch, before = cells[CELL.rank] as number, review?: Review): Assessment {
+    if (before === 0 && isCalm(cells)) sketch.assessment = CALM
+    else {
+      const { atSeconds } = moment
+      const score = moveLevels(cells, atSeconds, rules)
+      sketch.assessment = say(cells, score, sketch.assessment)
+      if (cells[CELL.rank] !== before) {
+        const { level, reasons } = sketch.assessment
+        const atMs = Math.round(atSeconds * 1000)
+        const { by = 'signals', why } = review ?? {}
+        onChange({ agentId: sketch.agentId, from: levelAt(before), to: level, atMs, score, reasons, by, why })
+      }
     }
-    const all = sumEvidence(cells, true)
-    moveRank(cells, CELL.wouldRank, all, atSeconds, rules)
-    moveRank(cells, CELL.rank, rules.isBaselineEnforced ? all : sumEvidence(cells, false), atSeconds, rules)
-    holdLevel(cells, atSeconds)
-    const rank = cells[CELL.rank] as number
-    const score = Math.round(all.score)
-    sketch.assessment = say(sketch, score, rank)
-    if (rank !== before) {
-      const { level, reasons } = sketch.assessment
-      const atMs = Math.round(atSeconds * 1000)
-      const { by = 'signals', why } = review ?? {}
-      onChange({ agentId: sketch.agentId, from: levelAt(before), to: level, atMs, score, reasons, by, why })
-    }
+    takeNote(sketch, cells)
+    sketches.save(sketch, moment)
     return sketch.assessment
-  }
-
-  function standingOf(sketch: Sketch): Standing {
-    const { cells, agentId, assessment } = sketch
-    const held = cells[CELL.heldUntil] as number
-    const evidence = countingSignals(cells).map((index) => ({
-      signal: SIGNAL_NAMES[index] as SignalName,
-      points: cells[CELL.evidence + index] as number,
-      sentence: sentenceAt(cells, index),
-    }))
-    const sinceMs = (cells[CELL.rankAt] as number) * 1000
-    return { ...assessment, agentId, sinceMs, heldUntilMs: held > moment.atSeconds ? held * 1000 : undefined, evidence }
   }
 
   return {
     assess: (observation) => {
-      const atSeconds = observation.atMs / 1000
-      const sketch = sketches.open(observation.agentId, atSeconds)
-      begin(sketch, atSeconds)
+      const { agentId, atMs } = observation
+      const sketch = sketches.find(agentId) ?? create(agentId, atMs)
+      begin(sketch, atMs)
       lookAtNetwork(sketch, moment, observation, network)
       for (let at = 0; at < REQUEST_SIGNALS.length; at++) {
         const { index, signal } = REQUEST_SIGNALS[at] as (typeof REQUEST_SIGNALS)[number]
         note(index, signal.judge(moment, observation, rules))
       }
-      sketch.cells[CELL.lastAt] = atSeconds
-      if (observation.isRepeated !== true) sketch.cells[CELL.requests] = (sketch.cells[CELL.requests] as number) + 1
+      cells[CELL.lastAt] = moment.atSeconds
+      if (observation.isRepeated !== true) {
+        note(TREND, trend.count(sketch.place, moment))
+        cells[CELL.requests] = (cells[CELL.requests] as number) + 1
+      }
       return settle(sketch)
     },
     tell: (ended) => {
       // Only what was assessed has a sketch: how a request of no proven agent ends moves nothing.
       const sketch = sketches.find(ended.agentId)
       if (sketch === undefined) return
-      begin(sketch, ended.atMs / 1000)
+      begin(sketch, ended.atMs)
       for (const { index, signal } of END_SIGNALS) note(index, signal.judge(moment, ended, rules))
       settle(sketch)
     },
     takeTurn: (agentId, atMs) => {
-      const cells = sketches.find(agentId)?.cells
-      if (cells === undefined) return 0
-      const wait = (cells[CELL.nextTurnAt] as number) - atMs / 1000
+      const sketch = sketches.find(agentId)
+      if (sketch === undefined) return 0
+      begin(sketch, atMs)
+      const wait = (cells[CELL.nextTurnAt] as number) - moment.atSeconds
       if (wait > 0) return wait
-      cells[CELL.nextTurnAt] = atMs / 1000 + TURN_SECONDS
+      cells[CELL.nextTurnAt] = moment.atSeconds + TURN_SECONDS
+      sketches.save(sketch, moment)
       return 0
     },
     review: (agentId, review, atMs) => {
-      const atSeconds = atMs / 1000
-      const sketch = sketches.open(agentId, atSeconds)
-      begin(sketch, atSeconds)
-      const before = sketch.cells[CELL.rank] as number
-      applyReview(sketch.cells, review, atSeconds)
-      settle(sketch, before, review)
-      return standingOf(sketch)
+      const sketch = sketches.find(agentId) ?? create(agentId, atMs)
+      begin(sketch, atMs)
+      const before = cells[CELL.rank] as number
+      applyReview(cells, review, moment.atSeconds)
+      return standingOf(agentId, cells, settle(sketch, before, review), moment.atSeconds)
     },
     find: (agentId, atMs) => {
       const sketch = sketches.find(agentId)
       if (sketch === undefined) return undefined
-      begin(sketch, atMs / 1000)
-      settle(sketch)
-      return standingOf(sketch)
+      begin(sketch, atMs)
+      const said = isCalm(cells) ? CALM : say(cells, moveLevels(cells, moment.atSeconds, rules), sketch.assessment)
+      return standingOf(agentId, cells, said, moment.atSeconds)
     },
     size: sketches.size,
     countRanks: sketches.countRanks,
+    ...createKeptAgents(sketches),
   }
 }
 
 function createMoment(): Moment {
-  const [cells, words] = [new Float64Array(0), new Uint32Array(0)]
   const figures = { seen: 0, compared: 0 }
-  return {
-    cells,
-    words,
-    atSeconds: 0,
-    isLearning: false,
-    isProbation: false,
-    widen: 1,
-    prefix: 0,
-    place: undefined,
-    ...figures,
-  }
-}
-
-function isCalm(cells: Float64Array): boolean {
-  return (
-    cells[CELL.hasEvidence] === 0 &&
-    cells[CELL.rank] === 0 &&
-    cells[CELL.wouldRank] === 0 &&
-    cells[CELL.heldUntil] === 0
-  )
-}
-
-/** Moves a level by the evidence; the cell behind it says since when. */
-function moveRank(cells: Float64Array, cell: number, sum: EvidenceSum, atSeconds: number, rules: RiskRules): void {
-  const rank = cells[cell] as number
-  const next = nextRank(rank, atSeconds - (cells[cell + 1] as number), sum, rules.levels)
-  if (next === rank) return
-  cells[cell] = next
-  cells[cell + 1] = atSeconds
-}
-
-/** What is said stays one object for as long as it is the same. */
-function say({ cells, assessment }: Sketch, score: number, rank: number): Assessment {
-  const [level, wouldBe] = [levelAt(rank), levelAt(cells[CELL.wouldRank] as number)]
-  const isSame = assessment.score === score && assessment.level === level && assessment.wouldBe === wouldBe
-  if (isSame) return assessment
-  const reasons = countingSignals(cells).map((index) => sentenceAt(cells, index))
-  return Object.freeze({ score, level, wouldBe, reasons: Object.freeze(reasons) })
-}
-
-function sentenceAt(cells: Float64Array, index: number): string {
-  const [seen, compared] = [cells[CELL.figures + 2 * index], cells[CELL.figures + 2 * index + 1]]
-  return SENTENCES[index]?.(seen as number, compared as number) ?? ''
+  const learning = { isLearning: false, isProbation: false, isSettling: false }
+  return { ...createUnpacked(), atSeconds: 0, ...learning, widen: 1, prefix: 0, place: undefined, ...figures }
 }

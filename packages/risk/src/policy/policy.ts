@@ -18,7 +18,7 @@ export interface RiskPolicy {
   readonly limits?: RiskLimits
   /** Whether what compares with an agent's own past changes its level, or is only reported. @default 'observe' */
   readonly baseline?: 'observe' | 'enforce'
-  /** In an agent's first requests only limits and proofs count. Both must have passed. @default 200 requests and 3_600 seconds */
+  /** In an agent's first requests only limits and proofs count. Both must have passed. @default 200 requests and 86_400 seconds */
   readonly probation?: { readonly requests?: number; readonly seconds?: number }
   /** Scores from which an agent is throttled, may only read, needs approval, is blocked. @default [30, 50, 70, 90] */
   readonly levels?: readonly [number, number, number, number]
@@ -51,7 +51,7 @@ const LIMITS = optionTable('policy.limits', {
 
 const PROBATION = optionTable('policy.probation', {
   requests: number({ min: 0, default: 200 }),
-  seconds: number({ min: 0, default: 3600 }),
+  seconds: number({ min: 0, default: 86_400 }),
 })
 
 const POLICY = optionTable('policy', {

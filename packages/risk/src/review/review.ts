@@ -2,7 +2,8 @@ import { Misconfigured } from '@countermark/core'
 import { requireObject, requireWord } from '@countermark/core/internal'
 import { RISK_LEVELS, rankOf } from '../levels/levels.ts'
 import { SIGNAL_NAMES } from '../score/weights.ts'
-import { CELL } from '../sketch/layout.ts'
+import { CELL, RATES } from '../sketch/layout.ts'
+import { acceptRate } from '../sketch/rate.ts'
 import type { Review } from './decision.ts'
 
 const HOLD_SECONDS = 3600
@@ -51,6 +52,7 @@ function clear(cells: Float64Array, atSeconds: number): void {
   cells[CELL.walkRun] = 0
   cells[CELL.networkReturns] = 0
   cells[CELL.refusedNow] = cells[CELL.refusedUsual] as number
+  for (const rate of RATES) acceptRate(cells, CELL[rate], atSeconds)
   release(cells)
 }
 

@@ -4,6 +4,8 @@ import { SIGNAL_NAMES, WEIGHT_AT, type Weight } from './weights.ts'
 
 /** Below this a signal neither counts as one of two nor is told as a reason. */
 const COUNTS_FROM = 5
+/** What repetition may make of one signal: none that weighs 20 alone reaches the first level. */
+const MOST = 1.4
 const ALL = SIGNAL_NAMES.length
 const FAMILIES = [...new Set(WEIGHT_AT.map(({ family }) => family))]
 const FAMILY_BIT = WEIGHT_AT.map(({ family }) => 1 << FAMILIES.indexOf(family))
@@ -30,7 +32,7 @@ export function addEvidence(cells: Float64Array, index: number, strength: number
   const { points } = WEIGHT_AT[index] as Weight
   const given = Math.min(1, strength) * points
   const before = cells[CELL.evidence + index] as number
-  cells[CELL.evidence + index] = Math.min(points * 1.5, before === 0 ? given : Math.max(before, given) + given / 8)
+  cells[CELL.evidence + index] = Math.min(points * MOST, before === 0 ? given : Math.max(before, given) + given / 8)
   cells[CELL.hasEvidence] = 1
 }
 

@@ -21,6 +21,8 @@ export const WEIGHTS: Readonly<Record<SignalName, Weight>> = {
   write_limit: { points: 45, halfLifeSeconds: 2 * MINUTE, family: 'velocity' },
   failure_limit: { points: 45, halfLifeSeconds: 10 * MINUTE, family: 'failure' },
   request_velocity: { points: 40, halfLifeSeconds: 5 * MINUTE, family: 'velocity', isLearned: true },
+  request_pace: { points: 50, halfLifeSeconds: 2 * MINUTE, family: 'velocity', isLearned: true },
+  request_trend: { points: 21, halfLifeSeconds: 2 * HOUR, family: 'velocity', isLearned: true },
   write_velocity: { points: 45, halfLifeSeconds: 5 * MINUTE, family: 'velocity', isLearned: true },
   amount_velocity: { points: 45, halfLifeSeconds: 30 * MINUTE, family: 'amount', isLearned: true },
   amount: { points: 35, halfLifeSeconds: 30 * MINUTE, family: 'amount', isLearned: true },
@@ -31,7 +33,9 @@ export const WEIGHTS: Readonly<Record<SignalName, Weight>> = {
   new_user: { points: 15, halfLifeSeconds: 30 * MINUTE, family: 'relation', isLearned: true },
   route_order: { points: 12, halfLifeSeconds: 10 * MINUTE, family: 'novelty', isLearned: true },
   unusual_hour: { points: 20, halfLifeSeconds: HOUR, family: 'time', isLearned: true },
+  unusual_day: { points: 16, halfLifeSeconds: HOUR, family: 'time', isLearned: true },
   id_walk: { points: 40, halfLifeSeconds: 15 * MINUTE, family: 'walk', isLearned: true },
+  volume: { points: 40, halfLifeSeconds: 10 * MINUTE, family: 'walk', isLearned: true },
   many_resources: { points: 40, halfLifeSeconds: 30 * MINUTE, family: 'walk', isLearned: true },
   network_change: { points: 25, halfLifeSeconds: HOUR, family: 'network', isLearned: true },
   two_networks: { points: 75, halfLifeSeconds: HOUR, family: 'network', isProof: true },
@@ -44,6 +48,8 @@ export type SignalName =
   | 'write_limit'
   | 'failure_limit'
   | 'request_velocity'
+  | 'request_pace'
+  | 'request_trend'
   | 'write_velocity'
   | 'amount_velocity'
   | 'amount'
@@ -54,7 +60,9 @@ export type SignalName =
   | 'new_user'
   | 'route_order'
   | 'unusual_hour'
+  | 'unusual_day'
   | 'id_walk'
+  | 'volume'
   | 'many_resources'
   | 'network_change'
   | 'two_networks'

@@ -14,11 +14,11 @@ export function lookAtNetwork(
   network: FindNetwork | undefined,
 ): void {
   moment.place = undefined
-  moment.prefix = address === undefined ? 0 : (sketch.cells[CELL.prefix] as number)
+  moment.prefix = address === undefined ? 0 : (moment.cells[CELL.prefix] as number)
   if (address === undefined || address === sketch.address) return
   sketch.address = address
   moment.prefix = hashText(addressPrefix(address))
-  sketch.cells[CELL.prefix] = moment.prefix
+  moment.cells[CELL.prefix] = moment.prefix
   if (network !== undefined) moment.place = askNetwork(network, address)
 }
 

@@ -1,6 +1,6 @@
 import type { EndedRequest } from '../observation.ts'
 import type { SignalName } from '../score/weights.ts'
-import { CELL } from '../sketch/layout.ts'
+import { CELL, RATE } from '../sketch/layout.ts'
 import { countRate, mostSoFar } from '../sketch/rate.ts'
 import type { SignalLimits } from './signal.ts'
 import { excess, figured, type Moment, plain } from './signal.ts'
@@ -32,7 +32,7 @@ export const failureBurst: EndSignal = {
 export const failureLimit: EndSignal = {
   name: 'failure_limit',
   judge: (moment, { end }, { failuresPerMinute }) => {
-    const seen = moment.cells[CELL.failureRate + 1] as number
+    const seen = moment.cells[CELL.failureRate + RATE.current] as number
     return end === 'served' || seen <= failuresPerMinute ? 0 : figured(moment, 1, seen, failuresPerMinute)
   },
   sentence: (seen, compared) =>

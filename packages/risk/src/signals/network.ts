@@ -5,6 +5,11 @@ import { figured, plain, type Signal } from './signal.ts'
 /** Coming back to the network before within this time is not a move. Seconds. */
 const RETURN_SECONDS = 60
 const RETURNS_FOR_PROOF = 3
+/** A network that the agent has used for so long is its own. Seconds. */
+const OWN_AFTER = 7 * 86_400
+const MEMORY = 1 / 1000
+/** Ten new networks in a thousand requests are usual for none but an agent that moves. */
+const USUAL_SHARE = 0.01
 
 /** A network that the agent never called from. */
 export const networkChange: Signal = {
@@ -17,9 +22,17 @@ export const networkChange: Signal = {
     const isOldSystem = place?.asn !== undefined && seeAgain(words, SEEN.networks, hashOfNumber(place.asn, 1))
     const isOldCountry =
       place?.country === undefined || seeAgain(words, SEEN.networks, hashOfNumber(countryNumber(place.country), 2))
+    const { cells } = moment
+    const usual = cells[CELL.networkNovelty] as number
+    if (moment.isLearning) cells[CELL.networkNovelty] = usual + ((isOldPrefix ? 0 : 1) - usual) * MEMORY
     if (isOldPrefix || known === 0) return 0
+    if (!moment.isProbation) {
+      cells[CELL.newNetwork] = moment.prefix
+      cells[CELL.newNetworkAt] = moment.atSeconds
+    }
     const strength = isOldCountry ? (isOldSystem ? 0.3 : 0.7) : 1
-    return figured(moment, strength, 1, known)
+    // An agent that moves about all the time tells nothing by moving.
+    return figured(moment, strength * Math.max(0, 1 - usual / USUAL_SHARE), 1, known)
   },
   sentence: (_, compared) => `a network it never called from; it used ${plain(compared)} before`,
 }
@@ -48,7 +61,10 @@ export const twoNetworks: Signal = {
     cells[CELL.networkChangedAt] = atSeconds
     // An agent behind several ways out changes all the time, from its first day on.
     if (isProbation && isReturn && isSoon) cells[CELL.networkUsual] = Math.min(1, usual + 0.05)
-    if (returns < RETURNS_FOR_PROOF || usual > 0.1) return 0
+    const stranger = cells[CELL.newNetwork] as number
+    const isNew =
+      (prefix === stranger || current === stranger) && atSeconds - (cells[CELL.newNetworkAt] as number) < OWN_AFTER
+    if (returns < RETURNS_FOR_PROOF || usual > 0.1 || !isNew) return 0
     return figured(moment, 1, returns + 1, RETURN_SECONDS)
   },
   sentence: (seen, compared) =>

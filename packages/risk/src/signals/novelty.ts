@@ -103,6 +103,30 @@ export const unusualHour: Signal = {
   sentence: (seen, compared) => `active at ${plain(seen)} h UTC, where it was not in ${plain(compared)} active days`,
 }
 
+const WEEKS_NEEDED = 2
+const WEEKDAYS = ['Thursday', 'Friday', 'Saturday', 'Sunday', 'Monday', 'Tuesday', 'Wednesday']
+
+/** A day of the week, in UTC, on which the agent is not active. */
+export const unusualDay: Signal = {
+  name: 'unusual_day',
+  judge: (moment, observation) => {
+    if (observation.isRepeated === true) return 0
+    const { cells, atSeconds } = moment
+    const day = Math.floor(atSeconds / DAY)
+    const weekday = day % 7
+    const usual = cells[CELL.weekdays + weekday] as number
+    if (moment.isLearning && usual !== day) cells[CELL.weekdays + weekday] = day
+    const age = day - Math.floor((cells[CELL.firstAt] as number) / DAY)
+    // Work that goes on over midnight belongs to the day beside.
+    const hour = Math.floor((atSeconds % DAY) / 3600)
+    const beside = cells[CELL.weekdays + ((weekday + (hour < 12 ? 6 : 1)) % 7)] as number
+    // Once in the last five weeks makes a day of the week usual.
+    if (age < 7 * WEEKS_NEEDED || day - Math.max(usual, beside) <= 35) return 0
+    return figured(moment, 1 / moment.widen, weekday, Math.floor(age / 7))
+  },
+  sentence: (seen, compared) => `active on a ${WEEKDAYS[seen] ?? 'day'}, where it was not in ${plain(compared)} weeks`,
+}
+
 /** An hour counts once a day, however many requests it has: two days make it usual. */
 function markHour(cells: Float64Array, day: number, hour: number): void {
   if (day !== cells[CELL.lastDay]) {

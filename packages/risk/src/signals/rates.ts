@@ -1,10 +1,11 @@
-import { CELL } from '../sketch/layout.ts'
+import { CELL, RATE } from '../sketch/layout.ts'
 import { countRate, mostSoFar } from '../sketch/rate.ts'
 import { excess, figured, type Moment, plain, type Signal } from './signal.ts'
 
 const MINUTE = 60
 const HOUR = 3600
 /** Below this an agent that was quiet so far is still quiet. */
+const FEW_AMOUNTS = 3
 const FEWEST = { requests: 20, writes: 6 }
 
 /** Compares the count of a window with the most that one window had before. */
@@ -30,6 +31,24 @@ export const requestVelocity: Signal = {
   sentence: (seen, compared) => `${plain(seen)} requests in 60 s; up to ${plain(compared)} are usual`,
 }
 
+/** Within these seconds a program shows that no usual work paces it. */
+const PACE_SECONDS = 5
+const FEWEST_AT_ONCE = 5
+
+/** Requests in 5 seconds, against the most that 5 seconds had: what is taken at once is seen before a minute is over. */
+export const requestPace: Signal = {
+  name: 'request_pace',
+  judge: (moment, observation) => {
+    if (observation.isRepeated === true) return 0
+    const { cells, atSeconds, widen } = moment
+    const seen = countRate(cells, CELL.paceRate, 1, atSeconds, PACE_SECONDS, moment)
+    const compared = Math.max(FEWEST_AT_ONCE, mostSoFar(cells, CELL.paceRate)) * widen
+    // So few seconds hold few requests: four times as many as ever count in full.
+    return figured(moment, Math.min(1, excess(seen, compared) * 1.5), seen, compared)
+  },
+  sentence: (seen, compared) => `${plain(seen)} requests in 5 s; up to ${plain(compared)} are usual`,
+}
+
 /** The same for requests that change something. */
 export const writeVelocity: Signal = {
   name: 'write_velocity',
@@ -49,7 +68,12 @@ export const amountVelocity: Signal = {
     const most = mostSoFar(moment.cells, CELL.amountRate)
     const seen = countRate(moment.cells, CELL.amountRate, amount, moment.atSeconds, HOUR, moment)
     if (most === 0) return 0
-    return figured(moment, excess(seen, most * moment.widen), seen, most * moment.widen)
+    // A few large ones of its amounts may fall into one hour.
+    const few =
+      FEW_AMOUNTS * Math.exp((moment.cells[CELL.amountMean] as number) + (moment.cells[CELL.amountSpread] as number))
+    const compared = Math.max(most, few) * moment.widen
+    // Sums of amounts have a heavier tail than counts.
+    return figured(moment, excess(seen, 1.5 * compared), seen, compared)
   },
   sentence: (seen, compared) => `amounts of ${plain(seen)} in an hour; up to ${plain(compared)} are usual`,
 }
@@ -58,7 +82,7 @@ export const amountVelocity: Signal = {
 export const requestLimit: Signal = {
   name: 'request_limit',
   judge: (moment, observation, limits) =>
-    observation.isRepeated === true ? 0 : judgeLimit(moment, CELL.requestRate + 1, limits.requestsPerMinute),
+    observation.isRepeated === true ? 0 : judgeLimit(moment, CELL.requestRate + RATE.current, limits.requestsPerMinute),
   sentence: (seen, compared) => `${plain(seen)} requests in this minute; at most ${plain(compared)} are allowed`,
 }
 
@@ -68,6 +92,6 @@ export const writeLimit: Signal = {
   judge: (moment, observation, limits) =>
     observation.isSafe || observation.isRepeated === true
       ? 0
-      : judgeLimit(moment, CELL.writeRate + 1, limits.writesPerMinute),
+      : judgeLimit(moment, CELL.writeRate + RATE.current, limits.writesPerMinute),
   sentence: (seen, compared) => `${plain(seen)} writes in this minute; at most ${plain(compared)} are allowed`,
 }

@@ -16,14 +16,21 @@ export const idWalk: Signal = {
     const step = Math.abs(resourceNumber - (cells[CELL.lastResource] as number))
     cells[CELL.lastResource] = resourceNumber
     if (step === 0) return 0
-    const run = step <= 3 ? (cells[CELL.walkRun] as number) + 1 : Math.max(0, (cells[CELL.walkRun] as number) - 3)
+    const run = step <= 3 ? (cells[CELL.walkRun] as number) + 1 : jump(cells, resourceNumber)
     cells[CELL.walkRun] = run
     const usual = cells[CELL.walkUsual] as number
-    if (moment.isProbation && moment.isLearning && run > usual) cells[CELL.walkUsual] = run
+    if ((moment.isProbation || moment.isSettling) && moment.isLearning && run > usual) cells[CELL.walkUsual] = run
     const compared = Math.max(SHORT_WALK, usual * 2) * moment.widen
     return run < compared ? 0 : figured(moment, Math.min(1, (0.7 * run) / compared), run, usual)
   },
   sentence: (seen, compared) => `${plain(seen)} ids one after the other; its longest row before was ${plain(compared)}`,
+}
+
+/** A loop that begins where it began before starts anew; any other jump hides a walk only by a few steps. */
+function jump(cells: Float64Array, to: number): number {
+  const isLoop = Math.abs(to - (cells[CELL.walkStart] as number)) <= 3
+  cells[CELL.walkStart] = to
+  return isLoop ? 0 : Math.max(0, (cells[CELL.walkRun] as number) - 3)
 }
 
 /** Different things in ten minutes, against the most that ten minutes had. */

@@ -5,11 +5,12 @@ import type { NetworkPlace } from './network-place.ts'
 
 /** What a signal looks at: the sketch of an agent at one request. One object for all requests, so that nothing is made for each. */
 export interface Moment extends Learning {
-  cells: Float64Array
-  words: Uint32Array
+  readonly cells: Float64Array
+  readonly words: Uint32Array
   atSeconds: number
   isLearning: boolean
   isProbation: boolean
+  isSettling: boolean
   /** By how much more than usual is usual now: above 1 while a change is announced. */
   widen: number
   /** The network prefix of the caller, hashed; 0 when it is not known. */

@@ -7,6 +7,8 @@ export interface Velocity {
   readonly observe: (value: number, atSeconds: number) => number
   /** The latest alarm with its figures; empty before the first one. */
   readonly sentence: () => string
+  /** The same as figures: what was seen, and the range that it left. */
+  readonly latest: () => { readonly seen: number; readonly low: number; readonly high: number }
 }
 
 /** One way to look at a series, and how much weight it has when it leaves its own range. */
@@ -77,6 +79,7 @@ export function createVelocity(cells: Float64Array = new Float64Array(VELOCITY_C
       cells[PEAK] = Math.max(peak * FADE, score)
       return score > peak ? score : 0
     },
+    latest: () => said,
     sentence: () => VIEWS[said.view]?.sentence(short(said.seen), short(said.low), short(said.high)) ?? '',
   }
 }

@@ -1,36 +1,63 @@
 import { SIGNAL_NAMES } from '../score/weights.ts'
 
-/** A count by windows has these cells: see {@link RATE}. */
-const RATE_CELLS = 8
+/** Inside a count by windows. The first two are times. */
+export const RATE: Readonly<
+  Record<'windowAt' | 'mostAt' | 'current' | 'before' | 'most' | 'anchor' | 'day' | 'dayMost', number>
+> = { windowAt: 0, mostAt: 1, current: 2, before: 3, most: 4, anchor: 5, day: 6, dayMost: 7 }
+
+const RATE_CELLS = Object.keys(RATE).length
 const signals = SIGNAL_NAMES.length
 
-/** How many cells each number of an agent takes. Times are Unix seconds. */
-const SIZES = {
+/** Cells that need all of a double: times as Unix seconds, hashes, ids. */
+const EXACT = {
   firstAt: 1,
   lastAt: 1,
+  rankAt: 1,
+  wouldRankAt: 1,
+  heldUntil: 1,
+  expectUntil: 1,
+  nextTurnAt: 1,
+  evidenceAt: 1,
+  lastRoute: 1,
+  lastResource: 1,
+  walkStart: 1,
+  prefix: 1,
+  network: 1,
+  networkKey: 1,
+  networkBefore: 1,
+  networkChangedAt: 1,
+  newNetwork: 1,
+  newNetworkAt: 1,
+} as const
+
+type RateName = 'requestRate' | 'paceRate' | 'writeRate' | 'amountRate' | 'failureRate' | 'resourceRate' | 'volumeRate'
+
+/** Counts by windows: their two times are exact, the others are not. */
+export const RATES: readonly RateName[] = [
+  'requestRate',
+  'paceRate',
+  'writeRate',
+  'amountRate',
+  'failureRate',
+  'resourceRate',
+  'volumeRate',
+]
+
+/** Cells for which 24 bits are enough. */
+const ROUNDED = {
   requests: 1,
   activeDays: 1,
   lastDay: 1,
   rank: 1,
-  rankAt: 1,
   wouldRank: 1,
-  wouldRankAt: 1,
   floor: 1,
   ceiling: 1,
-  heldUntil: 1,
-  expectUntil: 1,
   expectFactor: 1,
-  nextTurnAt: 1,
   hasEvidence: 1,
-  evidenceAt: 1,
   evidence: signals as number,
   figures: (2 * signals) as number,
-  requestRate: RATE_CELLS as number,
-  writeRate: RATE_CELLS as number,
-  amountRate: RATE_CELLS as number,
-  failureRate: RATE_CELLS as number,
-  resourceRate: RATE_CELLS as number,
   hours: 24,
+  weekdays: 7,
   lastHour: 1,
   amountCount: 1,
   amountMean: 1,
@@ -41,29 +68,37 @@ const SIZES = {
   capabilityNovelty: 1,
   userNovelty: 1,
   orderNovelty: 1,
-  lastRoute: 1,
-  lastResource: 1,
   walkRun: 1,
   walkUsual: 1,
-  prefix: 1,
-  network: 1,
-  networkKey: 1,
-  networkBefore: 1,
-  networkChangedAt: 1,
   networkReturns: 1,
   networkUsual: 1,
-}
+  networkNovelty: 1,
+  period: 1,
+  periodCount: 1,
+} as const
 
-/** Where each number of an agent stands in its cells. */
-export const CELL: Readonly<Record<keyof typeof SIZES, number>> = placesOf(SIZES)
+type CellName = keyof typeof EXACT | RateName | keyof typeof ROUNDED
+
+/** Where each number of an agent stands in its cells, while it is looked at. */
+export const CELL: Readonly<Record<CellName, number>> = placesOf([
+  ...Object.entries(EXACT),
+  ...RATES.map((name) => [name, RATE_CELLS] as const),
+  ...Object.entries(ROUNDED),
+])
 
 /** How many cells an agent has. */
-export const CELLS: number = Object.values(SIZES).reduce((sum, size) => sum + size, 0)
+export const CELLS: number = CELL.periodCount + 1
 
-/** Inside a rate. */
-export const RATE: Readonly<
-  Record<'windowAt' | 'current' | 'before' | 'most' | 'anchor' | 'mostAt' | 'day' | 'dayMost', number>
-> = { windowAt: 0, current: 1, before: 2, most: 3, anchor: 4, mostAt: 5, day: 6, dayMost: 7 }
+/** The places of cells that are kept as doubles. */
+export const EXACT_AT: readonly number[] = [
+  ...Object.keys(EXACT).map((_, at) => at),
+  ...RATES.flatMap((name) => [CELL[name] + RATE.windowAt, CELL[name] + RATE.mostAt]),
+]
+
+/** The places of all others, which are kept in half the room. */
+export const ROUNDED_AT: readonly number[] = Array.from({ length: CELLS }, (_, at) => at).filter(
+  (at) => !EXACT_AT.includes(at),
+)
 
 /** A set of seen things: its first word counts what came in. */
 export interface SeenSet {
@@ -86,12 +121,12 @@ export const SEEN: Readonly<
 /** How many 32-bit words an agent has. */
 export const WORDS = 106
 
-function placesOf<Name extends string>(sizes: Readonly<Record<Name, number>>): Readonly<Record<Name, number>> {
+function placesOf(sizes: readonly (readonly [string, number])[]): Readonly<Record<CellName, number>> {
   let next = 0
-  const places: Partial<Record<Name, number>> = {}
-  for (const [name, size] of Object.entries<number>(sizes)) {
-    places[name as Name] = next
+  const places: Partial<Record<string, number>> = {}
+  for (const [name, size] of sizes) {
+    places[name] = next
     next += size
   }
-  return places as Readonly<Record<Name, number>>
+  return places as Readonly<Record<CellName, number>>
 }

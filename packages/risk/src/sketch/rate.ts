@@ -2,15 +2,18 @@ import { RATE } from './layout.ts'
 
 /** The past loses half its height in this time. */
 const HALF_LIFE_SECONDS = 14 * 86_400
-/** What one day may make of the most so far. */
+/** What one day may make of the most so far; twice as much while an agent settles in. */
 const GROWTH = 1.25
-/** What slow growth may make of what the agent did in its probation. */
+const SETTLING_GROWTH = 2
+/** What slow growth may make of what the agent did while it settled in. */
 const MOST_GROWTH = 4
 
 /** What learning takes into account. */
 export interface Learning {
   readonly isLearning: boolean
   readonly isProbation: boolean
+  /** The first week of work: what it shows is what later growth is measured by. */
+  readonly isSettling: boolean
 }
 
 /** Adds to a count in sliding windows, and learns from each window that ends. Returns the count of the last whole window's length. */
@@ -24,7 +27,8 @@ export function countRate(
 ): number {
   const windowAt = Math.floor(atSeconds / windowSeconds)
   const passed = windowAt - (cells[from + RATE.windowAt] as number)
-  if (passed > 0) {
+  // A clock that was set back by more than a window counts from there anew.
+  if (passed > 0 || passed < -1) {
     const ended = cells[from + RATE.current] as number
     learnWindow(cells, from, ended, atSeconds, learning)
     cells[from + RATE.before] = passed === 1 ? ended : 0
@@ -47,7 +51,7 @@ function learnWindow(
   from: number,
   ended: number,
   atSeconds: number,
-  { isLearning, isProbation }: Learning,
+  { isLearning, isProbation, isSettling }: Learning,
 ): void {
   if (!isLearning || ended === 0) return
   const passed = Math.max(0, atSeconds - (cells[from + RATE.mostAt] as number))
@@ -65,7 +69,17 @@ function learnWindow(
     cells[from + RATE.day] = day
     cells[from + RATE.dayMost] = most
   }
-  const ofDay = Math.max(1, cells[from + RATE.dayMost] as number) * GROWTH
-  const limit = Math.max(anchor, 1) * MOST_GROWTH
-  cells[from + RATE.most] = Math.max(most, Math.min(ended, ofDay, limit))
+  const ofDay = Math.max(1, cells[from + RATE.dayMost] as number) * (isSettling ? SETTLING_GROWTH : GROWTH)
+  const limit = isSettling ? ofDay : Math.max(anchor, 1) * MOST_GROWTH
+  const learned = Math.max(most, Math.min(ended, ofDay, limit))
+  cells[from + RATE.most] = learned
+  if (isSettling) cells[from + RATE.anchor] = Math.max(anchor, learned)
+}
+
+/** Takes what the latest windows had for usual: a person has looked at it. */
+export function acceptRate(cells: Float64Array, from: number, atSeconds: number): void {
+  const seen = Math.max(cells[from + RATE.current] as number, cells[from + RATE.before] as number)
+  cells[from + RATE.most] = Math.max(cells[from + RATE.most] as number, seen)
+  cells[from + RATE.anchor] = Math.max(cells[from + RATE.anchor] as number, seen)
+  cells[from + RATE.mostAt] = atSeconds
 }

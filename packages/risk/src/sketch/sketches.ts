@@ -1,23 +1,35 @@
 import type { Assessment } from '../assessment.ts'
-import { CELL, CELLS, WORDS } from './layout.ts'
+import { type Blocks, createBlocks, type Unpacked } from './blocks.ts'
 
-/** All that is remembered of one agent: of constant size, whatever it does. */
+/** All that is remembered of one agent: of constant size, whatever it does. Its numbers lie in a block. */
 export interface Sketch {
   agentId: string
-  readonly cells: Float64Array
-  readonly words: Uint32Array
+  readonly place: number
   /** The address it called from last: most requests come from the same one. */
   address: string | undefined
   /** What was last said of it, for as long as that stays true. */
   assessment: Assessment
+  /** Its level, 0 for `allow`. */
+  rank: number
+  /** Unix seconds. */
+  lastAt: number
+  /** Whether a reviewer holds its level. */
+  isHeld: boolean
 }
 
 /** Sketches of agents, up to a number. */
 export interface Sketches {
-  /** The sketch of an agent; makes one, if need be in place of an old one. */
-  readonly open: (agentId: string, atSeconds: number) => Sketch
+  /** A sketch for an agent that has none, if need be in place of an old one. Its numbers are still those of the old one. */
+  readonly create: (agentId: string) => Sketch
   readonly find: (agentId: string) => Sketch | undefined
+  /** Unpacks the numbers of an agent. */
+  readonly load: (sketch: Sketch, into: Unpacked) => void
+  readonly save: (sketch: Sketch, from: Unpacked) => void
+  /** Where the numbers of the detector of velocity are. */
+  readonly trends: Pick<Blocks, 'loadTrend' | 'saveTrend'>
   readonly size: () => number
+  /** Every sketch that is in use. */
+  readonly all: () => Iterable<Sketch>
   /** How many agents are at each level, `allow` first. */
   readonly countRanks: () => readonly number[]
 }
@@ -30,8 +42,6 @@ export const CALM: Assessment = Object.freeze({
   reasons: Object.freeze([]),
 })
 
-/** How many sketches share a block of memory. */
-const BLOCK = 64
 /** How many are looked at for the one that goes. */
 const LOOKED_AT = 64
 
@@ -39,23 +49,12 @@ const LOOKED_AT = 64
 export function createSketches(maxAgents: number): Sketches {
   const all: Sketch[] = []
   const byAgent = new Map<string, Sketch>()
-  let cells = new Float64Array(0)
-  let words = new Uint32Array(0)
+  const blocks = createBlocks()
   let hand = 0
 
   function add(): Sketch {
-    const place = all.length % BLOCK
-    if (place === 0) {
-      cells = new Float64Array(BLOCK * CELLS)
-      words = new Uint32Array(BLOCK * WORDS)
-    }
-    const sketch: Sketch = {
-      agentId: '',
-      cells: cells.subarray(place * CELLS, (place + 1) * CELLS),
-      words: words.subarray(place * WORDS, (place + 1) * WORDS),
-      address: undefined,
-      assessment: CALM,
-    }
+    const fresh = { address: undefined, assessment: CALM, rank: 0, lastAt: 0, isHeld: false }
+    const sketch: Sketch = { agentId: '', place: all.length, ...fresh }
     all.push(sketch)
     return sketch
   }
@@ -69,46 +68,30 @@ export function createSketches(maxAgents: number): Sketches {
       if (keepFor(next) < keepFor(oldest)) oldest = next
     }
     byAgent.delete(oldest.agentId)
-    oldest.cells.fill(0)
-    oldest.words.fill(0)
-    oldest.address = undefined
-    oldest.assessment = CALM
-    return oldest
+    return Object.assign(oldest, { address: undefined, assessment: CALM, rank: 0, isHeld: false })
   }
 
   return {
-    open: (agentId, atSeconds) => {
-      const known = byAgent.get(agentId)
-      if (known !== undefined) return known
+    create: (agentId) => {
       const sketch = all.length < maxAgents ? add() : reuse()
       sketch.agentId = agentId
-      begin(sketch.cells, atSeconds)
       byAgent.set(agentId, sketch)
       return sketch
     },
     find: (agentId) => byAgent.get(agentId),
+    load: ({ place }, into) => blocks.load(place, into),
+    save: ({ place }, from) => blocks.save(place, from),
+    trends: blocks,
     size: () => byAgent.size,
+    all: () => byAgent.values(),
     countRanks: () => {
       const counts = [0, 0, 0, 0, 0]
-      for (const { cells } of byAgent.values()) {
-        const rank = cells[CELL.rank] as number
-        counts[rank] = (counts[rank] ?? 0) + 1
-      }
+      for (const { rank } of byAgent.values()) counts[rank] = (counts[rank] ?? 0) + 1
       return counts
     },
   }
 }
 
-function keepFor({ cells }: Sketch): number {
-  const isHeld = (cells[CELL.rank] as number) > 0 || (cells[CELL.heldUntil] as number) > 0
-  return (cells[CELL.lastAt] as number) + (isHeld ? 1e10 : 0)
-}
-
-function begin(cells: Float64Array, atSeconds: number): void {
-  cells[CELL.firstAt] = atSeconds
-  cells[CELL.lastAt] = atSeconds
-  cells[CELL.evidenceAt] = atSeconds
-  cells[CELL.rankAt] = atSeconds
-  cells[CELL.wouldRankAt] = atSeconds
-  cells[CELL.ceiling] = 4
+function keepFor({ rank, isHeld, lastAt }: Sketch): number {
+  return lastAt + (rank > 0 || isHeld ? 1e10 : 0)
 }
