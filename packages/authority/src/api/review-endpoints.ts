@@ -1,6 +1,7 @@
+import { readCapabilityUses } from '@countermark/audit/reports'
 import { Refusal } from '@countermark/core'
 import { z } from 'zod'
-import { type ReadDecisions, readUses, reviewAgent } from '../registry/access-review.ts'
+import { type ReadDecisions, reviewAgent } from '../registry/access-review.ts'
 import { viewAgent } from '../registry/agents.ts'
 import { type Endpoint, param, read } from './endpoint.ts'
 import { listOf } from './schemas.ts'
@@ -26,7 +27,7 @@ export function reviewEndpoints(decisions: ReadDecisions | undefined): readonly 
           throw new Refusal('state_conflict', 'the authority was given no records of decisions (option decisions)')
         }
         const sinceMs = request.nowMs - request.query.days * DAY_MS
-        const uses = await readUses(decisions(sinceMs), sinceMs)
+        const uses = await readCapabilityUses(decisions(sinceMs), sinceMs)
         const query = tables.selectFrom('agents').selectAll().where('tenant', '=', param(request, 'tenant'))
         const rows = await query.where('state', '!=', 'retired').orderBy('id').execute()
         const agents = await Promise.all(rows.map((row) => viewAgent(tables, row)))

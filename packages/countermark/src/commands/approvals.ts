@@ -1,40 +1,50 @@
-import { isJsonObject } from '@countermark/core/internal'
+import { setTimeout as wait } from 'node:timers/promises'
+import { isJsonObject, type JsonObject } from '@countermark/core/internal'
 import { Command } from 'commander'
 import {
   type AuthorityCallOptions,
   type AuthorityRequest,
   addAuthorityPart,
+  askAndTell,
+  askForAll,
   createAskAuthority,
+  listAndTell,
   sayCurl,
 } from './authority-call.ts'
 import { type CommandContext, examples } from './command-context.ts'
-import { layOut, say, sayJson } from './terminal.ts'
+import { CommandError } from './errors.ts'
+import { say } from './terminal.ts'
 
 interface ApprovalsOptions extends AuthorityCallOptions {
   readonly tenant: string
   readonly reason: string
   readonly seconds: string
+  readonly every: string
 }
 
 /** `countermark approvals`: requests that wait for a person, and the decision about each. */
 export function approvalsCommand(context: CommandContext): Command {
   const command = new Command('approvals')
-    .summary('list requests that wait for a person; approve or deny one')
+    .summary('list and watch requests that wait for a person; approve or deny one')
     .addHelpText(
       'after',
-      examples('countermark approvals list --tenant acme', 'countermark approvals approve apr_1f2e3d'),
+      examples('countermark approvals watch --tenant acme', 'countermark approvals approve apr_1f2e3d'),
     )
   const add = (name: string, summary: string, form?: string): Command =>
     addAuthorityPart(command, { name, summary, ...(form && { argument: [form, 'the id of the request'] }) })
   add('list', 'requests of a tenant that wait')
     .requiredOption('--tenant <id>', 'whose')
     .action((options: ApprovalsOptions) => list(context, options))
+  add('watch', 'tell each request as soon as it waits, until this is ended')
+    .requiredOption('--tenant <id>', 'whose')
+    .option('--every <seconds>', 'how often the authority is asked', '2')
+    .action((options: ApprovalsOptions) => watch(context, options))
   add('approve', 'approve one request, once', '<approval>')
     .option('--seconds <number>', 'how long the ticket holds', '3600')
     .action((id: string, options: ApprovalsOptions) =>
       decide(context, options, {
         method: 'POST',
-        path: `/approvals/${id}/approval`,
+        path: `/approvals/${encodeURIComponent(id)}/approval`,
         body: { seconds: Number(options.seconds) },
       }),
     )
@@ -43,34 +53,57 @@ export function approvalsCommand(context: CommandContext): Command {
     .action((id: string, options: ApprovalsOptions) =>
       decide(context, options, {
         method: 'POST',
-        path: `/approvals/${id}/rejection`,
+        path: `/approvals/${encodeURIComponent(id)}/rejection`,
         body: { reason: options.reason },
       }),
     )
   return command
 }
 
-async function list(context: CommandContext, options: ApprovalsOptions): Promise<void> {
-  const query = new URLSearchParams({ tenant: options.tenant, state: 'pending' })
-  const request = { method: 'GET', path: `/approvals?${query}` } as const
-  if (await sayCurl(context, options, request)) return
-  const answer = await createAskAuthority(context, options)(request)
-  if (answer === undefined) return
-  const items = Array.isArray(answer['items']) ? answer['items'].filter(isJsonObject) : []
-  if (options.json === true) sayJson(context.terminal, items)
-  else say(context.terminal, ...layOut([['APPROVAL', 'AGENT', 'STATE', 'REQUEST'], ...items.map(rowOf)]))
+function pathOf(tenant: string): string {
+  return `/approvals?${new URLSearchParams({ tenant, state: 'pending' })}`
 }
 
-function rowOf({ id, agent, state, request }: Readonly<Record<string, unknown>>): readonly string[] {
+function list(context: CommandContext, options: ApprovalsOptions): Promise<void> {
+  return listAndTell(context, options, {
+    path: pathOf(options.tenant),
+    heading: ['APPROVAL', 'AGENT', 'STATE', 'REQUEST'],
+    row: rowOf,
+  })
+}
+
+/** Those that wait already come first. For machines: one line of JSON each. */
+async function watch(context: CommandContext, options: ApprovalsOptions): Promise<void> {
+  const { terminal } = context
+  const everyMs = Number(options.every) * 1000
+  if (!(everyMs >= 100)) throw new CommandError('--every takes seconds, 0.1 or more', 'such as --every 2')
+  const path = pathOf(options.tenant)
+  if (await sayCurl(context, options, { method: 'GET', path })) return
+  const ending = terminal.ending()
+  const ask = createAskAuthority(context, options)
+  let known = new Set<unknown>()
+  while (!ending.aborted) {
+    const items = await askForAll(ask, path)
+    if (items === undefined) return
+    const waiting = items.filter(({ state }) => state === 'pending')
+    for (const item of waiting) if (!known.has(item['id'])) tellWaiting(context, options, item)
+    known = new Set(waiting.map(({ id }) => id))
+    await wait(everyMs, undefined, { signal: ending }).catch(() => undefined)
+  }
+}
+
+function tellWaiting({ terminal }: CommandContext, { json }: ApprovalsOptions, item: JsonObject): void {
+  const [id = '', agent = '', , request = ''] = rowOf(item)
+  if (json === true) say(terminal, JSON.stringify(item))
+  else say(terminal, `${id}  ${agent}: ${request}`, `  countermark approvals approve ${id}`)
+}
+
+function rowOf({ id, agent, state, request }: JsonObject): readonly string[] {
   const { method, url, body } = isJsonObject(request) ? request : {}
   const content = Buffer.from(String(body ?? ''), 'base64').toString('utf8')
   return [String(id), String(agent), String(state), `${method} ${url} ${JSON.stringify(content)}`]
 }
 
-async function decide(context: CommandContext, options: ApprovalsOptions, request: AuthorityRequest): Promise<void> {
-  if (await sayCurl(context, options, request)) return
-  const answer = await createAskAuthority(context, options)(request)
-  if (answer === undefined) return
-  if (options.json === true) sayJson(context.terminal, answer)
-  else say(context.terminal, `${answer['id']}: ${answer['state']}`)
+function decide(context: CommandContext, options: ApprovalsOptions, request: AuthorityRequest): Promise<void> {
+  return askAndTell(context, options, { request, lines: ({ id, state }) => [`${id}: ${state}`] })
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { agentCommand } from './agent.ts'
 import { approvalsCommand } from './approvals.ts'
 import { auditCommand } from './audit.ts'
+import { authorityCommand } from './authority/authority.ts'
 import { canICommand } from './can-i.ts'
 import type { CommandContext, CreateCommand } from './command-context.ts'
 import { curlCommand } from './curl.ts'
@@ -9,13 +10,17 @@ import { doctorCommand } from './doctor.ts'
 import { CommandError, reasonOf } from './errors.ts'
 import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
+import { keyCommand } from './key.ts'
 import { keygenCommand } from './keygen.ts'
 import { reportCommand } from './report.ts'
+import { reviewCommand } from './review.ts'
 import { routesCommand } from './routes.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
 import { stopCommand } from './stop.ts'
+import { personCommand, roleCommand, tenantCommand } from './tenant.ts'
 import { EXIT, paint, type Terminal, warn } from './terminal.ts'
+import { tokenCommand } from './token.ts'
 
 const COMMANDS: readonly CreateCommand[] = [
   initCommand,
@@ -29,9 +34,16 @@ const COMMANDS: readonly CreateCommand[] = [
   reportCommand,
   routesCommand,
   auditCommand,
+  authorityCommand,
+  tenantCommand,
+  personCommand,
+  roleCommand,
   agentCommand,
+  keyCommand,
   stopCommand,
   approvalsCommand,
+  tokenCommand,
+  reviewCommand,
 ]
 
 /**

@@ -15,6 +15,8 @@ export interface Terminal {
   readonly folder: string
   readonly variables: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
+  /** Aborted when the command shall end: `Ctrl-C`, or whatever runs it. A command that asks for it ends by itself. */
+  readonly ending: () => AbortSignal
 }
 
 /** Exit codes: it is so; it is not so, or was refused; the command was misused, or something did not answer. */
@@ -34,7 +36,15 @@ export function terminalOf(process: NodeJS.Process): Terminal {
     folder: process.cwd(),
     variables: env,
     clock: systemClock,
+    ending: () => endingOf(process),
   }
+}
+
+/** The second signal finds no listener any more, and ends the process as ever. */
+function endingOf(process: NodeJS.Process): AbortSignal {
+  const ending = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ending.abort())
+  return ending.signal
 }
 
 /** How a text is meant. */

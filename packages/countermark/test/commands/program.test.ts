@@ -1,6 +1,9 @@
 import { useCommandFolder } from './run-in-folder.ts'
 
-const COMMANDS = ['init', 'keygen', 'curl', 'sign', 'explain', 'can-i', 'doctor', 'scan', 'routes', 'audit']
+const COMMANDS = [
+  ...['init', 'keygen', 'curl', 'sign', 'explain', 'can-i', 'doctor', 'scan', 'routes', 'audit'],
+  ...['authority', 'tenant', 'person', 'role', 'agent', 'key', 'token', 'stop', 'approvals', 'review'],
+]
 
 describe('the command line', () => {
   const folder = useCommandFolder()
@@ -15,7 +18,7 @@ describe('the command line', () => {
   it.each(COMMANDS)('shows examples of %s', async (name) => {
     const { code, out } = await folder.run([name, '--help'])
     expect(code).toBe(0)
-    expect(out).toContain(`Examples:\n  countermark ${name}`)
+    expect(out).toMatch(new RegExp(`Examples:\\n(?: .*\\n)*? {2}countermark ${name}\\b`))
   })
 
   it.each([

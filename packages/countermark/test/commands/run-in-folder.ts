@@ -15,10 +15,22 @@ export interface Ended {
   readonly err: string
 }
 
+/** A command that goes on until it is told to end. */
+export interface Running {
+  /** What it says on standard output, as soon as that matches. */
+  readonly says: (pattern: RegExp) => Promise<string>
+  /** Tells it to end, as Ctrl-C does, and waits. */
+  readonly end: () => Promise<Ended>
+}
+
+/** Variables of the environment of a command; it has no others. */
+export type Variables = Readonly<Record<string, string>>
+
 /** A folder of its own, in which commands run as they do without a terminal. */
 export interface CommandFolder {
   readonly path: string
-  readonly run: (args: readonly string[], input?: string) => Promise<Ended>
+  readonly run: (args: readonly string[], input?: string, variables?: Variables) => Promise<Ended>
+  readonly start: (args: readonly string[], variables?: Variables) => Running
   readonly read: (file: string) => string
   readonly write: (file: string, content: string | Buffer) => void
 }
@@ -35,29 +47,73 @@ export function useCommandFolder({ beside }: { readonly beside?: string } = {}):
     get path() {
       return pathOf()
     },
-    run: (args, input = '') => runIn(pathOf(), args, input),
+    run: async (args, input = '', variables = {}) => {
+      const { terminal, ended } = createTerminal(pathOf(), { input, variables })
+      return ended(await runCountermark(args, terminal))
+    },
+    start: (args, variables = {}) => startIn(pathOf(), args, variables),
     read: (file) => readFileSync(pathOf(file), 'utf8'),
     write: (file, content) => writeFileSync(pathOf(file), content),
   }
 }
 
-async function runIn(folder: string, args: readonly string[], input: string): Promise<Ended> {
+interface TerminalInput {
+  readonly input?: string
+  readonly variables: Variables
+  readonly ending?: AbortSignal
+}
+
+function createTerminal(folder: string, { input = '', variables, ending = NEVER }: TerminalInput) {
   const stdout = new PassThrough()
   const stderr = new PassThrough()
   const terminal: Terminal = {
     stdin: Readable.from([input]),
-    stdout,
-    stderr,
-    isInteractive: false,
-    hasColors: false,
-    folder,
-    variables: {},
+    ...{ stdout, stderr, isInteractive: false, hasColors: false, folder, variables },
     clock: systemClock,
+    ending: () => ending,
   }
-  const code = await runCountermark(args, terminal)
-  stdout.end()
-  stderr.end()
-  return { code, out: await text(stdout), err: await text(stderr) }
+  const ended = async (code: number): Promise<Ended> => {
+    stdout.end()
+    stderr.end()
+    return { code, out: await text(stdout), err: await text(stderr) }
+  }
+  return { terminal, ended }
+}
+
+const NEVER = new AbortController().signal
+
+function startIn(folder: string, args: readonly string[], variables: Variables): Running {
+  const ending = new AbortController()
+  const { terminal } = createTerminal(folder, { variables, ending: ending.signal })
+  const said = { out: '', err: '' }
+  const listeners = new Set<() => void>()
+  const hear = (name: 'out' | 'err') => (chunk: Buffer) => {
+    said[name] += chunk.toString()
+    for (const listener of listeners) listener()
+  }
+  ;(terminal.stdout as PassThrough).on('data', hear('out'))
+  ;(terminal.stderr as PassThrough).on('data', hear('err'))
+  const run = runCountermark(args, terminal).then((code) => ({ code, ...said }))
+  return {
+    says: async (pattern) => {
+      const heard = new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (!pattern.test(said.out)) return
+          listeners.delete(look)
+          resolve()
+        }
+        listeners.add(look)
+        look()
+      })
+      await Promise.race([heard, run])
+      if (!pattern.test(said.out)) throw new Error(`it ended without saying ${pattern}: ${said.out}${said.err}`)
+      return said.out
+    },
+    end: () => {
+      ending.abort()
+      return run
+    },
+  }
 }
 
 function createFolderIn(parent: string): TempFolder {

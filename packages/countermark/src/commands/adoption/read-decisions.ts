@@ -37,17 +37,22 @@ export type SeenRecord = SeenDecision | SeenOutcome
  * Reads files line by line, or standard input for `-`; what is no decision is passed over.
  * @throws {@link CommandError}
  */
-export async function* readDecisions(
-  files: readonly string[],
-  { folder, stdin }: Terminal,
-): AsyncGenerator<SeenRecord> {
+export async function* readDecisions(files: readonly string[], terminal: Terminal): AsyncGenerator<SeenRecord> {
+  for await (const line of readLines(files, terminal)) {
+    const seen = readRecord(line)
+    if (seen !== undefined) yield seen
+  }
+}
+
+/**
+ * The lines of files, one file after the other; standard input for `-`.
+ * @throws {@link CommandError}
+ */
+export async function* readLines(files: readonly string[], { folder, stdin }: Terminal): AsyncGenerator<string> {
   for (const file of files) {
     const input = file === '-' ? stdin : createReadStream(resolve(folder, file))
     try {
-      for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-        const seen = readRecord(line)
-        if (seen !== undefined) yield seen
-      }
+      yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
     } catch (error) {
       if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EISDIR') && !hasCode(error, 'EACCES')) throw error
       throw new CommandError(`${file} cannot be read`, 'name files of the audit trail or of an event stream')
