@@ -18,7 +18,8 @@ async function askFor(amount: number): Promise<string> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ request, audience: 'https://api.example.com' }),
   })
-  return (await answer.json()).id
+  const { id } = (await answer.json()) as { readonly id: string }
+  return id
 }
 
 it('lists what waits, and decides about it once', async () => {
