@@ -3,6 +3,7 @@ import { agentCommand } from './agent.ts'
 import { approvalsCommand } from './approvals.ts'
 import { auditCommand } from './audit.ts'
 import { authorityCommand } from './authority/authority.ts'
+import { devCommand } from './authority/dev.ts'
 import { canICommand } from './can-i.ts'
 import type { CommandContext, CreateCommand } from './command-context.ts'
 import { curlCommand } from './curl.ts'
@@ -34,6 +35,7 @@ const COMMANDS: readonly CreateCommand[] = [
   reportCommand,
   routesCommand,
   auditCommand,
+  devCommand,
   authorityCommand,
   tenantCommand,
   personCommand,

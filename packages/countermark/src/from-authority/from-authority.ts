@@ -118,7 +118,8 @@ export function fromAuthority(url: string, options: FromAuthorityOptions = {}): 
   const approvers = jwks(`${base}/approval-keys`, { ...http, ...headers, agent: issuer, name: 'approvers' })
   return {
     keys,
-    issuers: [{ issuer, http, keys: { jwksUri: `${base}/jwks.json` } }],
+    // An agent's own token names no actor.
+    issuers: [delegationPart().countermarkAuthority(issuer, { http, keys: { jwksUri: `${base}/jwks.json` } })],
     revocations,
     approvals:
       settings.audience === undefined

@@ -2,7 +2,7 @@ import { useCommandFolder } from './run-in-folder.ts'
 
 const COMMANDS = [
   ...['init', 'keygen', 'curl', 'sign', 'explain', 'can-i', 'doctor', 'scan', 'routes', 'audit'],
-  ...['authority', 'tenant', 'person', 'role', 'agent', 'key', 'token', 'stop', 'approvals', 'review'],
+  ...['dev', 'authority', 'tenant', 'person', 'role', 'agent', 'key', 'token', 'stop', 'approvals', 'review'],
 ]
 
 describe('the command line', () => {
