@@ -58,6 +58,7 @@ export {
   requireOneServer,
   type SendCommand,
 } from './internal/redis.ts'
+export { type RedisEntry, type RedisTailOptions, readRedisTail, requireDuplicable } from './internal/redis-tail.ts'
 export { SEAL_BYTES, sealOf } from './internal/seal.ts'
 export { isThenable, then } from './internal/then.ts'
 export type { ImportedKey } from './keys/import.ts'

@@ -59,8 +59,9 @@ function isNodeCluster(client: object): client is NodeRedisCluster {
   return 'masters' in client
 }
 
-/** The key by which a cluster finds the server; a script has its text and the number of its keys in front. */
+/** The key by which a cluster finds the server; a script has its text and the number of its keys in front, a reader its options. */
 function firstKeyOf([name, ...args]: readonly [string, ...string[]]): string | undefined {
+  if (name === 'XREAD') return args[args.indexOf('STREAMS') + 1]
   return args[name.startsWith('EVAL') ? 2 : 0]
 }
 
