@@ -8,9 +8,12 @@ import {
   type OptionRows,
   type Origins,
   optionTable,
+  type RedisClient,
+  requireDuplicable,
   type SourceLimit,
   strings,
   systemClock,
+  text,
   undescribed,
 } from '@countermark/core/internal'
 import { memoryReplayStore } from '@countermark/replay'
@@ -19,12 +22,17 @@ import { isCallerName } from './callers/caller.ts'
 import type { ReadDecisions } from './registry/access-review.ts'
 import { DEFAULT_KEY_POLICY, type KeyPolicy } from './registry/key-policy.ts'
 import { createSealAtRest, type EncryptionKeys, type SealAtRest } from './signing-keys/sealed-key.ts'
+import type { DoorStreamLimits } from './stop/door-streams.ts'
+import type { PushOptions } from './stop/redis-push.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
 import type { TokenServiceOptions } from './tokens/token-options.ts'
 
 /** What the authority issues tokens by; the rest it has itself. */
-export type TokenOptions = Omit<TokenServiceOptions, 'store' | 'keys' | 'agents' | 'trail' | 'clock' | 'report'>
+export type TokenOptions = Omit<
+  TokenServiceOptions,
+  'store' | 'keys' | 'agents' | 'trail' | 'clock' | 'report' | 'feed'
+>
 
 /** Options of {@link createAuthority}. */
 export interface AuthorityOptions {
@@ -55,6 +63,13 @@ export interface AuthorityOptions {
    * @default [] everybody may read the registry, and nothing follows stops
    */
   readonly doorTokens?: readonly string[]
+  /** How many streams doors may hold open in this process. @default { eachToken: 1000, all: 10_000 } */
+  readonly doorStreams?: DoorStreamLimits
+  /**
+   * Pushes stops by Redis, too: it wakes the streams of other processes of the authority, and doors may read it
+   * (`fromAuthority(url, { token, redis })`). Who may write to that Redis can tell doors that nothing was stopped. @default not pushed
+   */
+  readonly push?: PushOptions
   /** Who watches decisions: metrics, events. @default [] */
   readonly observers?: readonly Observer[]
   /** Networks whose X-Forwarded-For is believed. @default [] */
@@ -69,6 +84,11 @@ export interface AuthorityOptions {
   readonly clock?: Clock
 }
 
+const STREAMS = optionTable('createAuthority', {
+  eachToken: number({ min: 1, max: 1_000_000, default: 1000 }),
+  all: number({ min: 1, max: 1_000_000, default: 10_000 }),
+})
+
 const ROWS = {
   origins: custom((_name, given) => given as Origins | undefined),
   storage: undescribed(custom((_name, given) => openStore(given))),
@@ -82,6 +102,8 @@ const ROWS = {
   keyAges: custom((_name, given = DEFAULT_KEY_POLICY) => requireKeyAges(given as KeyPolicy)),
   overlapHours: number({ min: 24, max: 48, default: 24 }),
   doorTokens: undescribed(strings([])),
+  doorStreams: custom((_name, given) => STREAMS.read((given ?? {}) as DoorStreamLimits, 'doorStreams.')),
+  push: undescribed(custom((_name, given) => readPush(given))),
   observers: undescribed(custom((_name, given = []) => given as readonly Observer[])),
   trustedProxies: strings([]),
   sourceLimit: custom((_name, given) => given as SourceLimit | 'off' | undefined),
@@ -91,6 +113,13 @@ const ROWS = {
 } satisfies OptionRows<AuthorityOptions>
 
 const TABLE = optionTable('createAuthority', ROWS)
+const PUSH = optionTable('createAuthority', {
+  redis: custom((name, given) => {
+    requireDuplicable(name, given as RedisClient)
+    return given as RedisClient
+  }),
+  stream: text('countermark:stops'),
+})
 
 /** Options after validation. */
 export interface AuthoritySettings {
@@ -106,6 +135,8 @@ export interface AuthoritySettings {
   readonly keyAges: KeyPolicy
   readonly overlapHours: number
   readonly doorTokens: readonly string[]
+  readonly doorStreams: Required<DoorStreamLimits>
+  readonly push: Required<PushOptions> | undefined
   readonly observers: readonly Observer[]
   readonly trustedProxies: readonly string[]
   readonly sourceLimit: SourceLimit | 'off' | undefined
@@ -132,6 +163,10 @@ export function readAuthorityOptions(options: AuthorityOptions): AuthoritySettin
     throw new Misconfigured('ERR_OPTION_INVALID', `administrators must name at least one caller; ${fix}`)
   }
   return { ...settings, origins, clock, replayStore: replayStore ?? memoryReplayStore() }
+}
+
+function readPush(given: unknown): Required<PushOptions> | undefined {
+  return given === undefined ? undefined : PUSH.read(given as PushOptions, 'push.')
 }
 
 function requireKeyAges(policy: KeyPolicy): KeyPolicy {

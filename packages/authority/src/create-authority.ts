@@ -31,8 +31,9 @@ import type { RegistryTables } from './registry/registry-tables.ts'
 import { SIGNING_KEY_MIGRATIONS } from './signing-keys/signing-key-tables.ts'
 import { type SigningKeys, type StoredSigningKeys, storedSigningKeys } from './signing-keys/signing-keys.ts'
 import { createDoorCheck } from './stop/door-check.ts'
-import { createDoorFeed, type DoorFeed } from './stop/door-feed.ts'
 import { doorRoutes } from './stop/door-routes.ts'
+import { createDoorService, type DoorService } from './stop/door-service.ts'
+import { createRevocationFeed } from './stop/revocation-feed.ts'
 import { stopEndpoints } from './stop/stop-endpoints.ts'
 import { STOP_MIGRATIONS } from './stop/stop-tables.ts'
 import { migrateUp } from './storage/migrate.ts'
@@ -80,8 +81,8 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const settings = readAuthorityOptions(options)
   const { storage: store, trail, clock, keyAges: policy, encryptionKeys: seal } = settings
   const { reads, transaction } = store.tables<RegistryTables>()
-  const feed = createDoorFeed({ reads, report: warnOperator })
-  const stored = { reads, transaction: pokeAfter(transaction, feed) }
+  const doors = createDoorService({ ...settings, reads, onFault: warnOperator })
+  const stored = { reads, transaction: pokeAfter(transaction, doors) }
   const keys = registryKeys(stored, policy)
   const signingKeys = storedSigningKeys({ store, seal, clock })
   const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
@@ -92,9 +93,10 @@ export function createAuthority(options: AuthorityOptions): Authority {
     authorize: createAuthorize(new Set(settings.administrators)),
     keptAnswers: createKeptAnswers(seal),
   }
-  const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, { feed, signingKeys }))
+  const parts = { doors, signingKeys, unpoked: { reads, transaction } }
+  const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, parts))
   const report = reportTo(settings.observers)
-  const tokens = createTokens(settings, { agents: keys, keys: signingKeys, report })
+  const tokens = createTokens(settings, { agents: keys, keys: signingKeys, report }, doors)
   const handleApi = createListener({
     ...{ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator },
     countRefusal: (code) => report(TOKEN_METRICS.measure('api_refused_total', 1, { code: toApiRefusalCode(code) })),
@@ -106,9 +108,10 @@ export function createAuthority(options: AuthorityOptions): Authority {
       await migrateUp(store, MIGRATIONS, clock.wallMs())
       // The first key is made in a transaction of its own: what signs inside of another one must find it.
       await signingKeys.findSigner()
+      doors.start()
     },
     close: async () => {
-      feed.close()
+      doors.close()
       if (typeof options.storage === 'string') await store.close()
     },
     findAgent: (id) => findAgent(stored.reads, id),
@@ -123,8 +126,11 @@ function createTokens(
     readonly keys: StoredSigningKeys
     readonly report: Environment['report']
   },
+  { poke }: DoorService,
 ): TokenService | undefined {
-  return tokens === undefined ? undefined : createTokenService({ ...tokens, ...given, store, trail, clock })
+  if (tokens === undefined) return undefined
+  const feed = createRevocationFeed(tokens.issuer, poke)
+  return createTokenService({ ...tokens, ...given, store, trail, clock, feed })
 }
 
 function reportTo(observers: AuthoritySettings['observers']): Environment['report'] {
@@ -142,11 +148,17 @@ function firstTokens({ handle }: TokenService, handleApi: HandleRequest): Handle
   }
 }
 
+interface RouteParts {
+  readonly doors: DoorService
+  readonly signingKeys: SigningKeys
+  readonly unpoked: StoredTables<RegistryTables>
+}
+
 function routesOf(
   serving: ServeOptions,
   { doorTokens, overlapHours, decisions, tokens, origins }: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-  { feed, signingKeys }: { readonly feed: DoorFeed; readonly signingKeys: SigningKeys },
+  { doors, signingKeys, unpoked }: RouteParts,
 ): readonly Route[] {
   const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer })
   const { authorize } = serving
@@ -158,7 +170,8 @@ function routesOf(
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
     ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
     ...documentRoutes({ ...serving, doorTokens }),
-    ...doorRoutes({ ...serving, feed, guarded }),
+    // What a door says tells other doors nothing.
+    ...doorRoutes({ ...serving, ...doors, stored: unpoked, guarded }),
     doorApprovalRoute({ ...serving, guarded }),
     {
       method: 'GET',
@@ -178,11 +191,11 @@ function firstOriginOf(origins: AuthoritySettings['origins']): string {
 /** Doors hear of what was committed here at once. */
 function pokeAfter(
   transaction: StoredTables<RegistryTables>['transaction'],
-  feed: DoorFeed,
+  { poke }: DoorService,
 ): StoredTables<RegistryTables>['transaction'] {
   return async (lock, work) => {
     const result = await transaction(lock, work)
-    feed.poke()
+    poke()
     return result
   }
 }

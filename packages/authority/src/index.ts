@@ -14,6 +14,8 @@ export {
   type StoredSigningKeys,
   storedSigningKeys,
 } from './signing-keys/signing-keys.ts'
+export type { DoorStreamLimits } from './stop/door-streams.ts'
+export type { PushOptions } from './stop/redis-push.ts'
 export { migrateDown, migrateUp } from './storage/migrate.ts'
 export { openStore } from './storage/open-store.ts'
 export { type PostgresStoreOptions, postgresStore } from './storage/postgres-store.ts'

@@ -12,6 +12,11 @@ interface Labels {
   readonly api_refused_total: { readonly code: ApiRefusalCode }
 }
 
+interface DoorLabels {
+  readonly door_streams: Readonly<Record<never, string>>
+  readonly door_streams_refused_total: { readonly limit: 'token' | 'all' }
+}
+
 /** What the authority reports. */
 export const TOKEN_METRICS: Metrics<Labels> = defineMetrics<Labels>({
   tokens_issued_total: { kind: 'counter', help: 'Tokens that were issued', labels: { grant: GRANT_NAMES } },
@@ -33,5 +38,15 @@ export const TOKEN_METRICS: Metrics<Labels> = defineMetrics<Labels>({
   },
 })
 
+/** What is told of doors. */
+export const DOOR_METRICS: Metrics<DoorLabels> = defineMetrics<DoorLabels>({
+  door_streams: { kind: 'gauge', help: 'Streams of stops that doors hold open', labels: {}, combine: 'sum' },
+  door_streams_refused_total: {
+    kind: 'counter',
+    help: 'Streams that were refused: too many are open with the token, or in all',
+    labels: { limit: ['token', 'all'] },
+  },
+})
+
 /** Every row, for the tables of the documentation. */
-export const METRIC_ROWS: readonly MetricRow[] = TOKEN_METRICS.rows
+export const METRIC_ROWS: readonly MetricRow[] = [...TOKEN_METRICS.rows, ...DOOR_METRICS.rows]

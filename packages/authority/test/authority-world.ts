@@ -27,8 +27,11 @@ export const ENCRYPTION_KEYS = { v1: Buffer.alloc(32, 7).toString('base64') }
 export const ORIGIN = 'http://authority.test'
 
 /** Creates it over a store that the caller closes. */
-export async function createWorld(store: Store, more: Partial<AuthorityOptions> = {}): Promise<World> {
-  const clock = createFakeClock()
+export async function createWorld(
+  store: Store,
+  more: Partial<AuthorityOptions> = {},
+  clock: FakeClock = createFakeClock(),
+): Promise<World> {
   const admin = await createTestAgent({ agentId: 'agt_admin', clock })
   const second = await createTestAgent({ agentId: 'agt_second', clock })
   const lines: string[] = []

@@ -18,6 +18,7 @@ export type AuthorityCode =
   | 'precondition_required'
   | 'precondition_failed'
   | 'storage_unavailable'
+  | 'streams_exhausted'
 
 declare module '@countermark/core' {
   interface ForeignRefusalCodes extends Readonly<Record<AuthorityCode, true>> {}
@@ -41,6 +42,7 @@ export const AUTHORITY_CODES: Readonly<Record<AuthorityCode, RefusalRow>> = {
   precondition_required: { title: 'State which version is changed', status: 428, retry: 'no' },
   precondition_failed: { title: 'The resource has changed since', status: 412, retry: 'no' },
   storage_unavailable: { title: 'The database cannot be asked', status: 503, retry: 'later' },
+  streams_exhausted: { title: 'Doors hold as many streams as they may', status: 503, retry: 'later' },
 }
 
 /** Codes of other packages that the API answers with. */

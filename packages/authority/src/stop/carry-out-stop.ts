@@ -7,7 +7,8 @@ import { revokeKey } from '../registry/keys.ts'
 import type { RegistryTables, RegistryTransaction } from '../registry/registry-tables.ts'
 import type { TokenTables } from '../tokens/issuing/token-tables.ts'
 import { markRevoked } from '../tokens/revocation/revoke-tokens.ts'
-import { findLastSeq, type Revoked, tellDoors } from './door-events.ts'
+import { findLastSeq, tellDoors } from './door-events.ts'
+import { eventsOfTokens } from './revocation-feed.ts'
 import type { StopRow } from './stop-tables.ts'
 import type { StopPlan, StopTarget } from './stop-target.ts'
 
@@ -21,9 +22,6 @@ export interface StopOrder {
   readonly nowMs: number
 }
 
-/** Names of tokens in one question to the database. */
-const NAMED_AT_ONCE = 500
-
 /** Suspends, revokes and tells doors: everything in the transaction of the caller, or nothing. */
 export async function carryOutStop(tables: RegistryTransaction, plan: StopPlan, order: StopOrder): Promise<StopRow> {
   const { target, reason, caller, issuer, policy, nowMs } = order
@@ -32,7 +30,7 @@ export async function carryOutStop(tables: RegistryTransaction, plan: StopPlan, 
     await revokeKey(tables, plan.key.agent, plan.key.row, { policy, nowMs, last: 'revoke' })
   }
   const revoked = await revokeAll(tables, plan, nowMs)
-  const named = issuer === undefined ? [] : await eventsOf(tables, revoked, issuer)
+  const named = issuer === undefined ? [] : await eventsOfTokens(tables, revoked, { issuer, nowMs })
   const events = [...plan.events, ...named]
   await tellDoors(
     tables,
@@ -54,23 +52,6 @@ async function revokeAll(tables: RegistryTransaction, { tokens }: StopPlan, nowM
     revoked.push(...(await markRevoked(target, Math.floor(nowMs / 1000), withTokens(tables))))
   }
   return revoked
-}
-
-/** Each token by its name: a door may not know that one was exchanged for another. */
-async function eventsOf(
-  tables: RegistryTransaction,
-  tokenIds: readonly string[],
-  issuer: string,
-): Promise<readonly Revoked[]> {
-  const events: Revoked[] = []
-  for (let start = 0; start < tokenIds.length; start += NAMED_AT_ONCE) {
-    const some = tokenIds.slice(start, start + NAMED_AT_ONCE)
-    const query = withTokens(tables).selectFrom('tokens').select(['token_id', 'expires_at'])
-    for (const row of await query.where('token_id', 'in', some).execute()) {
-      events.push({ type: 'token', issuer, tokenId: row.token_id, expiresAt: row.expires_at })
-    }
-  }
-  return events
 }
 
 /** The same transaction, with the tables of tokens: they lie in the same database. */

@@ -6,13 +6,16 @@ import type { ServeOptions } from '../api/serve.ts'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import { REGISTRY_LOCK } from '../registry/registry-tables.ts'
 import type { DoorCheck } from './door-check.ts'
-import { type DoorEvent, findLastSeq, listDoorEvents } from './door-events.ts'
+import { type DoorEvent, findEdge, findLastSeq, listDoorEvents } from './door-events.ts'
 import type { DoorFeed } from './door-feed.ts'
+import { parsePictureCursor, readPicture } from './door-picture.ts'
+import type { DoorStreams } from './door-streams.ts'
 import { acknowledge } from './doors.ts'
 
 /** What doors are served with. */
 export interface DoorRouteOptions extends Pick<ServeOptions, 'stored' | 'clock'> {
   readonly feed: DoorFeed
+  readonly streams: DoorStreams
   /** Lets doors in only, and tells others so. */
   readonly guarded: DoorCheck
 }
@@ -20,6 +23,7 @@ export interface DoorRouteOptions extends Pick<ServeOptions, 'stored' | 'clock'>
 const SEQ = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const ACKNOWLEDGEMENT = z.strictObject({ seq: SEQ })
 const QUERY = z.strictObject({ after: z.coerce.number().pipe(SEQ).default(0) })
+const CURSOR = z.strictObject({ cursor: z.string().max(300).default('suspended:') })
 const DOOR = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
 const BATCH = 1000
 const MOST_DOORS = 10_000
@@ -30,8 +34,9 @@ const MAX_BUFFERED_BYTES = 1_048_576
 export function doorRoutes(options: DoorRouteOptions): readonly Route[] {
   const { guarded } = options
   return [
-    { method: 'GET', path: '/doors/{door}/events', handle: guarded((call) => stream(call, options)) },
+    { method: 'GET', path: '/doors/{door}/events', handle: guarded((call, token) => stream(call, token, options)) },
     { method: 'GET', path: '/doors/{door}/changes', handle: guarded((call) => piece(call, options)) },
+    { method: 'GET', path: '/doors/{door}/picture', handle: guarded((call) => picture(call, options)) },
     { method: 'PUT', path: '/doors/{door}', handle: guarded((call) => take(call, options)) },
   ]
 }
@@ -42,8 +47,20 @@ async function piece(call: Call, { stored }: DoorRouteOptions): Promise<Answer> 
   // The number first: what is committed in between is in the lines, or in the next piece.
   const seq = await findLastSeq(stored.reads)
   const events = await listDoorEvents(stored.reads, after, BATCH)
+  // The edge last: lines that were deleted before they could be read are behind it.
+  const edge = await findEdge(stored.reads)
+  // Behind the edge lines are missing; in front of the last one, the database was set back.
+  if (after < edge || after > seq) return jsonAnswer(200, { seq: edge, events: [], more: true, picture: true })
   const last = events.at(-1)?.seq ?? seq
   return jsonAnswer(200, { seq: last, events, more: events.length === BATCH })
+}
+
+async function picture(call: Call, { stored }: DoorRouteOptions): Promise<Answer> {
+  doorOf(call)
+  const { cursor } = readQuery(call, CURSOR) as z.output<typeof CURSOR>
+  const place = parsePictureCursor(cursor)
+  if (place === undefined) throw new Refusal('cursor_invalid', 'pass the cursor as next gave it')
+  return jsonAnswer(200, await readPicture(stored.reads, place, BATCH))
 }
 
 async function take(call: Call, { stored, clock }: DoorRouteOptions): Promise<Answer> {
@@ -64,9 +81,10 @@ async function take(call: Call, { stored, clock }: DoorRouteOptions): Promise<An
 }
 
 /** Server-sent events (HTML standard section 9.2): each line by its number, and a sign of life each second. */
-async function stream(call: Call, { feed }: DoorRouteOptions): Promise<Answer> {
+async function stream(call: Call, token: number, { feed, streams }: DoorRouteOptions): Promise<Answer> {
   doorOf(call)
   const { after } = readQuery(call, QUERY) as z.output<typeof QUERY>
+  const close = streams.open(token)
   const { response, message } = call
   const begun = { status: 200, headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' }, body: '' }
   response.writeHead(begun.status, { ...begun.headers, 'X-Accel-Buffering': 'no' })
@@ -80,6 +98,7 @@ async function stream(call: Call, { feed }: DoorRouteOptions): Promise<Answer> {
     })
     response.once('close', () => {
       unfollow()
+      close()
       resolve()
     })
   })

@@ -67,6 +67,12 @@ const CREATE = [
 
 const TABLES = ['door_acknowledgements', 'doors', 'stops', 'door_events']
 
+/** For doors that take everything that is stopped. */
+const STATES = [
+  ['agents_by_state', 'agents (state, id)'],
+  ['agent_keys_by_state', 'agent_keys (state, thumbprint)'],
+] as const
+
 /** Creates the tables of this room. */
 export const STOP_MIGRATIONS: readonly Migration[] = [
   {
@@ -76,6 +82,15 @@ export const STOP_MIGRATIONS: readonly Migration[] = [
     },
     down: async (db) => {
       for (const table of TABLES) await sql.raw(`DROP TABLE ${table}`).execute(db)
+    },
+  },
+  {
+    name: '301_what_is_stopped',
+    up: async (db) => {
+      for (const [name, on] of STATES) await sql.raw(`CREATE INDEX ${name} ON ${on}`).execute(db)
+    },
+    down: async (db) => {
+      for (const [name] of STATES) await sql.raw(`DROP INDEX ${name}`).execute(db)
     },
   },
 ]

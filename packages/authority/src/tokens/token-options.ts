@@ -22,6 +22,7 @@ import { createTokenEventLog } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
 import type { Service } from './narrowing/targets.ts'
 import { createSqlReplayStore } from './replay/sql-replay-store.ts'
+import type { RevocationFeed } from './revocation/revocation-feed.ts'
 import { createStatusPlaces } from './status-list/status-places.ts'
 import { createSubjectTokens } from './subject-tokens/subject-tokens.ts'
 import {
@@ -74,6 +75,8 @@ export interface TokenServiceOptions {
   readonly report?: Environment['report']
   /** Told of each error that is no refusal. @default a process warning */
   readonly onFault?: (error: unknown) => void
+  /** Tells doors which tokens were revoked. @default status lists and introspection alone say so */
+  readonly feed?: RevocationFeed
 }
 
 const SERVICE = optionTable('services', {
@@ -104,6 +107,7 @@ const TABLE = optionTable('createTokenService', {
   clock: methods<Clock>(['wallMs', 'monotonicMs']),
   onFault: callback<(error: unknown) => void>(),
   report: undescribed(custom((_name, given) => given as Environment['report'] | undefined)),
+  feed: undescribed(methods<RevocationFeed>(['tell', 'told'])),
 } satisfies OptionRows<TokenServiceOptions>)
 
 /**

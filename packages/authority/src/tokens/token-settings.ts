@@ -8,6 +8,7 @@ import type { Sweeper } from './issuing/sweeper.ts'
 import type { TokenEventLog } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
 import type { Service } from './narrowing/targets.ts'
+import type { RevocationFeed } from './revocation/revocation-feed.ts'
 import type { StatusPlaces } from './status-list/status-places.ts'
 import type { SubjectTokens } from './subject-tokens/subject-tokens.ts'
 
@@ -36,6 +37,8 @@ export interface TokenSettings {
   /** How people are asked; `undefined` where no agent may ask them. */
   readonly consent: ConsentSettings | undefined
   readonly onFault: (error: unknown) => void
+  /** Who tells doors; `undefined` where no door follows. */
+  readonly feed: RevocationFeed | undefined
 }
 
 /** What an agent may do at all. An agent without a list may do nothing. */

@@ -1,5 +1,6 @@
 import { isJsonObject } from '@countermark/core/internal'
 import type { AuthorityConnection } from './authority-connection.ts'
+import { catchUp } from './catch-up.ts'
 import { isSeq, readStopLine, type StopLine, type StopLog } from './stop-log.ts'
 
 /** One way in which lines are pushed. */
@@ -102,18 +103,12 @@ export function followStops(options: FollowOptions): FollowedStops {
   }
 }
 
-async function catchUp(door: string, log: StopLog, { ask }: AuthorityConnection): Promise<void> {
-  for (;;) {
-    const { seq, events, more } = await ask('GET', `/doors/${encodeURIComponent(door)}/changes?after=${log.seq()}`)
-    if (!isSeq(seq) || !Array.isArray(events))
-      throw new TypeError('the authority has sent what is no piece of its feed')
-    log.catchUp(events.map(readStopLine), seq, more !== true)
-    if (more !== true) return
-  }
-}
-
-/** One acknowledgement at a time; what is taken over meanwhile is in the next one. */
-function createAcknowledger(door: string, log: StopLog, { ask }: AuthorityConnection): () => void {
+/**
+ * One acknowledgement at a time; what is taken over meanwhile is in the next one. The answer names the last line: what a push has
+ * lost without a trace is asked for.
+ */
+function createAcknowledger(door: string, log: StopLog, connection: AuthorityConnection): () => void {
+  const { ask } = connection
   let isSending = false
   let isWanted = false
   const send = async (): Promise<void> => {
@@ -121,7 +116,10 @@ function createAcknowledger(door: string, log: StopLog, { ask }: AuthorityConnec
     while (isWanted) {
       isWanted = false
       try {
-        await ask('PUT', `/doors/${encodeURIComponent(door)}`, { seq: log.seq() })
+        const { seq } = await ask('PUT', `/doors/${encodeURIComponent(door)}`, { seq: log.seq() })
+        if (!isSeq(seq) || seq <= log.seq()) continue
+        await catchUp(door, log, connection)
+        isWanted = true
       } catch {
         // The authority sees that it was not told; the next line, or the next five seconds, tell it.
       }

@@ -1,13 +1,25 @@
 import { hostname } from 'node:os'
 import type { ApprovalOptions } from '@countermark/capability'
 import { type Clock, type KeySource, Misconfigured } from '@countermark/core'
-import { callback, custom, flag, methods, number, optionTable, text } from '@countermark/core/internal'
+import {
+  callback,
+  custom,
+  flag,
+  methods,
+  number,
+  optionTable,
+  type RedisClient,
+  requireDuplicable,
+  text,
+  undescribed,
+} from '@countermark/core/internal'
 import type { IssuerOptions, Revocations } from '@countermark/delegation'
 import { jwks, registry } from '@countermark/keys'
 import { delegationPart } from '../parts-on-first-use.ts'
 import { authorityApprovals } from './authority-approvals.ts'
 import { createConnection } from './authority-connection.ts'
-import { type FollowedStops, followStops, streamPush } from './follow-stops.ts'
+import { followStops, streamPush } from './follow-stops.ts'
+import { redisPush } from './redis-push.ts'
 import { createStopLog } from './stop-log.ts'
 
 /** Options of {@link fromAuthority}. */
@@ -30,6 +42,13 @@ export interface FromAuthorityOptions {
   readonly allowPrivateAddresses?: boolean
   /** Certificate authorities to trust instead of the public ones, PEM. @default the public ones */
   readonly ca?: string
+  /**
+   * Hear of stops from the Redis that the authority pushes them into (its option `push`): a client of ioredis or node-redis, made,
+   * connected and closed by you. What Redis loses is asked for. @default the authority's own stream
+   */
+  readonly redis?: RedisClient
+  /** The key of that stream. @default 'countermark:stops' */
+  readonly redisStream?: string
   /** How long one question may take. Milliseconds. @default 3000 */
   readonly deadlineMs?: number
   /** Told why a link was lost; it is tried again by itself. @default not told */
@@ -68,6 +87,9 @@ export interface AuthorityLink {
   readonly close: () => void
 }
 
+/** Agents and keys stay listed for as long as they are stopped. */
+const MOST_STOPS = 1_000_000
+
 const OPTIONS = optionTable('fromAuthority', {
   door: custom((_name, given = `${hostname()}:${process.pid}`) => requireDoor(given)),
   token: text(),
@@ -79,6 +101,8 @@ const OPTIONS = optionTable('fromAuthority', {
   allowPrivateAddresses: flag(false),
   ca: text(),
   deadlineMs: number({ min: 1, max: 60_000, default: 3000 }),
+  redis: undescribed(custom((_name, given) => readRedis(given))),
+  redisStream: text('countermark:stops'),
   onLost: callback<(error: unknown) => void>(),
   clock: methods<Clock>(['wallMs', 'monotonicMs']),
 })
@@ -103,7 +127,7 @@ export function fromAuthority(url: string, options: FromAuthorityOptions = {}): 
   const path = tenant === undefined ? '/registry' : `/tenants/${encodeURIComponent(tenant)}/registry`
   const keys = registry(base + path, { ...http, ...headers })
   const list = delegationPart().createRevocations({
-    staleAfterSeconds: settings.staleAfterSeconds,
+    ...{ staleAfterSeconds: settings.staleAfterSeconds, maxEntries: MOST_STOPS },
     ...(clock === undefined ? {} : { clock }),
   })
   const log = createStopLog(list, keys)
@@ -111,9 +135,10 @@ export function fromAuthority(url: string, options: FromAuthorityOptions = {}): 
   const revocations: Revocations = { ...list, isStale: () => !log.isComplete() || list.isStale() }
   const connection = createConnection({ url: place, token, ca, deadlineMs })
   const { onLost = () => undefined } = settings
-  const follow = (): FollowedStops =>
-    followStops({ door, log, connection, pushes: [streamPush(door, connection)], onLost })
-  const followed = follow()
+  const { redis, redisStream } = settings
+  const streamed = streamPush(door, connection)
+  const pushes = redis === undefined ? [streamed] : [redisPush(redis, redisStream), streamed]
+  const followed = followStops({ door, log, connection, pushes, onLost })
   const issuer = settings.issuer ?? base
   const approvers = jwks(`${base}/approval-keys`, { ...http, ...headers, agent: issuer, name: 'approvers' })
   return {
@@ -137,6 +162,12 @@ export function fromAuthority(url: string, options: FromAuthorityOptions = {}): 
       approvers.close?.()
     },
   }
+}
+
+function readRedis(given: unknown): RedisClient | undefined {
+  if (given === undefined) return undefined
+  requireDuplicable('fromAuthority.redis', given as RedisClient)
+  return given as RedisClient
 }
 
 function requireDoor(given: unknown): string {

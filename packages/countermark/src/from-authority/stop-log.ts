@@ -21,7 +21,9 @@ export interface StopLog {
   readonly take: (lines: readonly StopLine[]) => boolean
   /** Takes everything up to a number, as the authority answered it. */
   readonly catchUp: (lines: readonly StopLine[], seq: number, isAll: boolean) => void
-  /** The authority says that it is at this number. @returns whether that is all known here */
+  /** Takes over what is stopped in place of the lines up to a number, which are not kept any more. */
+  readonly replace: (stopped: readonly RevocationName[], seq: number) => void
+  /** The authority says that it is at this number. @returns whether nothing is missing here */
   readonly beat: (seq: number) => boolean
 }
 
@@ -29,12 +31,24 @@ export interface StopLog {
 export function createStopLog(revocations: Revocations, keys: Pick<KeySource, 'forget'>): StopLog {
   let known = 0
   let isComplete = false
-  const carryOut = ({ seq, action, event }: StopLine): void => {
+  const stoppedAgents = new Set<string>()
+  const takeBack = (agentId: string): void => {
+    revocations.withdraw({ type: 'agent', agentId })
+    stoppedAgents.delete(agentId)
+    keys.forget?.({ agentId })
+  }
+  const carryOut = ({ action, event }: Omit<StopLine, 'seq'>): void => {
     if (action === 'revoke') revocations.apply(event)
-    else if (action === 'withdraw') revocations.withdraw(event)
-    // A list that follows revocations forgets records itself; here it would keep one that says "suspended", or lacks a key.
-    if (action !== 'revoke' && event.type === 'agent') keys.forget?.({ agentId: event.agentId })
-    known = seq
+    if (event.type !== 'agent') return
+    if (action === 'revoke') stoppedAgents.add(event.agentId)
+    // Only a suspension is ever taken back. A list that follows revocations forgets records itself.
+    else if (action === 'withdraw') takeBack(event.agentId)
+    // Here it would keep a record that lacks a key.
+    else keys.forget?.({ agentId: event.agentId })
+  }
+  const carryOutLine = (line: StopLine): void => {
+    carryOut(line)
+    known = line.seq
   }
   const alive = (): void => revocations.apply({ type: 'alive' })
   return {
@@ -44,21 +58,30 @@ export function createStopLog(revocations: Revocations, keys: Pick<KeySource, 'f
       for (const line of lines) {
         if (line.seq <= known) continue
         if (line.seq !== known + 1) return false
-        carryOut(line)
+        carryOutLine(line)
       }
       return true
     },
     catchUp: (lines, seq, isAll) => {
-      for (const line of lines) if (line.seq > known) carryOut(line)
-      // A database that was set back counts again from where it is.
-      known = isAll ? seq : Math.max(known, seq)
+      for (const line of lines) if (line.seq > known) carryOutLine(line)
+      // What was pushed meanwhile is ahead of the answer.
+      known = Math.max(known, seq)
       if (!isAll) return
       isComplete = true
       alive()
     },
+    replace: (stopped, seq) => {
+      const agents = new Set(stopped.flatMap((event) => (event.type === 'agent' ? [event.agentId] : [])))
+      for (const agentId of stoppedAgents) if (!agents.has(agentId)) takeBack(agentId)
+      for (const event of stopped) carryOut({ action: 'revoke', event })
+      known = seq
+      // Lines from here on may take back, for a moment, what a later one stops again.
+      isComplete = false
+    },
     beat: (seq) => {
-      if (seq !== known) return false
-      alive()
+      if (seq > known) return false
+      // A number that was passed meanwhile, by an answer of the authority, says nothing of now.
+      if (seq === known) alive()
       return true
     },
   }

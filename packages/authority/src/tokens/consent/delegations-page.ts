@@ -60,17 +60,15 @@ export async function answerStop(request: AgentRequest, context: ConsentContext)
   const form = await readForm(request)
   const id = form.require('delegation')
   const session = await requireOwnForm(request, form.find('form_token'), id, context)
-  const stopped = await tables.transaction(`delegation:${id}`, (inside) =>
-    inside
-      .updateTable('delegations')
-      .set({ stopped_at: secondsNow(settings) })
-      .where('delegation_id', '=', id)
-      .where('subject', '=', session.subject)
-      .where('stopped_at', 'is', null)
-      .returning('delegation_id')
-      .execute(),
-  )
-  if (stopped.length === 1) await revokeTokens({ familyId: id }, { reason: 'stop', by: 'user' }, settings)
+  const delegation = await tables.reads
+    .selectFrom('delegations')
+    .select('delegation_id')
+    .where('delegation_id', '=', id)
+    .where('subject', '=', session.subject)
+    .where('stopped_at', 'is', null)
+    .executeTakeFirst()
+  // One transaction ends the consent and what came from it: a crash leaves both or none.
+  if (delegation !== undefined) await revokeTokens({ familyId: id }, { reason: 'stop', by: 'user' }, settings)
   return redirectAnswer(`${settings.issuer}/delegations`)
 }
 

@@ -44,7 +44,7 @@ const DELEGATION_COLUMNS: Readonly<Record<string, 'delegation_id' | 'agent_id' |
 }
 
 /**
- * Revokes tokens, those that were exchanged for them, and the refresh tokens behind them, in one transaction.
+ * Revokes tokens, those that were exchanged for them, and the refresh tokens behind them, and tells doors, in one transaction.
  * @returns the ids of the tokens that counted until now
  * @throws Unavailable `storage_unavailable`, `audit_unavailable`
  */
@@ -53,9 +53,15 @@ export async function revokeTokens(
   why: Pick<RevokedEvent, 'reason' | 'by'>,
   settings: TokenSettings,
 ): Promise<readonly string[]> {
-  const now = Math.floor(settings.environment.clock.wallMs() / 1000)
-  const tokenIds = await settings.tables.transaction('token-revocation', (tables) => markRevoked(target, now, tables))
-  await settings.events.revoked({ ...why, tokenIds })
+  const { feed, environment, tables, events } = settings
+  const nowMs = environment.clock.wallMs()
+  const tokenIds = await tables.transaction(feed?.lock ?? 'token-revocation', async (inside) => {
+    const revoked = await markRevoked(target, Math.floor(nowMs / 1000), inside)
+    await feed?.tell(inside, revoked, nowMs)
+    return revoked
+  })
+  feed?.told()
+  await events.revoked({ ...why, tokenIds })
   return tokenIds
 }
 
