@@ -81,8 +81,10 @@ describe.each(Object.entries(SHOPS))('countermark on %s, with an authority', (na
   /** The door knows everything. */
   const current = async (): Promise<void> => {
     const headers = { authorization: `Bearer ${DOOR_TOKEN}` }
-    const { body } = await call('GET', `/doors/${door}/changes`, { headers })
-    await until(() => authority.state().seq === body.seq)
+    await until(async () => {
+      const { body } = await call('GET', `/doors/${door}/changes?after=${authority.state().seq}`, { headers })
+      return body.events.length === 0 && authority.state().seq === body.seq
+    })
   }
 
   const reached = (id: string) =>
