@@ -20,6 +20,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   '@countermark/api-keys': 2,
   '@countermark/metrics': 2,
   '@countermark/risk': 2,
+  '@countermark/policy': 2,
   '@countermark/audit': 2,
   '@countermark/ed25519-tables': 2,
   '@countermark/testing': 2,

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { Level, Scheme } from './credential-scheme.ts'
 import type { AgentRecord, SignatureAlgorithm } from './keys/key.ts'
+import type { PolicyFact } from './policy-fact.ts'
 
 /** Who calls. */
 export interface AgentFact {
@@ -151,6 +152,8 @@ export interface Facts {
   readonly delegation: DelegationFact
   /** What was asked for and granted. */
   readonly capability: CapabilityFact
+  /** What the organisation's own policy said. */
+  readonly policy: PolicyFact
 }
 
 /** What a handler sees as `req.agent` or `ctx.state.agent`: flat and frozen. Other packages augment it. */
@@ -169,6 +172,8 @@ export interface AgentView extends AgentFact {
   readonly delegation: DelegationFact | undefined
   /** What was asked for and granted; `undefined` where no check asked. */
   readonly capability: CapabilityFact | undefined
+  /** What the organisation's own policy said; `undefined` where no check asked. */
+  readonly policy?: PolicyFact | undefined
   /** Whether the caller's signature covers a component; `false` for a bearer. Read only what is covered (RFC 9421 section 7.2.1). */
   readonly covered: (component: string) => boolean
 }

@@ -58,6 +58,8 @@ const TABLE: Readonly<Record<string, readonly [number, number, number, string | 
   risk_read_only: [403, 403, 403, undefined, 'no'],
   risk_blocked: [403, 403, 403, undefined, 'no'],
   risk_unavailable: [503, 503, 503, undefined, 'later'],
+  policy_denied: [403, 403, 403, undefined, 'no'],
+  policy_unavailable: [503, 503, 503, undefined, 'later'],
   rate_limited: [429, 429, 429, undefined, 'later'],
   overloaded: [503, 503, 503, undefined, 'later'],
   audit_unavailable: [503, 503, 503, undefined, 'later'],

@@ -23,6 +23,8 @@ export interface FetcherOptions {
   readonly contentTypes?: readonly string[]
   /** Further header fields to send, such as `authorization`. @default none */
   readonly headers?: Readonly<Record<string, string>>
+  /** Connections that are kept open for later requests to the same place. @default 0: each request has its own */
+  readonly connections?: number
   /** Certificate authorities to trust instead of the public ones, PEM. @default the public ones */
   readonly ca?: string | readonly string[]
   /** Finds the addresses of a name. @default the operating system's resolver */
@@ -53,6 +55,7 @@ const OPTIONS = optionTable('createFetcher', {
     requireObject(name, given as object)
     return { ...(given as Readonly<Record<string, string>>) }
   }),
+  connections: number({ min: 0, max: 256, default: 0 }),
   ca: custom((_, given) => given as FetcherOptions['ca']),
   resolve: callback<ResolveAddresses>(),
   fetch: callback<FetchFunction>(),
@@ -86,10 +89,10 @@ function readPorts(name: string, ports: unknown): FetcherOptions['ports'] {
 }
 
 function chooseTransport(settings: ReturnType<typeof OPTIONS.read>): Transport {
-  const { fetch, allowPrivateAddresses, resolve, ca, maxBytes } = settings
+  const { fetch, allowPrivateAddresses, resolve, ca, maxBytes, connections } = settings
   if (fetch === undefined) {
     const checks = { allowPrivateAddresses: allowPrivateAddresses ?? false, resolve: resolve ?? systemResolve }
-    return createNodeTransport({ ...checks, maxBytes, ca })
+    return createNodeTransport({ ...checks, maxBytes, ca, connections })
   }
   if (allowPrivateAddresses === undefined && resolve === undefined && ca === undefined) {
     return createFetchTransport(fetch)

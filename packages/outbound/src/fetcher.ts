@@ -45,6 +45,8 @@ export interface Fetcher {
     form: Readonly<Record<string, string>>,
     signal?: AbortSignal,
   ) => Promise<JsonDocument>
+  /** Sends a text of JSON; what comes back is not parsed. @throws {@link OutboundError} */
+  readonly postJson: (url: string, json: string, signal?: AbortSignal) => Promise<TextDocument>
   /** Posts a JSON text. Any status but a redirect is an answer; its content is not read. @throws {@link OutboundError} */
   readonly notify: (
     url: string,
@@ -52,6 +54,12 @@ export interface Fetcher {
     headers: Readonly<Record<string, string>>,
     signal?: AbortSignal,
   ) => Promise<Receipt>
+}
+
+/** What a request carries. */
+interface SentContent {
+  readonly type: string
+  readonly text: string
 }
 
 /**
@@ -66,9 +74,9 @@ export function createFetcher(options: FetcherOptions = {}): Fetcher {
   const rules = readFetcherOptions(options)
   const headers = { accept: rules.contentTypes.join(', '), 'user-agent': 'countermark', ...rules.headers }
 
-  async function receive(url: URL, signal: AbortSignal, form?: string): Promise<TextDocument> {
-    const sent = form === undefined ? headers : { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
-    const answer = await rules.transport(url, sent, signal, form)
+  async function receive(url: URL, signal: AbortSignal, content?: SentContent): Promise<TextDocument> {
+    const sent = content === undefined ? headers : { ...headers, 'content-type': content.type }
+    const answer = await rules.transport(url, sent, signal, content?.text)
     requireAcceptable(answer, rules.contentTypes)
     const text = decodeUtf8(await readBytes(answer, rules.maxBytes))
     return { text, header: answer.header, freshForSeconds: freshForSeconds(answer.header) }
@@ -81,9 +89,9 @@ export function createFetcher(options: FetcherOptions = {}): Fetcher {
     return { status, retryAfterSeconds: retryAfterSeconds(header) }
   }
 
-  const fetchText = async (url: string, outer?: AbortSignal, form?: string): Promise<TextDocument> => {
+  const fetchText = async (url: string, outer?: AbortSignal, content?: SentContent): Promise<TextDocument> => {
     const checked = checkUrl(url, rules)
-    return withinDeadline(rules.deadlineMs, outer, (signal) => receive(checked, signal, form))
+    return withinDeadline(rules.deadlineMs, outer, (signal) => receive(checked, signal, content))
   }
   const toJson = (document: TextDocument): JsonDocument => {
     return { ...document, value: parseBoundedJson(document.text, rules.maxDepth) }
@@ -93,7 +101,11 @@ export function createFetcher(options: FetcherOptions = {}): Fetcher {
     checkUrl: (url) => checkUrl(url, rules),
     fetchJson: async (url, outer) => toJson(await fetchText(url, outer)),
     fetchText: (url, outer) => fetchText(url, outer),
-    postForm: async (url, form, outer) => toJson(await fetchText(url, outer, new URLSearchParams(form).toString())),
+    postForm: async (url, form, outer) => {
+      const text = new URLSearchParams(form).toString()
+      return toJson(await fetchText(url, outer, { type: 'application/x-www-form-urlencoded', text }))
+    },
+    postJson: (url, text, outer) => fetchText(url, outer, { type: 'application/json', text }),
     notify: async (url, content, more, outer) => {
       const checked = checkUrl(url, rules)
       return withinDeadline(rules.deadlineMs, outer, (signal) => notify(checked, content, more, signal))

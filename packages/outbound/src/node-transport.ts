@@ -1,4 +1,4 @@
-import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
+import { Agent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import type { LookupFunction } from 'node:net'
 import { pipeline, type Readable, Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
@@ -10,14 +10,17 @@ import type { Transport } from './transport.ts'
 export interface NodeTransportRules extends ResolveRules {
   readonly maxBytes: number
   readonly ca: string | readonly string[] | undefined
+  /** Connections kept open for later requests. */
+  readonly connections: number
 }
 
-/** Resolves once, checks every address, and connects to those and to nothing else. One connection a request. */
+/** Resolves once, checks every address, and connects to those and to nothing else. */
 export function createNodeTransport(rules: NodeTransportRules): Transport {
+  const agentOf = keepConnections(rules.connections)
   return async (url, headers, signal, content) => {
     const addresses = await resolveChecked(url.hostname, rules)
     const options: RequestOptions & { ca?: string | string[] } = {
-      agent: false,
+      agent: agentOf(url.protocol),
       method: content === undefined ? 'GET' : 'POST',
       headers: { ...headers, 'accept-encoding': 'gzip, br' },
       lookup: pinnedTo(addresses),
@@ -30,6 +33,20 @@ export function createNodeTransport(rules: NodeTransportRules): Transport {
       header: (name) => joined(response.headers[name]),
       body: decoded(response, rules.maxBytes),
     }
+  }
+}
+
+/** One connection for each request, unless some are kept. What is kept was connected to a checked address. */
+function keepConnections(connections: number): (protocol: string) => Agent | false {
+  if (connections === 0) return () => false
+  const agents = new Map<string, Agent>()
+  return (protocol) => {
+    const known = agents.get(protocol)
+    if (known !== undefined) return known
+    const kind = protocol === 'https:' ? process.getBuiltinModule('node:https').Agent : Agent
+    const agent = new kind({ keepAlive: true, maxFreeSockets: connections })
+    agents.set(protocol, agent)
+    return agent
   }
 }
 
@@ -52,7 +69,12 @@ function send(url: URL, options: RequestOptions, content: string | undefined): P
       response.on('error', () => {})
       resolve(response)
     })
-    outgoing.on('error', (cause) => {
+    outgoing.on('error', (cause: NodeJS.ErrnoException) => {
+      // The other side closed a kept connection while this request was on its way: no answer had begun.
+      if (outgoing.reusedSocket && cause.code === 'ECONNRESET') {
+        resolve(send(url, { ...options, agent: false }, content))
+        return
+      }
       const reason = isParserError(cause) ? 'malformed' : 'connection_failed'
       reject(new OutboundError(reason, 'the request got no answer', { cause }))
     })

@@ -51,7 +51,7 @@ export function recordText(found: FoundRecord): string {
 type Line = readonly [name: string, text: string]
 
 function decisionLines(record: DecisionRecord, { sealed, outcome, evidence: state }: FoundRecord): readonly Line[] {
-  const { action, agent, check, code, decision, evidence, reason, resource, status } = record
+  const { action, agent, check, code, decision, evidence, policy, reason, resource, status } = record
   const erasable = (name: string): string => erasableText(sealed.private[name]?.value, record.commitments[name])
   const ended = outcome?.record.type === 'outcome' ? outcome.record : undefined
   return [
@@ -62,6 +62,7 @@ function decisionLines(record: DecisionRecord, { sealed, outcome, evidence: stat
     ['target', erasable('target')],
     ...(action.capabilities === undefined ? [] : [['capability', quote(action.capabilities)] as const]),
     ...(action.approval === undefined ? [] : [['approval', quote(action.approval)] as const]),
+    ...(policy === undefined ? [] : [['policy', policyText(policy)] as const]),
     ['intent', erasable('intent')],
     ['address', erasable('address')],
     ['agent', agent === undefined ? unproven(record) : `${quote(agent.id)}, ${agent.level} by ${agent.scheme}`],
@@ -71,6 +72,11 @@ function decisionLines(record: DecisionRecord, { sealed, outcome, evidence: stat
     ['evidence', `${evidence.grade}: ${STATES[state] ?? gradeText(evidence.grade)}`],
     ['configured', record.configuration],
   ]
+}
+
+function policyText({ decision, engine, reason, revision }: NonNullable<DecisionRecord['policy']>): string {
+  const told = [decision, `by ${engine}`, revision && `revision ${quote(revision)}`, reason && quote(reason)]
+  return told.filter((part) => part !== undefined).join(', ')
 }
 
 /** A later version may know more of them. */

@@ -88,6 +88,8 @@ export interface DecisionRecord {
     readonly approval?: string | undefined
   }
   readonly resource: AuditResource
+  /** Where a check of policies was reached. */
+  readonly policy?: AuditPolicy | undefined
   /**
    * SHA-256, base64url, of the salt of `private.target`, the query and the content's digest. A holder of the request can
    * compare; without the salt, once it is erased, it cannot be guessed.
@@ -98,6 +100,21 @@ export interface DecisionRecord {
   /** Commitments to the members of `private`, by name: SHA-256, base64url, of salt and value. */
   readonly commitments: Readonly<Record<string, string>>
   readonly evidence: AuditEvidence
+}
+
+/** What the organisation's own policy said. The question it was asked may be in `private.question`. */
+export interface AuditPolicy {
+  readonly engine: string
+  readonly decision: 'allow' | 'deny' | 'unavailable'
+  /** What the policy was asked about, as the route calls it. */
+  readonly action: string
+  readonly reason?: string | undefined
+  readonly revision?: string | undefined
+  /** The name under which the engine logged it. */
+  readonly decisionId?: string | undefined
+  readonly obligations?: readonly string[] | undefined
+  /** The answer to an equal question was used again. */
+  readonly cached?: true | undefined
 }
 
 /** What was asked for. The path and the query as sent are in `private.target`. */
@@ -180,6 +197,11 @@ const isDelegation = shape(
   { tokenId: isText, actor: isActor },
 )
 
+const isPolicy = shape(
+  { engine: isText, decision: isText, action: isText },
+  { reason: isText, revision: isText, decisionId: isText, obligations: isTexts, cached: isBoolean },
+)
+
 const isPublicKey = shape({ kty: isText }, { crv: isText, x: isText, y: isText, n: isText, e: isText })
 
 const isEvidence = shape(
@@ -206,6 +228,7 @@ const SHAPES: ReadonlyMap<unknown, HasShape> = new Map<unknown, HasShape>([
       {
         ...{ traceId: isText, code: isText, status: isNumber, reason: isText },
         ...{ mode: isMode, agent: isAgent, claimedAgent: isText, delegation: isDelegation, argumentHash: isText },
+        policy: isPolicy,
       },
     ),
   ],

@@ -7,6 +7,7 @@ export const MAX_TEXT = {
   reason: 512,
   intent: 1024,
   target: 4096,
+  question: 16_384,
   signed: 32_768,
   /** Bytes: with everything else still a line that is read. */
   details: 524_288,

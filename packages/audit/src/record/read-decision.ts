@@ -1,5 +1,5 @@
 import { hash, type KeyObject } from 'node:crypto'
-import type { AgentFact, AgentRequest, Decision, DelegationFact, ProofFact } from '@countermark/core'
+import type { AgentFact, AgentRequest, Decision, DelegationFact, PolicyFact, ProofFact } from '@countermark/core'
 import {
   type Actor,
   CREDENTIAL_SCHEMES,
@@ -68,6 +68,7 @@ export interface RecordedDecision extends SeenAtOnce {
   readonly delegation: RecordedDelegation | undefined
   readonly used: readonly string[] | undefined
   readonly approval: { readonly issuer: string; readonly ticketId: string } | undefined
+  readonly policy: PolicyFact | undefined
 }
 
 interface RecordedAgent extends Pick<AgentFact, 'id' | 'level' | 'scheme'> {
@@ -107,7 +108,7 @@ export function readDecision(
   seen: SeenAtOnce = seeAtOnce(decision.request, rules),
 ): RecordedDecision {
   const { facts, refusal, request } = decision
-  const { agent, capability, delegation, proof } = facts
+  const { agent, capability, delegation, policy, proof } = facts
   const { headers } = request
   return {
     requestId: decision.requestId,
@@ -137,7 +138,13 @@ export function readDecision(
     delegation: delegation === undefined ? undefined : recordedDelegation(delegation, proof === undefined, rules),
     used: capability?.used,
     approval: capability?.approval,
+    policy: policy === undefined ? undefined : recordedPolicy(policy, rules),
   }
+}
+
+/** A question names the user as the policy saw it: where users have pseudonyms it is not kept. */
+function recordedPolicy(policy: PolicyFact, { pseudonym }: RecordRules): PolicyFact {
+  return pseudonym === undefined ? policy : { ...policy, question: undefined }
 }
 
 function recordedAgent({ id, level, record: { owner, type, version }, scheme }: AgentFact): RecordedAgent {

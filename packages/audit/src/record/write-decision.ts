@@ -4,6 +4,7 @@ import {
   type AuditActor,
   type AuditAgent,
   type AuditDelegation,
+  type AuditPolicy,
   type AuditResource,
   type DecisionRecord,
 } from './audit-record.ts'
@@ -37,6 +38,7 @@ export function writeDecision(decision: RecordedDecision, id: string, mask: Secr
     evidence,
     id,
     mode: decision.mode === 'observe' ? 'observe' : undefined,
+    policy: decision.policy === undefined ? undefined : auditPolicy(decision.policy, mask),
     reason: boundedOrNone(decision.reason, MAX_TEXT.reason),
     requestId: decision.requestId,
     resource: auditResource(decision),
@@ -50,7 +52,7 @@ export function writeDecision(decision: RecordedDecision, id: string, mask: Secr
 
 /** Sorted by name. */
 function erasableValues(
-  { address, delegation, intent, target }: RecordedDecision,
+  { address, delegation, intent, policy, target }: RecordedDecision,
   signed: string | undefined,
   mask: SecretMask,
 ): Readonly<Record<string, string | undefined>> {
@@ -58,6 +60,7 @@ function erasableValues(
     actors: delegation === undefined ? undefined : actorsText(delegation, mask),
     address,
     intent: shown(intent, MAX_TEXT.intent, mask),
+    question: policy?.question === undefined ? undefined : questionText(policy.question, mask),
     signed,
     target: bounded(mask.maskText(target), MAX_TEXT.target),
     user: shown(delegation?.subject, MAX_TEXT.id, mask),
@@ -75,6 +78,26 @@ function auditAction({ approval, method, used }: RecordedDecision, mask: SecretM
     capabilities: used === undefined ? undefined : boundedList(used),
     method: bounded(method, MAX_TEXT.method),
   }
+}
+
+function auditPolicy(policy: NonNullable<RecordedDecision['policy']>, mask: SecretMask): AuditPolicy {
+  const { obligations } = policy
+  return {
+    action: shown(policy.action, MAX_TEXT.id, mask),
+    cached: policy.isCached ? true : undefined,
+    decision: policy.decision,
+    decisionId: boundedOrNone(policy.decisionId, MAX_TEXT.id),
+    engine: policy.engine,
+    obligations: obligations.length === 0 ? undefined : obligations,
+    reason: shown(boundedOrNone(policy.reason, MAX_TEXT.reason), MAX_TEXT.reason, mask),
+    revision: boundedOrNone(policy.revision, MAX_TEXT.id),
+  }
+}
+
+/** A question that is cut off could not be asked again: one that is too long is left out. */
+function questionText(question: string, mask: SecretMask): string | undefined {
+  if (question.length > MAX_TEXT.question) return undefined
+  return bounded(JSON.stringify(mask.maskJson(JSON.parse(question))), MAX_TEXT.question * 2)
 }
 
 function auditAgent(

@@ -58,14 +58,15 @@ export async function eraseSubject(store: TrailStore, options: EraseOptions): Pr
   const erasure = { records: all.count, ranges: all.ranges() }
   if (whole.count > 0 || all.count === 0) await recordChange(record, 'records_erased', whole)
   // Nothing but what was erased may be gone: the event names it.
-  if (actorsOnly.count > 0) await recordChange(record, 'records_erased', actorsOnly, { values: ['actors'] })
+  if (actorsOnly.count > 0) await recordChange(record, 'records_erased', actorsOnly, { values: ['actors', 'question'] })
   return erasure
 }
 
 function valuesLeft({ private: values }: SealedMembers, subjects: readonly string[]): SealedMembers['private'] {
   const user = values['user']?.value
   if (user !== undefined && subjects.includes(user)) return {}
-  const { actors, ...others } = values
+  // The question that a policy was asked tells of the same chain.
+  const { actors, question: _, ...others } = values
   return actors !== undefined && subjects.some((subject) => namesActor(actors.value, subject)) ? others : values
 }
 

@@ -4,6 +4,7 @@ import type { PlacedRecord } from '../record/chain.ts'
 type TextField =
   | ('hash' | 'requestId' | 'traceId' | 'check' | 'code' | 'reason' | 'agent' | 'level' | 'user' | 'address' | 'method')
   | ('authority' | 'route' | 'target' | 'capabilities' | 'approval' | 'dataClass' | 'aborted' | 'event')
+  | ('policyDecision' | 'policyReason' | 'policyRevision')
 
 /** What monitoring systems search for, by closed names. Members that a record has not are left out. */
 export interface RecordFields extends Readonly<Partial<Record<TextField, string | undefined>>> {
@@ -32,7 +33,7 @@ function erasableFields({ private: values }: PlacedRecord): Pick<RecordFields, '
 }
 
 function decisionFields(record: DecisionRecord): Partial<RecordFields> {
-  const { requestId, traceId, decision, check, code, reason, status, action, resource } = record
+  const { requestId, traceId, decision, check, code, reason, status, action, resource, policy } = record
   const { method, capabilities, approval } = action
   const { authority, route, dataClass } = resource
   return {
@@ -40,6 +41,9 @@ function decisionFields(record: DecisionRecord): Partial<RecordFields> {
     agent: record.agent?.id,
     level: record.agent?.level,
     capabilities: capabilities?.join(' '),
+    policyDecision: policy?.decision,
+    policyReason: policy?.reason,
+    policyRevision: policy?.revision,
   }
 }
 

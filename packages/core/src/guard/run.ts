@@ -97,6 +97,8 @@ function runChecks(run: Run, from: number): Verdict | Promise<Verdict> {
 function refuse(run: Run, check: string, error: unknown): Verdict | Promise<Verdict> {
   const { context, state } = run
   const refusal = toRefusal(run, check, error)
+  // A refusal leaves no facts to later guards; what a policy said is kept for whom this decision is told.
+  if (refusal.policy !== undefined) Object.assign(run.facts, { policy: refusal.policy })
   if (refusal.code !== 'credentials_missing' || !context.route.optional) return settle(run, check, refusal)
   state.anonymous = true
   state.passed = [...state.passed, ...context.descriptions]

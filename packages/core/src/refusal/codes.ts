@@ -82,6 +82,8 @@ export type BuiltInCode =
   | 'risk_read_only'
   | 'risk_blocked'
   | 'risk_unavailable'
+  | 'policy_denied'
+  | 'policy_unavailable'
   | 'rate_limited'
   | 'overloaded'
   | 'audit_unavailable'
@@ -184,6 +186,8 @@ export const REFUSAL_CODES: Readonly<Record<BuiltInCode, RefusalRow>> = {
   risk_read_only: { title: 'This agent may only read for now', status: 403, retry: 'no' },
   risk_blocked: { title: 'This agent is stopped for now', status: 403, retry: 'no' },
   risk_unavailable: { title: 'How this agent behaves cannot be told', status: 503, retry: 'later' },
+  policy_denied: { title: 'The policy of this service does not allow this', status: 403, retry: 'no' },
+  policy_unavailable: { title: 'The policy of this service cannot be asked', status: 503, retry: 'later' },
   rate_limited: { title: 'Too many requests', status: 429, retry: 'later', type: QUOTA_EXCEEDED },
   overloaded: { title: 'Too much is waiting to be verified', status: 503, retry: 'later' },
   audit_unavailable: { title: 'The decision could not be recorded', status: 503, retry: 'later' },

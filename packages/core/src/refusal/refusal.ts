@@ -1,4 +1,5 @@
 import type { ForeignSchemes } from '../credential-scheme.ts'
+import type { PolicyFact } from '../policy-fact.ts'
 import type { RefusalCode } from './codes.ts'
 
 const REFUSAL = Symbol.for('countermark.refusal')
@@ -23,6 +24,8 @@ export interface RefusalDetails {
   readonly claimedAgent?: string | undefined
   /** A dependency's fault that the caller's network brought about all the same: it counts for `sourceLimit`. @default false */
   readonly isOfSource?: boolean
+  /** What a policy said that refused: for metrics and audit. */
+  readonly policy?: PolicyFact | undefined
   /** What a developer needs, such as the signature base. Sent in development mode only. */
   readonly diagnosis?: Readonly<Record<string, unknown>>
 }
@@ -48,6 +51,8 @@ export class Refusal extends Error {
   readonly claimedAgent: string | undefined
   /** Whether it counts for `sourceLimit` although a dependency failed. */
   readonly isOfSource: boolean
+  /** What a policy said that refused: for metrics and audit. */
+  readonly policy: PolicyFact | undefined
   /** What a developer needs. Sent in development mode only. */
   readonly diagnosis: Readonly<Record<string, unknown>> | undefined
 
@@ -64,6 +69,7 @@ export class Refusal extends Error {
     this.members = details.members ?? NOTHING
     this.claimedAgent = details.claimedAgent
     this.isOfSource = details.isOfSource ?? false
+    this.policy = details.policy
     this.diagnosis = details.diagnosis
   }
 }
