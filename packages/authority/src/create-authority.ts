@@ -2,6 +2,7 @@ import type { Clock, Environment, KeySource } from '@countermark/core'
 import { AGENT_ENDPOINTS } from './api/agent-endpoints.ts'
 import { createAuthorize } from './api/authorize.ts'
 import { documentRoutes } from './api/document-routes.ts'
+import type { KnownUsers } from './api/endpoint.ts'
 import { enrolmentRoutes, OTHER_OPERATIONS } from './api/enrolment-routes.ts'
 import { createKeptAnswers } from './api/kept-answers.ts'
 import { KEY_ENDPOINTS } from './api/key-endpoints.ts'
@@ -40,6 +41,7 @@ import { migrateUp } from './storage/migrate.ts'
 import type { Store, StoredTables } from './storage/store.ts'
 import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
 import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
+import type { UserNames } from './tokens/subject-tokens/user-names.ts'
 import { createTokenService, type TokenService } from './tokens/token-service.ts'
 
 /** The service that says who the agents are. */
@@ -87,16 +89,17 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const signingKeys = storedSigningKeys({ store, seal, clock })
   const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
   const { findCaller, requireSignedBy } = createAuthentication(callers)
+  const report = reportTo(settings.observers)
+  const tokens = createTokens(settings, { agents: keys, keys: signingKeys, report }, doors)
+  const findUserNames: UserNames['find'] = tokens?.findUserNames ?? (async (subject) => [subject])
   const serving: ServeOptions = {
-    ...{ stored, trail, clock, policy },
+    ...{ stored, trail, clock, policy, users: knownUsers(settings, findUserNames) },
     findCaller: watchCallers(findCaller, stored, settings),
     authorize: createAuthorize(new Set(settings.administrators)),
     keptAnswers: createKeptAnswers(seal),
   }
-  const parts = { doors, signingKeys, unpoked: { reads, transaction } }
+  const parts = { doors, signingKeys, unpoked: { reads, transaction }, findUserNames }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, parts))
-  const report = reportTo(settings.observers)
-  const tokens = createTokens(settings, { agents: keys, keys: signingKeys, report }, doors)
   const handleApi = createListener({
     ...{ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator },
     countRefusal: (code) => report(TOKEN_METRICS.measure('api_refused_total', 1, { code: toApiRefusalCode(code) })),
@@ -152,15 +155,16 @@ interface RouteParts {
   readonly doors: DoorService
   readonly signingKeys: SigningKeys
   readonly unpoked: StoredTables<RegistryTables>
+  readonly findUserNames: UserNames['find']
 }
 
 function routesOf(
   serving: ServeOptions,
   { doorTokens, overlapHours, decisions, tokens, origins }: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-  { doors, signingKeys, unpoked }: RouteParts,
+  { doors, signingKeys, unpoked, findUserNames }: RouteParts,
 ): readonly Route[] {
-  const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer })
+  const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer, findUserNames })
   const { authorize } = serving
   const issuer = tokens?.issuer ?? firstOriginOf(origins)
   const approvals = approvalEndpoints({ authorize, signingKeys, issuer, doorTokens })
@@ -180,6 +184,19 @@ function routesOf(
     },
     describeRoute(describeApi(endpoints, [...OTHER_OPERATIONS, DOOR_OPERATION])),
   ]
+}
+
+/** People of the registry are named as their identity provider names them, where they call with its tokens. */
+function knownUsers({ people, tokens }: AuthoritySettings, findUserNames: UserNames['find']): KnownUsers {
+  const issuers = people?.person === undefined ? (people?.issuers ?? []).map(({ issuer }) => issuer) : []
+  return {
+    issuer: tokens?.issuer,
+    findNames: (person) => {
+      const named = issuers.find((issuer) => person.startsWith(`${issuer}#`))
+      if (issuers.length > 1 && named !== undefined) return findUserNames(person.slice(named.length + 1), named)
+      return findUserNames(person, issuers.length === 1 ? issuers[0] : undefined)
+    },
+  }
 }
 
 /** Where the authority issues no tokens, tickets name the first of its origins. */

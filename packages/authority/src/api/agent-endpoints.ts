@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { resumeAgent, suspendAgent } from '../registry/agent-life.ts'
 import { changeAgent, createAgent, viewAgent } from '../registry/agents.ts'
+import { rankOf } from '../registry/rank.ts'
 import type { AgentRow, RegistryTransaction } from '../registry/registry-tables.ts'
 import { findTemplate } from '../registry/templates.ts'
 import { requireTenant } from '../registry/tenants.ts'
@@ -60,7 +61,7 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     },
     allows: ['admin', 'operator'],
     ...{ status: 201, body: NEW_AGENT, answer: agentAnswer },
-    act: async (tables, { body, nowMs }) => {
+    act: async (tables, { body, nowMs, standing }) => {
       await requireTenant(tables, body.tenant)
       const template = body.template === undefined ? undefined : await findTemplate(tables, body.tenant, body.template)
       const agent = {
@@ -68,6 +69,7 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
         id: body.id ?? `agt_${randomBytes(9).toString('hex')}`,
         ceiling: body.ceiling ?? template?.ceiling ?? [],
         constraints: body.constraints ?? template?.constraints ?? {},
+        by: rankOf(standing),
       }
       return changed(tables, await createAgent(tables, agent, nowMs), 'agent_created')
     },
@@ -113,8 +115,9 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     allows: ['admin', 'operator', 'owner'],
     ...{ body: CHANGE, ifMatch: 'required', answer: agentAnswer },
     act: async (tables, request) => {
-      const { body, nowMs } = request
-      return changed(tables, await changeAgent(tables, agentOf(request), body, nowMs), 'agent_changed', {
+      const { body, nowMs, caller, standing } = request
+      const by = { rank: rankOf(standing), person: caller.kind === 'person' ? caller.id : undefined }
+      return changed(tables, await changeAgent(tables, agentOf(request), body, { by, nowMs }), 'agent_changed', {
         members: Object.keys(body),
       })
     },
@@ -129,7 +132,8 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     allows: ['admin', 'operator', 'owner'],
     ...{ body: reason, answer: agentAnswer },
     act: async (tables, request) => {
-      const row = await suspendAgent(tables, agentOf(request), request.body.reason, request.nowMs)
+      const suspension = { reason: request.body.reason, by: rankOf(request.standing) }
+      const row = await suspendAgent(tables, agentOf(request), suspension, request.nowMs)
       return changed(tables, row, 'agent_suspended', { reason: request.body.reason })
     },
   }),
@@ -143,7 +147,11 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     allows: ['admin', 'operator', 'owner'],
     answer: agentAnswer,
     act: async (tables, request) =>
-      changed(tables, await resumeAgent(tables, agentOf(request), request.nowMs), 'agent_resumed'),
+      changed(
+        tables,
+        await resumeAgent(tables, agentOf(request), rankOf(request.standing), request.nowMs),
+        'agent_resumed',
+      ),
   }),
 ]
 

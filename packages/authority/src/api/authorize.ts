@@ -1,5 +1,5 @@
 import { Refusal } from '@countermark/core'
-import type { Caller } from '../callers/caller.ts'
+import { type Caller, EVERY_TENANT, type Role } from '../callers/caller.ts'
 import { findRoles } from '../callers/role-tables.ts'
 import type { AgentRow, RegistryReads } from '../registry/registry-tables.ts'
 import type { Allowed } from './endpoint.ts'
@@ -11,8 +11,18 @@ export interface Wanted {
   readonly agent: AgentRow | undefined
 }
 
-/** Decides whether callers may do what they want. */
-export type Authorize = (tables: RegistryReads, caller: Caller, wanted: Wanted) => Promise<void>
+/** What a caller is. */
+export interface Standing {
+  /** Roles in the tenant, and what the caller is to the agent. */
+  readonly held: readonly Allowed[]
+  /** Roles in every tenant. */
+  readonly everywhere: readonly Role[]
+}
+
+/** Decides whether callers may do what they want, and says what they are. */
+export type Authorize = (tables: RegistryReads, caller: Caller, wanted: Wanted) => Promise<Standing>
+
+const ADMINISTRATOR: Standing = { held: ['admin'], everywhere: ['admin'] }
 
 /**
  * Makes the decision; `administrators` are admins in every tenant, whatever the database says.
@@ -20,12 +30,11 @@ export type Authorize = (tables: RegistryReads, caller: Caller, wanted: Wanted) 
  */
 export function createAuthorize(administrators: ReadonlySet<string>): Authorize {
   return async (tables, caller, { allows, tenant, agent }) => {
-    if (allows.includes('anybody') || administrators.has(caller.name)) return
-    const held: readonly Allowed[] = [
-      ...(await findRoles(tables, caller.name, tenant)),
-      ...(await relationsTo(tables, caller, agent)),
-    ]
-    if (held.some((one) => allows.includes(one))) return
+    if (administrators.has(caller.name)) return ADMINISTRATOR
+    const roles = await findRoles(tables, caller.name, tenant)
+    const held: readonly Allowed[] = [...roles.map(({ role }) => role), ...(await relationsTo(tables, caller, agent))]
+    const everywhere = roles.filter((row) => row.tenant === EVERY_TENANT).map(({ role }) => role)
+    if (allows.includes('anybody') || held.some((one) => allows.includes(one))) return { held, everywhere }
     if (agent !== undefined && held.length === 0) throw new Refusal('not_found', 'no agent has this id')
     throw new Refusal('role_missing', `this needs one of: ${allows.join(', ')}`)
   }

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Caller, Role } from '../callers/caller.ts'
 import type { KeyPolicy } from '../registry/key-policy.ts'
 import type { AgentRow, RegistryReads, RegistryTransaction } from '../registry/registry-tables.ts'
+import type { Standing } from './authorize.ts'
 
 /** What a schema makes of its input. */
 export type Input = Readonly<Record<string, unknown>>
@@ -14,11 +15,22 @@ export type Allowed = Role | 'owner' | 'self' | 'anybody'
 export interface Surroundings {
   readonly clock: Clock
   readonly policy: KeyPolicy
+  readonly users: KnownUsers
+}
+
+/** How people are called in tokens. */
+export interface KnownUsers {
+  /** Who issues the tokens of this authority; `undefined`: it issues none. */
+  readonly issuer: string | undefined
+  /** Names that a person of the registry has in tokens. */
+  readonly findNames: (person: string) => Promise<readonly string[]>
 }
 
 /** What a handler is given. */
 export interface Request<Body, Query> extends Surroundings {
   readonly caller: Caller
+  /** What the caller is here. */
+  readonly standing: Standing
   readonly params: Readonly<Record<string, string>>
   readonly body: Body
   readonly query: Query

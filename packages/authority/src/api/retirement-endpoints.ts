@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { viewAgent } from '../registry/agents.ts'
+import { rankOf } from '../registry/rank.ts'
 import { approveRetirement, askRetirement, withdrawRetirement } from '../registry/retirement.ts'
 import { changed } from './agent-endpoints.ts'
 import { act, agentOf, type Endpoint } from './endpoint.ts'
@@ -13,8 +14,9 @@ export const RETIREMENT_ENDPOINTS: readonly Endpoint[] = [
     allows: ['admin', 'operator', 'owner'],
     ...{ status: 202, body: z.strictObject({ reason: label, replacement: agentId.optional() }), answer: agentAnswer },
     act: async (tables, request) => {
-      const { caller, body, nowMs } = request
-      const asked = { askedBy: caller.name, reason: body.reason, replacement: body.replacement }
+      const { caller, standing, body, nowMs } = request
+      const by = rankOf(standing)
+      const asked = { askedBy: caller.name, by, reason: body.reason, replacement: body.replacement }
       const row = await askRetirement(tables, agentOf(request), asked, nowMs)
       return changed(tables, row, 'retirement_asked', { ...body })
     },
@@ -25,7 +27,11 @@ export const RETIREMENT_ENDPOINTS: readonly Endpoint[] = [
     allows: ['admin', 'operator', 'owner'],
     answer: agentAnswer,
     act: async (tables, request) =>
-      changed(tables, await withdrawRetirement(tables, agentOf(request), request.nowMs), 'retirement_withdrawn'),
+      changed(
+        tables,
+        await withdrawRetirement(tables, agentOf(request), rankOf(request.standing), request.nowMs),
+        'retirement_withdrawn',
+      ),
   }),
   act({
     ...{ method: 'POST', path: '/agents/{agent}/retirement/approval', operation: 'approveRetirement' },

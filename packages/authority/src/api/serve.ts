@@ -57,16 +57,17 @@ async function tellingRefusals(
 }
 
 function serveRead(endpoint: ReadEndpoint, options: ServeOptions): Route['handle'] {
-  const { stored, findCaller, authorize, clock, policy } = options
+  const { stored, findCaller, authorize, clock, policy, users } = options
   return async (call) => {
     const caller = await findCaller(call)
     return tellingRefusals(options, call, caller, async () => {
       readBody(call, undefined)
       const query = readQuery(call, endpoint.query) as Input
       const place = await findPlace(stored.reads, call, query)
-      await authorize(stored.reads, caller, { allows: endpoint.allows, ...place })
+      const standing = await authorize(stored.reads, caller, { allows: endpoint.allows, ...place })
       const { params } = call
-      const request = { caller, params, query, body: undefined, nowMs: clock.wallMs(), clock, policy, ...place }
+      const common = { caller, standing, nowMs: clock.wallMs(), clock, policy, users }
+      const request = { ...common, params, query, body: undefined, ...place }
       return unlessKnown(call, toAnswer(await endpoint.read(stored.reads, request), endpoint))
     })
   }
@@ -79,18 +80,19 @@ function unlessKnown(call: Call, answer: Answer): Answer {
 }
 
 function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle'] {
-  const { stored, findCaller, authorize, keptAnswers, clock, policy, trail } = options
+  const { stored, findCaller, authorize, keptAnswers, clock, policy, trail, users } = options
   const carryOut = (call: Call, caller: Caller): Promise<Answer> => {
     const query = readQuery(call, undefined) as Input
     const body = readBody(call, endpoint.body) as Input
     return recorded(trail, call, (record) =>
       stored.transaction(REGISTRY_LOCK, async (tables) => {
         const place = await findPlace(tables, call, body ?? {})
-        await authorize(tables, caller, { allows: endpoint.allows, ...place })
+        const standing = await authorize(tables, caller, { allows: endpoint.allows, ...place })
         const before = await keptAnswers.find(tables, caller.name, call)
         if (before !== undefined) return before
         const nowMs = clock.wallMs()
-        const request = { caller, params: call.params, query, body, nowMs, clock, policy, ...place }
+        const common = { caller, standing, nowMs, clock, policy, users }
+        const request = { ...common, params: call.params, query, body, ...place }
         await requireMatch(endpoint, call, () => revisionOf(endpoint, tables, request))
         const result = await endpoint.act(tables, request)
         const answer = toAnswer(result, endpoint)

@@ -140,12 +140,17 @@ export const TENANT_ENDPOINTS: readonly Endpoint[] = [
       summary: 'A person leaves: their agents stop',
     },
     allows: ['admin'],
-    answer: z.object({ person: personAnswer, suspended: z.array(z.string()) }),
+    answer: z.object({
+      ...{ person: personAnswer, suspended: z.array(z.string()), tokens: z.number(), rolesKept: z.array(role) },
+    }),
     act: async (tables, request) => {
+      const { nowMs, standing, users } = request
       const found = await findPerson(tables, param(request, 'tenant'), param(request, 'person'))
-      const { person, suspended } = await leavePerson(tables, found, request.nowMs)
+      const takes = standing.everywhere.includes('admin') ? 'all-roles' : 'roles-of-the-tenant'
+      const names = await users.findNames(found.id)
+      const { person, ...rest } = await leavePerson(tables, found, { names, issuer: users.issuer, takes, nowMs })
       const result = personResult(person, 'person_left')
-      return { ...result, details: { ...result.details, suspended }, value: { person: viewPerson(person), suspended } }
+      return { ...result, details: { ...result.details, ...rest }, value: { person: viewPerson(person), ...rest } }
     },
   }),
   act({

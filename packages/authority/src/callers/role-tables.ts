@@ -37,9 +37,8 @@ export async function findRoles(
   tables: Pick<Transaction<RoleTables>, 'selectFrom'>,
   caller: string,
   tenant: string | undefined,
-): Promise<readonly Role[]> {
+): Promise<readonly Pick<RoleRow, 'role' | 'tenant'>[]> {
   const places = tenant === undefined ? [EVERY_TENANT] : [EVERY_TENANT, tenant]
-  const query = tables.selectFrom('caller_roles').select('role').where('caller', '=', caller)
-  const rows = await query.where('tenant', 'in', places).execute()
-  return rows.map(({ role }) => role)
+  const query = tables.selectFrom('caller_roles').select(['role', 'tenant']).where('caller', '=', caller)
+  return query.where('tenant', 'in', places).execute()
 }

@@ -1,5 +1,6 @@
 import { Refusal } from '@countermark/core'
 import { type ChangeKind, noteChange } from './changes.ts'
+import { markSet, outranks, type Rank, requireRank, setterOf } from './rank.ts'
 import type { AgentRow, AgentState, RegistryTransaction } from './registry-tables.ts'
 
 /** Changes members of an agent and counts the revision. */
@@ -31,31 +32,60 @@ export function activateAgent(tables: RegistryTransaction, agent: AgentRow, nowM
   return moveTo(tables, agent, { state: 'active', reason: null, kind: 'agent_activated' }, nowMs)
 }
 
+/** Why an agent is suspended, and who may lift it. */
+export interface Suspension {
+  readonly reason: string
+  readonly by: Rank
+}
+
 /** Suspends without asking; for what suspends by itself. */
 export function suspendRow(
   tables: RegistryTransaction,
   agent: AgentRow,
-  reason: string,
+  { reason, by }: Suspension,
   nowMs: number,
 ): Promise<AgentRow> {
-  return moveTo(tables, agent, { state: 'suspended', reason, kind: 'agent_suspended' }, nowMs)
+  const change = { state: 'suspended', reason, ...markSet(agent, ['suspension'], by), kind: 'agent_suspended' } as const
+  return moveTo(tables, agent, change, nowMs)
 }
 
-/** Stops an agent until it is resumed. @throws Refusal `state_conflict` */
-export function suspendAgent(
+/** Stops an agent until it is resumed; a higher rank takes a suspension over. @throws Refusal `state_conflict` */
+export async function suspendAgent(
   tables: RegistryTransaction,
   agent: AgentRow,
-  reason: string,
+  suspension: Suspension,
   nowMs: number,
 ): Promise<AgentRow> {
-  if (agent.state === 'suspended') throw new Refusal('state_conflict', 'the agent is suspended already')
   requireAlive(agent)
-  return suspendRow(tables, agent, reason, nowMs)
+  if (agent.state !== 'suspended') return suspendRow(tables, agent, suspension, nowMs)
+  if (outranks(suspension.by, setterOf(agent, 'suspension')))
+    return takeOverSuspension(tables, agent, suspension, nowMs)
+  throw new Refusal('state_conflict', 'the agent is suspended already')
 }
 
-/** Lets a suspended agent go on: as active if it ever had a key, as staged otherwise. @throws Refusal `state_conflict` */
-export async function resumeAgent(tables: RegistryTransaction, agent: AgentRow, nowMs: number): Promise<AgentRow> {
+/** A suspended agent stays so, and nobody of a lower rank than `by` resumes it. */
+export async function takeOverSuspension(
+  tables: RegistryTransaction,
+  agent: AgentRow,
+  { reason, by }: Suspension,
+  nowMs: number,
+): Promise<AgentRow> {
+  if (!outranks(by, setterOf(agent, 'suspension'))) return agent
+  return updateAgent(tables, agent, { reason, ...markSet(agent, ['suspension'], by) }, nowMs)
+}
+
+/**
+ * Lets a suspended agent go on: as active if it ever had a key, as staged otherwise.
+ * @throws Refusal `state_conflict`; `role_missing` to a lower rank than the one that suspended it
+ */
+export async function resumeAgent(
+  tables: RegistryTransaction,
+  agent: AgentRow,
+  by: Rank,
+  nowMs: number,
+): Promise<AgentRow> {
   if (agent.state !== 'suspended') throw new Refusal('state_conflict', 'only a suspended agent can be resumed')
+  requireRank(agent, 'suspension', by)
   const owner = await tables
     .selectFrom('agent_owners')
     .select('person')
@@ -69,7 +99,8 @@ export async function resumeAgent(tables: RegistryTransaction, agent: AgentRow, 
     .where('state', '!=', 'pending')
   const key = await query.executeTakeFirst()
   const state = key === undefined ? 'staged' : 'active'
-  return moveTo(tables, agent, { state, reason: null, kind: 'agent_resumed' }, nowMs)
+  const change = { state, reason: null, ...markSet(agent, ['suspension'], 'owner'), kind: 'agent_resumed' } as const
+  return moveTo(tables, agent, change, nowMs)
 }
 
 /** Ends an agent for good. Its trail and its keys stay listed. @throws Refusal `state_conflict` */

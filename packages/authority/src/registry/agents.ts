@@ -4,6 +4,8 @@ import { isTaken } from '../storage/storage-fault.ts'
 import { requireAlive, updateAgent } from './agent-life.ts'
 import { parseScopes, requireWithin, withinCeilings } from './ceiling.ts'
 import { noteChange } from './changes.ts'
+import { requireMayLift } from './lifting.ts'
+import { markSet, outranks, type Rank, type SetMember, setterOf } from './rank.ts'
 import type { AgentRow, AgentState, RegistryReads, RegistryTransaction } from './registry-tables.ts'
 
 /** What an agent is created from. */
@@ -20,6 +22,8 @@ export interface NewAgent {
   readonly template?: string | undefined
   /** Unix milliseconds. */
   readonly expiresAt?: number | undefined
+  /** Who registers it: constraints that are set then are lifted by nobody of a lower rank. */
+  readonly by: Rank
 }
 
 /** An agent, and what it may do at this moment. */
@@ -68,7 +72,7 @@ export interface RegisteredAgent {
 
 /** Registers an agent, staged. @throws Refusal `already_exists`, `ceiling_exceeded`, `input_invalid` */
 export async function createAgent(tables: RegistryTransaction, input: NewAgent, nowMs: number): Promise<AgentRow> {
-  const { owners, ceiling, constraints, template = null, expiresAt = null, ...rest } = input
+  const { owners, ceiling, constraints, template = null, expiresAt = null, by, ...rest } = input
   requireWithin(ceiling, await ceilingsOf(tables, input.tenant, owners))
   const row: AgentRow = {
     ...rest,
@@ -81,6 +85,7 @@ export async function createAgent(tables: RegistryTransaction, input: NewAgent, 
       retirement_reason: null,
       replaced_by: null,
     },
+    ...markSet({ set_by: null }, Object.keys(constraints).length === 0 ? [] : ['constraints'], by),
     ...{ created_at: nowMs, changed_at: nowMs, revision: 1 },
   }
   try {
@@ -105,28 +110,66 @@ export interface AgentChange {
   readonly expiresAt?: number | null | undefined
 }
 
-/** Changes an agent; owners and ceiling are judged together, as they will be. @throws Refusal */
+/** Who changes an agent. */
+export interface Changer {
+  readonly rank: Rank
+  /** The person who calls; `undefined` for agents. */
+  readonly person: string | undefined
+}
+
+/**
+ * Changes an agent; owners and ceiling are judged together, as they will be. What changes nothing is not counted as a change: others
+ * who have read the agent may still change it.
+ * @throws Refusal
+ */
 export async function changeAgent(
   tables: RegistryTransaction,
   agent: AgentRow,
-  { owners, ceiling, constraints, expiresAt, ...texts }: AgentChange,
-  nowMs: number,
+  wanted: AgentChange,
+  { by, nowMs }: { readonly by: Changer; readonly nowMs: number },
 ): Promise<AgentRow> {
   requireAlive(agent)
+  const { owners, ceiling } = wanted
+  const before = await ownersOf(tables, agent.id)
+  requireMayLift(agent, wanted, { ...by, owners: before })
   if (owners !== undefined || ceiling !== undefined) {
-    const answering = owners ?? (await ownersOf(tables, agent.id))
+    const answering = owners ?? before
     requireWithin(ceiling ?? parseScopes(agent.ceiling), await ceilingsOf(tables, agent.tenant, answering))
   }
-  if (owners !== undefined) await setOwners(tables, agent, owners)
-  const change: Partial<AgentRow> = {
-    ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined)),
+  const isSame =
+    owners === undefined || canonicalJson([...new Set(owners)].sort()) === canonicalJson([...before].sort())
+  const change = changedMembers(agent, wanted)
+  const names = Object.keys(change)
+  if (isSame && names.length === 0) return agent
+  if (owners !== undefined && !isSame) await setOwners(tables, agent, owners)
+  const members = names.flatMap((name) => SET_MEMBERS[name] ?? [])
+  const raised = members.filter((member) => !outranks(setterOf(agent, member), by.rank))
+  const row = await updateAgent(tables, agent, { ...change, ...markSet(agent, raised, by.rank) }, nowMs)
+  await noteChange(tables, { kind: 'agent_changed', at: nowMs, tenant: agent.tenant, agent: agent.id })
+  return row
+}
+
+const SET_MEMBERS: Readonly<Record<string, SetMember | undefined>> = {
+  constraints: 'constraints',
+  ceiling: 'ceiling',
+  expires_at: 'expiresAt',
+}
+
+/** What differs from the row. */
+function changedMembers(
+  agent: AgentRow,
+  { owners: _owners, ceiling, constraints, expiresAt, ...texts }: AgentChange,
+): Partial<AgentRow> {
+  const change = {
+    ...texts,
     ...(ceiling === undefined ? {} : { ceiling: canonicalJson(ceiling) }),
     ...(constraints === undefined ? {} : { constraints: canonicalJson(constraints) }),
     ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
   }
-  const row = await updateAgent(tables, agent, change, nowMs)
-  await noteChange(tables, { kind: 'agent_changed', at: nowMs, tenant: agent.tenant, agent: agent.id })
-  return row
+  const known: Readonly<Record<string, unknown>> = { ...agent }
+  return Object.fromEntries(
+    Object.entries(change).filter(([name, value]) => value !== undefined && known[name] !== value),
+  )
 }
 
 /** Finds an agent. @throws Refusal `not_found` */

@@ -1,5 +1,6 @@
 import type { AgentKey, AgentRecord, KeySource } from '@countermark/core'
 import { isSignatureAlgorithm, rememberKeys } from '@countermark/core/internal'
+import { sql } from 'kysely'
 import type { StoredTables } from '../storage/store.ts'
 import { findAgentRow, type RegisteredAgent, viewAgent } from './agents.ts'
 import { type KeyPolicy, statusOfKey } from './key-policy.ts'
@@ -95,17 +96,27 @@ export async function findSelected(
   return (tenant === undefined ? query : query.where('tenant', '=', tenant)).executeTakeFirst()
 }
 
-/** Agents that have a key of this id or thumbprint. */
+/**
+ * Agents that have a key of this id or thumbprint. Anybody may call a key as another one is called: the key whose thumbprint it is
+ * goes first, then keys that count, then those that were there before.
+ */
 export async function findByKey(
   tables: RegistryReads,
   name: string,
-  selection: AgentSelection,
+  { tenant }: AgentSelection,
 ): Promise<readonly AgentRow[]> {
-  const query = tables.selectFrom('agent_keys').select('agent').where('state', '!=', 'pending')
-  const found = query.where((row) => row.or([row('kid', '=', name), row('thumbprint', '=', name)]))
-  const ids = [...new Set((await found.limit(MOST_KEYS).execute()).map(({ agent }) => agent))]
-  const rows = await Promise.all(ids.map((id) => findSelected(tables, id, selection)))
-  return rows.filter((row) => row !== undefined)
+  const query = tables.selectFrom('agent_keys').innerJoin('agents', 'agents.id', 'agent_keys.agent').selectAll('agents')
+  const some = query
+    .where('agent_keys.state', '!=', 'pending')
+    .$if(tenant !== undefined, (all) => all.where('agents.tenant', '=', tenant ?? ''))
+  const found = await some
+    .where((row) => row.or([row('agent_keys.kid', '=', name), row('agent_keys.thumbprint', '=', name)]))
+    .orderBy(sql`CASE WHEN agent_keys.thumbprint = ${name} THEN 0 WHEN agent_keys.state = 'active' THEN 1 ELSE 2 END`)
+    .orderBy('agent_keys.created_at')
+    .orderBy('agent_keys.thumbprint')
+    .limit(MOST_KEYS)
+    .execute()
+  return [...new Map(found.map((row) => [row.id, row])).values()]
 }
 
 const REMEMBERED_KEYS = 10_000

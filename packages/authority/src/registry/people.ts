@@ -1,5 +1,9 @@
 import { Refusal } from '@countermark/core'
 import { canonicalJson } from '@countermark/core/internal'
+import { EVERY_TENANT, type Role } from '../callers/caller.ts'
+import { findRoles } from '../callers/role-tables.ts'
+import { endTokens } from '../stop/carry-out-stop.ts'
+import { endUser } from '../stop/stop-target.ts'
 import { isTaken } from '../storage/storage-fault.ts'
 import { suspendRow } from './agent-life.ts'
 import { parseScopes } from './ceiling.ts'
@@ -54,6 +58,7 @@ export async function changePerson(
   const { tenant, id } = person
   const { name = person.name } = change
   const ceiling = change.ceiling === undefined ? person.ceiling : canonicalJson(change.ceiling)
+  if (name === person.name && ceiling === person.ceiling) return person
   const row = { ...person, name, ceiling, revision: person.revision + 1 }
   await tables.updateTable('people').set(row).where('tenant', '=', tenant).where('id', '=', id).execute()
   await noteChange(tables, { kind: 'person_changed', at: nowMs, tenant, person: id })
@@ -65,31 +70,60 @@ export interface Departure {
   readonly person: PersonRow
   /** Agents that were suspended: each has lost an owner, and some other one must say that it goes on. */
   readonly suspended: readonly string[]
+  /** How many tokens of agents of the tenant spoke for them until now. */
+  readonly tokens: number
+  /** Roles in every tenant that they still have, because who sent them away may not take those. */
+  readonly rolesKept: readonly Role[]
 }
 
-/** A person leaves: their agents are suspended, and they own none any more. Who follows `changes` stops their delegations. */
-export async function leavePerson(tables: RegistryTransaction, person: PersonRow, nowMs: number): Promise<Departure> {
+/** How a person leaves. */
+export interface Leaving {
+  /** What they are called in tokens. */
+  readonly names: readonly string[]
+  /** Of these tokens. */
+  readonly issuer: string | undefined
+  /** Whether the caller may take roles that count in every tenant. */
+  readonly takes: 'roles-of-the-tenant' | 'all-roles'
+  readonly nowMs: number
+}
+
+/**
+ * A person leaves: their agents are suspended, they own none any more, agents of the tenant act for them no longer, and their roles
+ * are taken.
+ */
+export async function leavePerson(
+  tables: RegistryTransaction,
+  person: PersonRow,
+  { names, issuer, takes, nowMs }: Leaving,
+): Promise<Departure> {
   const { tenant, id } = person
   if (person.state === 'left') throw new Refusal('state_conflict', 'the person has left already')
-  const owned = await tables
-    .selectFrom('agent_owners')
-    .select('agent')
-    .where('tenant', '=', tenant)
-    .where('person', '=', id)
-    .execute()
-  const suspended: string[] = []
-  for (const { agent } of owned) {
-    const row = await tables.selectFrom('agents').selectAll().where('id', '=', agent).executeTakeFirst()
-    if (row === undefined || row.state === 'retired') continue
-    if (row.state !== 'suspended') await suspendRow(tables, row, 'owner_left', nowMs)
-    suspended.push(agent)
-  }
+  const suspended = await suspendOwned(tables, person, nowMs)
+  const ended = await endTokens(tables, endUser(names, tenant), { issuer, nowMs })
   await tables.deleteFrom('agent_owners').where('tenant', '=', tenant).where('person', '=', id).execute()
   const left: PersonRow = { ...person, state: 'left', revision: person.revision + 1 }
   await tables.updateTable('people').set(left).where('tenant', '=', tenant).where('id', '=', id).execute()
-  await tables.deleteFrom('caller_roles').where('caller', '=', `person:${id}`).where('tenant', '=', tenant).execute()
+  const places = takes === 'all-roles' ? [tenant, EVERY_TENANT] : [tenant]
+  await tables.deleteFrom('caller_roles').where('caller', '=', `person:${id}`).where('tenant', 'in', places).execute()
+  const kept = await findRoles(tables, `person:${id}`, undefined)
   await noteChange(tables, { kind: 'person_left', at: nowMs, tenant, person: id })
-  return { person: left, suspended }
+  return { person: left, suspended, tokens: ended.length, rolesKept: kept.map(({ role }) => role) }
+}
+
+async function suspendOwned(
+  tables: RegistryTransaction,
+  { tenant, id }: PersonRow,
+  nowMs: number,
+): Promise<readonly string[]> {
+  const query = tables.selectFrom('agent_owners').select('agent').where('tenant', '=', tenant)
+  const suspended: string[] = []
+  for (const { agent } of await query.where('person', '=', id).execute()) {
+    const row = await tables.selectFrom('agents').selectAll().where('id', '=', agent).executeTakeFirst()
+    if (row === undefined || row.state === 'retired') continue
+    if (row.state !== 'suspended') await suspendRow(tables, row, { reason: 'owner_left', by: 'owner' }, nowMs)
+    suspended.push(agent)
+  }
+  return suspended
 }
 
 /** How the API shows a person. */

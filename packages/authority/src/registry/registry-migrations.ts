@@ -107,4 +107,9 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
       for (const [name] of [...TABLES].reverse()) await db.schema.dropTable(name).execute()
     },
   },
+  {
+    name: '004_set_by',
+    up: (db) => db.schema.alterTable('agents').addColumn('set_by', 'text').execute(),
+    down: (db) => db.schema.alterTable('agents').dropColumn('set_by').execute(),
+  },
 ]

@@ -46,6 +46,8 @@ export interface AgentRow {
   readonly retirement_asked_by: string | null
   readonly retirement_reason: string | null
   readonly replaced_by: string | null
+  /** Which rank set what, so that no lower one lifts it: JSON. `null`: owners may change everything. */
+  readonly set_by: string | null
   readonly created_at: number
   readonly changed_at: number
   readonly revision: number

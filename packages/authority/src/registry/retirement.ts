@@ -4,11 +4,14 @@ import { requireAlive, retireAgent, updateAgent } from './agent-life.ts'
 import { findAgentRow, ownersOf } from './agents.ts'
 import { parseScopes, withinCeilings } from './ceiling.ts'
 import { noteChange } from './changes.ts'
+import { markSet, type Rank, requireRank } from './rank.ts'
 import type { AgentRow, RegistryTransaction } from './registry-tables.ts'
 
 /** What a caller asks for: somebody else has to approve it. */
 export interface RetirementRequest {
   readonly askedBy: string
+  /** What the one who asks is: nobody of a lower rank takes the question back. */
+  readonly by: Rank
   readonly reason: string
   /** Who takes its capabilities over. */
   readonly replacement: string | undefined
@@ -18,19 +21,25 @@ export interface RetirementRequest {
 export async function askRetirement(
   tables: RegistryTransaction,
   agent: AgentRow,
-  { askedBy, reason, replacement }: RetirementRequest,
+  { askedBy, by, reason, replacement }: RetirementRequest,
   nowMs: number,
 ): Promise<AgentRow> {
   requireAlive(agent)
   if (agent.retirement_asked_by !== null) throw new Refusal('state_conflict', 'the retirement was asked for already')
   if (replacement !== undefined) requireReplacement(agent, await findAgentRow(tables, replacement))
   const change = { retirement_asked_by: askedBy, replaced_by: replacement ?? null, retirement_reason: reason }
-  return updateAgent(tables, agent, change, nowMs)
+  return updateAgent(tables, agent, { ...change, ...markSet(agent, ['retirement'], by) }, nowMs)
 }
 
-/** Takes the question back. @throws Refusal `state_conflict` */
-export function withdrawRetirement(tables: RegistryTransaction, agent: AgentRow, nowMs: number): Promise<AgentRow> {
+/** Takes the question back. @throws Refusal `state_conflict`; `role_missing` to a lower rank than the one that asked */
+export async function withdrawRetirement(
+  tables: RegistryTransaction,
+  agent: AgentRow,
+  by: Rank,
+  nowMs: number,
+): Promise<AgentRow> {
   if (agent.retirement_asked_by === null) throw new Refusal('state_conflict', 'no retirement was asked for')
+  requireRank(agent, 'retirement', by)
   const change = { retirement_asked_by: null, retirement_reason: null, replaced_by: null }
   return updateAgent(tables, agent, change, nowMs)
 }

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { canonicalJson } from '@countermark/core/internal'
 import type { Transaction } from 'kysely'
-import { suspendRow } from '../registry/agent-life.ts'
+import { suspendRow, takeOverSuspension } from '../registry/agent-life.ts'
 import type { KeyPolicy } from '../registry/key-policy.ts'
 import { revokeKey } from '../registry/keys.ts'
+import type { Rank } from '../registry/rank.ts'
 import type { RegistryTables, RegistryTransaction } from '../registry/registry-tables.ts'
 import type { TokenTables } from '../tokens/issuing/token-tables.ts'
 import { markRevoked } from '../tokens/revocation/revoke-tokens.ts'
-import { findLastSeq, tellDoors } from './door-events.ts'
+import { findLastSeq, type Revoked, tellDoors } from './door-events.ts'
 import { eventsOfTokens } from './revocation-feed.ts'
 import type { StopRow } from './stop-tables.ts'
 import type { StopPlan, StopTarget } from './stop-target.ts'
@@ -17,6 +18,8 @@ export interface StopOrder {
   readonly target: StopTarget
   readonly reason: string
   readonly caller: string
+  /** What the caller is to what is stopped: nobody of a lower rank lifts it. */
+  readonly by: Rank
   readonly issuer: string | undefined
   readonly policy: KeyPolicy
   readonly nowMs: number
@@ -24,19 +27,13 @@ export interface StopOrder {
 
 /** Suspends, revokes and tells doors: everything in the transaction of the caller, or nothing. */
 export async function carryOutStop(tables: RegistryTransaction, plan: StopPlan, order: StopOrder): Promise<StopRow> {
-  const { target, reason, caller, issuer, policy, nowMs } = order
-  for (const agent of plan.agents) await suspendRow(tables, agent, reason, nowMs)
+  const { target, reason, caller, by, issuer, policy, nowMs } = order
+  for (const agent of plan.agents) await suspendRow(tables, agent, { reason, by }, nowMs)
+  for (const agent of plan.suspended) await takeOverSuspension(tables, agent, { reason, by }, nowMs)
   if (plan.key !== undefined && plan.key.row.state !== 'revoked') {
     await revokeKey(tables, plan.key.agent, plan.key.row, { policy, nowMs, last: 'revoke' })
   }
-  const revoked = await revokeAll(tables, plan, nowMs)
-  const named = issuer === undefined ? [] : await eventsOfTokens(tables, revoked, { issuer, nowMs })
-  const events = [...plan.events, ...named]
-  await tellDoors(
-    tables,
-    events.map((event) => ({ action: 'revoke', event })),
-    nowMs,
-  )
+  const revoked = await endTokens(tables, plan.tokens, { issuer, nowMs, alsoTold: plan.events })
   const row: StopRow = {
     ...{ id: `stp_${randomBytes(9).toString('hex')}`, seq: await findLastSeq(tables), at: nowMs, kind: target.kind },
     ...{ target: canonicalJson(target), tenant: plan.tenant ?? null, reason, caller },
@@ -46,11 +43,23 @@ export async function carryOutStop(tables: RegistryTransaction, plan: StopPlan, 
   return row
 }
 
-async function revokeAll(tables: RegistryTransaction, { tokens }: StopPlan, nowMs: number): Promise<readonly string[]> {
+/** Ends tokens with what would bring them again, and tells doors of each. @returns their ids */
+export async function endTokens(
+  tables: RegistryTransaction,
+  targets: StopPlan['tokens'],
+  {
+    issuer,
+    nowMs,
+    alsoTold = [],
+  }: { readonly issuer: string | undefined; readonly nowMs: number; readonly alsoTold?: readonly Revoked[] },
+): Promise<readonly string[]> {
   const revoked: string[] = []
-  for (const target of tokens) {
+  for (const target of targets) {
     revoked.push(...(await markRevoked(target, Math.floor(nowMs / 1000), withTokens(tables))))
   }
+  const named = issuer === undefined ? [] : await eventsOfTokens(tables, revoked, { issuer, nowMs })
+  const lines = [...alsoTold, ...named].map((event) => ({ action: 'revoke', event }) as const)
+  await tellDoors(tables, lines, nowMs)
   return revoked
 }
 

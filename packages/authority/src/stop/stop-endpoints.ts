@@ -5,8 +5,10 @@ import type { Authorize } from '../api/authorize.ts'
 import { act, type Endpoint, type Input, param, type Request, read } from '../api/endpoint.ts'
 import { readCursor, toPage } from '../api/pages.ts'
 import { listOf, page, slug } from '../api/schemas.ts'
-import type { RegistryReads } from '../registry/registry-tables.ts'
+import { type Rank, rankOf } from '../registry/rank.ts'
+import type { RegistryReads, RegistryTables } from '../registry/registry-tables.ts'
 import type { TokenTables } from '../tokens/issuing/token-tables.ts'
+import type { UserNames } from '../tokens/subject-tokens/user-names.ts'
 import { carryOutStop } from './carry-out-stop.ts'
 import { findLastSeq } from './door-events.ts'
 import { findReach, listDoors } from './doors.ts'
@@ -18,6 +20,8 @@ export interface StopEndpointOptions {
   readonly authorize: Authorize
   /** Who issues the tokens of this authority; `undefined`: it issues none. */
   readonly issuer: string | undefined
+  /** What a user of an issuer is called in its tokens. */
+  readonly findUserNames: UserNames['find']
 }
 
 const DOOR = z.object({
@@ -51,9 +55,9 @@ export function stopEndpoints(options: StopEndpointOptions): readonly Endpoint[]
       ...{ status: 201, body: NEW_STOP, answer: STOP },
       act: async (tables, request) => {
         const { body, caller, nowMs, policy } = request
-        const plan = await planFor(tables, body.target, request, options)
+        const { plan, by } = await planFor(tables, body.target, request, options)
         const { issuer } = options
-        const row = await carryOutStop(tables, plan, { ...body, caller: caller.name, issuer, policy, nowMs })
+        const row = await carryOutStop(tables, plan, { ...body, caller: caller.name, by, issuer, policy, nowMs })
         const { id, kind, tenant, reason, agents, tokens, seq } = row
         const { subject, ...named } = { subject: undefined, ...body.target }
         return {
@@ -74,7 +78,7 @@ export function stopEndpoints(options: StopEndpointOptions): readonly Endpoint[]
       allows: ['anybody'],
       ...{ body: z.strictObject({ target: STOP_TARGET }), answer: RADIUS },
       act: async (tables, request) => {
-        const plan = await planFor(tables, request.body.target, request, options)
+        const { plan } = await planFor(tables, request.body.target, request, options)
         const value = await radiusOf(tables, plan, request.nowMs)
         return { value, event: 'stop_previewed', details: { kind: request.body.target.kind } }
       },
@@ -138,19 +142,21 @@ async function planFor(
   tables: RegistryReads,
   target: StopTarget,
   { caller, nowMs }: Pick<Request<unknown, Input>, 'caller' | 'nowMs'>,
-  { authorize, issuer }: StopEndpointOptions,
-): Promise<StopPlan> {
-  const plan = await planStop(tables, target, { issuer, nowMs })
+  { authorize, issuer, findUserNames }: StopEndpointOptions,
+): Promise<{ readonly plan: StopPlan; readonly by: Rank }> {
+  const plan = await planStop(tables, target, { issuer, nowMs, findUserNames })
   const { tenant, agent } = plan
   try {
-    await authorize(tables, caller, { allows: ['admin', 'operator', 'owner'], tenant, agent })
+    return {
+      plan,
+      by: rankOf(await authorize(tables, caller, { allows: ['admin', 'operator', 'owner'], tenant, agent })),
+    }
   } catch (error) {
     if (isRefusal(error) && error.code === 'role_missing' && tenant !== undefined && !(await isKnown())) {
       throw new Refusal('not_found', 'there is no such thing here')
     }
     throw error
   }
-  return plan
 
   async function isKnown(): Promise<boolean> {
     const allows = ['admin', 'operator', 'auditor', 'owner', 'self'] as const
@@ -191,13 +197,15 @@ async function radiusOf(
   { agents, tokens }: StopPlan,
   nowMs: number,
 ): Promise<z.output<typeof RADIUS>> {
-  const reads = tables as RegistryReads & Pick<Transaction<TokenTables>, 'selectFrom'>
+  const reads = tables as unknown as Pick<Transaction<RegistryTables & TokenTables>, 'selectFrom'>
   const rows = new Map<string, string>()
   for (const target of tokens) {
-    const [[name, value]] = Object.entries(target) as [[keyof typeof COLUMNS, string]]
+    const { inTenant, ...named } = { inTenant: undefined, ...target }
+    const [[name, value]] = Object.entries(named) as [[keyof typeof COLUMNS, string]]
     const query = reads.selectFrom('tokens').select(['token_id', 'subject']).where('revoked_at', 'is', null)
     const live = query.where('expires_at', '>', Math.floor(nowMs / 1000)).where(COLUMNS[name], '=', value)
-    for (const { token_id: id, subject } of await live.execute()) rows.set(id, subject)
+    const some = inTenant === undefined ? live : live.where('agent_id', 'in', agentsOf(reads, inTenant))
+    for (const { token_id: id, subject } of await some.execute()) rows.set(id, subject)
   }
   const owners = await tables.selectFrom('agent_owners').selectAll().execute()
   return {
@@ -211,6 +219,10 @@ async function radiusOf(
   }
 }
 
+function agentsOf(reads: Pick<Transaction<RegistryTables & TokenTables>, 'selectFrom'>, tenant: string) {
+  return reads.selectFrom('agents').select('id').where('tenant', '=', tenant)
+}
+
 const COLUMNS = {
   tokenId: 'token_id',
   familyId: 'family_id',
@@ -218,4 +230,5 @@ const COLUMNS = {
   agentId: 'agent_id',
   subject: 'subject',
   thumbprint: 'thumbprint',
+  clientThumbprint: 'client_thumbprint',
 } as const

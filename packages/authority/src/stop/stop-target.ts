@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { agentId, label, personId, slug } from '../api/schemas.ts'
 import { findAgentRow } from '../registry/agents.ts'
 import type { AgentRow, KeyRow, RegistryReads, RegistryTables } from '../registry/registry-tables.ts'
-import type { ConsentTables } from '../tokens/consent/consent-tables.ts'
 import type { TokenTable, TokenTables } from '../tokens/issuing/token-tables.ts'
 import type { RevocationTarget } from '../tokens/revocation/revoke-tokens.ts'
+import type { UserNames } from '../tokens/subject-tokens/user-names.ts'
 import type { Revoked } from './door-events.ts'
 
 const name = z.string().min(1).max(256)
@@ -52,6 +52,8 @@ export interface StopPlan {
   readonly agent: AgentRow | undefined
   /** Agents that are suspended. */
   readonly agents: readonly AgentRow[]
+  /** Agents that are suspended already: who may resume them is decided anew. */
+  readonly suspended: readonly AgentRow[]
   /** A key that is revoked, with its agent. */
   readonly key: { readonly agent: AgentRow; readonly row: KeyRow } | undefined
   /** Tokens that end, with what was exchanged for them. */
@@ -61,9 +63,9 @@ export interface StopPlan {
 }
 
 /** Inside of a transaction or outside. */
-type Reads = Pick<Transaction<RegistryTables & TokenTables & ConsentTables>, 'selectFrom'>
+type Reads = Pick<Transaction<RegistryTables & TokenTables>, 'selectFrom'>
 
-const NOTHING = { agent: undefined, agents: [], key: undefined, tokens: [], events: [] }
+const NOTHING = { agent: undefined, agents: [], suspended: [], key: undefined, tokens: [], events: [] }
 
 /**
  * Finds out what a stop would cut off.
@@ -73,7 +75,7 @@ const NOTHING = { agent: undefined, agents: [], key: undefined, tokens: [], even
 export function planStop(
   reads: RegistryReads,
   target: StopTarget,
-  { issuer, nowMs }: { readonly issuer: string | undefined; readonly nowMs: number },
+  { issuer, nowMs, findUserNames }: Omit<Moment, 'nowSeconds'> & { readonly nowMs: number },
 ): Promise<StopPlan> {
   const tables = reads as unknown as Reads
   const nowSeconds = Math.floor(nowMs / 1000)
@@ -81,8 +83,8 @@ export function planStop(
     token: () => planToken(tables, target as Target<'token'>, issuer),
     key: () => planKey(tables, target as Target<'key'>),
     agent: () => planAgent(tables, target as Target<'agent'>),
-    chain: () => planChain(tables, target as Target<'chain'>, { issuer, nowSeconds }),
-    user: () => planUser(tables, target as Target<'user'>, { issuer, nowSeconds }),
+    chain: () => planChain(tables, target as Target<'chain'>, { issuer, nowSeconds, findUserNames }),
+    user: () => planUser(target as Target<'user'>, { issuer, nowSeconds, findUserNames }),
     tenant: () => planTenant(tables, target as Target<'tenant'>),
   }
   return plans[target.kind]()
@@ -93,6 +95,8 @@ type Target<Kind> = Extract<StopTarget, { readonly kind: Kind }>
 interface Moment {
   readonly issuer: string | undefined
   readonly nowSeconds: number
+  /** What a user of an issuer is called in our tokens. */
+  readonly findUserNames: UserNames['find']
 }
 
 async function planToken(
@@ -125,7 +129,7 @@ async function planKey(tables: Reads, { key }: Target<'key'>): Promise<StopPlan>
 
 async function planAgent(tables: Reads, { agent: id }: Target<'agent'>): Promise<StopPlan> {
   const agent = await findAgentRow(tables, id)
-  return { ...NOTHING, tenant: agent.tenant, agent, agents: alive([agent]), tokens: [{ agentId: id }] }
+  return { ...NOTHING, tenant: agent.tenant, agent, ...suspending([agent]), tokens: [{ agentId: id }] }
 }
 
 async function planChain(
@@ -143,57 +147,36 @@ async function planChain(
 }
 
 async function planUser(
-  tables: Reads,
   { subject, issuer, in: tenant }: Target<'user'>,
-  { issuer: own, nowSeconds }: Moment,
+  { issuer: own, nowSeconds, findUserNames }: Moment,
 ): Promise<StopPlan> {
-  if (tenant === undefined) {
-    const names = [...new Set([issuer ?? own, own])].filter((name) => name !== undefined)
-    const events = names.map((name) => ({ type: 'user', issuer: name, subject, issuedBefore: nowSeconds }) as const)
-    return { ...NOTHING, tenant: undefined, tokens: [{ subject }], events }
-  }
-  const rows = await tables
-    .selectFrom('tokens')
-    .innerJoin('agents', 'agents.id', 'tokens.agent_id')
-    .select('token_id')
-    .where('tokens.subject', '=', subject)
-    .where('agents.tenant', '=', tenant)
-    .where('tokens.expires_at', '>', nowSeconds)
-    .execute()
-  const families = await familiesOf(tables, subject, tenant)
-  return { ...NOTHING, tenant, tokens: [...families, ...rows.map(({ token_id: tokenId }) => ({ tokenId }))] }
+  const names = await findUserNames(subject, issuer)
+  if (tenant !== undefined) return { ...NOTHING, tenant, tokens: endUser(names, tenant) }
+  const told = [
+    ...(issuer === undefined || issuer === own ? [] : [{ issuer, subject }]),
+    ...(own === undefined ? [] : names.map((name) => ({ issuer: own, subject: name }))),
+  ]
+  const events = told.map((user) => ({ type: 'user', ...user, issuedBefore: nowSeconds }) as const)
+  return { ...NOTHING, tenant: undefined, tokens: endUser(names), events }
 }
 
-/** What would bring new tokens, though the last ones have ended: refresh tokens, and codes that are not redeemed yet. */
-async function familiesOf(tables: Reads, subject: string, tenant: string): Promise<readonly RevocationTarget[]> {
-  const refreshed = await tables
-    .selectFrom('refresh_tokens')
-    .innerJoin('agents', 'agents.id', 'refresh_tokens.agent_id')
-    .select('family_id')
-    .where('refresh_tokens.subject', '=', subject)
-    .where('refresh_tokens.revoked_at', 'is', null)
-    .where('agents.tenant', '=', tenant)
-    .execute()
-  const allowed = await tables
-    .selectFrom('delegations')
-    .innerJoin('agents', 'agents.id', 'delegations.agent_id')
-    .select('delegation_id as family_id')
-    .where('delegations.subject', '=', subject)
-    .where('delegations.stopped_at', 'is', null)
-    .where('agents.tenant', '=', tenant)
-    .execute()
-  return [...new Set([...refreshed, ...allowed].map((row) => row.family_id))].map((familyId) => ({ familyId }))
+/** Everything that speaks for a user, and what would bring it again. */
+export function endUser(names: readonly string[], inTenant?: string): readonly RevocationTarget[] {
+  return names.map((subject) => (inTenant === undefined ? { subject } : { subject, inTenant }))
 }
 
 async function planTenant(tables: Reads, { tenant }: Target<'tenant'>): Promise<StopPlan> {
   const row = await tables.selectFrom('tenants').select('id').where('id', '=', tenant).executeTakeFirst()
   if (row === undefined) throw new Refusal('not_found', 'no tenant has this id')
   const all = await tables.selectFrom('agents').selectAll().where('tenant', '=', tenant).orderBy('id').execute()
-  return { ...NOTHING, tenant, agents: alive(all), tokens: all.map(({ id: agentId }) => ({ agentId })) }
+  return { ...NOTHING, tenant, ...suspending(all), tokens: all.map(({ id: agentId }) => ({ agentId })) }
 }
 
-function alive(agents: readonly AgentRow[]): readonly AgentRow[] {
-  return agents.filter(({ state }) => state === 'staged' || state === 'active')
+function suspending(agents: readonly AgentRow[]): Pick<StopPlan, 'agents' | 'suspended'> {
+  return {
+    agents: agents.filter(({ state }) => state === 'staged' || state === 'active'),
+    suspended: agents.filter(({ state }) => state === 'suspended'),
+  }
 }
 
 function agentOfToken(tables: RegistryReads, row: TokenTable | undefined) {

@@ -31,6 +31,7 @@ import {
   readWorkloadIssuers,
   type TrustedIssuers,
 } from './subject-tokens/trusted-issuers.ts'
+import { configuredPrefixes, createUserNames } from './subject-tokens/user-names.ts'
 import type { TokenSettings } from './token-settings.ts'
 
 /** A service that tokens are issued for. */
@@ -133,10 +134,14 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
   const { users = [], idJag = [], workloads = [] } = trustedIssuers
   const audiences = [...services.known.keys()]
   const userIssuers = readUserIssuers(users)
+  const idJagIssuers = readIdJagIssuers(idJag, userIssuers)
+  const consenting = consent && readConsentOptions(consent)
+  const prefixes = configuredPrefixes(userIssuers, idJagIssuers, consenting)
   return {
     ...given,
     onFault,
-    consent: consent && readConsentOptions(consent),
+    consent: consenting,
+    userNames: createUserNames(issuer, async () => prefixes),
     store,
     tables,
     services: services.known,
@@ -150,7 +155,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     places: createStatusPlaces(tables),
     subjects: createSubjectTokens({
       users: userIssuers,
-      idJag: readIdJagIssuers(idJag, userIssuers),
+      idJag: idJagIssuers,
       workloads: readWorkloadIssuers(workloads),
       ...{ issuer, keys, audiences, maxDepth, environment },
     }),

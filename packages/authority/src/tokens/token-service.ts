@@ -9,6 +9,7 @@ import type { RevokedEvent } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
 import { toAnswerable } from './oauth-error.ts'
 import { type RevocationTarget, revokeTokens } from './revocation/revoke-tokens.ts'
+import type { UserNames } from './subject-tokens/user-names.ts'
 import { readTokenOptions, type TokenServiceOptions } from './token-options.ts'
 
 /** The authority's tokens: endpoints over HTTP, and what the rest of the authority asks of them. */
@@ -24,6 +25,8 @@ export interface TokenService {
    * @throws Unavailable `storage_unavailable`, `audit_unavailable`
    */
   readonly revoke: (target: RevocationTarget, why: Pick<RevokedEvent, 'reason' | 'by'>) => Promise<readonly string[]>
+  /** What a user is called in tokens of the authority: by the issuer's name for them, behind the issuer's prefix. */
+  readonly findUserNames: UserNames['find']
   /** Deletes rows of tokens that ended over a day ago, as happens now and then by itself. @returns how many */
   readonly sweep: () => Promise<number>
 }
@@ -55,6 +58,7 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
       return true
     },
     revoke: (target, why) => revokeTokens(target, why, settings),
+    findUserNames: settings.userNames.find,
     sweep: settings.sweeper.sweep,
   }
 }

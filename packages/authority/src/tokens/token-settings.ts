@@ -11,6 +11,7 @@ import type { Service } from './narrowing/targets.ts'
 import type { RevocationFeed } from './revocation/revocation-feed.ts'
 import type { StatusPlaces } from './status-list/status-places.ts'
 import type { SubjectTokens } from './subject-tokens/subject-tokens.ts'
+import type { UserNames } from './subject-tokens/user-names.ts'
 
 /** What every endpoint of this room works with, after validation. */
 export interface TokenSettings {
@@ -26,6 +27,7 @@ export interface TokenSettings {
   readonly possession: ProofOfPossession
   readonly places: StatusPlaces
   readonly subjects: SubjectTokens
+  readonly userNames: UserNames
   readonly events: TokenEventLog
   readonly sweeper: Sweeper
   readonly environment: Environment

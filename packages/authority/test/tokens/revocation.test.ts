@@ -18,6 +18,8 @@ describeStores((createPlace) => {
     buyer = await authority.createAgent('agt_buyer')
     worker = await authority.createAgent('agt_worker')
   }, 60_000)
+  // What a provider said in the second of a stop, or before, gives nothing any more.
+  afterEach(() => authority.clock.advance(1000))
   afterAll(() => authority.close())
 
   const isActive = async (token: string, by = buyer): Promise<unknown> =>

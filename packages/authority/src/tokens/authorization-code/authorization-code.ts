@@ -38,7 +38,7 @@ export async function grantAuthorizationCode(
   const isProven = VERIFIER.test(verifier) && hash('sha256', verifier, 'base64url') === code.challenge
   if (!isProven || redirectUri !== code.redirect_uri || !(now < code.expires_at)) throw invalid()
   const binding = (await settings.possession.findProven(request, client.key.thumbprint)) ?? bindToKey(client.key)
-  const draft = { ...draftFor(delegation, client, settings), binding }
+  const draft = { ...draftFor(delegation, client, settings), binding, since: call.since }
   try {
     const { token, refreshToken } = await issueWithRefresh(draft, settings, claimOf(code))
     return toTokenResponse(draft, token, { refresh_token: refreshToken })
@@ -114,7 +114,7 @@ function draftFor(
   delegation: DelegationTable,
   client: AgentClient,
   settings: TokenSettings,
-): Omit<TokenDraft, 'binding'> {
+): Omit<TokenDraft, 'binding' | 'since'> {
   const audiences: readonly string[] = JSON.parse(delegation.audience)
   const services = audiences
     .map((audience) => settings.services.get(audience))

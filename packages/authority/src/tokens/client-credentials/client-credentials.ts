@@ -15,7 +15,7 @@ import { ceilingOf, type TokenSettings } from '../token-settings.ts'
  * @throws OAuthError
  */
 export async function grantClientCredentials(
-  { request, form }: TokenCall,
+  { request, form, since }: TokenCall,
   client: AgentClient,
   settings: TokenSettings,
 ): Promise<JsonObject> {
@@ -35,6 +35,7 @@ export async function grantClientCredentials(
     restrictip: undefined,
     endsAt: client.key.notAfter ?? Number.POSITIVE_INFINITY,
     parent: undefined,
+    since,
     familyId: undefined,
     maxLifetimeSeconds: shortestLifetime(services),
   } as const

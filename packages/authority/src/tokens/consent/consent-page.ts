@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { AgentRecord, AgentRequest } from '@countermark/core'
 import { findAgentRecord } from '@countermark/core/internal'
+import type { Transaction } from 'kysely'
 import type { Answer } from '../http/answer.ts'
 import { readForm } from '../http/form.ts'
+import type { TokenTables } from '../issuing/token-tables.ts'
 import type { Detail } from '../narrowing/details.ts'
 import { OAuthError } from '../oauth-error.ts'
+import { findStopMark, requireNotStopped, type StopMark } from '../revocation/token-stops.ts'
 import { type AskedConsent, answerAt } from './authorization-request.ts'
 import { askToSignIn, findRequest, queryOf } from './authorize.ts'
 import { csrfToken, hashOfSecret, isOurForm, isSameOrigin, newSecret } from './browser.ts'
@@ -80,6 +83,7 @@ function durations({ consent, settings }: ConsentContext): readonly Html[] {
 export async function answerConsent(request: AgentRequest, context: ConsentContext): Promise<Answer> {
   const { settings, consent } = context
   const form = await readForm(request)
+  const since = await findStopMark(context.tables.reads)
   const id = form.require('request')
   const session = await findSession(request, context)
   if (
@@ -95,7 +99,7 @@ export async function answerConsent(request: AgentRequest, context: ConsentConte
   const isOffered = offered(consent).some(([each]) => each === seconds)
   const isAllowed = form.find('answer') === 'allow'
   if (isAllowed && !isOffered) throw new OAuthError('invalid_request', 'choose one of the times that were offered')
-  const code = isAllowed ? await allow({ id, asked, session, seconds }, context) : await deny(id, context)
+  const code = isAllowed ? await allow({ id, asked, session, seconds, since }, context) : await deny(id, context)
   const values = code === undefined ? { error: 'access_denied', error_description: 'the person said no' } : { code }
   return redirectAnswer(answerAt(asked.redirectUri, settings.issuer, { ...values, state: asked.state }))
 }
@@ -105,9 +109,10 @@ interface Allowed {
   readonly asked: AskedConsent
   readonly session: Session
   readonly seconds: number
+  readonly since: StopMark
 }
 
-async function allow({ id, asked, session, seconds }: Allowed, context: ConsentContext): Promise<string> {
+async function allow({ id, asked, session, seconds, since }: Allowed, context: ConsentContext): Promise<string> {
   const now = secondsNow(context.settings)
   const code = newSecret()
   const delegationId = `dgn_${randomBytes(16).toString('base64url')}`
@@ -122,6 +127,7 @@ async function allow({ id, asked, session, seconds }: Allowed, context: ConsentC
     user: session.subject,
   })
   await answerOnce(id, context, async (tables) => {
+    await requireNotStopped(tables as unknown as Transaction<TokenTables>, { subject: session.subject, agentId, since })
     await tables
       .insertInto('delegations')
       .values({

@@ -44,7 +44,7 @@ export async function grantTokenExchange(
     throw new OAuthError('invalid_grant', 'an agent that the subject token names is not active')
   const binding = (await settings.possession.findProven(request, client.key.thumbprint)) ?? bindToKey(client.key)
   const asked = parseScopes(form.find('scope'))
-  const draft = draftFor({ form, asked, subject, client, settings, isNarrowed })
+  const draft = draftFor({ call, asked, subject, client, settings, isNarrowed })
   const complete = { ...draft, binding }
   if (asked?.includes(OFFLINE) !== true) {
     return toTokenResponse(complete, await issueToken(complete, settings), { issued_token_type: requestedType })
@@ -73,7 +73,7 @@ async function verifySubject(text: string, { subjects }: TokenSettings): Promise
 }
 
 interface DraftInput {
-  readonly form: Form
+  readonly call: TokenCall
   readonly asked: readonly string[] | undefined
   readonly subject: SubjectToken
   readonly client: AgentClient
@@ -82,7 +82,8 @@ interface DraftInput {
   readonly isNarrowed: boolean
 }
 
-function draftFor({ form, asked, subject, client, settings, isNarrowed }: DraftInput): Omit<TokenDraft, 'binding'> {
+function draftFor({ call, asked, subject, client, settings, isNarrowed }: DraftInput): Omit<TokenDraft, 'binding'> {
+  const { form, since } = call
   const services = findTargets(form, settings.services, subject.own?.audiences)
   const wanted = asked?.filter((scope) => scope !== OFFLINE)
   const scopes = narrowScopes(wanted?.length === 0 ? undefined : wanted, {
@@ -104,6 +105,8 @@ function draftFor({ form, asked, subject, client, settings, isNarrowed }: DraftI
     restrictip: subject.claims['restrictip'],
     endsAt: Math.min(subject.expiresAt, client.key.notAfter ?? Number.POSITIVE_INFINITY),
     parent: subject.own,
+    since,
+    ...(subject.own === undefined ? { assertedAt: subject.token.delegation.issuedAt } : {}),
     familyId: undefined,
     maxLifetimeSeconds: shortestLifetime(services),
   }

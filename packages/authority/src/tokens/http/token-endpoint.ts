@@ -58,7 +58,7 @@ export async function answerOperation(
 ): Promise<Answer> {
   let form: Form | undefined
   try {
-    const call = await readTokenCall(request)
+    const call = await readTokenCall(request, settings)
     form = call.form
     return await work(call)
   } catch (error) {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import { shortestDuration } from '../narrowing/scopes.ts'
 import { OAuthError } from '../oauth-error.ts'
+import { requireNotStopped, type StopMark } from '../revocation/token-stops.ts'
 import type { TokenSettings } from '../token-settings.ts'
 import { type TokenContent, toClaims } from './access-token.ts'
 import type { GrantName } from './grant-names.ts'
@@ -17,6 +18,10 @@ export interface TokenDraft extends TokenContent {
   readonly parent: { readonly tokenId: string; readonly chainId: string } | undefined
   /** The family of refresh tokens that it comes from. */
   readonly familyId: string | undefined
+  /** How far stops had come when the request began. */
+  readonly since: StopMark
+  /** When another issuer said that the agent may act. Unix seconds; `undefined` where nobody else has to. */
+  readonly assertedAt?: number
   /** The shortest of what the services allow. Seconds. */
   readonly maxLifetimeSeconds: number
 }
@@ -51,6 +56,9 @@ export async function issueToken(
   const status = await settings.places.take()
   const place = { issuer: settings.issuer, tokenId, chainId, issuedAt, expiresAt, status }
   await settings.tables.transaction(`token-chain:${chainId}`, async (tables) => {
+    const { subject, agentId, since, assertedAt, binding } = draft
+    const { thumbprint, clientThumbprint } = binding
+    await requireNotStopped(tables, { subject, agentId, since, assertedAt, thumbprint, clientThumbprint })
     await requireLiving(draft.parent?.tokenId, tables)
     await tables.insertInto('tokens').values(rowOf(draft, place)).execute()
     await alsoWrite?.(tables, { tokenId, chainId })

@@ -24,6 +24,12 @@ export function createSweeper(
     const before = Math.floor(clock.wallMs() / 1000) - KEPT_SECONDS
     return transaction('token-sweep', async (tables) => {
       await tables.deleteFrom('token_claims').where('until_seconds', '<', before).execute()
+      // The last one stays: marks of requests are compared with its number. Tokens of other issuers live for a day at most.
+      await tables
+        .deleteFrom('token_stops')
+        .where('at', '<', before - KEPT_SECONDS)
+        .where('seq', '<', ({ selectFrom }) => selectFrom('token_stops').select(({ fn }) => fn.max('seq').as('last')))
+        .execute()
       await tables.deleteFrom('refresh_tokens').where('expires_at', '<', before).execute()
       const { numDeletedRows } = await tables.deleteFrom('tokens').where('expires_at', '<', before).executeTakeFirst()
       return Number(numDeletedRows)

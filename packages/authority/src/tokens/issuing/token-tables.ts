@@ -50,6 +50,17 @@ export interface StatusListTable {
   readonly secret: string
 }
 
+/** A stop of everything that one name brings: who issues meanwhile looks here. */
+export interface TokenStopTable {
+  /** Rises without a gap that matters: a later stop has a higher one. */
+  readonly seq: number
+  readonly at: number
+  readonly kind: 'subject' | 'agentId' | 'thumbprint' | 'clientThumbprint'
+  readonly name: string
+  /** Only what agents of this tenant do. */
+  readonly tenant: string | null
+}
+
 /** Assertions and proofs that were used. */
 export interface TokenClaimTable {
   readonly claim_id: string
@@ -62,6 +73,7 @@ export interface TokenTables {
   readonly refresh_tokens: RefreshTokenTable
   readonly token_status_lists: StatusListTable
   readonly token_claims: TokenClaimTable
+  readonly token_stops: TokenStopTable
 }
 
 const CREATE = [
@@ -102,6 +114,17 @@ export const TOKEN_MIGRATIONS: readonly Migration[] = [
     },
     down: async (db) => {
       for (const table of TABLES) await sql.raw(`DROP TABLE ${table}`).execute(db)
+    },
+  },
+  {
+    name: '201_token_stops',
+    up: async (db) => {
+      await sql`CREATE TABLE token_stops (
+        seq bigint PRIMARY KEY, at bigint NOT NULL, kind text NOT NULL, name text NOT NULL, tenant text)`.execute(db)
+      await sql`CREATE INDEX token_stops_by_name ON token_stops (kind, name)`.execute(db)
+    },
+    down: async (db) => {
+      await sql`DROP TABLE token_stops`.execute(db)
     },
   },
 ]

@@ -51,7 +51,7 @@ async function verify(
 }
 
 function draftFor(
-  { form }: TokenCall,
+  { form, since }: TokenCall,
   token: VerifiedToken,
   client: AgentClient,
   settings: TokenSettings,
@@ -80,6 +80,8 @@ function draftFor(
     restrictip: undefined,
     endsAt: client.key.notAfter ?? Number.POSITIVE_INFINITY,
     parent: undefined,
+    since,
+    assertedAt: delegation.issuedAt,
     familyId: undefined,
     maxLifetimeSeconds: shortestLifetime(services),
   }

@@ -19,7 +19,7 @@ import { ceilingOf, type TokenSettings } from '../token-settings.ts'
  * @throws OAuthError `invalid_grant`, `invalid_request` without a DPoP proof
  */
 export async function redeemWorkloadToken(
-  { request, form }: TokenCall,
+  { request, form, since }: TokenCall,
   assertion: string,
   settings: TokenSettings,
 ): Promise<JsonObject> {
@@ -45,6 +45,7 @@ export async function redeemWorkloadToken(
     restrictip: undefined,
     endsAt: token.delegation.expiresAt,
     parent: undefined,
+    since,
     familyId: undefined,
     maxLifetimeSeconds: shortestLifetime(services),
   } as const

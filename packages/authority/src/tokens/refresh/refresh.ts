@@ -162,7 +162,7 @@ async function bindAsBefore(
 
 /** The registry may have cut what the agent may do since. */
 function narrow(
-  { form }: TokenCall,
+  { form, since }: TokenCall,
   client: AgentClient,
   grant: StoredGrant,
   { services }: TokenSettings,
@@ -178,6 +178,7 @@ function narrow(
   return {
     ...content,
     grant: 'refresh_token',
+    since,
     agentId: client.id,
     audiences: found.map(({ audience }) => audience),
     scopes,

@@ -1,8 +1,9 @@
-import { sql, type Transaction } from 'kysely'
+import { type RawBuilder, type SelectQueryBuilder, type SqlBool, sql, type Transaction } from 'kysely'
 import type { ConsentTables } from '../consent/consent-tables.ts'
 import type { RevokedEvent } from '../issuing/token-events.ts'
 import type { TokenTables } from '../issuing/token-tables.ts'
 import type { TokenSettings } from '../token-settings.ts'
+import { noteStop } from './token-stops.ts'
 
 /** What is revoked, with everything that was exchanged for it. */
 export type RevocationTarget =
@@ -12,8 +13,8 @@ export type RevocationTarget =
   | { readonly chainId: string }
   /** Every token that the agent acts with. */
   | { readonly agentId: string }
-  /** Every token that speaks for the user. */
-  | { readonly subject: string }
+  /** Every token that speaks for the user; `inTenant`: only those that agents of one tenant act with. */
+  | { readonly subject: string; readonly inTenant?: string }
   /** Every token that is bound to the key. */
   | { readonly thumbprint: string }
   /** Every token whose client proved itself with the key. */
@@ -65,21 +66,36 @@ export async function revokeTokens(
   return tokenIds
 }
 
+/** What is looked for, in each table. */
+interface Cut {
+  readonly name: keyof typeof COLUMNS
+  readonly value: string
+  readonly inTenant: string | undefined
+  /** Unix seconds. */
+  readonly now: number
+}
+
 /** The same inside of a transaction; it writes no record. */
 export async function markRevoked(
   target: RevocationTarget,
   now: number,
   tables: Transaction<TokenTables>,
 ): Promise<readonly string[]> {
-  const [[name, value]] = Object.entries(target) as [[keyof typeof COLUMNS, string]]
-  await stopDelegations(name, value, now, tables)
+  const { inTenant, ...named } = { inTenant: undefined, ...target }
+  const [[name, value]] = Object.entries(named) as [[keyof typeof COLUMNS, string]]
+  const cut: Cut = { name, value, inTenant, now }
+  // Rows of these names are written anew; of the others a row is there already, and whoever adds to it holds it.
+  if (name === 'subject' || name === 'agentId' || name === 'thumbprint' || name === 'clientThumbprint') {
+    await noteStop(tables, { at: now, kind: name, name: value, tenant: inTenant ?? null })
+  }
+  await stopDelegations(cut, tables)
   // First what would bring new tokens. Again until nothing is found: a row may have been written while another was waited for.
   for (let count = 1, round = 0; count > 0 && round < MAX_ROUNDS; round++) {
-    count = await revokeRefreshTokens(name, value, now, tables)
+    count = await revokeRefreshTokens(cut, tables)
   }
   const tokenIds: string[] = []
   for (let found = [''], round = 0; found.length > 0 && round < MAX_ROUNDS; round++) {
-    found = await cutDown(COLUMNS[name], value, now, tables)
+    found = await cutDown(cut, tables)
     tokenIds.push(...found)
   }
   return tokenIds
@@ -88,15 +104,11 @@ export async function markRevoked(
 /** Chains are at most this long, and a round finds at least one more link. */
 const MAX_ROUNDS = 32
 
-async function cutDown(
-  column: string,
-  value: string,
-  now: number,
-  tables: Transaction<TokenTables>,
-): Promise<string[]> {
+async function cutDown({ name, value, inTenant, now }: Cut, tables: Transaction<TokenTables>): Promise<string[]> {
+  const within = inTenant === undefined ? sql`` : sql`AND ${ofTenant(inTenant)}`
   const { rows } = await sql<{ readonly token_id: string }>`
     WITH RECURSIVE cut (token_id) AS (
-      SELECT token_id FROM tokens WHERE ${sql.ref(column)} = ${value}
+      SELECT token_id FROM tokens WHERE ${sql.ref(COLUMNS[name])} = ${value} ${within}
       UNION
       SELECT tokens.token_id FROM tokens JOIN cut ON tokens.parent_id = cut.token_id
     )
@@ -106,42 +118,42 @@ async function cutDown(
   return rows.map(({ token_id }) => token_id)
 }
 
-/** A code that is not redeemed yet brings nothing after it. */
-async function stopDelegations(
-  name: keyof typeof COLUMNS,
-  value: string,
-  now: number,
-  tables: Transaction<TokenTables>,
-): Promise<void> {
+/** The one place that knows which agents are a tenant's: every table of this room names its agent alike. */
+function ofTenant(tenant: string): RawBuilder<SqlBool> {
+  return sql<SqlBool>`agent_id IN (SELECT id FROM agents WHERE tenant = ${tenant})`
+}
+
+/** A code that is not redeemed yet brings nothing after it; and who is stopped everywhere has to sign in again. */
+async function stopDelegations(cut: Cut, tables: Transaction<TokenTables>): Promise<void> {
+  const { name, value, inTenant, now } = cut
   const both = tables as unknown as Transaction<TokenTables & ConsentTables>
   const living = both.updateTable('delegations').set({ stopped_at: now }).where('stopped_at', 'is', null)
   const column = DELEGATION_COLUMNS[name]
-  const families = both.selectFrom('tokens').select('family_id').where(COLUMNS[name], '=', value)
   const chosen =
     column === undefined
-      ? living.where(
-          'delegation_id',
-          'in',
-          families.where('family_id', 'is not', null).$castTo<{ family_id: string }>(),
-        )
-      : living.where(column, '=', value)
+      ? living.where('delegation_id', 'in', familiesOf(cut, tables))
+      : living.where(column, '=', value).$if(inTenant !== undefined, (some) => some.where(ofTenant(inTenant ?? '')))
   await chosen.execute()
+  if (name === 'subject' && inTenant === undefined)
+    await both.deleteFrom('consent_sessions').where('subject', '=', value).execute()
 }
 
 /** @returns how many */
-async function revokeRefreshTokens(
-  name: keyof typeof COLUMNS,
-  value: string,
-  now: number,
-  tables: Transaction<TokenTables>,
-): Promise<number> {
+async function revokeRefreshTokens(cut: Cut, tables: Transaction<TokenTables>): Promise<number> {
+  const { name, value, inTenant, now } = cut
   const column = REFRESH_COLUMNS[name]
   const living = tables.updateTable('refresh_tokens').set({ revoked_at: now }).where('revoked_at', 'is', null)
-  // Of a token, a chain, a key: the families that its tokens came from.
-  const families = tables.selectFrom('tokens').select('family_id').where(COLUMNS[name], '=', value)
   const chosen =
     column === undefined
-      ? living.where('family_id', 'in', families.where('family_id', 'is not', null).$castTo<{ family_id: string }>())
-      : living.where(column, '=', value)
+      ? living.where('family_id', 'in', familiesOf(cut, tables))
+      : living.where(column, '=', value).$if(inTenant !== undefined, (some) => some.where(ofTenant(inTenant ?? '')))
   return (await chosen.returning('token_hash').execute()).length
+}
+
+type Families = SelectQueryBuilder<TokenTables, 'tokens', { family_id: string }>
+
+/** Of a token, a chain, a key: the families that its tokens came from. */
+function familiesOf({ name, value }: Cut, tables: Transaction<TokenTables>): Families {
+  const families = tables.selectFrom('tokens').select('family_id').where(COLUMNS[name], '=', value)
+  return families.where('family_id', 'is not', null).$castTo<{ family_id: string }>()
 }
