@@ -1,22 +1,14 @@
 import { Refusal } from '@countermark/core'
-import { type Caller, EVERY_TENANT, type Role } from '../callers/caller.ts'
+import { type Caller, EVERY_TENANT } from '../callers/caller.ts'
 import { findRoles } from '../callers/role-tables.ts'
 import type { AgentRow, RegistryReads } from '../registry/registry-tables.ts'
-import type { Allowed } from './endpoint.ts'
+import type { Allowed, Standing } from './endpoint.ts'
 
 /** What a caller wants to do, and where. */
 export interface Wanted {
   readonly allows: readonly Allowed[]
   readonly tenant: string | undefined
   readonly agent: AgentRow | undefined
-}
-
-/** What a caller is. */
-export interface Standing {
-  /** Roles in the tenant, and what the caller is to the agent. */
-  readonly held: readonly Allowed[]
-  /** Roles in every tenant. */
-  readonly everywhere: readonly Role[]
 }
 
 /** Decides whether callers may do what they want, and says what they are. */

@@ -3,7 +3,6 @@ import type { z } from 'zod'
 import type { Caller, Role } from '../callers/caller.ts'
 import type { KeyPolicy } from '../registry/key-policy.ts'
 import type { AgentRow, RegistryReads, RegistryTransaction } from '../registry/registry-tables.ts'
-import type { Standing } from './authorize.ts'
 
 /** What a schema makes of its input. */
 export type Input = Readonly<Record<string, unknown>>
@@ -16,6 +15,14 @@ export interface Surroundings {
   readonly clock: Clock
   readonly policy: KeyPolicy
   readonly users: KnownUsers
+}
+
+/** What a caller is. */
+export interface Standing {
+  /** Roles in the tenant, and what the caller is to the agent. */
+  readonly held: readonly Allowed[]
+  /** Roles in every tenant. */
+  readonly everywhere: readonly Role[]
 }
 
 /** How people are called in tokens. */

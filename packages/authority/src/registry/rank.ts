@@ -1,6 +1,6 @@
 import { Refusal } from '@countermark/core'
 import { canonicalJson } from '@countermark/core/internal'
-import type { Standing } from '../api/authorize.ts'
+import type { Standing } from '../api/endpoint.ts'
 import type { AgentRow } from './registry-tables.ts'
 
 /** What a caller is to an agent, the least first: what one of them set, nobody of a lower rank lifts. */

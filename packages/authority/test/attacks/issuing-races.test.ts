@@ -1,4 +1,4 @@
-import type { Store } from '../../src/index.ts'
+import type { Store, StoredTables } from '../../src/index.ts'
 import { describeStores, type StorePlace } from '../stores.ts'
 import { type KnownAgent, ORDERS, type RunningAuthority } from '../tokens/running-authority.ts'
 import { exchangeOf, startWithUsers } from '../tokens/user-issuer.ts'
@@ -7,24 +7,17 @@ type Gate = () => Promise<void>
 
 /** A store that waits where tokens are written: before anything is looked at, or before it is committed. */
 function gatedStore(store: Store, gates: { before: Gate; after: Gate }): Store {
-  return {
-    ...store,
-    tables: <Tables>() => {
-      const stored = store.tables<Tables>()
-      return {
-        ...stored,
-        transaction: async (lock, work) => {
-          if (!lock.startsWith('token-chain:')) return stored.transaction(lock, work)
-          await gates.before()
-          return stored.transaction(lock, async (tables) => {
-            const result = await work(tables)
-            await gates.after()
-            return result
-          })
-        },
-      }
-    },
+  const stored = store.tables<unknown>()
+  const transaction: StoredTables<unknown>['transaction'] = async (lock, work) => {
+    if (!lock.startsWith('token-chain:')) return stored.transaction(lock, work)
+    await gates.before()
+    return stored.transaction(lock, async (tables) => {
+      const result = await work(tables)
+      await gates.after()
+      return result
+    })
   }
+  return { ...store, tables: <Tables>() => ({ ...stored, transaction }) as unknown as StoredTables<Tables> }
 }
 
 const open: Gate = async () => undefined
