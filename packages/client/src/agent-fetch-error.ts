@@ -12,6 +12,9 @@ export type AgentFetchErrorCode =
   | 'token_refused'
   | 'token_unavailable'
   | 'token_unusable'
+  | 'enrolment_refused'
+  | 'authority_unavailable'
+  | 'identity_unusable'
 
 // A program may load two copies of this package, and `instanceof` knows one of them.
 const AGENT_FETCH_ERROR = Symbol.for('countermark.agentFetchError')

@@ -1,5 +1,7 @@
 import type { Clock } from '@countermark/core'
 import type { SimpleHeaderNames } from '@countermark/signature'
+import type { AuthoritySettings } from './authority/authority-settings.ts'
+import type { ApprovalSource } from './challenges/approval-source.ts'
 import type { MayAskFor } from './challenges/token-challenge.ts'
 import type { ResponseVerificationOptions } from './fetch/response-verification.ts'
 import type { UnderlyingFetch } from './fetch/underlying-fetch.ts'
@@ -12,6 +14,9 @@ export type Authorize = (request: {
   readonly method: string
   readonly url: string
 }) => string | undefined | Promise<string | undefined>
+
+/** A `fetch` that signs. It takes what `fetch` takes. */
+export type AgentFetch = (input: string | URL | Request, init?: RequestInit | null) => Promise<Response>
 
 /** How an agent calls, wherever its key is kept. */
 export interface AgentFetchSettings {
@@ -29,6 +34,8 @@ export interface AgentFetchSettings {
   readonly mayAskFor?: MayAskFor
   /** Proves possession of this key (RFC 9449); `true`: the one that signs. A token of scheme Bearer is then refused. @default none */
   readonly dpop?: DpopKey
+  /** Asks a human, where a service wants one to agree; the request then goes out once more, with the ticket. @default refusals are answers */
+  readonly approve?: ApprovalSource
   /** Further header fields to sign when they are sent. Only with form `httpsig`. @default [] */
   readonly cover?: readonly string[]
   /** Origin under which the agent publishes its keys (Web Bot Auth). Only with form `httpsig`. @default none */
@@ -57,5 +64,27 @@ export interface AgentFetchSettings {
   readonly delay?: (ms: number, signal: AbortSignal | undefined) => Promise<void>
 }
 
+/** Options with a key that stays. */
+export type SignedFetchOptions = AgentFetchSettings & (KeyAtHand | KeyElsewhere) & { readonly authority?: never }
+
 /** Options of `createAgentFetch`. */
-export type AgentFetchOptions = AgentFetchSettings & (KeyAtHand | KeyElsewhere)
+export type AgentFetchOptions = SignedFetchOptions | AuthorityAgentOptions
+
+/** Options of an agent that an authority knows: its key, and with `tokens` its tokens, come from there. */
+export type AuthorityAgentOptions = AgentFetchSettings & KeyOfAuthority
+
+/** A key that the agent makes, brings to an authority, and replaces in time. */
+export interface KeyOfAuthority {
+  /** Where the agent is registered, and what it does there by itself. */
+  readonly authority: AuthoritySettings
+  /** Kept by `authority.store`. */
+  readonly key?: never
+  /** The thumbprint. */
+  readonly keyId?: never
+  /** Kept by `authority.store`. */
+  readonly sign?: never
+  /** See `authority.algorithm`. */
+  readonly algorithm?: never
+  /** Follows from the key. */
+  readonly publicKey?: never
+}

@@ -1,7 +1,7 @@
-import { setTimeout } from 'node:timers/promises'
 import { type Clock, Misconfigured } from '@countermark/core'
-import { custom, isAgentId, isKeyId, number, optionTable } from '@countermark/core/internal'
-import type { AgentFetchOptions, Authorize } from './agent-fetch-options.ts'
+import { callback, custom, isAgentId, isKeyId, number, optionTable } from '@countermark/core/internal'
+import type { Authorize, SignedFetchOptions } from './agent-fetch-options.ts'
+import type { ApprovalSource } from './challenges/approval-source.ts'
 import { createStepUps, type MayAskFor, type StepUps } from './challenges/token-challenge.ts'
 import { compileOrigins, type IsAllowedOrigin } from './fetch/outgoing-request.ts'
 import { type ClockOffsets, createClockOffsets } from './fetch/repetition.ts'
@@ -14,7 +14,7 @@ import type { CheckedFetch } from './fetch/underlying-fetch.ts'
 import { createForm } from './forms/create-form.ts'
 import { createDpopProver, type DpopProver } from './forms/dpop.ts'
 import { isSignableValue, type SigningForm } from './forms/signing-form.ts'
-import { CLOCK, FETCH, given } from './option-readers.ts'
+import { CLOCK, DELAY, type Delay, FETCH, given } from './option-readers.ts'
 import { createSigningIdentity } from './signing-key.ts'
 import type { TokenSource } from './tokens/agent-token.ts'
 
@@ -24,6 +24,7 @@ export interface Agent {
   readonly isAllowedOrigin: IsAllowedOrigin
   readonly authorization: string | Authorize | undefined
   readonly token: TokenSource | undefined
+  readonly approve: ApprovalSource | undefined
   readonly stepUps: StepUps
   readonly dpop: DpopProver | undefined
   readonly maxBodyBytes: number
@@ -34,7 +35,7 @@ export interface Agent {
   readonly verifyResponse: VerifyResponse | undefined
   readonly fetch: CheckedFetch
   readonly clock: Clock
-  readonly delay: (ms: number, signal: AbortSignal | undefined) => Promise<void>
+  readonly delay: Delay
 }
 
 const OPTIONS = optionTable('createAgentFetch', {
@@ -42,10 +43,12 @@ const OPTIONS = optionTable('createAgentFetch', {
   ...{ key: given(), sign: given(), algorithm: given(), publicKey: given(), keyId: custom(requireKeyId) },
   ...{ form: given(), cover: given(), signatureAgent: given(), headerNames: given(), expiresSeconds: given() },
   agentId: custom(requireAgentId),
+  authority: given(),
   origins: custom((_name, origins) => compileOrigins(origins)),
   authorization: custom(requireAuthorization),
   token: custom(requireSource),
   mayAskFor: custom((_name, scopes = []) => createStepUps(scopes as MayAskFor)),
+  approve: callback<ApprovalSource>(),
   dpop: given(),
   maxBodyBytes: number({ min: 0, default: 16_777_216 }),
   maxRedirects: number({ min: 0, max: 20, default: 5 }),
@@ -57,14 +60,14 @@ const OPTIONS = optionTable('createAgentFetch', {
   ),
   fetch: FETCH,
   clock: CLOCK,
-  delay: custom((_name, delay = wait) => delay as Agent['delay']),
+  delay: DELAY,
 })
 
 /**
  * Validates the options of an agent fetch.
  * @throws Misconfigured
  */
-export function createAgent(options: AgentFetchOptions): Agent {
+export function createAgent(options: SignedFetchOptions): Agent {
   const settings = OPTIONS.read(options)
   if (settings.authorization !== undefined && settings.token !== undefined) {
     throw invalid('give either authorization or token: both say what is sent')
@@ -105,14 +108,4 @@ function requireSource(_name: string, given: unknown): TokenSource | undefined {
 
 function invalid(message: string): Misconfigured {
   return new Misconfigured('ERR_OPTION_INVALID', message)
-}
-
-async function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await setTimeout(ms, undefined, signal === undefined ? {} : { signal })
-  } catch (error) {
-    // `fetch` rejects with the reason that the caller gave, not with the timer's.
-    signal?.throwIfAborted()
-    throw error
-  }
 }

@@ -1,7 +1,24 @@
-export { type AgentFetch, createAgentFetch } from './agent-fetch.ts'
+export { createAgentFetch } from './agent-fetch.ts'
 export { AgentFetchError, type AgentFetchErrorCode, isAgentFetchError } from './agent-fetch-error.ts'
-export type { AgentFetchOptions, AgentFetchSettings } from './agent-fetch-options.ts'
-export { type RefusalDocument, readRefusal } from './challenges/read-refusal.ts'
+export type {
+  AgentFetch,
+  AgentFetchOptions,
+  AgentFetchSettings,
+  AuthorityAgentOptions,
+} from './agent-fetch-options.ts'
+export { type AuthorityAgent, createAuthorityAgent } from './authority/authority-agent.ts'
+export type { AuthorityEvent } from './authority/authority-event.ts'
+export type { AuthorityApprovals, AuthoritySettings, AuthorityTokens } from './authority/authority-settings.ts'
+export { fileIdentityStore } from './authority/file-identity-store.ts'
+export {
+  type AgentIdentity,
+  type IdentityKey,
+  type IdentityStore,
+  type KeptIdentity,
+  memoryIdentityStore,
+} from './authority/identity-store.ts'
+export type { ApprovalNeeded, ApprovalSource } from './challenges/approval-source.ts'
+export { type RefusalDocument, type RequiredApproval, readRefusal } from './challenges/read-refusal.ts'
 export type { UnderlyingFetch } from './fetch/underlying-fetch.ts'
 export { type AgentKeyAlgorithm, type GeneratedAgentKey, generateAgentKey } from './generate-agent-key.ts'
 export type { KeyElsewhere } from './signing-key.ts'

@@ -4,10 +4,11 @@ import type { OutgoingRequest } from '../fetch/outgoing-request.ts'
 import { redirectedRequest } from '../fetch/redirect.ts'
 import { isAboutTime, isRepeatable, retryDelayMs } from '../fetch/repetition.ts'
 import { type Attempt, type Exchange, firstAttempt } from '../fetch/send.ts'
+import { askHuman } from './ask-human.ts'
 import { improveCredentials } from './improve-credentials.ts'
 import { type RefusalDocument, readRefusal } from './read-refusal.ts'
 
-const WORTH_A_LOOK: ReadonlySet<number> = new Set([401, 403, 429, 503])
+const WORTH_A_LOOK: ReadonlySet<number> = new Set([202, 401, 403, 429, 503])
 
 /**
  * What to do about a response; `undefined` when it is the caller's.
@@ -22,15 +23,17 @@ export async function nextAttempt(agent: Agent, attempt: Attempt, exchange: Exch
   return (
     (await improveCredentials(agent, attempt, exchange, refusal)) ??
     signAgain(agent, attempt, exchange, refusal) ??
+    (await askHuman(agent, attempt, exchange, refusal)) ??
     tryLater(agent, attempt, response, refusal)
   )
 }
 
 /** The way to another place counts as one request: a token is asked for no more often because there are more places. */
 function follow(agent: Agent, attempt: Attempt, request: OutgoingRequest): Attempt {
-  const { redirects, retries, hasReplacedToken, hasSteppedUp } = attempt
+  const { redirects, retries, hasReplacedToken, hasSteppedUp, hasAskedHuman } = attempt
   if (redirects < agent.maxRedirects) {
-    return { ...firstAttempt(request), redirects: redirects + 1, retries, hasReplacedToken, hasSteppedUp }
+    const asked = { hasReplacedToken, hasSteppedUp, hasAskedHuman }
+    return { ...firstAttempt(request), redirects: redirects + 1, retries, ...asked }
   }
   throw new AgentFetchError('too_many_redirects', `at most ${agent.maxRedirects} redirects are followed`)
 }

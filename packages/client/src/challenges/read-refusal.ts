@@ -16,8 +16,20 @@ export interface RefusalDocument {
   readonly requestId: string | undefined
   /** The constraint that does not hold, where the agent's own token has it. */
   readonly constraint: string | undefined
-  /** Where a human can agree to exactly this request, with `approval_required`. */
-  readonly approval: { readonly url: string; readonly digest: string } | undefined
+  /** Where a human can agree to exactly this request, with `approval_required` and `approval_pending`. */
+  readonly approval: RequiredApproval | undefined
+}
+
+/** What a service says of a request that needs a human. */
+export interface RequiredApproval {
+  /** Where approvals are asked for. */
+  readonly url: string
+  /** What is approved. */
+  readonly digest: string
+  /** For the approver alone: handed on as it is. @default the service gives none */
+  readonly bindingToken?: string
+  /** Where the service has left the request: it is asked about there, and not left a second time. @default it has not */
+  readonly statusUrl?: string
 }
 
 const MAX_BYTES = 65_536
@@ -28,7 +40,8 @@ const RETRY_WORDS = ['resign', 'later', 'no'] as const
  * a success, an error of the application, or an answer of something in between.
  */
 export async function readRefusal(response: Response): Promise<RefusalDocument | undefined> {
-  if (response.status < 400 || !isProblem(response) || response.body === null) return undefined
+  const isRefused = response.status >= 400 || response.status === 202
+  if (!isRefused || !isProblem(response) || response.body === null) return undefined
   const content = await readAtMost(response, MAX_BYTES)
   const document = content === undefined ? undefined : parseObject(new TextDecoder().decode(content))
   const code = document?.['code']
@@ -60,7 +73,20 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 
 function approvalOf(document: Readonly<Record<string, unknown>>): RefusalDocument['approval'] {
   const [url, digest] = [textOf(document['approval_url']), textOf(document['approval_digest'])]
-  return url === undefined || digest === undefined ? undefined : { url, digest }
+  if (url === undefined || digest === undefined) return undefined
+  const bindingToken = textOf(memberOf(document['access_request'], 'binding_token'))
+  const statusUrl = textOf(memberOf(document['task'], 'status_endpoint'))
+  return {
+    ...{ url, digest },
+    ...(bindingToken === undefined ? {} : { bindingToken }),
+    ...(statusUrl === undefined ? {} : { statusUrl }),
+  }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined
 }
 
 function textOf(value: unknown): string | undefined {

@@ -35,6 +35,8 @@ export interface Attempt extends Dress {
   readonly hasReplacedToken: boolean
   /** Whether a token that allows more was asked for. */
   readonly hasSteppedUp: boolean
+  /** Whether a human was asked. */
+  readonly hasAskedHuman: boolean
   readonly redirects: number
   readonly retries: number
   /** Milliseconds to wait first. */
@@ -52,6 +54,7 @@ export function firstAttempt(request: OutgoingRequest): Attempt {
     hasGivenNonce: false,
     hasReplacedToken: false,
     hasSteppedUp: false,
+    hasAskedHuman: false,
     redirects: 0,
     retries: 0,
     delayMs: 0,

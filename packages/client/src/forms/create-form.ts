@@ -1,13 +1,13 @@
 import { Misconfigured } from '@countermark/core'
-import type { AgentFetchOptions } from '../agent-fetch-options.ts'
+import type { SignedFetchOptions } from '../agent-fetch-options.ts'
 import type { SigningIdentity } from '../signing-key.ts'
 import { createDpopForm } from './dpop.ts'
 import { createHttpsigForm } from './httpsig.ts'
 import type { SigningForm } from './signing-form.ts'
 import { createSimpleForm } from './simple.ts'
 
-type Form = NonNullable<AgentFetchOptions['form']>
-type CreateForm = (options: AgentFetchOptions, identity: SigningIdentity) => SigningForm
+type Form = NonNullable<SignedFetchOptions['form']>
+type CreateForm = (options: SignedFetchOptions, identity: SigningIdentity) => SigningForm
 
 const FORMS: Readonly<Record<Form, CreateForm>> = {
   httpsig: createHttpsigForm,
@@ -16,7 +16,7 @@ const FORMS: Readonly<Record<Form, CreateForm>> = {
   dpop: createDpopForm,
 }
 
-const OPTIONS_OF_ONE_FORM: readonly (readonly [keyof AgentFetchOptions, (form: Form) => boolean])[] = [
+const OPTIONS_OF_ONE_FORM: readonly (readonly [keyof SignedFetchOptions, (form: Form) => boolean])[] = [
   ['cover', (form) => form === 'httpsig'],
   ['signatureAgent', (form) => form === 'httpsig'],
   ['expiresSeconds', (form) => form === 'httpsig'],
@@ -27,7 +27,7 @@ const OPTIONS_OF_ONE_FORM: readonly (readonly [keyof AgentFetchOptions, (form: F
  * Makes the form that the options name, with the options that belong to it.
  * @throws Misconfigured `ERR_OPTION_INVALID`
  */
-export function createForm(options: AgentFetchOptions, identity: SigningIdentity): SigningForm {
+export function createForm(options: SignedFetchOptions, identity: SigningIdentity): SigningForm {
   const { form = 'httpsig' } = options
   if (!Object.hasOwn(FORMS, form)) throw invalid(`form must be one of ${Object.keys(FORMS).join(', ')}`)
   for (const [name, belongsTo] of OPTIONS_OF_ONE_FORM) {

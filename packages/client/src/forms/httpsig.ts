@@ -1,6 +1,6 @@
 import { type HeaderField, Misconfigured, requireNumber } from '@countermark/core'
 import { createContentDigest, SECURITY_FIELDS, signMessage } from '@countermark/signature'
-import type { AgentFetchOptions } from '../agent-fetch-options.ts'
+import type { SignedFetchOptions } from '../agent-fetch-options.ts'
 import { readAcceptSignature } from '../challenges/accept-signature.ts'
 import { type OutgoingRequest, toSignable } from '../fetch/outgoing-request.ts'
 import type { SigningIdentity } from '../signing-key.ts'
@@ -14,7 +14,7 @@ const DEFAULT_LABEL = 'sig1'
  * HTTP Message Signatures (RFC 9421) with Content-Digest (RFC 9530).
  * @throws Misconfigured `ERR_OPTION_INVALID`
  */
-export function createHttpsigForm(options: AgentFetchOptions, identity: SigningIdentity): SigningForm {
+export function createHttpsigForm(options: SignedFetchOptions, identity: SigningIdentity): SigningForm {
   const settings = readOptions(options, identity)
   return {
     ownFields: new Set(['agent-id', 'content-digest', 'signature', 'signature-agent', 'signature-input']),
@@ -26,7 +26,7 @@ export function createHttpsigForm(options: AgentFetchOptions, identity: SigningI
 }
 
 function readOptions(
-  { agentId, cover = [], signatureAgent, expiresSeconds = 60 }: AgentFetchOptions,
+  { agentId, cover = [], signatureAgent, expiresSeconds = 60 }: SignedFetchOptions,
   { key, keyId, algorithm }: SigningIdentity,
 ) {
   if (signatureAgent !== undefined && !isSecureOrigin(signatureAgent)) {

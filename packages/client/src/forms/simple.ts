@@ -1,13 +1,13 @@
 import { Misconfigured } from '@countermark/core'
 import { completeHeaderNames, signSimpleV0, signSimpleV1 } from '@countermark/signature'
-import type { AgentFetchOptions } from '../agent-fetch-options.ts'
+import type { SignedFetchOptions } from '../agent-fetch-options.ts'
 import { parseChallenges } from '../challenges/www-authenticate.ts'
 import type { SigningIdentity } from '../signing-key.ts'
 import type { Challenge, SigningForm } from './signing-form.ts'
 
 interface Signer extends Pick<SigningIdentity, 'key' | 'keyId' | 'isNamed'> {
   readonly agentId: string
-  readonly headerNames: AgentFetchOptions['headerNames'] | undefined
+  readonly headerNames: SignedFetchOptions['headerNames'] | undefined
 }
 
 /**
@@ -15,7 +15,7 @@ interface Signer extends Pick<SigningIdentity, 'key' | 'keyId' | 'isNamed'> {
  * @throws Misconfigured `ERR_OPTION_INVALID`
  */
 export function createSimpleForm(
-  { agentId, headerNames }: AgentFetchOptions,
+  { agentId, headerNames }: SignedFetchOptions,
   { key, keyId, algorithm, isNamed }: SigningIdentity,
   version: 0 | 1,
 ): SigningForm {

@@ -1,4 +1,4 @@
-import { AgentFetchError, isAgentFetchError } from '../agent-fetch-error.ts'
+import { AgentFetchError, type AgentFetchErrorCode, isAgentFetchError } from '../agent-fetch-error.ts'
 import { readAtMost, untilAborted } from '../fetch/limits.ts'
 import { type AgentToken, requireAgentToken } from './agent-token.ts'
 
@@ -67,9 +67,14 @@ const MAX_BYTES = 65_536
 
 /**
  * Reads an answer of limited size that must be a JSON object and no redirect.
- * @throws AgentFetchError `token_unavailable`
+ * @throws AgentFetchError `token_unavailable`, or the code that is given
  */
-export async function readJsonAnswer(response: Response, noun: string): Promise<JsonMembers> {
+export async function readJsonAnswer(
+  response: Response,
+  noun: string,
+  code: AgentFetchErrorCode = 'token_unavailable',
+): Promise<JsonMembers> {
+  const unavailable = (message: string): AgentFetchError => new AgentFetchError(code, message)
   if (response.redirected || (response.status >= 300 && response.status < 400)) {
     throw unavailable(`the ${noun} redirects, which is not followed`)
   }
@@ -85,12 +90,21 @@ export async function readJsonAnswer(response: Response, noun: string): Promise<
   throw unavailable(`the ${noun} must answer with a JSON object`)
 }
 
+/** How long an exchange may take, and what it is called. */
+interface ExchangeLimits {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  readonly noun: string
+  /** @default 'token_unavailable' */
+  readonly code?: AgentFetchErrorCode
+}
+
 /**
  * Waits for an exchange until a deadline, whatever the `fetch` underneath makes of it.
- * @throws AgentFetchError `token_unavailable`
+ * @throws AgentFetchError `token_unavailable`, or the code that is given
  */
 export async function within<Value>(
-  { timeoutMs, signal, noun }: { readonly timeoutMs: number; readonly signal: AbortSignal; readonly noun: string },
+  { timeoutMs, signal, noun, code = 'token_unavailable' }: ExchangeLimits,
   work: Promise<Value>,
 ): Promise<Value> {
   try {
@@ -98,10 +112,6 @@ export async function within<Value>(
   } catch (cause) {
     if (isAgentFetchError(cause)) throw cause
     const what = signal.aborted ? `does not answer within ${timeoutMs / 1000} s` : 'cannot be reached'
-    throw new AgentFetchError('token_unavailable', `the ${noun} ${what}`, { cause })
+    throw new AgentFetchError(code, `the ${noun} ${what}`, { cause })
   }
-}
-
-function unavailable(message: string): AgentFetchError {
-  return new AgentFetchError('token_unavailable', message)
 }
