@@ -22,6 +22,7 @@ export interface AgentIdentity {
 
 /** The same as a store gives it. */
 export interface KeptIdentity {
+  /** What was kept. */
   readonly identity: AgentIdentity
   /** How often it was replaced: 1 for the first. */
   readonly version: number
