@@ -48,10 +48,12 @@ export interface ObservedAgent extends AuthorityAgent {
   readonly events: AuthorityEvent[]
 }
 
+type ShopOptions = Parameters<typeof forExpress>[0] & Parameters<typeof forKoa>[0]
+
 /** What runs on a framework. */
 export interface Framework {
   readonly authority: (find: () => Authority | undefined) => RequestListener
-  readonly shop: (options: Parameters<typeof forExpress>[0]) => RequestListener
+  readonly shop: (options: ShopOptions) => RequestListener
 }
 
 const MONEY = { amount: body('/amount'), currency: 'USD' }

@@ -27,7 +27,7 @@ export async function enrol(context: AuthorityContext, settings: EnrolmentSettin
     const { key, next } = kept?.identity ?? {}
     if (key !== undefined) return key
     if (next === undefined) {
-      // Whoever keeps one first decides; the others find it here.
+      // The first one to be kept decides; other processes find it here.
       await store.replace({ agentId, next: createKey(context) }, kept?.version ?? 0)
       continue
     }

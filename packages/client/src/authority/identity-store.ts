@@ -29,7 +29,7 @@ export interface KeptIdentity {
 }
 
 /**
- * Keeps the identity of one agent, for all processes that share it. What it holds is secret: it is the agent, to whoever reads it.
+ * Keeps the identity of one agent, for all processes that share it. What it holds is secret: what reads it is the agent.
  */
 export interface IdentityStore {
   /** What is kept; `undefined` before the first time. @throws AgentFetchError `identity_unusable` */
