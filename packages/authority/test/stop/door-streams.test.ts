@@ -39,7 +39,11 @@ describe('streams of doors', () => {
   it('are as many as one token may open, and as many as there may be in all', async () => {
     await begin('one')
     await begin('one')
-    const refused = { status: 503, body: { code: 'streams_exhausted', retry: 'later' }, headers: { 'retry-after': '5' } }
+    const refused = {
+      status: 503,
+      body: { code: 'streams_exhausted', retry: 'later' },
+      headers: { 'retry-after': '5' },
+    }
     expect(await ask('one')).toMatchObject(refused)
     await begin('two')
     expect(await ask('two')).toMatchObject(refused)

@@ -1,4 +1,11 @@
-import { requireProgram, type StartedRedis, type StartedServer, startRedis, startServer, type TestAgent } from '@countermark/testing'
+import {
+  requireProgram,
+  type StartedRedis,
+  type StartedServer,
+  startRedis,
+  startServer,
+  type TestAgent,
+} from '@countermark/testing'
 import { type AuthorityLink, fromAuthority } from 'countermark/express'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
@@ -98,7 +105,8 @@ if (command !== undefined) {
       })
 
       it('wake the streams of another process of the authority', async () => {
-        const { seq } = (await call('GET', '/doors/door-2/changes', { headers: { authorization: `Bearer ${TOKEN}` } })).body
+        const { seq } = (await call('GET', '/doors/door-2/changes', { headers: { authorization: `Bearer ${TOKEN}` } }))
+          .body
         const door = await openDoorStream(otherServer.port, TOKEN, `/doors/door-2/events?after=${seq}`)
         await stop(1)
         await door.wait(1)
@@ -130,7 +138,12 @@ if (command !== undefined) {
         const raw = new Redis(redis.url)
         const { seq } = door.state()
         // A line of another authority, or of an attacker who may write there: it counts on from what the door has not.
-        await raw.xadd('test:stops', `${seq + 5}-0`, 'line', JSON.stringify({ seq: seq + 5, action: 'withdraw', event: { type: 'agent', agentId: 'agt_0' } }))
+        await raw.xadd(
+          'test:stops',
+          `${seq + 5}-0`,
+          'line',
+          JSON.stringify({ seq: seq + 5, action: 'withdraw', event: { type: 'agent', agentId: 'agt_0' } }),
+        )
         await stop(4)
         await until(() => isStopped(door, 4))
         expect(isStopped(door, 0)).toBe(true)
