@@ -8,6 +8,8 @@ export interface BackendConfig {
   /** Who the service is in tokens and tickets: their `aud`. */
   readonly audience: string
   readonly registryUrl: string
+  /** The real authority, beside the hand-made issuer. */
+  readonly authority: { readonly url: string; readonly doorToken: string }
   readonly issuer: { readonly url: string; readonly plainUrl: string }
   /** Who signs approval tickets, as the registry knows it. */
   readonly approver: string

@@ -41,6 +41,7 @@ export function createChecks(config: BackendConfig) {
   const rules = createRules(config, { keys, store, redis })
   return {
     revocations,
+    store,
     signature: verifySignature({ keys }),
     replay: preventReplay({ store }),
     ...createTokenChecks(config, { store, revocations }),

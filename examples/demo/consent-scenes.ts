@@ -1,7 +1,7 @@
 import { type Approver, createApprover } from './approver.ts'
-import { aRefund, ask, outcomeOfAsking, type Question, unlike } from './ask.ts'
+import { aRefund, type Question, unlike } from './ask.ts'
 import { createKeyRegistry } from './key-registry.ts'
-import { rawOutcome, type Scene } from './scene.ts'
+import type { Scene } from './scene.ts'
 import { atBoth, refundsWithin, type Service, urlAt } from './service.ts'
 import type { World } from './world.ts'
 
@@ -36,12 +36,6 @@ export const CONSENT_SCENES: readonly Scene[] = [
   atBoth('above the limit, and nobody was asked', '403 approval_required', async (service, world) =>
     unlike(await aboveTen(service, world, 1000), { request: aRefund(1001) }),
   ),
-  atBoth('a human agrees: the signed ticket lets it pass', '201', async (service, world) => {
-    const question = await aboveTen(service, world, 5000)
-    const refused = rawOutcome(await ask(question))
-    if (refused !== '403 approval_required') return `without a ticket it was ${refused}`
-    return outcomeOfAsking({ ...question, ...withTicket(agree(question, 5000, world, world.approver), 5000) })
-  }),
   atBoth('the ticket is used again', '403 approval_required', async (service, world) => {
     const question = await aboveTen(service, world, 5000)
     const ticket = withTicket(agree(question, 5000, world, world.approver), 5000)

@@ -1,9 +1,11 @@
 import { createGuard } from '@countermark/express'
+import { countermark } from 'countermark/express'
 import express from 'express'
 import multer from 'multer'
 import { readBackendConfig } from './backend-config.ts'
 import { callerOf } from './caller.ts'
 import { createChecks, createGuardOptions } from './checks.ts'
+import { linkToAuthority, managedOptions, REFUND } from './managed-routes.ts'
 import { createObservation } from './seeing/observation.ts'
 import { serve } from './serve.ts'
 
@@ -13,6 +15,17 @@ const observation = createObservation(config)
 const guard = createGuard({ ...createGuardOptions(config, observation), maxBodyBytes: 4_000_000 })
 
 const app = express()
+
+// Here an authority says who calls, for whom, and what is stopped.
+const link = linkToAuthority(config)
+const managed = countermark(managedOptions(config, link, { observation, store: checks.store }))
+app.use('/managed', managed)
+app.get('/managed/orders', managed.require('orders:read'), (req, res) => void res.json(callerOf(req.agent)))
+app.post(
+  '/managed/refunds',
+  managed.require('refunds:create', REFUND),
+  (req, res) => void res.status(201).json(callerOf(req.agent)),
+)
 
 // A token alone will do here: to read, anybody's that has one; to write, one that a key was shown for.
 app.get(
@@ -50,4 +63,5 @@ app.post('/refunds', checks.idempotent.express(guard), guard(checks.createRefund
   res.status(201).json({ ...callerOf(req.agent), refund: ++refunds })
 })
 
+await link.ready()
 await serve(app, config, { ...checks, ...observation })

@@ -2,10 +2,12 @@ import { createPrivateKey } from 'node:crypto'
 import { createGuard } from '@countermark/koa'
 import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
+import { countermark } from 'countermark/koa'
 import Koa from 'koa'
 import { readBackendConfig } from './backend-config.ts'
 import { callerOf } from './caller.ts'
 import { createChecks, createGuardOptions } from './checks.ts'
+import { linkToAuthority, managedOptions, REFUND } from './managed-routes.ts'
 import { createObservation } from './seeing/observation.ts'
 import { serve } from './serve.ts'
 import { signKoaResponse } from './sign-koa-response.ts'
@@ -21,6 +23,18 @@ unsigned.get('/catalogue', guard(checks.unsignedToken, checks.readCatalogue), (c
   ctx.body = callerOf(ctx.state.agent)
 })
 unsigned.post('/reviews', guard.with({ minimumLevel: 'bound' })(checks.unsignedToken, checks.writeReview), (ctx) => {
+  ctx.status = 201
+  ctx.body = callerOf(ctx.state.agent)
+})
+
+// Here an authority says who calls, for whom, and what is stopped.
+const link = linkToAuthority(config)
+const managed = countermark(managedOptions(config, link, { observation, store: checks.store }))
+const managedRoutes = new Router({ prefix: '/v1/managed' })
+managedRoutes.get('/orders', managed, managed.require('orders:read'), (ctx) => {
+  ctx.body = callerOf(ctx.state.agent)
+})
+managedRoutes.post('/refunds', managed, managed.require('refunds:create', REFUND), (ctx) => {
   ctx.status = 201
   ctx.body = callerOf(ctx.state.agent)
 })
@@ -50,6 +64,7 @@ delegated.post('/refunds', guard(checks.token), checks.idempotent.koa(guard), gu
 
 const app = new Koa()
 app.use(unsigned.routes())
+app.use(managedRoutes.routes())
 app.use(guard(checks.signature, checks.replay))
 app.use(delegated.routes())
 app.use(signKoaResponse(createPrivateKey(config.responseKey)))
@@ -58,4 +73,5 @@ app.use(signed.routes())
 app.use((ctx) => {
   if (ctx.path === '/healthz') ctx.body = 'ok'
 })
+await link.ready()
 await serve(app.callback(), config, { ...checks, ...observation })

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
+import { AUTHORITY_SCENES } from './authority-scenes.ts'
 import { CAPABILITY_SCENES } from './capability-scenes.ts'
 import { CHAIN_ATTACK_SCENES } from './chain-attack-scenes.ts'
 import { CLIENT_SCENES } from './client-scenes.ts'
@@ -30,12 +31,13 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['While it runs', MID_RUN_SCENES],
   ['How far a grant goes', CAPABILITY_SCENES],
   ['With a human’s consent', CONSENT_SCENES],
+  ['Under an authority', AUTHORITY_SCENES],
   ['Counted, and done once', ONCE_SCENES],
   ['Ordinary days', [...DAY_SCENES, ...ISSUER_DAY_SCENES]],
   ['A flood', [FLOOD_SCENE]],
 ]
 
-const USAGE = `npm run demo                       six scenes, each with request, answer and reason
+const USAGE = `npm run demo                       seven scenes, each with request, answer and reason
 npm run demo -- --all              every scene, what was measured and recorded; a minute
 npm run demo -- --only WORD        the scenes whose title has this word
 npm run demo -- --stay             leaves everything running, with the dashboards, a key and a command to try
@@ -82,6 +84,7 @@ console.log(`
     npm run demo -- --all         a hundred scenes more; --help says what else
     examples/guard-existing-app   guard an ordinary Express application in under ten lines
     examples/koa-quickstart       the same for Koa
+    npx countermark dev           an authority, a sample API and an agent, to try things
     examples/delegated-refund     a user, an agent, a sub-agent, and a limit above which a human agrees
     examples/your-identity-provider   tokens of an identity provider that runs
     docs/refusals.md              every refusal: what it means and who should act
@@ -104,14 +107,14 @@ async function play(scene: Scene, stage: World): Promise<SceneResult> {
   return result
 }
 
-/** One of the six: a heading, and whatever the scene shows. */
+/** One of the seven: a heading, and whatever the scene shows. */
 async function show(scene: Scene, stage: World): Promise<SceneResult> {
   heading(scene.title)
   return play(scene, stage)
 }
 
 function withTitle(word: string): typeof GROUPS {
-  const found = [['The six', SHOWN_SCENES] as const, ...GROUPS]
+  const found = [['The seven', SHOWN_SCENES] as const, ...GROUPS]
     .map(([title, scenes]) => [title, scenes.filter((scene) => scene.title.toLowerCase().includes(word))] as const)
     .filter(([, scenes]) => scenes.length > 0)
   if (found.length > 0) return found

@@ -77,24 +77,6 @@ export const MID_RUN_SCENES: readonly Scene[] = [
     const second = await outcomeOfAsking({ service, agent: runner, token: other ?? '' })
     return second === '200' ? outcome : `the other agent's part was ${second}`
   }),
-  {
-    backend: 'express',
-    title: 'a revocation reaches the second process',
-    expected: '401 token_revoked',
-    needsRedis: true,
-    play: async ({ issuer, assistant: agent, services: [service], shop: [, second] }) => {
-      if (second === undefined) return 'there is no second process'
-      const tokenId = 'revoked-at-both'
-      const token = await issuer.mint({ ...grantTo(agent, service, SCOPE), jti: tokenId })
-      const at = (port: number): Question => ({ service, agent, token, port })
-      const before = await outcomeOfAsking(at(second.port))
-      if (before !== '200') return `before, it was ${before}`
-      const first = await afterwards(at(service.backend.port), () =>
-        issuer.revoke({ type: 'token', issuer: issuer.url, tokenId }),
-      )
-      return first === '401 token_revoked' ? onceItIsNot('200', () => outcomeOfAsking(at(second.port))) : first
-    },
-  },
 ]
 
 /** `jti` of the last link. */

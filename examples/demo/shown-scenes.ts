@@ -2,11 +2,10 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RequestToSign } from '@countermark/testing'
-import { aRefund } from './ask.ts'
+import { playExchange, playShownApproval, playStop } from './authority-scenes.ts'
 import type { Scene } from './scene.ts'
 import { say } from './screen.ts'
 import { verifyTamperedCopy, verifyTrails } from './seeing/audit-check.ts'
-import { grantTo, refundsWithin } from './service.ts'
 import { sendShown } from './showing.ts'
 import type { World } from './world.ts'
 
@@ -16,9 +15,8 @@ const ORDER: RequestToSign = {
   headers: { 'Content-Type': 'application/json' },
   body: '{"item":"kettle"}',
 }
-const TEN_EUROS = { max_refund_amount: { value: 1000, currency: 'EUR' } }
 
-/** The six that `npm run demo` shows, each with request, answer and reason. */
+/** The seven that `npm run demo` shows, each with request, answer and reason. */
 export const SHOWN_SCENES: readonly Scene[] = [
   {
     backend: 'express',
@@ -47,25 +45,16 @@ export const SHOWN_SCENES: readonly Scene[] = [
     },
   },
   {
-    backend: 'koa',
-    title: 'A user lets an agent read one customer: the token says for whom it acts',
+    backend: 'both',
+    title: 'An authority registers an agent: its token says for whom it acts, at both services',
     expected: '200',
-    play: async (world) => {
-      const [, billing] = world.services
-      const token = await world.issuer.mint(grantTo(world.assistant, billing, 'customers:user_17:read'))
-      return askShown(world, token, { target: '/customers/user_17' })
-    },
+    play: playExchange,
   },
   {
     backend: 'koa',
-    title: 'It may give ten euros back, and asks for fifty',
-    expected: '403 constraint_violation',
-    play: async (world) => {
-      const [, billing] = world.services
-      const token = await world.issuer.mint(refundsWithin(world.assistant, billing, TEN_EUROS))
-      const first = await askShown(world, token, aRefund(900))
-      return first === '201' ? askShown(world, token, aRefund(5000)) : `within the limit it was ${first}`
-    },
+    title: 'Above ten euros a person approves one request, once',
+    expected: '403 approval_required, 201, 403 approval_required',
+    play: playShownApproval,
   },
   {
     backend: 'both',
@@ -83,14 +72,13 @@ export const SHOWN_SCENES: readonly Scene[] = [
       return findings.length > 0 ? 'found' : 'not found'
     },
   },
+  {
+    backend: 'both',
+    title: 'The authority stops the agent: every process refuses',
+    expected: 'refused',
+    play: playStop,
+  },
 ]
-
-async function askShown({ services, assistant }: World, token: string, request: RequestToSign): Promise<string> {
-  const [, { backend, prefix }] = services
-  const headers = { ...request.headers, Authorization: `Bearer ${token}` }
-  const target = prefix + (request.target ?? '/')
-  return sendShown(backend, await assistant.signRequest({ ...request, headers, url: backend.origin, target }))
-}
 
 const PATIENCE_MS = 10_000
 

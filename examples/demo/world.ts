@@ -3,6 +3,7 @@ import { findFreePort, findProgram, type StartedRedis, startRedis } from '@count
 import { type Agents, createAgents } from './agents.ts'
 import { type Approver, createApprover } from './approver.ts'
 import type { BackendConfig } from './backend-config.ts'
+import { type DemoAuthority, startDemoAuthority } from './demo-authority.ts'
 import { createIssuer, type Issuer } from './issuer.ts'
 import { createKeyRegistry, type KeyRegistry } from './key-registry.ts'
 import { type BackendProcess, startBackend } from './processes.ts'
@@ -20,6 +21,7 @@ export interface World extends Agents {
   readonly services: readonly [shop: Service, billing: Service]
   readonly keys: KeyRegistry
   readonly issuer: Issuer
+  readonly authority: DemoAuthority
   readonly approver: Approver
   readonly hasRedis: boolean
   readonly audit: AuditFolders
@@ -39,6 +41,8 @@ export async function createWorld({ isMeasured }: { readonly isMeasured: boolean
   say(`key registry          ${keys.url}`)
   const issuer = await createIssuer(keys.find)
   say(`issuer of the demo    ${issuer.url}`)
+  const authority = await startDemoAuthority({ userIssuer: issuer.url, audiences: [SHOP, BILLING] })
+  say(`authority             ${authority.url}`)
   const approver = createApprover(keys)
   const redis = await findRedis()
   const responseKeys = generateKeyPairSync('ed25519')
@@ -46,6 +50,7 @@ export async function createWorld({ isMeasured }: { readonly isMeasured: boolean
   const shared = {
     registryUrl: keys.url,
     issuer: { url: issuer.url, plainUrl: issuer.plainUrl },
+    authority: { url: authority.url, doorToken: authority.doorToken },
     approver: approver.id,
     redisPort: redis?.port,
     responseKey: responseKeys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
@@ -62,11 +67,30 @@ export async function createWorld({ isMeasured }: { readonly isMeasured: boolean
   const agents = await createAgents({ keys, issuer, origins }, responseKeys.publicKey)
   const close = async (): Promise<void> => {
     await Promise.all([billing, ...shop].map(({ kill }) => kill()))
-    await Promise.all([redis?.stop(), prometheus?.stop(), keys.close(), issuer.close(), audit.remove()])
+    await Promise.all([
+      redis?.stop(),
+      prometheus?.stop(),
+      keys.close(),
+      issuer.close(),
+      audit.remove(),
+      authority.close(),
+    ])
   }
   const metricsUrls = targets.flatMap(({ instances }) => instances.map((instance) => `http://${instance}/metrics`))
   const seeing = { audit, metricsUrls, prometheus }
-  return { shop, billing, services, keys, issuer, approver, hasRedis: redis !== undefined, ...seeing, ...agents, close }
+  return {
+    shop,
+    billing,
+    services,
+    keys,
+    issuer,
+    authority,
+    approver,
+    hasRedis: redis !== undefined,
+    ...seeing,
+    ...agents,
+    close,
+  }
 }
 
 async function findRedis(): Promise<StartedRedis | undefined> {
