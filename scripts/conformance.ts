@@ -1,11 +1,17 @@
 import { resolve } from 'node:path'
 import { readTokenSuites } from '../packages/delegation/test/conformance/suites.ts'
 import { readTableSuites } from '../packages/ed25519-tables/test/conformance/table-vectors.ts'
+import { readPolicySuites } from '../packages/policy/test/conformance/suites.ts'
 import { type JudgedSuite, readSuites } from '../packages/signature/test/conformance/suites.ts'
 
 // Runs the vectors that nobody here wrote and prints, for each file, how many give exactly the expected result.
 const folder = resolve(import.meta.dirname, '../../shared/conformance')
-const suites = [...readSuites(folder), ...readTokenSuites(folder), ...readTableSuites(folder)]
+const suites = [
+  ...readSuites(folder),
+  ...readTokenSuites(folder),
+  ...readTableSuites(folder),
+  ...readPolicySuites(folder),
+]
 if (suites.length === 0) process.stderr.write(`notice: nothing to do, the vectors are not in ${folder}\n`)
 
 interface Counts {

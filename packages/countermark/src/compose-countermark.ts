@@ -30,6 +30,7 @@ import {
   readResource,
 } from './metadata-document.ts'
 import { apiKeysPart, delegationPart, riskPart } from './parts-on-first-use.ts'
+import { type PolicyAsked, type PolicyOfRoute, readPolicy } from './policy-part.ts'
 
 /** Asks inside a handler whether the agent may do something: see `can` of @countermark/capability. */
 type AgentCan = (wanted: string, values?: KnownValues) => boolean
@@ -48,6 +49,8 @@ export interface RequireOptions {
    * approver, and 202 says where the agent asks what was decided. @default what `approvals` says, else 'refused'
    */
   readonly unapproved?: 'refused' | 'filed'
+  /** What the route tells the option `policy`: `{ action, resource }`. @default its scopes, path and parameters */
+  readonly policy?: PolicyOfRoute
 }
 
 /**
@@ -98,7 +101,7 @@ export function composeCountermark<Handler extends object>(
   const options = completeOptions(given)
   const { keys, replay, onStoreUnavailable, signatures, delegation, capabilities, resource, metadata, ...rest } =
     options
-  const { apiKeys: _, authority, risk: behaviour, ...guarding } = rest
+  const { apiKeys: _, authority, risk: behaviour, policy: asked, ...guarding } = rest
   const { origins } = guarding
   const findOrigin = originFinder(origins)
   const published = readResource(resource, typeof origins === 'function' ? undefined : findOrigin)
@@ -107,6 +110,7 @@ export function composeCountermark<Handler extends object>(
   const rules = createRules({ ...options, resourceMetadata })
   const view = { can: canWith(rules) }
   const risk = readRisk(behaviour)
+  const policy = readPolicy(asked)
   const observers = [...(guarding.observers ?? []), ...(risk === undefined ? [] : [risk.observer])]
   const guard = createGuard({ ...guarding, observers, view, onCompose: document.describe })
   const stops = authority === undefined ? {} : { revocations: authority.revocations }
@@ -133,7 +137,9 @@ export function composeCountermark<Handler extends object>(
     return summarise(inOrder(first, second), [...summariesOf(first), ...summariesOf(second)])
   }
   const guardsOf = (routeOptions: RouteOptions): AgentGuards<Handler> => {
-    return Object.assign(serving(identify(routeOptions)), { require: requireWith(guard.with(routeOptions), rules) })
+    return Object.assign(serving(identify(routeOptions)), {
+      require: requireWith(guard.with(routeOptions), rules, policy),
+    })
   }
   return Object.assign(guardsOf({}), {
     with: guardsOf,
@@ -199,12 +205,22 @@ function canWith(rules: CapabilityRules): (agent: AgentView) => AgentCan {
   return (agent) => (wanted, values) => can(agent, wanted, values, rules)
 }
 
-function requireWith<Handler>(compose: ComposeGuard<Handler>, rules: CapabilityRules): RequireScopes<Handler> {
-  return (wanted, values, options) => compose(requireCapability(wanted, values, rulesOfRoute(rules, options)))
+function requireWith<Handler>(
+  compose: ComposeGuard<Handler>,
+  rules: CapabilityRules,
+  policy: PolicyAsked | undefined,
+): RequireScopes<Handler> {
+  return (wanted, values, options) => {
+    const capable = requireCapability(wanted, values, rulesOfRoute(rules, options))
+    const route = options?.policy
+    if (policy !== undefined) return compose(capable, route === undefined ? policy : policy.for(route))
+    if (route === undefined) return compose(capable)
+    throw new Misconfigured('ERR_OPTION_MISSING', 'what a route tells a policy needs the option policy of countermark')
+  }
 }
 
 function rulesOfRoute(rules: CapabilityRules, options: RequireOptions = {}): CapabilityRules {
-  requireKnownOptions('require', options, ['unapproved'])
+  requireKnownOptions('require', options, ['unapproved', 'policy'])
   const { unapproved } = options
   const { approvals } = rules
   if (unapproved === undefined || (unapproved === 'refused' && approvals === undefined)) return rules

@@ -21,6 +21,7 @@ import type { PreventReplayOptions } from '@countermark/replay'
 import type { AssessRiskOptions, RiskCheck } from '@countermark/risk'
 import type { VerifySignatureOptions } from '@countermark/signature'
 import type { AuthorityLink } from './from-authority/from-authority.ts'
+import type { PolicyOption } from './policy-part.ts'
 
 /** Which signatures count. */
 export type SignatureOptions = Pick<VerifySignatureOptions, 'accept' | 'algorithms' | 'queue'>
@@ -82,6 +83,11 @@ export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompo
    * hand. Callers with API keys are not assessed. @default not assessed
    */
   readonly risk?: AssessRiskOptions | RiskCheck
+  /**
+   * Asks your own policy engine at each `require`: what `consultPolicy` of @countermark/policy returned, one of its engines, such as
+   * `opa({ url })`, or a function. Routes without `require` are not asked about: guard them by `agents.guard(policy)`. @default not asked
+   */
+  readonly policy?: PolicyOption
   /** Who this service is to issuers of tokens (RFC 9728 section 1.2), where it is not a whole origin. @default the origin that is called */
   readonly resource?: string
   /** @default nothing besides what the checks accept */
@@ -104,6 +110,7 @@ const OWN: Readonly<Record<OwnOption, readonly string[]>> = {
   delegation: ['resourceMetadata', 'dpop.store'],
   apiKeys: [],
   risk: [],
+  policy: [],
   capabilities: ['clock', 'resourceMetadata', 'approvals.store'],
   resource: [],
   metadata: [],

@@ -64,6 +64,12 @@ export function consultPolicy(given: PolicyEngine | PolicyFunction, options: Con
   const ask = createAsk(engine, settings)
   const { name } = engine
 
+  let isReporting = false
+  const useReport = ({ report }: Environment): void => {
+    if (!isReporting) engine.reportTo?.(report)
+    isReporting = true
+  }
+
   function judge(asked: Asked, exchange: Exchange): PolicyFacts | Promise<PolicyFacts> {
     const { environment, request, caller, described } = exchange
     const { decision, isCached } = asked
@@ -134,6 +140,7 @@ export function consultPolicy(given: PolicyEngine | PolicyFunction, options: Con
       (request, caller, environment) =>
         then(describeRequest(route, request, caller), (described) => {
           const input = createInput(request, caller, described, environment.clock.wallMs())
+          useReport(environment)
           const exchange: Exchange = { request, caller, environment, described, input }
           let asked: Asked | Promise<Asked>
           try {

@@ -61,5 +61,22 @@ export const METRICS: Metrics<Labels> = defineMetrics<Labels>({
   },
 })
 
+interface BundleLabels {
+  policy_reloads_total: { result: 'loaded' | 'unchanged' | 'refused' | 'failed' }
+}
+
+/** What an engine reports that loads bundles. */
+export const BUNDLE_METRICS: Metrics<BundleLabels> = defineMetrics<BundleLabels>({
+  policy_reloads_total: {
+    kind: 'counter',
+    help: 'Looks for a newer bundle, by what came of them; the one before decides on after a refused or failed one',
+    labels: { result: ['loaded', 'unchanged', 'refused', 'failed'] },
+  },
+})
+
 /** For the tables of the documentation. */
-export const METRIC_ROWS: readonly MetricRow[] = [...METRICS.rows, degradedRow(['policy'])]
+export const METRIC_ROWS: readonly MetricRow[] = [
+  ...METRICS.rows,
+  ...BUNDLE_METRICS.rows,
+  degradedRow(['policy', 'policy_bundle']),
+]

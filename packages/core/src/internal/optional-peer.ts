@@ -5,6 +5,8 @@ import { Misconfigured } from '../misconfigured.ts'
 export interface OptionalPeer {
   /** As `npm install` takes it. */
   readonly name: string
+  /** The entry of it that is loaded. @default its name */
+  readonly entry?: string
   /** The subject of the error's sentence, in the plural: `metrics`. */
   readonly neededBy: string
   /** `import.meta.url` of the package that needs it. */
@@ -18,12 +20,12 @@ export interface OptionalPeer {
  * @throws {@link Misconfigured} `ERR_DEPENDENCY_MISSING`
  */
 export function loadOptionalPeer<Module>(peer: OptionalPeer, requireError: unknown): Module {
-  const { name, neededBy, place } = peer
+  const { name, entry = name, neededBy, place } = peer
   try {
-    if (!hasNoRequire(requireError, name)) throw requireError
-    return createRequire(place)(name)
+    if (!hasNoRequire(requireError, entry)) throw requireError
+    return createRequire(place)(entry)
   } catch (error) {
-    if (!isAbsent(error, name)) throw error
+    if (!isAbsent(error, entry)) throw error
     throw new Misconfigured('ERR_DEPENDENCY_MISSING', `${neededBy} need ${name}: npm install ${name}`)
   }
 }

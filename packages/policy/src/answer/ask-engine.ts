@@ -12,7 +12,7 @@ import { isOutboundError } from '@countermark/outbound'
 import type { PolicyCall, PolicyDecision, PolicyEngine } from '../engines/engine.ts'
 import type { PolicyInput } from '../input/policy-input.ts'
 import { type FailureReason, METRICS } from '../metric-rows.ts'
-import { readDecision, UnreadableAnswer } from './read-decision.ts'
+import { isUnreadableAnswer, readDecision } from './read-decision.ts'
 
 /** Why an engine could not be asked. */
 export class EngineFailure extends Error {
@@ -109,7 +109,7 @@ class Call implements PolicyCall {
 /** Why the engine is no help, as a closed word. */
 function toFailure(error: unknown): EngineFailure {
   if (error instanceof EngineFailure) return error
-  if (error instanceof UnreadableAnswer) return new EngineFailure(error.reason, error)
+  if (isUnreadableAnswer(error)) return new EngineFailure(error.reason, error)
   if (!isOutboundError(error)) return new EngineFailure('failed', error)
   const { reason, status = 0 } = error
   if (reason === 'deadline_exceeded') return new EngineFailure('timeout', error)

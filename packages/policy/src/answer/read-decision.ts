@@ -4,6 +4,8 @@ import type { PolicyDecision, PolicyObligation } from '../engines/engine.ts'
 /** Why an answer is none. A closed set, fit for a metric label. */
 export type UnreadableReason = 'undecided' | 'malformed' | 'obligation_unknown'
 
+const UNREADABLE = Symbol.for('countermark.unreadable-answer')
+
 /** An engine said something that is no decision. */
 export class UnreadableAnswer extends Error {
   /** Tells this error apart. */
@@ -14,7 +16,13 @@ export class UnreadableAnswer extends Error {
   constructor(reason: UnreadableReason, message: string) {
     super(message)
     this.reason = reason
+    Object.defineProperty(this, UNREADABLE, { value: true })
   }
+}
+
+/** Whether an error is an {@link UnreadableAnswer}, also one made by another copy of this package. */
+export function isUnreadableAnswer(error: unknown): error is UnreadableAnswer {
+  return typeof error === 'object' && error !== null && UNREADABLE in error
 }
 
 const MAX_TEXT = 512

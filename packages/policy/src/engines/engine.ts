@@ -1,4 +1,5 @@
 import type { MetricRow } from '@countermark/core'
+import type { Measurement } from '@countermark/core/internal'
 import type { PolicyInput } from '../input/policy-input.ts'
 
 /** What an engine asks for besides its yes. */
@@ -53,6 +54,8 @@ export interface PolicyEngine {
   readonly ready?: () => Promise<void>
   /** Ends timers and connections. */
   readonly close?: () => void | Promise<void>
+  /** Where its own measurements go; told with the first question. */
+  readonly reportTo?: (report: (measurement: Measurement) => void) => void
   /** What it reports. */
   readonly metrics?: readonly MetricRow[]
 }
