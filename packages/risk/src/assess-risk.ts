@@ -6,12 +6,12 @@ import {
   Misconfigured,
   type Observer,
 } from '@countermark/core'
-import { describeSettings, isThenable, type Measurement, then } from '@countermark/core/internal'
+import { describeSettings, type Measurement, then } from '@countermark/core/internal'
 import type { Assessment, RiskFact, Standing } from './assessment.ts'
 import { createHub } from './hub.ts'
-import { demandOf, isReading, refusedAt, riskUnavailable, throttled } from './levels/answer.ts'
+import { demandOf, isReading, refusedAt, throttled } from './levels/answer.ts'
+import { createAskBook } from './levels/fallback.ts'
 import { RISK_LEVELS, type RiskLevel, rankOf } from './levels/levels.ts'
-import { memoryRisk } from './memory/memory-risk.ts'
 import { METRICS } from './metric-rows.ts'
 import { observeEnds } from './observe-ends.ts'
 import { createObserver, type RiskCaller } from './observe-request.ts'
@@ -81,26 +81,16 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
   const hub = createHub(settings.onChange)
   const opening: RiskSettings = { rules, network, onChange: hub.changed, onSignal: hub.signalled }
   const book = store.open(opening)
-  const spare = fallback === 'local' && store.name !== 'memory' ? memoryRisk().open(opening) : book
+  const ask = createAskBook(book, opening, fallback)
   const isSafeRoute = compileSafeRoutes(rules.safeRoutes)
   const observe = createObserver()
   const refused = new WeakSet<object>()
 
   function assess(exchange: Exchange, amount: number): Assessment | Promise<Assessment> {
     const { request, caller, environment, atMs } = exchange
-    const told = { atMs, amount, isReading: exchange.isReading, isRepeated: caller.risk !== undefined }
-    const observation = observe(request, caller, { ...told, honeyScopes: rules.honeyScopes })
-    const fallBack = (cause: unknown): Assessment | Promise<Assessment> => {
-      environment.report(METRICS.measure('risk_fallbacks_total', 1, { fallback }))
-      if (fallback === 'read-only' && !exchange.isReading) throw riskUnavailable(cause)
-      return fallback === 'local' ? spare.assess(observation, environment) : CALM
-    }
-    try {
-      const assessed = book.assess(observation, environment)
-      return isThenable(assessed) ? assessed.then(undefined, fallBack) : assessed
-    } catch (error) {
-      return fallBack(error)
-    }
+    const told = { atMs, amount, isReading: exchange.isReading, honeyScopes: rules.honeyScopes }
+    const before = { isRepeated: caller.risk !== undefined, hadTurn: hadTurn(caller) }
+    return ask(observe(request, caller, { ...told, ...before }), environment)
   }
 
   function answer(assessment: Assessment, exchange: Exchange): RiskFacts | Promise<RiskFacts> {
@@ -124,8 +114,9 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
     if (demand === 'approval' && approval !== undefined)
       return then(approval(request, caller, environment), () => facts)
     // What waited for its turn in the guard before this one has had it.
-    if (caller.risk !== undefined && rankOf(caller.risk.level) > 0) return facts
-    return then(book.takeTurn(caller.agent.id, atMs), (wait) => (wait > 0 ? refuse('throttled', wait) : facts))
+    if (hadTurn(caller)) return facts
+    const turn = assessment.waitSeconds ?? book.takeTurn(caller.agent.id, atMs)
+    return then(turn, (wait) => (wait > 0 ? refuse('throttled', wait) : facts))
   }
 
   const check = defineCheck<RiskCaller & Partial<RiskFacts>, RiskFacts>(
@@ -158,6 +149,11 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
     onChange: hub.listen,
     close: () => book.close?.(),
   })
+}
+
+/** Whether a request waited for its turn in a guard before this one. */
+function hadTurn({ risk }: Partial<RiskFacts>): boolean {
+  return risk !== undefined && rankOf(risk.level) > 0
 }
 
 const NO_AMOUNT = -1

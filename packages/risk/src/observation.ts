@@ -1,3 +1,5 @@
+import type { NetworkPlace } from './signals/network-place.ts'
+
 /** A request as far as behaviour is about it. Names stand as 32-bit hashes, 0 for none: they do not tell what was called. */
 export interface Observation {
   /** The proven agent. */
@@ -22,10 +24,16 @@ export interface Observation {
   readonly amount: number
   /** The address of the caller. */
   readonly address: string | undefined
+  /** The same as its network's prefix, hashed, where the address itself is not told. @default worked out of the address */
+  readonly prefix?: number
+  /** Where it belongs, with the prefix. @default asked of the settings' `network` */
+  readonly place?: NetworkPlace | undefined
   /** Whether it uses a scope that no honest agent uses. */
   readonly isHoney: boolean
   /** Whether the same request was observed before and only capability and amount are new. @default false */
   readonly isRepeated?: boolean
+  /** Whether it waited for its turn when it was observed before. @default false */
+  readonly hadTurn?: boolean
 }
 
 /** How a request of a proven agent ended. */

@@ -20,6 +20,7 @@ export interface Told {
   readonly isReading: boolean
   readonly amount: number
   readonly isRepeated: boolean
+  readonly hadTurn: boolean
   readonly honeyScopes: ReadonlySet<string>
 }
 
@@ -29,7 +30,11 @@ export type ObserveRequest = (request: AgentRequest, caller: RiskCaller, told: T
 /** Makes what observes requests. */
 export function createObserver(): ObserveRequest {
   const shape: PathShape = { route: 0, resource: 0, resourceNumber: -1 }
-  return (request, { agent, proof, delegation, capability }, { atMs, isReading, amount, isRepeated, honeyScopes }) => {
+  return (
+    request,
+    { agent, proof, delegation, capability },
+    { atMs, isReading, amount, isRepeated, hadTurn, honeyScopes },
+  ) => {
     readPath(request.method, request.path, shape)
     const { route, resource, resourceNumber } = shape
     return {
@@ -46,6 +51,7 @@ export function createObserver(): ObserveRequest {
       address: request.remoteAddress,
       isHoney: capability !== undefined && honeyScopes.size > 0 && usesHoney(capability, honeyScopes),
       isRepeated,
+      hadTurn,
     }
   }
 }

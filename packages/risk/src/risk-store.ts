@@ -51,6 +51,8 @@ export interface RiskStore {
 export interface RiskBook {
   /** Assesses a request and remembers it. May throw or reject: then the fallback of the check holds. */
   readonly assess: (observation: Observation, environment: Environment) => Assessment | Promise<Assessment>
+  /** The same by what this process knows alone, for the fallback `local`. @default a memory of its own, which knows nothing yet */
+  readonly assessAlone?: (observation: Observation, environment: Environment) => Assessment
   /** Takes one request of a throttled agent: 0 when it may pass, otherwise seconds until the next may. */
   readonly takeTurn: (agentId: string, atMs: number) => number | Promise<number>
   /** Hears how a request ended. Never waits, never throws. */

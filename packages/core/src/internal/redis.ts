@@ -144,7 +144,7 @@ export interface AskRedisOptions {
  * @throws {@link Unavailable} the store's code
  */
 export type AskRedis = (
-  environment: Environment,
+  environment: Pick<Environment, 'clock' | 'report'>,
   command: readonly [string, ...string[]],
   onLate?: (answer: unknown) => void,
 ) => Promise<unknown>

@@ -25,6 +25,8 @@ export interface AssessorSettings extends RiskSettings {
 /** Assesses requests in this process. Nothing of it waits. */
 export interface Assessor extends KeptAgents {
   readonly assess: (observation: Observation) => Assessment
+  /** What was said of an agent last. */
+  readonly latest: (agentId: string) => Assessment
   readonly tell: (ended: EndedRequest) => void
   readonly takeTurn: (agentId: string, atMs: number) => number
   readonly review: (agentId: string, review: Review, atMs: number) => Standing
@@ -115,6 +117,7 @@ export function createAssessor({ rules, maxAgents, network, onChange, onSignal }
       }
       return settle(sketch)
     },
+    latest: (agentId) => sketches.find(agentId)?.assessment ?? CALM,
     tell: (ended) => {
       // Only what was assessed has a sketch: how a request of no proven agent ends moves nothing.
       const sketch = sketches.find(ended.agentId)
@@ -144,7 +147,7 @@ export function createAssessor({ rules, maxAgents, network, onChange, onSignal }
       const sketch = sketches.find(agentId)
       if (sketch === undefined) return undefined
       begin(sketch, atMs)
-      const said = isCalm(cells) ? CALM : say(cells, moveLevels(cells, moment.atSeconds, rules), sketch.assessment)
+      const said = isCalm(cells) ? CALM : say(cells, moveLevels(cells, moment.atSeconds, rules), CALM)
       return standingOf(agentId, cells, said, moment.atSeconds)
     },
     size: sketches.size,

@@ -20,6 +20,11 @@ export interface KeptAgents {
   readonly keep: () => Iterable<KeptAgent>
   /** Those of one agent: overwritten by the next that is asked for. */
   readonly keepOne: (agentId: string) => KeptAgent | undefined
+  readonly has: (agentId: string) => boolean
+  /** The level, 0 for `allow`, also of an agent that is not known. */
+  readonly rankOf: (agentId: string) => number
+  /** Leaves an agent as if it had never been seen. */
+  readonly forget: (agentId: string) => void
   /** Takes up the numbers of an agent where they were left. */
   readonly restore: (kept: KeptAgent) => void
 }
@@ -46,6 +51,9 @@ export function createKeptAgents(sketches: Sketches): KeptAgents {
       const sketch = sketches.find(agentId)
       return sketch && take(sketch)
     },
+    has: (agentId) => sketches.find(agentId) !== undefined,
+    rankOf: (agentId) => sketches.find(agentId)?.rank ?? 0,
+    forget: sketches.remove,
     restore: ({ agentId, cells, words, trend: kept }) => {
       const sketch = sketches.find(agentId) ?? sketches.create(agentId)
       sketches.save(sketch, { cells, words })

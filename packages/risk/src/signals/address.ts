@@ -10,21 +10,33 @@ import type { Moment } from './signal.ts'
 export function lookAtNetwork(
   sketch: Sketch,
   moment: Moment,
-  { address }: Observation,
+  { address, prefix, place }: Observation,
   network: FindNetwork | undefined,
 ): void {
   moment.place = undefined
+  if (prefix !== undefined) {
+    moment.prefix = prefix
+    moment.place = place
+    moment.cells[CELL.prefix] = prefix
+    return
+  }
   moment.prefix = address === undefined ? 0 : (moment.cells[CELL.prefix] as number)
   if (address === undefined || address === sketch.address) return
   sketch.address = address
-  moment.prefix = hashText(addressPrefix(address))
+  moment.prefix = prefixOfAddress(address)
   moment.cells[CELL.prefix] = moment.prefix
-  if (network !== undefined) moment.place = askNetwork(network, address)
+  moment.place = placeOfAddress(network, address)
 }
 
-function askNetwork(network: FindNetwork, address: string): NetworkPlace | undefined {
+/** The network that an address lies in, hashed. */
+export function prefixOfAddress(address: string): number {
+  return hashText(addressPrefix(address))
+}
+
+/** Where an address belongs; `undefined` where no source knows. */
+export function placeOfAddress(network: FindNetwork | undefined, address: string): NetworkPlace | undefined {
   try {
-    return network(address)
+    return network?.(address)
   } catch {
     // A broken source of networks takes one hint away, and no request.
     return undefined

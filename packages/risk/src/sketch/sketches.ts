@@ -22,6 +22,7 @@ export interface Sketches {
   /** A sketch for an agent that has none, if need be in place of an old one. Its numbers are still those of the old one. */
   readonly create: (agentId: string) => Sketch
   readonly find: (agentId: string) => Sketch | undefined
+  readonly remove: (agentId: string) => void
   /** Unpacks the numbers of an agent. */
   readonly load: (sketch: Sketch, into: Unpacked) => void
   readonly save: (sketch: Sketch, from: Unpacked) => void
@@ -42,6 +43,8 @@ export const CALM: Assessment = Object.freeze({
   reasons: Object.freeze([]),
 })
 
+const FRESH = { address: undefined, assessment: CALM, rank: 0, lastAt: 0, isHeld: false } as const
+
 /** How many are looked at for the one that goes. */
 const LOOKED_AT = 64
 
@@ -49,12 +52,12 @@ const LOOKED_AT = 64
 export function createSketches(maxAgents: number): Sketches {
   const all: Sketch[] = []
   const byAgent = new Map<string, Sketch>()
+  const free: Sketch[] = []
   const blocks = createBlocks()
   let hand = 0
 
   function add(): Sketch {
-    const fresh = { address: undefined, assessment: CALM, rank: 0, lastAt: 0, isHeld: false }
-    const sketch: Sketch = { agentId: '', place: all.length, ...fresh }
+    const sketch: Sketch = { agentId: '', place: all.length, ...FRESH }
     all.push(sketch)
     return sketch
   }
@@ -68,17 +71,23 @@ export function createSketches(maxAgents: number): Sketches {
       if (keepFor(next) < keepFor(oldest)) oldest = next
     }
     byAgent.delete(oldest.agentId)
-    return Object.assign(oldest, { address: undefined, assessment: CALM, rank: 0, isHeld: false })
+    return Object.assign(oldest, FRESH)
   }
 
   return {
     create: (agentId) => {
-      const sketch = all.length < maxAgents ? add() : reuse()
+      const sketch = free.pop() ?? (all.length < maxAgents ? add() : reuse())
       sketch.agentId = agentId
       byAgent.set(agentId, sketch)
       return sketch
     },
     find: (agentId) => byAgent.get(agentId),
+    remove: (agentId) => {
+      const sketch = byAgent.get(agentId)
+      if (sketch === undefined) return
+      byAgent.delete(agentId)
+      free.push(Object.assign(sketch, FRESH))
+    },
     load: ({ place }, into) => blocks.load(place, into),
     save: ({ place }, from) => blocks.save(place, from),
     trends: blocks,
