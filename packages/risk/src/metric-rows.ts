@@ -1,5 +1,6 @@
 import type { MetricRow } from '@countermark/core'
 import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
+import { ALERT_METRICS } from './alerts/alert-metrics.ts'
 import { RISK_LEVELS, type RiskLevel } from './levels/levels.ts'
 import { SIGNAL_NAMES, type SignalName } from './score/weights.ts'
 
@@ -67,4 +68,9 @@ export const STORE_METRICS: Metrics<StoreLabels> = defineMetrics<StoreLabels>({
 })
 
 /** For the tables of the documentation. */
-export const METRIC_ROWS: readonly MetricRow[] = [...METRICS.rows, ...STORE_METRICS.rows, degradedRow(['risk'])]
+export const METRIC_ROWS: readonly MetricRow[] = [
+  ...METRICS.rows,
+  ...STORE_METRICS.rows,
+  ...ALERT_METRICS.rows,
+  degradedRow(['risk', 'alerts']),
+]

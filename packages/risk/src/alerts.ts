@@ -1,0 +1,1 @@
+export { type RiskAlerts, type WebhookAlertsOptions, webhookAlerts } from './alerts/webhook-alerts.ts'
