@@ -87,7 +87,8 @@ function describeRisk<Middleware>(name: string, adapter: AdapterUnderTest<Middle
     ] as const)('holds to the fallback %s while the store cannot answer', async (fallback, outcome) => {
       const { send } = await startRisk({ store: { name: 'broken', open: () => BROKEN }, fallback })
       expect(outcomeOf(await send({ method: 'POST', body: '{}' }))).toBe(outcome)
-      expect(outcomeOf(await send({}))).toBe('200')
+      const read = await send({})
+      expect([outcomeOf(read), JSON.parse(read.text).risk.fallback]).toEqual(['200', fallback])
     })
   })
 }

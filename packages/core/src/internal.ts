@@ -91,7 +91,7 @@ export {
   type ResourceMetadata,
   requireMetadataPlace,
 } from './refusal/resource-metadata.ts'
-export type { StatusMode } from './refusal/response.ts'
+export { type ReplyContext, type ReplyOptions, replyTo, type StatusMode } from './refusal/response.ts'
 export type { RouteInfo } from './request.ts'
 export { hasDotSegment, isSafeMethod } from './request.ts'
 export { type AgentQuery, findAgentRecord, type KeyCaller, type RevokedKeys } from './seams/key-source.ts'

@@ -3,6 +3,7 @@ import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/inte
 import { ALERT_METRICS } from './alerts/alert-metrics.ts'
 import { RISK_LEVELS, type RiskLevel } from './levels/levels.ts'
 import { SIGNAL_NAMES, type SignalName } from './score/weights.ts'
+import { QUESTION_METRICS, SERVICE_METRICS } from './service/service-metrics.ts'
 
 interface Labels {
   risk_assessments_total: { level: RiskLevel }
@@ -72,5 +73,7 @@ export const METRIC_ROWS: readonly MetricRow[] = [
   ...METRICS.rows,
   ...STORE_METRICS.rows,
   ...ALERT_METRICS.rows,
-  degradedRow(['risk', 'alerts']),
+  ...QUESTION_METRICS.rows,
+  ...SERVICE_METRICS.rows,
+  degradedRow(['risk', 'alerts', 'risk-events']),
 ]

@@ -2,7 +2,7 @@ import type { Decision, Observer } from '@countermark/core'
 import type { EndedRequest } from './observation.ts'
 
 /** Refusals that say nothing of the agent: what anybody who has a copy of a request can bring about, and our own. */
-const SILENT: ReadonlySet<string> = new Set([
+export const SILENT_CODES: ReadonlySet<string> = new Set([
   'replay_detected',
   'freshness_unproven',
   'rate_limited',
@@ -18,7 +18,7 @@ export function observeEnds(tell: (ended: EndedRequest) => void, isOwn: (raw: ob
     finished: (decision, { status, durationMs, repeated, bytes }) => {
       const { facts, refusal, request, atMs } = decision
       if (repeated === true || facts.agent === undefined || facts.agent.level === 'identified') return
-      if (status >= 500 || isOwn(request.raw) || (refusal !== undefined && SILENT.has(refusal.code))) return
+      if (status >= 500 || isOwn(request.raw) || (refusal !== undefined && SILENT_CODES.has(refusal.code))) return
       tell({ agentId: facts.agent.id, atMs: atMs + durationMs, end: endOf(decision, status), bytes })
     },
   }

@@ -1,49 +1,11 @@
-import type { Level } from '@countermark/core'
-import {
-  type EvidenceGrade,
-  isJsonObject,
-  type PublicJwk,
-  type Scheme,
-  type SignatureAlgorithm,
-} from '@countermark/core/internal'
+import { type EvidenceGrade, isJsonObject, type PublicJwk, type SignatureAlgorithm } from '@countermark/core/internal'
+import type { AuditAgent, AuditDelegation } from './audit-caller.ts'
+import { type AuditRisk, isAuditRisk } from './audit-risk.ts'
+
+export type { AuditActor, AuditAgent, AuditDelegation } from './audit-caller.ts'
 
 /** Version of the schema below. A member is added without a new version; one that changes its meaning gets one. */
 export const AUDIT_SCHEMA_VERSION = 1
-
-/** Who called, as far as it was proven. */
-export interface AuditAgent {
-  readonly id: string
-  readonly level: Level
-  readonly scheme: Scheme
-  readonly type?: string | undefined
-  readonly version?: string | undefined
-  readonly owner?: string | undefined
-  /** JWK thumbprint of the key that signed (RFC 7638), and the name its source gives it. */
-  readonly thumbprint?: string | undefined
-  readonly keyId?: string | undefined
-  /** Which running instance of the agent, as it says itself. */
-  readonly instance?: string | undefined
-}
-
-/** An actor in the delegation chain. */
-export interface AuditActor {
-  readonly id: string
-  readonly issuer?: string | undefined
-}
-
-/** For whom the agent acted, and through which actors. */
-export interface AuditDelegation {
-  readonly issuer: string
-  readonly tokenId?: string | undefined
-  /** The actor that acts now, where that is the agent itself. The whole chain may name people, so it is in `private.actors`. */
-  readonly actor?: AuditActor | undefined
-  /** How many actors the rights went through, the agent included. */
-  readonly depth: number
-  readonly scopes: readonly string[]
-  readonly binding: string
-  readonly issuedAt: string
-  readonly expiresAt: string
-}
 
 /** What proves a decision's facts. The signed bytes and the signature are in `private.signed`. */
 export interface AuditEvidence {
@@ -90,6 +52,8 @@ export interface DecisionRecord {
   readonly resource: AuditResource
   /** Where a check of policies was reached. */
   readonly policy?: AuditPolicy | undefined
+  /** How the agent behaved, where something was to say: it was at a level, or the level could not be told. */
+  readonly risk?: AuditRisk | undefined
   /**
    * SHA-256, base64url, of the salt of `private.target`, the query and the content's digest. A holder of the request can
    * compare; without the salt, once it is erased, it cannot be guessed.
@@ -229,6 +193,7 @@ const SHAPES: ReadonlyMap<unknown, HasShape> = new Map<unknown, HasShape>([
         ...{ traceId: isText, code: isText, status: isNumber, reason: isText },
         ...{ mode: isMode, agent: isAgent, claimedAgent: isText, delegation: isDelegation, argumentHash: isText },
         policy: isPolicy,
+        risk: isAuditRisk,
       },
     ),
   ],

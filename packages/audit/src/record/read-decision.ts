@@ -1,4 +1,4 @@
-import { hash, type KeyObject } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { AgentFact, AgentRequest, Decision, DelegationFact, PolicyFact, ProofFact } from '@countermark/core'
 import {
   type Actor,
@@ -6,8 +6,9 @@ import {
   canonicalJson,
   type EvidenceGrade,
   type PublicJwk,
-  thumbprintOf,
 } from '@countermark/core/internal'
+import { type AuditRisk, recordedRisk } from './audit-risk.ts'
+import { publicJwkOf } from './public-jwk.ts'
 import type { RecordRules } from './record-rules.ts'
 
 /** What may change after the decision, so it is read at once. */
@@ -69,6 +70,7 @@ export interface RecordedDecision extends SeenAtOnce {
   readonly used: readonly string[] | undefined
   readonly approval: { readonly issuer: string; readonly ticketId: string } | undefined
   readonly policy: PolicyFact | undefined
+  readonly risk: AuditRisk | undefined
 }
 
 interface RecordedAgent extends Pick<AgentFact, 'id' | 'level' | 'scheme'> {
@@ -139,6 +141,7 @@ export function readDecision(
     used: capability?.used,
     approval: capability?.approval,
     policy: policy === undefined ? undefined : recordedPolicy(policy, rules),
+    risk: recordedRisk(facts),
   }
 }
 
@@ -220,20 +223,6 @@ function canonicalOrOwn(claims: Readonly<Record<string, unknown>>): string {
   } catch {
     return JSON.stringify(claims)
   }
-}
-
-const jwks = new WeakMap<KeyObject, PublicJwk>()
-
-/** Exporting a key costs as much as the rest of a record, and keys stay the same. */
-function publicJwkOf(key: KeyObject): PublicJwk {
-  const known = jwks.get(key)
-  if (known !== undefined) return known
-  const exported: Readonly<Record<string, unknown>> = { ...key.export({ format: 'jwk' }) }
-  const members = Object.entries(exported).filter(([name]) => name !== 'kid' && name !== 'alg')
-  const jwk: PublicJwk = Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)))
-  thumbprintOf(jwk)
-  jwks.set(key, jwk)
-  return jwk
 }
 
 function toBuffer(bytes: Uint8Array): Buffer {

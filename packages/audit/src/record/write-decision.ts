@@ -42,6 +42,7 @@ export function writeDecision(decision: RecordedDecision, id: string, mask: Secr
     reason: boundedOrNone(decision.reason, MAX_TEXT.reason),
     requestId: decision.requestId,
     resource: auditResource(decision),
+    risk: decision.risk,
     status: decision.status,
     traceId: decision.traceId,
     type: 'decision',
