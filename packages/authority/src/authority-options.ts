@@ -16,6 +16,7 @@ import {
   text,
   undescribed,
 } from '@countermark/core/internal'
+import type { FetcherOptions } from '@countermark/outbound'
 import { memoryReplayStore } from '@countermark/replay'
 import type { PeopleOptions } from './callers/authenticate.ts'
 import { isCallerName } from './callers/caller.ts'
@@ -31,7 +32,7 @@ import type { TokenServiceOptions } from './tokens/token-options.ts'
 /** What the authority issues tokens by; the rest it has itself. */
 export type TokenOptions = Omit<
   TokenServiceOptions,
-  'store' | 'keys' | 'agents' | 'trail' | 'clock' | 'report' | 'feed'
+  'store' | 'keys' | 'agents' | 'trail' | 'clock' | 'report' | 'organisations' | 'feed'
 >
 
 /** Options of {@link createAuthority}. */
@@ -54,6 +55,8 @@ export interface AuthorityOptions {
   readonly replayStore?: ReplayStore
   /** Issues tokens: where, for which services, on whose word. @default no tokens are issued */
   readonly tokens?: TokenOptions
+  /** How issuers and lists of organisations that tenants add at run time are fetched. @default https, public addresses alone */
+  readonly organisationHttp?: FetcherOptions
   /** How old keys may become, by kind. @default software 90 days, hardware 365, workload 1 */
   readonly keyAges?: KeyPolicy
   /** How long the key that begins a rotation goes on. Hours, 24 to 48. @default 24 */
@@ -99,6 +102,7 @@ const ROWS = {
   people: undescribed(custom((_name, given) => given as PeopleOptions | undefined)),
   tokens: undescribed(custom((_name, given) => given as TokenOptions | undefined)),
   replayStore: methods<ReplayStore>(['claim', 'issueNonce']),
+  organisationHttp: undescribed(custom((_name, given = {}) => given as FetcherOptions)),
   keyAges: custom((_name, given = DEFAULT_KEY_POLICY) => requireKeyAges(given as KeyPolicy)),
   overlapHours: number({ min: 24, max: 48, default: 24 }),
   doorTokens: undescribed(strings([])),
@@ -131,6 +135,7 @@ export interface AuthoritySettings {
   readonly keys: KeySource | undefined
   readonly people: PeopleOptions | undefined
   readonly tokens: TokenOptions | undefined
+  readonly organisationHttp: FetcherOptions
   readonly replayStore: ReplayStore
   readonly keyAges: KeyPolicy
   readonly overlapHours: number

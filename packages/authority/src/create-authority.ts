@@ -41,8 +41,12 @@ import { migrateUp } from './storage/migrate.ts'
 import type { Store, StoredTables } from './storage/store.ts'
 import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
 import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
+import type { Organisations } from './tokens/subject-tokens/organisations.ts'
 import type { UserNames } from './tokens/subject-tokens/user-names.ts'
 import { createTokenService, type TokenService } from './tokens/token-service.ts'
+import { createBelievedOrganisations } from './trust/believed-organisations.ts'
+import { type TrustEndpointOptions, trustEndpoints } from './trust/trust-endpoints.ts'
+import { TRUST_MIGRATIONS, type TrustTables } from './trust/trust-tables.ts'
 
 /** The service that says who the agents are. */
 export interface Authority {
@@ -67,7 +71,7 @@ export interface Authority {
 const MAX_BODY_BYTES = 65_536
 const MIGRATIONS = [
   ...[...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS],
-  ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS, ...STOP_MIGRATIONS, ...APPROVAL_MIGRATIONS],
+  ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS, ...STOP_MIGRATIONS, ...APPROVAL_MIGRATIONS, ...TRUST_MIGRATIONS],
 ]
 const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS, ...RETIREMENT_ENDPOINTS]
 
@@ -90,7 +94,11 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
   const { findCaller, requireSignedBy } = createAuthentication(callers)
   const report = reportTo(settings.observers)
-  const tokens = createTokens(settings, { agents: keys, keys: signingKeys, report }, doors)
+  const organisations = createBelievedOrganisations(
+    store.tables<RegistryTables & TrustTables>().reads,
+    settings.organisationHttp,
+  )
+  const tokens = createTokens(settings, { agents: keys, keys: signingKeys, organisations, report }, doors)
   const findUserNames: UserNames['find'] = tokens?.findUserNames ?? (async (subject) => [subject])
   const serving: ServeOptions = {
     ...{ stored, trail, clock, policy, users: knownUsers(settings, findUserNames) },
@@ -127,6 +135,7 @@ function createTokens(
   given: {
     readonly agents: KeySource
     readonly keys: StoredSigningKeys
+    readonly organisations: Organisations
     readonly report: Environment['report']
   },
   { poke }: DoorService,
@@ -169,7 +178,13 @@ function routesOf(
   const issuer = tokens?.issuer ?? firstOriginOf(origins)
   const approvals = approvalEndpoints({ authorize, signingKeys, issuer, doorTokens })
   const guarded = createDoorCheck(doorTokens, 'closed')
-  const endpoints = [...ENDPOINTS, ...reviewEndpoints(decisions), ...stops, ...approvals]
+  const endpoints = [
+    ...ENDPOINTS,
+    ...reviewEndpoints(decisions),
+    ...stops,
+    ...approvals,
+    ...trustEndpoints(trustOptions(tokens)),
+  ]
   return [
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
     ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
@@ -196,6 +211,15 @@ function knownUsers({ people, tokens }: AuthoritySettings, findUserNames: UserNa
       if (issuers.length > 1 && named !== undefined) return findUserNames(person.slice(named.length + 1), named)
       return findUserNames(person, issuers.length === 1 ? issuers[0] : undefined)
     },
+  }
+}
+
+function trustOptions(tokens: AuthoritySettings['tokens']): TrustEndpointOptions {
+  const { users = [], idJag = [] } = tokens?.trustedIssuers ?? {}
+  return {
+    issuer: tokens?.issuer,
+    configured: [...users, ...idJag].flatMap(({ issuer, aliases = [] }) => [issuer, ...aliases]),
+    services: tokens?.services.map(({ audience }) => audience) ?? [],
   }
 }
 

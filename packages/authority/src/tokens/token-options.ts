@@ -24,6 +24,8 @@ import type { Service } from './narrowing/targets.ts'
 import { createSqlReplayStore } from './replay/sql-replay-store.ts'
 import type { RevocationFeed } from './revocation/revocation-feed.ts'
 import { createStatusPlaces } from './status-list/status-places.ts'
+import { organisationPrefix } from './subject-tokens/organisation-prefix.ts'
+import { NO_ORGANISATIONS, type Organisations } from './subject-tokens/organisations.ts'
 import { createSubjectTokens } from './subject-tokens/subject-tokens.ts'
 import {
   readIdJagIssuers,
@@ -31,7 +33,7 @@ import {
   readWorkloadIssuers,
   type TrustedIssuers,
 } from './subject-tokens/trusted-issuers.ts'
-import { configuredPrefixes, createUserNames } from './subject-tokens/user-names.ts'
+import { configuredPrefixes, createUserNames, type KnownPrefix } from './subject-tokens/user-names.ts'
 import type { TokenSettings } from './token-settings.ts'
 
 /** A service that tokens are issued for. */
@@ -60,6 +62,8 @@ export interface TokenServiceOptions {
   readonly services: readonly ServiceOptions[]
   /** Whose tokens and assertions are taken. @default none */
   readonly trustedIssuers?: TrustedIssuers
+  /** Organisations that tenants have added to those of the options. @default none */
+  readonly organisations?: Organisations
   /** Lets agents ask people in the browser. @default they cannot */
   readonly consent?: ConsentOptions
   /** Records what is issued, refused and revoked. @default nothing is recorded */
@@ -100,6 +104,7 @@ const TABLE = optionTable('createTokenService', {
   agents: methods<KeySource>(['findKeys'], 'the registry'),
   services: custom((_name, given) => readServices(given)),
   trustedIssuers: undescribed(custom((_name, given = {}) => given as TrustedIssuers)),
+  organisations: methods<Organisations>(['find', 'listIssuers']),
   consent: undescribed(custom((_name, given) => given as ConsentOptions | undefined)),
   trail: methods<Pick<AuditTrail, 'event'>>(['event']),
   lifetimeSeconds: number({ min: 10, max: 3600, default: 600 }),
@@ -125,6 +130,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     report,
     onFault = warn,
     consent,
+    organisations = NO_ORGANISATIONS,
     ...given
   } = TABLE.read(options)
   const { issuer, keys, agents, maxDepth } = given
@@ -141,7 +147,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     ...given,
     onFault,
     consent: consenting,
-    userNames: createUserNames(issuer, async () => prefixes),
+    userNames: createUserNames(issuer, async () => [...prefixes, ...(await prefixesOf(organisations))]),
     store,
     tables,
     services: services.known,
@@ -157,12 +163,16 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
       users: userIssuers,
       idJag: idJagIssuers,
       workloads: readWorkloadIssuers(workloads),
-      ...{ issuer, keys, audiences, maxDepth, environment },
+      ...{ organisations, issuer, keys, audiences, maxDepth, environment },
     }),
     events: createTokenEventLog(trail, environment),
     sweeper: createSweeper(tables, environment),
     environment,
   }
+}
+
+async function prefixesOf({ listIssuers }: Organisations): Promise<readonly KnownPrefix[]> {
+  return (await listIssuers()).map((issuer) => ({ issuer, prefix: organisationPrefix(issuer) }))
 }
 
 function warn(error: unknown): void {

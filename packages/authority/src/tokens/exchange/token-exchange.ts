@@ -36,7 +36,7 @@ export async function grantTokenExchange(
 ): Promise<JsonObject> {
   const { request, form } = call
   const requestedType = requireTypes(form)
-  const subject = await verifySubject(form.require('subject_token'), settings)
+  const subject = await verifySubject(form.require('subject_token'), client.id, settings)
   await requireActorToken(form, client, settings)
   const isNarrowed = isHolder(subject, client, settings.issuer)
   requireMayAct(subject, client, settings)
@@ -64,9 +64,9 @@ function requireTypes(form: Form): string {
 }
 
 /** RFC 8693 section 2.2.2: a subject token that is not accepted is an invalid request. */
-async function verifySubject(text: string, { subjects }: TokenSettings): Promise<SubjectToken> {
+async function verifySubject(text: string, agentId: string, { subjects }: TokenSettings): Promise<SubjectToken> {
   try {
-    return await subjects.verifySubject(text)
+    return await subjects.verifySubject(text, agentId)
   } catch (error) {
     throw toOAuthError(error, 'invalid_request')
   }
@@ -84,12 +84,12 @@ interface DraftInput {
 
 function draftFor({ call, asked, subject, client, settings, isNarrowed }: DraftInput): Omit<TokenDraft, 'binding'> {
   const { form, since } = call
-  const services = findTargets(form, settings.services, subject.own?.audiences)
+  const services = findTargets(form, settings.services, subject.own?.audiences ?? subject.within?.resources)
   const wanted = asked?.filter((scope) => scope !== OFFLINE)
   const scopes = narrowScopes(wanted?.length === 0 ? undefined : wanted, {
     ceiling: ceilingOf(client.record),
     subject: subject.scopes,
-    services: services.map((service) => service.scopes),
+    services: [...services.map((service) => service.scopes), subject.within?.ceiling],
   })
   const merged = mergeDetails(subject.details, parseDetails(form.find('authorization_details')), scopes)
   return {

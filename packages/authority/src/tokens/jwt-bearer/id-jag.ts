@@ -13,6 +13,7 @@ import { limitsOf } from '../narrowing/limits.ts'
 import { narrowScopes, parseScopes } from '../narrowing/scopes.ts'
 import { findTargets } from '../narrowing/targets.ts'
 import { OAuthError, toOAuthError } from '../oauth-error.ts'
+import type { IdentityAssertion } from '../subject-tokens/subject-tokens.ts'
 import { ceilingOf, type TokenSettings } from '../token-settings.ts'
 
 /**
@@ -26,9 +27,9 @@ export async function redeemIdJag(
   client: AgentClient,
   settings: TokenSettings,
 ): Promise<JsonObject> {
-  const { token, subject } = await verify(assertion, client, settings)
+  const { token, subject, within } = await verify(assertion, client, settings)
   const binding = (await settings.possession.findProven(call.request, client.key.thumbprint)) ?? bindToKey(client.key)
-  const draft = { ...draftFor(call, token, client, settings), subject, binding }
+  const draft = { ...draftFor(call, { token, within }, client, settings), subject, binding }
   await claim(token, settings)
   return toTokenResponse(draft, await issueToken(draft, settings))
 }
@@ -39,7 +40,7 @@ async function verify(
   { subjects }: TokenSettings,
 ): ReturnType<TokenSettings['subjects']['verifyIdJag']> {
   try {
-    const verified = await subjects.verifyIdJag(assertion)
+    const verified = await subjects.verifyIdJag(assertion, id)
     const { token } = verified
     const stated = ownMember(claimsOf(token), 'client_id')
     const agentId = typeof stated === 'string' ? token.issuer.agentIdOf({ id: stated, issuer: undefined }) : undefined
@@ -52,20 +53,21 @@ async function verify(
 
 function draftFor(
   { form, since }: TokenCall,
-  token: VerifiedToken,
+  { token, within }: Pick<IdentityAssertion, 'token' | 'within'>,
   client: AgentClient,
   settings: TokenSettings,
 ): Omit<TokenDraft, 'binding' | 'subject'> {
   const claims = claimsOf(token)
   const resource = ownMember(claims, 'resource')
-  const allowed = resource === undefined ? undefined : [resource].flat().map(String)
+  const named = resource === undefined ? undefined : [resource].flat().map(String)
+  const allowed = named?.filter((each) => within?.resources?.includes(each) ?? true) ?? within?.resources
   const services = findTargets(form, settings.services, allowed)
   const { delegation } = token
   const scopes = narrowScopes(parseScopes(form.find('scope')), {
     ceiling: ceilingOf(client.record),
     // An assertion that names no scope lets the client do nothing: what the agent may do at all is no wish of the user's.
     subject: delegation.scopes,
-    services: services.map((service) => service.scopes),
+    services: [...services.map((service) => service.scopes), within?.ceiling],
   })
   const granted = readDetails(ownMember(claims, 'authorization_details') ?? [])
   return {

@@ -12,7 +12,9 @@ import {
 import type { TokenKeys } from '../issuing/sign-jwt.ts'
 import { type Detail, readDetails } from '../narrowing/details.ts'
 import { isLimits } from '../narrowing/limits.ts'
-import type { IdJagIssuerSettings, UserIssuerSettings } from './trusted-issuers.ts'
+import { isOrganisationsName, organisationPrefix } from './organisation-prefix.ts'
+import type { BelievedOrganisation, Organisations } from './organisations.ts'
+import { asIdJag, type IdJagIssuerSettings, type UserIssuerSettings } from './trusted-issuers.ts'
 
 /** A token that something is issued for. */
 export interface SubjectToken {
@@ -31,14 +33,28 @@ export interface SubjectToken {
     | undefined
   /** Where another issuer's user says which agents may act. */
   readonly mayAct: 'stated' | 'any-agent' | undefined
+  /** How far the organisation is believed that says so; `undefined` for issuers of the options, and for us. */
+  readonly within: Within | undefined
 }
+
+/** An identity assertion that verified. */
+export interface IdentityAssertion {
+  readonly token: VerifiedToken
+  /** The user, by the name that is used here. */
+  readonly subject: string
+  /** How far the organisation is believed that says so. */
+  readonly within: Within | undefined
+}
+
+/** How far the word of an organisation goes. */
+export type Within = Pick<BelievedOrganisation, 'ceiling' | 'resources'>
 
 /** Verifies tokens that others bring along. */
 export interface SubjectTokens {
-  /** A token of ours, or of a user. @throws Refusal */
-  readonly verifySubject: (text: string) => Promise<SubjectToken>
+  /** A token of ours, or of a user; of an organisation only for agents of a tenant that believes it. @throws Refusal */
+  readonly verifySubject: (text: string, agentId?: string) => Promise<SubjectToken>
   /** An assertion, and its user by the name that is used here. @throws Refusal */
-  readonly verifyIdJag: (text: string) => Promise<{ readonly token: VerifiedToken; readonly subject: string }>
+  readonly verifyIdJag: (text: string, agentId: string) => Promise<IdentityAssertion>
   /** @throws Refusal */
   readonly verifyWorkload: (text: string) => Promise<VerifiedToken>
 }
@@ -51,6 +67,7 @@ export interface SubjectTokenRules {
   readonly users: ReadonlyMap<string, UserIssuerSettings>
   readonly idJag: ReadonlyMap<string, IdJagIssuerSettings>
   readonly workloads: ReadonlyMap<string, IssuerSettings>
+  readonly organisations: Organisations
   readonly maxDepth: number
   readonly environment: Environment
 }
@@ -60,28 +77,57 @@ const READING = { maxLength: 8192, code: 'token_malformed', noun: 'token' } as c
 
 /** Creates the verifier. */
 export function createSubjectTokens(rules: SubjectTokenRules): SubjectTokens {
-  const { issuer, users, idJag, workloads, audiences, environment, maxDepth } = rules
+  const { issuer, users, idJag, workloads, audiences, environment, maxDepth, organisations } = rules
   const own = createVerifier(new Map([[issuer, ownIssuer(rules)]]), audiences, maxDepth, environment)
   const settingsOfUsers = new Map([...users].map(([name, { settings }]) => [name, settings]))
   const settingsOfIdJag = new Map([...idJag].map(([name, { settings }]) => [name, settings]))
   const ofIdJag = createVerifier(settingsOfIdJag, [issuer], maxDepth, environment)
   const ofUsers = createVerifier(settingsOfUsers, [issuer], maxDepth, environment)
+  const verifyForeign = (settings: IssuerSettings, text: string): Promise<VerifiedToken> =>
+    createVerifier(new Map([[settings.issuer, settings]]), [issuer], maxDepth, environment)(text)
   return {
-    verifySubject: async (text) => {
-      const name = ownMember(parseCompactJws(text, READING).claims, 'iss')
+    verifySubject: async (text, agentId) => {
+      const name = String(ownMember(parseCompactJws(text, READING).claims, 'iss'))
       if (name === issuer) return fromOwn(await own(text))
-      const user = users.get(String(name))
-      if (user === undefined)
-        throw new Refusal('token_invalid', 'the token must come from an issuer that is trusted here')
-      return fromUser(await ofUsers(text), user)
+      const user = users.get(name)
+      if (user !== undefined) return fromUser(await ofUsers(text), user)
+      const { settings, ...believed } = await requireOrganisation(organisations, name, agentId)
+      return fromOrganisation(await verifyForeign(settings, text), believed)
     },
-    verifyIdJag: async (text) => {
-      const token = await ofIdJag(text)
-      const { subjectPrefix = '' } = idJag.get(token.delegation.issuer) ?? {}
-      return { token, subject: `${subjectPrefix}${token.delegation.subject}` }
+    verifyIdJag: async (text, agentId) => {
+      const name = String(ownMember(parseCompactJws(text, READING).claims, 'iss'))
+      const known = idJag.get(name)
+      if (known !== undefined) {
+        const token = await ofIdJag(text)
+        return { token, subject: nameOf(known.subjectPrefix, token), within: undefined }
+      }
+      const { settings, ceiling, resources } = await requireOrganisation(organisations, name, agentId)
+      const token = await verifyForeign(asIdJag(settings), text)
+      return {
+        token,
+        subject: `${organisationPrefix(name)}${token.delegation.subject}`,
+        within: { ceiling, resources },
+      }
     },
     verifyWorkload: createVerifier(workloads, [issuer], maxDepth, environment),
   }
+}
+
+async function requireOrganisation(
+  organisations: Organisations,
+  name: string,
+  agentId: string | undefined,
+): Promise<BelievedOrganisation> {
+  const found = agentId === undefined ? undefined : await organisations.find(name, agentId)
+  if (found !== undefined) return found
+  throw new Refusal('token_invalid', 'the token must come from an issuer that is trusted here')
+}
+
+/** The user's name here. @throws Refusal for one that would read like the name of an organisation's user */
+function nameOf(prefix: string, { delegation }: VerifiedToken): string {
+  const name = `${prefix}${delegation.subject}`
+  if (!isOrganisationsName(name)) return name
+  throw new Refusal('token_invalid', "the subject must not read like the name of another issuer's user")
 }
 
 type Verify = (text: string) => Promise<VerifiedToken>
@@ -127,13 +173,24 @@ function fromOwn(token: VerifiedToken): SubjectToken {
   const profile = PROFILES.find((each) => each === ownMember(claims, 'sub_profile')) ?? 'user'
   const { tokenId = '', audiences } = token.delegation
   const own = { tokenId, chainId: String(ownMember(claims, 'txn')), audiences }
-  return { ...said, claims, token, subject: token.delegation.subject, subjectProfile: profile, own, mayAct: undefined }
+  const common = { subject: token.delegation.subject, subjectProfile: profile, own, mayAct: undefined }
+  return { ...said, claims, token, ...common, within: undefined }
 }
 
 function fromUser(token: VerifiedToken, { scopes, subjectPrefix, mayAct }: UserIssuerSettings): SubjectToken {
   const said = readCommon(token)
-  const subject = `${subjectPrefix}${token.delegation.subject}`
-  return { ...said, token, scopes: scopes ?? said.scopes, subject, subjectProfile: 'user', own: undefined, mayAct }
+  const subject = nameOf(subjectPrefix, token)
+  const user = { subject, subjectProfile: 'user', own: undefined, mayAct, within: undefined } as const
+  return { ...said, token, scopes: scopes ?? said.scopes, ...user }
+}
+
+function fromOrganisation(
+  token: VerifiedToken,
+  { mayAct, ceiling, resources }: Omit<BelievedOrganisation, 'settings'>,
+): SubjectToken {
+  const subject = `${organisationPrefix(token.delegation.issuer)}${token.delegation.subject}`
+  const user = { subject, subjectProfile: 'user', own: undefined, mayAct } as const
+  return { ...readCommon(token), token, ...user, within: { ceiling, resources } }
 }
 
 function readCommon({

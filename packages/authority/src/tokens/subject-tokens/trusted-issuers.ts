@@ -61,6 +61,12 @@ const ID_JAG: Partial<IssuerOptions> = {
 }
 const WORKLOAD: Partial<IssuerOptions> = { types: ['JWT'], actor: 'optional', requiredClaims: [] }
 
+/** The settings of an issuer, for the identity assertions that it makes. */
+export function asIdJag(settings: IssuerSettings): IssuerSettings {
+  const { types = [], requiredClaims = [], maxLifetimeSeconds = 600 } = ID_JAG
+  return { ...settings, types: new Set(types), requiredClaims, maxLifetimeSeconds }
+}
+
 /** An issuer of identity assertions after validation. */
 export interface IdJagIssuerSettings {
   readonly settings: IssuerSettings

@@ -1,0 +1,12 @@
+/**
+ * What stands before the names of an organisation's users here. An issuer has no `#`, so that no name of one is a name of
+ * another.
+ */
+export function organisationPrefix(issuer: string): string {
+  return `${issuer}#`
+}
+
+/** Whether a name is of that form: no issuer of the options may give one. */
+export function isOrganisationsName(name: string): boolean {
+  return /^https?:\/\/[^#]*#/.test(name)
+}
