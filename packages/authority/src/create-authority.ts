@@ -2,7 +2,6 @@ import type { Clock, Environment, KeySource } from '@countermark/core'
 import { AGENT_ENDPOINTS } from './api/agent-endpoints.ts'
 import { createAuthorize } from './api/authorize.ts'
 import { documentRoutes } from './api/document-routes.ts'
-import type { KnownUsers } from './api/endpoint.ts'
 import { enrolmentRoutes, OTHER_OPERATIONS } from './api/enrolment-routes.ts'
 import { createKeptAnswers } from './api/kept-answers.ts'
 import { KEY_ENDPOINTS } from './api/key-endpoints.ts'
@@ -15,6 +14,7 @@ import { approvalEndpoints } from './approvals/approval-endpoints.ts'
 import { APPROVAL_MIGRATIONS } from './approvals/approval-tables.ts'
 import { DOOR_OPERATION, doorApprovalRoute } from './approvals/door-approvals.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
+import { createTokens, firstOriginOf, firstTokens, knownUsers, trustOptions } from './authority-tokens.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
 import { createCallLimit } from './callers/call-limit.ts'
 import type { Caller } from './callers/caller.ts'
@@ -34,18 +34,16 @@ import { type SigningKeys, type StoredSigningKeys, storedSigningKeys } from './s
 import { createDoorCheck } from './stop/door-check.ts'
 import { doorRoutes } from './stop/door-routes.ts'
 import { createDoorService, type DoorService } from './stop/door-service.ts'
-import { createRevocationFeed } from './stop/revocation-feed.ts'
 import { stopEndpoints } from './stop/stop-endpoints.ts'
 import { STOP_MIGRATIONS } from './stop/stop-tables.ts'
 import { migrateUp } from './storage/migrate.ts'
 import type { Store, StoredTables } from './storage/store.ts'
 import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
 import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
-import type { Organisations } from './tokens/subject-tokens/organisations.ts'
 import type { UserNames } from './tokens/subject-tokens/user-names.ts'
-import { createTokenService, type TokenService } from './tokens/token-service.ts'
+import type { TokenService } from './tokens/token-service.ts'
 import { createBelievedOrganisations } from './trust/believed-organisations.ts'
-import { type TrustEndpointOptions, trustEndpoints } from './trust/trust-endpoints.ts'
+import { trustEndpoints } from './trust/trust-endpoints.ts'
 import { TRUST_MIGRATIONS, type TrustTables } from './trust/trust-tables.ts'
 
 /** The service that says who the agents are. */
@@ -130,33 +128,10 @@ export function createAuthority(options: AuthorityOptions): Authority {
   }
 }
 
-function createTokens(
-  { tokens, storage: store, trail, clock }: AuthoritySettings,
-  given: {
-    readonly agents: KeySource
-    readonly keys: StoredSigningKeys
-    readonly organisations: Organisations
-    readonly report: Environment['report']
-  },
-  { poke }: DoorService,
-): TokenService | undefined {
-  if (tokens === undefined) return undefined
-  const feed = createRevocationFeed(tokens.issuer, poke)
-  return createTokenService({ ...tokens, ...given, store, trail, clock, feed })
-}
-
 function reportTo(observers: AuthoritySettings['observers']): Environment['report'] {
   for (const observer of observers) observer.described?.({ checks: [], rows: TOKEN_METRICS.rows })
   return (measurement) => {
     for (const observer of observers) observer.measured?.(measurement)
-  }
-}
-
-/** The endpoints of tokens are at the paths below their issuer; everything else is the API's. */
-function firstTokens({ handle }: TokenService, handleApi: HandleRequest): HandleRequest {
-  return async (message, response, given) => {
-    const originalUrl = given ?? message.originalUrl ?? message.url ?? '/'
-    if (!(await handle(message, response, originalUrl))) await handleApi(message, response, given)
   }
 }
 
@@ -199,34 +174,6 @@ function routesOf(
     },
     describeRoute(describeApi(endpoints, [...OTHER_OPERATIONS, DOOR_OPERATION])),
   ]
-}
-
-/** People of the registry are named as their identity provider names them, where they call with its tokens. */
-function knownUsers({ people, tokens }: AuthoritySettings, findUserNames: UserNames['find']): KnownUsers {
-  const issuers = people?.person === undefined ? (people?.issuers ?? []).map(({ issuer }) => issuer) : []
-  return {
-    issuer: tokens?.issuer,
-    findNames: (person) => {
-      const named = issuers.find((issuer) => person.startsWith(`${issuer}#`))
-      if (issuers.length > 1 && named !== undefined) return findUserNames(person.slice(named.length + 1), named)
-      return findUserNames(person, issuers.length === 1 ? issuers[0] : undefined)
-    },
-  }
-}
-
-function trustOptions(tokens: AuthoritySettings['tokens']): TrustEndpointOptions {
-  const { users = [], idJag = [] } = tokens?.trustedIssuers ?? {}
-  return {
-    issuer: tokens?.issuer,
-    configured: [...users, ...idJag].flatMap(({ issuer, aliases = [] }) => [issuer, ...aliases]),
-    services: tokens?.services.map(({ audience }) => audience) ?? [],
-  }
-}
-
-/** Where the authority issues no tokens, tickets name the first of its origins. */
-function firstOriginOf(origins: AuthoritySettings['origins']): string {
-  const [first = ''] = typeof origins === 'function' ? [] : origins
-  return first.includes('://') ? first : `https://${first}`
 }
 
 /** Doors hear of what was committed here at once. */

@@ -1,0 +1,64 @@
+import type { Environment, KeySource } from '@countermark/core'
+import type { KnownUsers } from './api/endpoint.ts'
+import type { AuthoritySettings } from './authority-options.ts'
+import type { HandleRequest } from './http/listener.ts'
+import type { StoredSigningKeys } from './signing-keys/signing-keys.ts'
+import type { DoorService } from './stop/door-service.ts'
+import { createRevocationFeed } from './stop/revocation-feed.ts'
+import type { Organisations } from './tokens/subject-tokens/organisations.ts'
+import type { UserNames } from './tokens/subject-tokens/user-names.ts'
+import { createTokenService, type TokenService } from './tokens/token-service.ts'
+import type { TrustEndpointOptions } from './trust/trust-endpoints.ts'
+
+/** Creates the endpoints of tokens; `undefined` where the authority issues none. */
+export function createTokens(
+  { tokens, storage: store, trail, clock }: AuthoritySettings,
+  given: {
+    readonly agents: KeySource
+    readonly keys: StoredSigningKeys
+    readonly organisations: Organisations
+    readonly report: Environment['report']
+  },
+  { poke }: DoorService,
+): TokenService | undefined {
+  if (tokens === undefined) return undefined
+  const feed = createRevocationFeed(tokens.issuer, poke)
+  return createTokenService({ ...tokens, ...given, store, trail, clock, feed })
+}
+
+/** The endpoints of tokens are at the paths below their issuer; everything else is the API's. */
+export function firstTokens({ handle }: TokenService, handleApi: HandleRequest): HandleRequest {
+  return async (message, response, given) => {
+    const originalUrl = given ?? message.originalUrl ?? message.url ?? '/'
+    if (!(await handle(message, response, originalUrl))) await handleApi(message, response, given)
+  }
+}
+
+/** People of the registry are named as their identity provider names them, where they call with its tokens. */
+export function knownUsers({ people, tokens }: AuthoritySettings, findUserNames: UserNames['find']): KnownUsers {
+  const issuers = people?.person === undefined ? (people?.issuers ?? []).map(({ issuer }) => issuer) : []
+  return {
+    issuer: tokens?.issuer,
+    findNames: (person) => {
+      const named = issuers.find((issuer) => person.startsWith(`${issuer}#`))
+      if (issuers.length > 1 && named !== undefined) return findUserNames(person.slice(named.length + 1), named)
+      return findUserNames(person, issuers.length === 1 ? issuers[0] : undefined)
+    },
+  }
+}
+
+/** What the endpoints of trust need to know of the options. */
+export function trustOptions(tokens: AuthoritySettings['tokens']): TrustEndpointOptions {
+  const { users = [], idJag = [] } = tokens?.trustedIssuers ?? {}
+  return {
+    issuer: tokens?.issuer,
+    configured: [...users, ...idJag].flatMap(({ issuer, aliases = [] }) => [issuer, ...aliases]),
+    services: tokens?.services.map(({ audience }) => audience) ?? [],
+  }
+}
+
+/** Where the authority issues no tokens, tickets name the first of its origins. */
+export function firstOriginOf(origins: AuthoritySettings['origins']): string {
+  const [first = ''] = typeof origins === 'function' ? [] : origins
+  return first.includes('://') ? first : `https://${first}`
+}
