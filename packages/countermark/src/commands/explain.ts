@@ -9,6 +9,7 @@ import { type CommandContext, examples } from './command-context.ts'
 import { CommandError } from './errors.ts'
 import { type Explanation, explainRequest } from './explain-request.ts'
 import { findDecisions } from './find-decisions.ts'
+import { tellAgent } from './risk/review.ts'
 import { fieldOf, parseSavedRequest } from './saved-request.ts'
 import { EXIT, paint, say, sayJson, type Terminal, withProgress } from './terminal.ts'
 
@@ -20,11 +21,13 @@ interface ExplainOptions {
   readonly origin?: string
   readonly at?: string
   readonly trail?: readonly string[]
+  readonly risk?: string
   readonly json?: boolean
 }
 
 /** `countermark explain`: why a request was refused. */
-export function explainCommand({ terminal, exit }: CommandContext): Command {
+export function explainCommand(context: CommandContext): Command {
+  const { terminal, exit } = context
   return new Command('explain')
     .summary('why a request was refused')
     .description('Explains a code, a request id from the audit trail, or a request that was saved as it arrived.')
@@ -36,17 +39,20 @@ export function explainCommand({ terminal, exit }: CommandContext): Command {
     .option('--origin <origin>', 'where agents call the service (default: http:// and the Host of the request)')
     .option('--at <time>', 'when it arrived, ISO 8601 (default: when it says that it was signed)')
     .option('--trail <files...>', 'files of the audit trail')
+    .option('--risk <url>', 'the subject is an agent: say where it stands with this risk service, and why')
     .option('--json', 'for machines')
     .addHelpText(
       'after',
       examples(
         'countermark explain signature_invalid',
         'countermark explain 6fb588ee-a808-48cb-ace9-a6b903f1b714 --trail audit.ndjson',
+        'countermark explain agt_7f2k9x --risk http://127.0.0.1:7070',
         'countermark explain --request saved.http --origin https://api.example.com',
       ),
     )
     .action(async (subject: string | undefined, options: ExplainOptions) => {
       if (subject === undefined) return exit(await explainSaved(terminal, options))
+      if (options.risk !== undefined) return tellAgent(context, subject, { ...options, service: options.risk })
       if (isRefusalCode(subject)) return tellCode(terminal, subject, options)
       exit(tellDecisions(terminal, subject, options))
     })

@@ -15,6 +15,7 @@ import { keyCommand } from './key.ts'
 import { keygenCommand } from './keygen.ts'
 import { reportCommand } from './report.ts'
 import { reviewCommand } from './review.ts'
+import { riskCommand } from './risk/risk.ts'
 import { routesCommand } from './routes.ts'
 import { scanCommand } from './scan.ts'
 import { signCommand } from './sign.ts'
@@ -46,6 +47,7 @@ const COMMANDS: readonly CreateCommand[] = [
   approvalsCommand,
   tokenCommand,
   reviewCommand,
+  riskCommand,
 ]
 
 /**

@@ -1,6 +1,6 @@
 import { Unavailable } from '@countermark/core'
 import { createRiskServer, RISK_SERVICE_CODES } from '@countermark/risk/service'
-import { createFakeClock, createRecordingObserver, createTempFolder, type TempFolder } from '@countermark/testing'
+import { createFakeClock, createTempFolder, type TempFolder } from '@countermark/testing'
 import { closeServices, startService, TOKENS, told } from './started-service.ts'
 
 const RITA = TOKENS[1].token
@@ -35,15 +35,15 @@ describe('scores', () => {
     expect([value['scores'], after.value['scores']]).toMatchObject([[{ level: 'allow' }], [{ level: 'throttle' }]])
   })
 
-  it('come within 20 ms for two hundred requests at once, body and answer included', async () => {
-    const observer = createRecordingObserver()
-    const { ask } = await startService({ observers: [observer] })
+  it('cost less than 20 ms for two hundred requests at once, body and answer included', async () => {
+    const { ask } = await startService()
     const requests = Array.from({ length: 200 }, (_, at) => told({ agentId: `agt_${at}`, resource: at }))
+    for (let round = 0; round < 10; round++) await ask('POST', '/v1/scores', { requests })
+    const before = process.cpuUsage()
     for (let round = 0; round < 20; round++) await ask('POST', '/v1/scores', { requests })
-    const took = observer.measurements.filter(({ name }) => name === 'risk_service_duration_seconds')
-    // The best of twenty: tests of others share the processor.
-    expect(Math.min(...took.map(({ value }) => value))).toBeLessThan(0.02)
-    expect(took).toHaveLength(20)
+    const { user, system } = process.cpuUsage(before)
+    // Time of this process, its own client included: tests of others share the processor.
+    expect((user + system) / 20 / 1000).toBeLessThan(20)
   })
 
   it('grant one turn a second', async () => {
@@ -118,6 +118,12 @@ describe('a refusal', () => {
     const service = large ? await startService() : { ask }
     const reply = await service.ask(method, path, body, token)
     expect(reply).toMatchObject({ status, type: 'application/problem+json', value: { code, status } })
+  })
+
+  it('has a heading in the documentation for each code', () => {
+    const page = process.getBuiltinModule('node:fs').readFileSync(`${__dirname}/../../../../docs/behaviour.md`, 'utf8')
+    const headings = [...page.matchAll(/^### `([a-z_]+)`$/gm)].map(([, code]) => code)
+    expect(headings).toEqual(Object.keys(RISK_SERVICE_CODES))
   })
 
   it('has a code of the table, each of which has a test here', () => {
