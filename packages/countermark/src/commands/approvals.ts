@@ -19,6 +19,8 @@ interface ApprovalsOptions extends AuthorityCallOptions {
   readonly tenant: string
   readonly reason: string
   readonly seconds: string
+  readonly uses: string
+  readonly amount?: string
   readonly every: string
 }
 
@@ -39,13 +41,15 @@ export function approvalsCommand(context: CommandContext): Command {
     .requiredOption('--tenant <id>', 'whose')
     .option('--every <seconds>', 'how often the authority is asked', '2')
     .action((options: ApprovalsOptions) => watch(context, options))
-  add('approve', 'approve one request, once', '<approval>')
+  add('approve', 'approve one request, once unless it says how often', '<approval>')
     .option('--seconds <number>', 'how long the ticket holds', '3600')
+    .option('--uses <number>', 'how many requests of this kind', '1')
+    .option('--amount <money>', 'how much they may come to in all, in minor units: 10000EUR')
     .action((id: string, options: ApprovalsOptions) =>
       decide(context, options, {
         method: 'POST',
         path: `/approvals/${encodeURIComponent(id)}/approval`,
-        body: { seconds: Number(options.seconds) },
+        body: readGiven(options),
       }),
     )
   add('deny', 'deny one request', '<approval>')
@@ -58,6 +62,15 @@ export function approvalsCommand(context: CommandContext): Command {
       }),
     )
   return command
+}
+
+/** @throws CommandError */
+function readGiven({ seconds, uses, amount }: ApprovalsOptions): object {
+  const given = { seconds: Number(seconds), uses: Number(uses) }
+  if (amount === undefined) return given
+  const [, value, currency] = /^(\d{1,15}) ?([A-Z][A-Z0-9]{2,11})$/.exec(amount) ?? []
+  if (value === undefined) throw new CommandError(`${amount} is no amount`, 'minor units and a currency: 10000EUR')
+  return { ...given, amount: { value: Number(value), currency } }
 }
 
 function pathOf(tenant: string): string {

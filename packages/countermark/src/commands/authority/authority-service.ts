@@ -3,7 +3,7 @@ import type { RequestListener, ServerResponse } from 'node:http'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { auditTrail, fileSink } from '@countermark/audit'
-import type { Authority } from '@countermark/authority'
+import type { Authority, AuthorityOptions } from '@countermark/authority'
 import { type ReplayStore, Unavailable } from '@countermark/core'
 import { fromFile } from '@countermark/keys'
 import { memoryReplayStore, type RedisReplayStoreOptions, redisReplayStore } from '@countermark/replay'
@@ -45,10 +45,10 @@ export async function startAuthorityService(
     closing.push(() => trail.close())
     const metrics = await openMetrics(settings.metricsListen)
     if (metrics !== undefined) closing.push(metrics.end)
-    const replayStore = await openReplayStore(terminal, settings, closing)
+    const shared = await openShared(terminal, settings, closing)
     const authority = createAuthority({
       ...settings.options,
-      ...{ storage: placeOf(settings.storage, folder), trail, replayStore, clock },
+      ...{ storage: placeOf(settings.storage, folder), trail, clock, ...shared },
       ...(metrics === undefined ? {} : { observers: [metrics.observer] }),
       ...keysOf(terminal, settings),
       ...decisionsOf(terminal, settings),
@@ -70,24 +70,24 @@ export async function startAuthorityService(
   }
 }
 
-/** Used signatures are remembered where every process sees them. */
-async function openReplayStore(
+/** Used signatures are remembered where every process sees them; stops wake every process. */
+async function openShared(
   terminal: Terminal,
   { redis: url, storage }: AuthoritySettings,
   closing: (() => unknown)[],
-): Promise<ReplayStore> {
+): Promise<{ readonly replayStore: ReplayStore; readonly push?: NonNullable<AuthorityOptions['push']> }> {
   if (url === undefined) {
-    if (!/^postgres(?:ql)?:/.test(storage)) return memoryReplayStore({ allowSingleProcess: true })
+    if (!/^postgres(?:ql)?:/.test(storage)) return { replayStore: memoryReplayStore({ allowSingleProcess: true }) }
     const fix = 'start Redis and say where: COUNTERMARK_REDIS=redis://127.0.0.1:6379'
     throw new CommandError('processes that share a PostgreSQL database share used signatures by Redis', fix)
   }
-  const { client, close } = await openRedis(terminal, url)
+  const { client: opened, close } = await openRedis(terminal, url)
   closing.push(close)
-  const options = { client, prefix: 'countermark:authority:replay:', deadlineMs: 1000 }
-  const store = redisReplayStore(options as RedisReplayStoreOptions)
+  const client = opened as RedisReplayStoreOptions['client']
+  const store = redisReplayStore({ client, prefix: 'countermark:authority:replay:', deadlineMs: 1000 })
   closing.push(() => store.close())
   await store.ready()
-  return store
+  return { replayStore: store, push: { redis: client as NonNullable<AuthorityOptions['push']>['redis'] } }
 }
 
 /** A path of SQLite is one in the folder of the command; the database is for its user alone. */

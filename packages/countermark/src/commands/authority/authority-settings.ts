@@ -19,7 +19,10 @@ export interface AuthoritySettings {
   readonly administratorKeys: string | undefined
   /** Files of the trails of doors, for the access review. */
   readonly decisions: readonly string[]
-  readonly options: Omit<AuthorityOptions, 'storage' | 'trail' | 'keys' | 'replayStore' | 'observers' | 'decisions'>
+  readonly options: Omit<
+    AuthorityOptions,
+    'storage' | 'trail' | 'keys' | 'replayStore' | 'push' | 'observers' | 'decisions'
+  >
 }
 
 const RULES = { maxDepth: 16, maxMembers: 10_000 }
@@ -43,7 +46,15 @@ const TABLE = optionTable('the options of the authority', {
   trustedProxies: strings([]),
 })
 /** Options of `createAuthority` that are JSON already; it reads them itself. */
-const HANDED_ON = ['people', 'tokens', 'keyAges', 'overlapHours', 'callsPerSecond', 'sourceLimit'] as const
+const HANDED_ON = [
+  'people',
+  'tokens',
+  'keyAges',
+  'overlapHours',
+  'callsPerSecond',
+  'sourceLimit',
+  'doorStreams',
+] as const
 
 /**
  * Reads the file, if there is one, and what the environment says besides: `COUNTERMARK_STORAGE` comes before `storage`.

@@ -56,6 +56,15 @@ it('watches in lines of JSON for machines', async () => {
   expect(JSON.parse(line)).toMatchObject({ id, state: 'pending' })
 })
 
+it('says how often and how much, in minor units', async () => {
+  const where = ['--agent', 'agt_ops', '--authority', 'https://authority.example.com', '--curl']
+  const given = ['--uses', '3', '--amount', '10000EUR', '--seconds', '60']
+  const { out } = await folder.run(['approvals', 'approve', 'apr_1', ...given, ...where])
+  expect(out).toContain('{"seconds":60,"uses":3,"amount":{"value":10000,"currency":"EUR"}}')
+  const wrong = await folder.run(['approvals', 'approve', 'apr_1', '--amount', '100.00', ...where])
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('100.00 is no amount') })
+})
+
 it('refuses to decide about what it does not know', async () => {
   expect(await run('approvals', 'approve', 'apr_unknown')).toMatchObject({ code: 1 })
   expect(await run('approvals', 'approve', '../stops')).toMatchObject({ code: 1 })

@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { openStore } from '@countermark/authority'
 import { findFreePort, requireProgram, startRedis } from '@countermark/testing'
 import { type Running, useCommandFolder, type Variables } from '../run-in-folder.ts'
 
@@ -93,6 +95,30 @@ describe('countermark authority', () => {
     await started([], { COUNTERMARK_SERVICES: 'https://api.example.com', COUNTERMARK_SEALING_KEYS: second })
     const { keys } = (await (await fetch(`${place}/jwks.json`)).json()) as { readonly keys: readonly object[] }
     expect(keys).toHaveLength(2)
+  })
+
+  it('goes on with new keys where the sealing key was lost, as the page for operators says', async () => {
+    const services = { COUNTERMARK_SERVICES: 'https://api.example.com' }
+    await started([], services)
+    await (running as Running).end()
+    const store = openStore(`file:${folder.path}/authority.db`)
+    await store
+      .tables<{ readonly signing_keys: object }>()
+      .transaction('test', (tables) => tables.deleteFrom('signing_keys').execute())
+    await store.close()
+    await started([], { ...services, COUNTERMARK_SEALING_KEYS: `v2:${Buffer.alloc(32, 8).toString('base64')}` })
+    expect((await fetch(`${place}/readyz`)).status).toBe(200)
+    expect(
+      ((await (await fetch(`${place}/jwks.json`)).json()) as { readonly keys: readonly object[] }).keys,
+    ).toHaveLength(1)
+  })
+
+  it('keeps what it writes from other users of the machine', async () => {
+    await started()
+    const modes = ['authority.db', 'authority-audit.ndjson'].map(
+      (file) => statSync(`${folder.path}/${file}`).mode & 0o777,
+    )
+    expect(modes).toEqual([0o600, 0o600])
   })
 
   it('ends the streams of doors with itself, so that they look for another process', async () => {
