@@ -32,7 +32,17 @@ import type { TokenServiceOptions } from './tokens/token-options.ts'
 /** What the authority issues tokens by; the rest it has itself. */
 export type TokenOptions = Omit<
   TokenServiceOptions,
-  'store' | 'keys' | 'agents' | 'trail' | 'clock' | 'report' | 'organisations' | 'feed'
+  | 'store'
+  | 'keys'
+  | 'agents'
+  | 'trail'
+  | 'clock'
+  | 'report'
+  | 'organisations'
+  | 'sourceLimit'
+  | 'callsPerSecond'
+  | 'trustedProxies'
+  | 'feed'
 >
 
 /** Options of {@link createAuthority}. */
@@ -55,6 +65,8 @@ export interface AuthorityOptions {
   readonly replayStore?: ReplayStore
   /** Issues tokens: where, for which services, on whose word. @default no tokens are issued */
   readonly tokens?: TokenOptions
+  /** How events are posted to their receivers. @default https, public addresses alone */
+  readonly eventHttp?: FetcherOptions
   /** How issuers and lists of organisations that tenants add at run time are fetched. @default https, public addresses alone */
   readonly organisationHttp?: FetcherOptions
   /** How old keys may become, by kind. @default software 90 days, hardware 365, workload 1 */
@@ -102,6 +114,7 @@ const ROWS = {
   people: undescribed(custom((_name, given) => given as PeopleOptions | undefined)),
   tokens: undescribed(custom((_name, given) => given as TokenOptions | undefined)),
   replayStore: methods<ReplayStore>(['claim', 'issueNonce']),
+  eventHttp: undescribed(custom((_name, given = {}) => given as FetcherOptions)),
   organisationHttp: undescribed(custom((_name, given = {}) => given as FetcherOptions)),
   keyAges: custom((_name, given = DEFAULT_KEY_POLICY) => requireKeyAges(given as KeyPolicy)),
   overlapHours: number({ min: 24, max: 48, default: 24 }),
@@ -135,6 +148,7 @@ export interface AuthoritySettings {
   readonly keys: KeySource | undefined
   readonly people: PeopleOptions | undefined
   readonly tokens: TokenOptions | undefined
+  readonly eventHttp: FetcherOptions
   readonly organisationHttp: FetcherOptions
   readonly replayStore: ReplayStore
   readonly keyAges: KeyPolicy

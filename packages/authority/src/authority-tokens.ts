@@ -12,7 +12,7 @@ import type { TrustEndpointOptions } from './trust/trust-endpoints.ts'
 
 /** Creates the endpoints of tokens; `undefined` where the authority issues none. */
 export function createTokens(
-  { tokens, storage: store, trail, clock }: AuthoritySettings,
+  { tokens, storage: store, trail, clock, sourceLimit, callsPerSecond, trustedProxies }: AuthoritySettings,
   given: {
     readonly agents: KeySource
     readonly keys: StoredSigningKeys
@@ -23,7 +23,8 @@ export function createTokens(
 ): TokenService | undefined {
   if (tokens === undefined) return undefined
   const feed = createRevocationFeed(tokens.issuer, poke)
-  return createTokenService({ ...tokens, ...given, store, trail, clock, feed })
+  const limits = { callsPerSecond, trustedProxies, ...(sourceLimit === undefined ? {} : { sourceLimit }) }
+  return createTokenService({ ...tokens, ...given, ...limits, store, trail, clock, feed })
 }
 
 /** The endpoints of tokens are at the paths below their issuer; everything else is the API's. */

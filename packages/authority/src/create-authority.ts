@@ -13,12 +13,16 @@ import { TENANT_ENDPOINTS } from './api/tenant-endpoints.ts'
 import { approvalEndpoints } from './approvals/approval-endpoints.ts'
 import { APPROVAL_MIGRATIONS } from './approvals/approval-tables.ts'
 import { DOOR_OPERATION, doorApprovalRoute } from './approvals/door-approvals.ts'
+import { createEvents, type Events } from './authority-events.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
 import { createTokens, firstOriginOf, firstTokens, knownUsers, trustOptions } from './authority-tokens.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
 import { createCallLimit } from './callers/call-limit.ts'
 import type { Caller } from './callers/caller.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
+import { EVENT_MIGRATIONS } from './events/event-tables.ts'
+import { receiverEndpoints } from './events/receiver-endpoints.ts'
+import { streamRoutes } from './events/stream-routes.ts'
 import { type Call, jsonAnswer, type Route } from './http/call.ts'
 import { toApiRefusalCode } from './http/codes.ts'
 import { createListener, type HandleRequest } from './http/listener.ts'
@@ -64,12 +68,15 @@ export interface Authority {
   readonly signingKeys: StoredSigningKeys
   /** What issued tokens are revoked by; `undefined` without the option `tokens`. */
   readonly tokens: TokenService | undefined
+  /** Sends what is waiting for receivers of events, as happens by itself once there is something. @returns how many were taken */
+  readonly deliverEvents: () => Promise<number>
 }
 
 const MAX_BODY_BYTES = 65_536
 const MIGRATIONS = [
   ...[...REGISTRY_MIGRATIONS, ...SIGNING_KEY_MIGRATIONS, ...ROLE_MIGRATIONS],
   ...[...TOKEN_MIGRATIONS, ...CONSENT_MIGRATIONS, ...STOP_MIGRATIONS, ...APPROVAL_MIGRATIONS, ...TRUST_MIGRATIONS],
+  ...EVENT_MIGRATIONS,
 ]
 const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS, ...RETIREMENT_ENDPOINTS]
 
@@ -86,7 +93,8 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const { storage: store, trail, clock, keyAges: policy, encryptionKeys: seal } = settings
   const { reads, transaction } = store.tables<RegistryTables>()
   const doors = createDoorService({ ...settings, reads, onFault: warnOperator })
-  const stored = { reads, transaction: pokeAfter(transaction, doors) }
+  const pokes = [doors.poke]
+  const stored = { reads, transaction: pokeAfter(transaction, pokes) }
   const keys = registryKeys(stored, policy)
   const signingKeys = storedSigningKeys({ store, seal, clock })
   const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
@@ -104,7 +112,9 @@ export function createAuthority(options: AuthorityOptions): Authority {
     authorize: createAuthorize(new Set(settings.administrators)),
     keptAnswers: createKeptAnswers(seal),
   }
-  const parts = { doors, signingKeys, unpoked: { reads, transaction }, findUserNames }
+  const events = createEvents(settings, signingKeys, { report, onFault: warnOperator })
+  pokes.push(events.sender.poke)
+  const parts = { doors, events, signingKeys, unpoked: { reads, transaction }, findUserNames }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, parts))
   const handleApi = createListener({
     ...{ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator },
@@ -118,13 +128,15 @@ export function createAuthority(options: AuthorityOptions): Authority {
       // The first key is made in a transaction of its own: what signs inside of another one must find it.
       await signingKeys.findSigner()
       doors.start()
+      events.sender.start()
     },
     close: async () => {
       doors.close()
+      await events.sender.close()
       if (typeof options.storage === 'string') await store.close()
     },
     findAgent: (id) => findAgent(stored.reads, id),
-    ...{ keys, store, signingKeys, tokens },
+    ...{ keys, store, signingKeys, tokens, deliverEvents: events.sender.deliver },
   }
 }
 
@@ -137,6 +149,7 @@ function reportTo(observers: AuthoritySettings['observers']): Environment['repor
 
 interface RouteParts {
   readonly doors: DoorService
+  readonly events: Events
   readonly signingKeys: SigningKeys
   readonly unpoked: StoredTables<RegistryTables>
   readonly findUserNames: UserNames['find']
@@ -146,7 +159,7 @@ function routesOf(
   serving: ServeOptions,
   { doorTokens, overlapHours, decisions, tokens, origins }: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-  { doors, signingKeys, unpoked, findUserNames }: RouteParts,
+  { doors, events, signingKeys, unpoked, findUserNames }: RouteParts,
 ): readonly Route[] {
   const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer, findUserNames })
   const { authorize } = serving
@@ -159,6 +172,7 @@ function routesOf(
     ...stops,
     ...approvals,
     ...trustEndpoints(trustOptions(tokens)),
+    ...receiverEndpoints(events.options),
   ]
   return [
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
@@ -167,6 +181,7 @@ function routesOf(
     // What a door says tells other doors nothing.
     ...doorRoutes({ ...serving, ...doors, stored: unpoked, guarded }),
     doorApprovalRoute({ ...serving, guarded }),
+    ...streamRoutes(events.options),
     {
       method: 'GET',
       path: '/approval-keys',
@@ -179,11 +194,11 @@ function routesOf(
 /** Doors hear of what was committed here at once. */
 function pokeAfter(
   transaction: StoredTables<RegistryTables>['transaction'],
-  { poke }: DoorService,
+  pokes: readonly (() => void)[],
 ): StoredTables<RegistryTables>['transaction'] {
   return async (lock, work) => {
     const result = await transaction(lock, work)
-    poke()
+    for (const poke of pokes) poke()
     return result
   }
 }

@@ -9,6 +9,7 @@ interface Labels {
   readonly tokens_refused_total: { readonly operation: TokenOperation; readonly error: OAuthErrorCode }
   readonly tokens_revoked_total: Readonly<Record<never, string>>
   readonly token_refusals_unrecorded_total: Readonly<Record<never, string>>
+  readonly event_notices_total: { readonly result: 'taken' | 'refused' | 'failed' }
   readonly api_refused_total: { readonly code: ApiRefusalCode }
 }
 
@@ -30,6 +31,11 @@ export const TOKEN_METRICS: Metrics<Labels> = defineMetrics<Labels>({
     kind: 'counter',
     help: 'Refusals at the endpoints of tokens that the audit trail did not take',
     labels: {},
+  },
+  event_notices_total: {
+    kind: 'counter',
+    help: 'Notices of events, by what their receivers did with them; those that failed are sent again',
+    labels: { result: ['taken', 'refused', 'failed'] },
   },
   api_refused_total: {
     kind: 'counter',

@@ -8,7 +8,13 @@ export { GUARD_OPTIONS, renameOrigins } from './guard/options.ts'
 export { type FindOrigin, type Origins, originFinder } from './guard/origins.ts'
 export { beginRehearsal, isRehearsal } from './guard/rehearsal.ts'
 export type { RouteOptions } from './guard/route-options.ts'
-export type { SourceLimit } from './guard/source-limit.ts'
+export {
+  createSourceLimiter,
+  type SourceLimit,
+  type SourceLimiter,
+  type SourceLimitSettings,
+  sourceLimit,
+} from './guard/source-limit.ts'
 export type { Guard, Verdict } from './guard/state.ts'
 export type { HeaderFields } from './header-fields.ts'
 export { decodeBase64, decodeBase64url } from './internal/base64.ts'

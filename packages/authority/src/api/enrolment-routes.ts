@@ -2,6 +2,7 @@ import { type AgentKey, importPublicKey, Refusal } from '@countermark/core'
 import { z } from 'zod'
 import type { Authentication } from '../callers/authenticate.ts'
 import type { Caller } from '../callers/caller.ts'
+import { noteAct } from '../events/outbox.ts'
 import { type Answer, type Call, jsonAnswer, type Route } from '../http/call.ts'
 import { findAgentRow } from '../registry/agents.ts'
 import { findCode, useCode } from '../registry/enrolment.ts'
@@ -165,6 +166,8 @@ function change(
         state,
         enrolment: by ?? null,
       }
+      const told = { ...details, tenant: agent.tenant }
+      await noteAct(tables, { event, details: told }, clock.wallMs())
       await record(signerOf(agent), { value, event, details })
       return jsonAnswer(status, value)
     }),

@@ -1,6 +1,7 @@
 import type { AuditEvent, AuditTrail } from '@countermark/audit'
 import { isRefusal, isUnavailable, Refusal } from '@countermark/core'
 import type { Caller } from '../callers/caller.ts'
+import { noteAct, type ToldAct } from '../events/outbox.ts'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import { findAgentRow } from '../registry/agents.ts'
 import { REGISTRY_LOCK, type RegistryReads, type RegistryTables } from '../registry/registry-tables.ts'
@@ -97,6 +98,7 @@ function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle']
         const result = await endpoint.act(tables, request)
         const answer = toAnswer(result, endpoint)
         await keptAnswers.keep(tables, caller.name, call, { answer, nowMs })
+        await noteAct(tables, toldAct(caller, result), nowMs)
         await record(caller, result)
         return answer
       }),
@@ -106,6 +108,11 @@ function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle']
     const caller = await findCaller(call)
     return tellingRefusals(options, call, caller, async () => carryOut(call, caller))
   }
+}
+
+/** What receivers of events are told of an act: no person. */
+export function toldAct({ kind, name }: Caller, { event, details }: ActResult): ToldAct {
+  return { event, details: kind === 'agent' ? { caller: name, ...details } : details }
 }
 
 /**

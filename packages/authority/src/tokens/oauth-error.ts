@@ -20,6 +20,8 @@ export type OAuthErrorCode =
   | 'use_dpop_nonce'
   /** RFC 6749 section 4.1.2.1: the person says no. */
   | 'access_denied'
+  /** RFC 6585 section 4. */
+  | 'rate_limited'
   | 'temporarily_unavailable'
   | 'server_error'
 
@@ -36,6 +38,7 @@ const STATUS: Readonly<Record<OAuthErrorCode, number>> = {
   invalid_dpop_proof: 400,
   use_dpop_nonce: 400,
   access_denied: 400,
+  rate_limited: 429,
   temporarily_unavailable: 503,
   server_error: 500,
 }

@@ -7,6 +7,9 @@ import {
   number,
   type OptionRows,
   optionTable,
+  type SourceLimit,
+  sourceLimit,
+  strings,
   systemClock,
   undescribed,
 } from '@countermark/core/internal'
@@ -17,6 +20,7 @@ import { createProofOfPossession } from './binding/proof-of-possession.ts'
 import { hashSecret, type ServiceSecrets } from './client-authentication/service-secret.ts'
 import { createSignedRequestCheck } from './client-authentication/signed-request.ts'
 import { type ConsentOptions, readConsentOptions } from './consent/consent-options.ts'
+import { createCallBudget } from './http/call-budget.ts'
 import { createSweeper } from './issuing/sweeper.ts'
 import { createTokenEventLog } from './issuing/token-events.ts'
 import type { TokenTables } from './issuing/token-tables.ts'
@@ -74,6 +78,12 @@ export interface TokenServiceOptions {
   readonly refreshSeconds?: number
   /** Most agents in a chain. @default 4 */
   readonly maxDepth?: number
+  /** How many requests that prove nothing one network may send to `/token` and its neighbours. @default 500 a second */
+  readonly sourceLimit?: SourceLimit | 'off'
+  /** How often one client may ask. @default 50 */
+  readonly callsPerSecond?: number
+  /** Networks whose X-Forwarded-For is believed. @default [] */
+  readonly trustedProxies?: readonly string[]
   /** @default the machine's clock */
   readonly clock?: Clock
   /** Where measurements go. @default nowhere */
@@ -110,6 +120,9 @@ const TABLE = optionTable('createTokenService', {
   lifetimeSeconds: number({ min: 10, max: 3600, default: 600 }),
   refreshSeconds: number({ min: 60, max: 31_536_000, default: 2_592_000 }),
   maxDepth: number({ min: 1, max: 16, default: 4 }),
+  sourceLimit,
+  callsPerSecond: number({ min: 1, max: 100_000, default: 50 }),
+  trustedProxies: strings([]),
   clock: methods<Clock>(['wallMs', 'monotonicMs']),
   onFault: callback<(error: unknown) => void>(),
   report: undescribed(custom((_name, given) => given as Environment['report'] | undefined)),
@@ -131,6 +144,8 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     onFault = warn,
     consent,
     organisations = NO_ORGANISATIONS,
+    sourceLimit: limit,
+    callsPerSecond,
     ...given
   } = TABLE.read(options)
   const { issuer, keys, agents, maxDepth } = given
@@ -138,6 +153,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
   const tables = store.tables<TokenTables>()
   const replay = createSqlReplayStore(tables)
   const { users = [], idJag = [], workloads = [] } = trustedIssuers
+  const budget = createCallBudget(limit, callsPerSecond, clock)
   const audiences = [...services.known.keys()]
   const userIssuers = readUserIssuers(users)
   const idJagIssuers = readIdJagIssuers(idJag, userIssuers)
@@ -146,6 +162,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
   return {
     ...given,
     onFault,
+    budget,
     consent: consenting,
     userNames: createUserNames(issuer, async () => [...prefixes, ...(await prefixesOf(organisations))]),
     store,
@@ -153,6 +170,7 @@ export function readTokenOptions(options: TokenServiceOptions): TokenSettings {
     services: services.known,
     clients: {
       issuer,
+      prove: budget.prove,
       secrets: services.secrets,
       verifySignedRequest: createSignedRequestCheck({ agents, replay, environment }),
       ...{ agents, replay, environment },

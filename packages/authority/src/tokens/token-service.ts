@@ -38,7 +38,9 @@ export interface TokenService {
 export function createTokenService(options: TokenServiceOptions): TokenService {
   const settings = readTokenOptions(options)
   const { origin } = new URL(settings.issuer)
-  const toAgentRequest = createNodeRequests(createGuardSettings({ origins: [origin] }))
+  const toAgentRequest = createNodeRequests(
+    createGuardSettings({ origins: [origin], trustedProxies: settings.trustedProxies }),
+  )
   const findAnswer = createTokenRoutes(settings)
   const { consent, store } = settings
   const findPage = consent && createConsentRoutes(settings, consent, store.tables<ConsentTables & TokenTables>())

@@ -3,6 +3,7 @@ import type { Store, StoredTables } from '../storage/store.ts'
 import type { ProofOfPossession } from './binding/proof-of-possession.ts'
 import type { ClientRules } from './client-authentication/client-rules.ts'
 import type { ConsentSettings } from './consent/consent-options.ts'
+import type { CallBudget } from './http/call-budget.ts'
 import type { TokenKeys } from './issuing/sign-jwt.ts'
 import type { Sweeper } from './issuing/sweeper.ts'
 import type { TokenEventLog } from './issuing/token-events.ts'
@@ -24,6 +25,7 @@ export interface TokenSettings {
   readonly keys: TokenKeys
   readonly services: ReadonlyMap<string, Service>
   readonly clients: ClientRules
+  readonly budget: CallBudget
   readonly possession: ProofOfPossession
   readonly places: StatusPlaces
   readonly subjects: SubjectTokens
@@ -36,6 +38,7 @@ export interface TokenSettings {
   /** Longest life of a family of refresh tokens. Seconds. */
   readonly refreshSeconds: number
   readonly maxDepth: number
+  readonly trustedProxies: readonly string[]
   /** How people are asked; `undefined` where no agent may ask them. */
   readonly consent: ConsentSettings | undefined
   readonly onFault: (error: unknown) => void

@@ -88,7 +88,7 @@ export async function startAuthority(options: RunningOptions = {}): Promise<Runn
   })
   const issuer = server.origin
   const tokens = createTokenService({
-    ...{ issuer, store, keys, agents, clock },
+    ...{ issuer, store, keys, agents, clock, callsPerSecond: 100_000 },
     services: [
       { audience: ORDERS, scopes: ['orders:*', 'order:*:read'], introspection: INTROSPECTOR },
       { audience: REFUNDS },

@@ -8,13 +8,19 @@ import { findServiceBySecret } from './service-secret.ts'
 
 /**
  * Finds out which client asks, by the one proof that it gives.
- * @throws OAuthError `invalid_client`, `invalid_request` for two proofs, `temporarily_unavailable`
+ * @throws OAuthError `invalid_client`, `invalid_request` for two proofs, `temporarily_unavailable`, `rate_limited`
  */
 export async function authenticateClient(
   request: AgentRequest,
   form: Form,
   rules: ClientRules,
 ): Promise<AgentClient | ServiceClient> {
+  const client = await findClient(request, form, rules)
+  rules.prove(request, client.id)
+  return client
+}
+
+async function findClient(request: AgentRequest, form: Form, rules: ClientRules): Promise<AgentClient | ServiceClient> {
   const proofs = [
     form.find('client_assertion') ?? form.find('client_assertion_type'),
     form.find('client_secret') ?? request.headers.lines('authorization')[0],

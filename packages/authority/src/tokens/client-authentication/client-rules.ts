@@ -15,4 +15,6 @@ export interface ClientRules {
   readonly environment: Environment
   readonly verifySignedRequest: VerifySignedRequest
   readonly secrets: ServiceSecrets
+  /** Counts a request against its client. @throws OAuthError `rate_limited` */
+  readonly prove: (request: AgentRequest, clientId: string) => void
 }

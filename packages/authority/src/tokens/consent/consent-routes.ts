@@ -40,7 +40,15 @@ export function createConsentRoutes(
   return (request) => {
     const { path, method } = request
     const answer = path.startsWith(`${base}/`) ? PAGES.get(`${method} ${path.slice(base.length)}`) : undefined
-    return answer && (() => answer(request, context).catch((error: unknown) => errorPage(error, settings)))
+    if (answer === undefined) return undefined
+    return async () => {
+      try {
+        settings.budget.takePage(request)
+        return await answer(request, context)
+      } catch (error) {
+        return errorPage(error, settings)
+      }
+    }
   }
 }
 

@@ -58,11 +58,13 @@ export async function answerOperation(
 ): Promise<Answer> {
   let form: Form | undefined
   try {
+    settings.budget.requireRoom(request)
     const call = await readTokenCall(request, settings)
     form = call.form
     return await work(call)
   } catch (error) {
     const refused = toAnswerable(error, settings.onFault)
+    if (refused.status < 500) settings.budget.charge(request)
     const name = operation ?? GRANTS.get(form?.find('grant_type') ?? '')?.name ?? 'unknown'
     await tell(refused, name, form?.find('client_id'), settings)
     const challenge = request.headers.has('authorization') ? `Basic realm="${settings.issuer}"` : undefined

@@ -25,6 +25,7 @@ export async function redeemWorkloadToken(
 ): Promise<JsonObject> {
   const token = await verify(assertion, settings)
   const record = await findAgent(token, form.find('client_id'), settings)
+  settings.budget.prove(request, record.id)
   const binding = await settings.possession.findProven(request)
   if (binding === undefined) throw new OAuthError('invalid_request', 'send a DPoP proof: the token is bound to its key')
   const services = findTargets(form, settings.services)
