@@ -1,4 +1,11 @@
-import { type AgentFact, type AgentRequest, type Clock, type DelegationFact, Misconfigured } from '@countermark/core'
+import {
+  type AgentFact,
+  type AgentRequest,
+  type CapabilityFact,
+  type Clock,
+  type DelegationFact,
+  Misconfigured,
+} from '@countermark/core'
 import {
   custom,
   isRehearsal,
@@ -73,6 +80,8 @@ export interface CapabilityRules extends GrantRules {
   readonly budgets: BudgetStore | undefined
   /** Who approves, and how tickets are verified. */
   readonly approvals: ApprovalRules | undefined
+  /** Requests whose ticket was claimed, and by whom it is: one ticket is for a whole request. */
+  readonly approved: WeakMap<object, NonNullable<CapabilityFact['approval']>>
   /** Place of the RFC 9728 metadata. */
   readonly resourceMetadata: string | undefined
   /** Tells the time to `can`. */
@@ -118,6 +127,7 @@ export function capabilityRules(options: CapabilityRulesOptions = {}): Capabilit
     ignoredDetailTypes: new Set(settings.ignoredDetailTypes),
     budgets,
     approvals,
+    approved: new WeakMap(),
     resourceMetadata,
     clock: settings.clock ?? systemClock,
     zoneClock: createZoneClock(),

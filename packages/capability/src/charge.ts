@@ -35,11 +35,17 @@ export const NOTHING_TAKEN: Receipt = { approval: undefined, release: undefined 
  * @throws {@link Refusal} `approval_required`, `approval_pending`, `rate_limited`, `config_error` when nothing here counts
  * @throws {@link Unavailable} `budget_store_unavailable`, `key_source_unavailable`, `replay_store_unavailable`
  */
-export function charge({ budgets, needsApproval }: Outcome, charged: Charged): Receipt | Promise<Receipt> {
+export function charge(
+  { budgets, needsApproval }: Pick<Outcome, 'budgets' | 'needsApproval'>,
+  charged: Charged,
+): Receipt | Promise<Receipt> {
   const { caller, rules } = charged
   // One ticket is for the whole request, however many checks need it.
-  const needsTicket = needsApproval && caller.capability?.approval === undefined
-  if (!needsTicket) return budgets.length === 0 ? NOTHING_TAKEN : take(budgets, undefined, charged)
+  const before = needsApproval ? (caller.capability?.approval ?? rules.approved.get(charged.request.raw)) : undefined
+  if (!needsApproval || before !== undefined) {
+    const taken = budgets.length === 0 ? NOTHING_TAKEN : take(budgets, undefined, charged)
+    return before === undefined ? taken : then(taken, ({ release }) => ({ approval: before, release }))
+  }
   const { approvals } = rules
   if (approvals === undefined) {
     throw new Refusal('approval_required', 'a human has to approve this, and this service takes no approvals')
@@ -60,7 +66,12 @@ function take(
       then(takeBudgets(budgets, charged), (second) => {
         const release = bothReleases(first, second)
         if (charged.rules.isRehearsal) return giveBackAll(ticket, release)
-        return orGiveBack(second, () => then(ticket?.claim(), () => ({ approval: ticket?.approval, release })))
+        return orGiveBack(second, () =>
+          then(ticket?.claim(), () => {
+            if (ticket !== undefined) charged.rules.approved.set(charged.request.raw, ticket.approval)
+            return { approval: ticket?.approval, release }
+          }),
+        )
       }),
     ),
   )

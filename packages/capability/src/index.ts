@@ -15,6 +15,7 @@ export {
   ticketSigningInput,
 } from './approvals/approval-ticket.ts'
 export { type BoundDenial, bindDenial, type DenialBinding, tryReadDenial } from './approvals/denial-binding.ts'
+export { requireApproval } from './approvals/require-approval.ts'
 export { body, notUsed, param, query } from './arguments/argument-source.ts'
 export type { ArgumentSources } from './arguments/read-arguments.ts'
 export { type CapabilityBlock, loadCapabilityBlock } from './blocks/load-capability-block.ts'

@@ -29,8 +29,9 @@ import {
   readMetadataOptions,
   readResource,
 } from './metadata-document.ts'
-import { apiKeysPart, delegationPart, riskPart } from './parts-on-first-use.ts'
+import { apiKeysPart, delegationPart } from './parts-on-first-use.ts'
 import { type PolicyAsked, type PolicyOfRoute, readPolicy } from './policy-part.ts'
+import { readRisk, recordRisk } from './risk-part.ts'
 
 /** Asks inside a handler whether the agent may do something: see `can` of @countermark/capability. */
 type AgentCan = (wanted: string, values?: KnownValues) => boolean
@@ -109,9 +110,10 @@ export function composeCountermark<Handler extends object>(
   const resourceMetadata = published.place
   const rules = createRules({ ...options, resourceMetadata })
   const view = { can: canWith(rules) }
-  const risk = readRisk(behaviour)
+  const risk = readRisk(behaviour, rules)
   const policy = readPolicy(asked)
   const observers = [...(guarding.observers ?? []), ...(risk === undefined ? [] : [risk.observer])]
+  if (risk !== undefined) recordRisk(risk, [guarding.recorder, ...(guarding.observers ?? [])])
   const guard = createGuard({ ...guarding, observers, view, onCompose: document.describe })
   const stops = authority === undefined ? {} : { revocations: authority.revocations }
   const signed = verifySignature({ ...signatures, ...stops, keys })
@@ -133,18 +135,20 @@ export function composeCountermark<Handler extends object>(
   /** A signature decides where there is one, a key otherwise: as for all that stands behind an optional guard. */
   const identify = (routeOptions: RouteOptions): Handler => {
     if (keyed === undefined) return proofOf(guard.with(routeOptions))
-    const [first, second] = [proofOf(guard.with({ ...routeOptions, optional: true })), guard.with(routeOptions)(keyed)]
+    const first = proofOf(guard.with({ ...routeOptions, optional: true }))
+    const compose = guard.with(routeOptions)
+    const second = risk === undefined ? compose(keyed) : compose(keyed, risk)
     return summarise(inOrder(first, second), [...summariesOf(first), ...summariesOf(second)])
   }
   const guardsOf = (routeOptions: RouteOptions): AgentGuards<Handler> => {
     return Object.assign(serving(identify(routeOptions)), {
-      require: requireWith(guard.with(routeOptions), rules, policy),
+      require: requireWith(guard.with(routeOptions), { rules, risk, policy }),
     })
   }
   return Object.assign(guardsOf({}), {
     with: guardsOf,
     withoutSignature: () => {
-      if (delegated !== undefined) return serving(guard(delegated))
+      if (delegated !== undefined) return serving(risk === undefined ? guard(delegated) : guard(delegated, risk))
       throw new Misconfigured(
         'ERR_OPTION_MISSING',
         'withoutSignature needs the option delegation: nothing else says who calls',
@@ -159,12 +163,6 @@ export function composeCountermark<Handler extends object>(
 export function calledOtherwise(here: string, there: string): Misconfigured {
   const fix = `pass it without calling it: app.use(agents); with the other framework import it from countermark/${there}`
   return new Misconfigured('ERR_OPTION_INVALID', `what countermark/${here} returns is middleware: ${fix}`)
-}
-
-/** What was made before, so that its `review` is at hand, or what its options make. */
-function readRisk(given: CountermarkOptions['risk']): RiskCheck | undefined {
-  if (given === undefined || typeof given === 'function') return given
-  return riskPart().assessRisk(given)
 }
 
 /** The options, with what is decided here. */
@@ -205,17 +203,30 @@ function canWith(rules: CapabilityRules): (agent: AgentView) => AgentCan {
   return (agent) => (wanted, values) => can(agent, wanted, values, rules)
 }
 
+/** What stands behind the scopes of a route. */
+interface RouteParts {
+  readonly rules: CapabilityRules
+  readonly risk: RiskCheck | undefined
+  readonly policy: PolicyAsked | undefined
+}
+
+/** What a request uses and what it is about are known here: behaviour is looked at once more, and the request counts once. */
 function requireWith<Handler>(
   compose: ComposeGuard<Handler>,
-  rules: CapabilityRules,
-  policy: PolicyAsked | undefined,
+  { rules, risk, policy }: RouteParts,
 ): RequireScopes<Handler> {
   return (wanted, values, options) => {
     const capable = requireCapability(wanted, values, rulesOfRoute(rules, options))
     const route = options?.policy
-    if (policy !== undefined) return compose(capable, route === undefined ? policy : policy.for(route))
-    if (route === undefined) return compose(capable)
-    throw new Misconfigured('ERR_OPTION_MISSING', 'what a route tells a policy needs the option policy of countermark')
+    if (policy === undefined) {
+      if (route === undefined) return risk === undefined ? compose(capable) : compose(capable, risk)
+      throw new Misconfigured(
+        'ERR_OPTION_MISSING',
+        'what a route tells a policy needs the option policy of countermark',
+      )
+    }
+    const asked = route === undefined ? policy : policy.for(route)
+    return risk === undefined ? compose(capable, asked) : compose(capable, risk, asked)
   }
 }
 

@@ -80,7 +80,8 @@ export interface CountermarkOptions extends Omit<GuardOptions, 'view' | 'onCompo
   readonly capabilities?: CapabilityOptions
   /**
    * Slows, limits or stops agents that do what they never did: options of `assessRisk`, or what it returned, whose `review` is then at
-   * hand. Callers with API keys are not assessed. @default not assessed
+   * hand. Callers with API keys are assessed apart, as `api-key:` and their id. What needs a person's consent at level `approval` is asked of
+   * `capabilities.approvals`; changes of level go into the trail and to event streams. @default not assessed
    */
   readonly risk?: AssessRiskOptions | RiskCheck
   /**

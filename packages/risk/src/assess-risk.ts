@@ -7,6 +7,7 @@ import {
   type Observer,
 } from '@countermark/core'
 import { describeSettings, type Measurement, then } from '@countermark/core/internal'
+import { assessedAs } from './assessed-as.ts'
 import type { Assessment, RiskFact, Standing } from './assessment.ts'
 import { createHub } from './hub.ts'
 import { demandOf, isReading, refusedAt, throttled } from './levels/answer.ts'
@@ -16,7 +17,7 @@ import { METRICS } from './metric-rows.ts'
 import { observeEnds } from './observe-ends.ts'
 import { createObserver, type RiskCaller } from './observe-request.ts'
 import { compileSafeRoutes } from './policy/safe-routes.ts'
-import type { Review } from './review/decision.ts'
+import type { Review, ReviewAct } from './review/decision.ts'
 import { requireReview } from './review/review.ts'
 import { type AssessRiskOptions, readRiskOptions } from './risk-options.ts'
 import type { LevelChange, RiskSettings } from './risk-store.ts'
@@ -52,6 +53,8 @@ export interface RiskCheck extends Check<RiskCaller & Partial<RiskFacts>, RiskFa
   readonly find: (agentId: string) => Standing | undefined | Promise<Standing | undefined>
   /** Calls back at every change of level; returns what ends that. */
   readonly onChange: (listener: (change: LevelChange) => void) => () => void
+  /** Calls back at every decision of a reviewer that was taken here; returns what ends that. */
+  readonly onReview: (listener: (act: ReviewAct) => void) => () => void
   /** Ends connections and timers of the store. */
   readonly close: () => void | Promise<void>
 }
@@ -115,7 +118,7 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
       return then(approval(request, caller, environment), () => facts)
     // What waited for its turn in the guard before this one has had it.
     if (hadTurn(caller)) return facts
-    const turn = assessment.waitSeconds ?? book.takeTurn(caller.agent.id, atMs)
+    const turn = assessment.waitSeconds ?? book.takeTurn(assessedAs(caller.agent) ?? caller.agent.id, atMs)
     return then(turn, (wait) => (wait > 0 ? refuse('throttled', wait) : facts))
   }
 
@@ -132,7 +135,7 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
       },
     },
     (request, caller, environment) => {
-      if (caller.agent.level === 'identified') return CALM_FACTS
+      if (assessedAs(caller.agent) === undefined) return CALM_FACTS
       hub.useReport(environment.report)
       const reading = isReading(request, isSafeRoute)
       const exchange = { request, caller, environment, atMs: environment.clock.wallMs(), isReading: reading }
@@ -144,9 +147,16 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
   )
   return Object.assign(check, {
     observer: observeEnds(book.tell, (raw) => refused.has(raw)),
-    review: (agentId: string, review: Review) => book.review(agentId, requireReview(review), hub.nowMs()),
+    review: (agentId: string, given: Review) => {
+      const [review, atMs] = [requireReview(given), hub.nowMs()]
+      return then(book.review(agentId, review, atMs), (standing) => {
+        hub.reviewed({ agentId, atMs, review, level: standing.level })
+        return standing
+      })
+    },
     find: (agentId: string) => book.find(agentId, hub.nowMs()),
     onChange: hub.listen,
+    onReview: hub.listenToReviews,
     close: () => book.close?.(),
   })
 }

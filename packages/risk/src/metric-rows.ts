@@ -2,13 +2,17 @@ import type { MetricRow } from '@countermark/core'
 import { defineMetrics, degradedRow, type Metrics } from '@countermark/core/internal'
 import { ALERT_METRICS } from './alerts/alert-metrics.ts'
 import { RISK_LEVELS, type RiskLevel } from './levels/levels.ts'
+import type { Review } from './review/decision.ts'
 import { SIGNAL_NAMES, type SignalName } from './score/weights.ts'
 import { QUESTION_METRICS, SERVICE_METRICS } from './service/service-metrics.ts'
+
+const REVIEW_ACTIONS = ['raise', 'lower', 'clear', 'freeze', 'expect'] as const
 
 interface Labels {
   risk_assessments_total: { level: RiskLevel }
   risk_score: Record<never, never>
   risk_level_changes_total: { from: RiskLevel; to: RiskLevel; by: 'signals' | 'reviewer' }
+  risk_reviews_total: { action: Review['action'] }
   risk_would_be_total: { level: RiskLevel }
   risk_refusals_total: { answer: 'throttled' | 'read_only' | 'blocked' }
   risk_signals_total: { signal: SignalName }
@@ -32,6 +36,11 @@ export const METRICS: Metrics<Labels> = defineMetrics<Labels>({
     kind: 'counter',
     help: 'Changes of the level of an agent, by who made them',
     labels: { from: RISK_LEVELS, to: RISK_LEVELS, by: ['signals', 'reviewer'] },
+  },
+  risk_reviews_total: {
+    kind: 'counter',
+    help: 'Decisions of reviewers, by what they decided',
+    labels: { action: REVIEW_ACTIONS },
   },
   risk_would_be_total: {
     kind: 'counter',

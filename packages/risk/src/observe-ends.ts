@@ -1,4 +1,5 @@
 import type { Decision, Observer } from '@countermark/core'
+import { assessedAs } from './assessed-as.ts'
 import type { EndedRequest } from './observation.ts'
 
 /** Refusals that say nothing of the agent: what anybody who has a copy of a request can bring about, and our own. */
@@ -7,6 +8,7 @@ export const SILENT_CODES: ReadonlySet<string> = new Set([
   'freshness_unproven',
   'rate_limited',
   'approval_required',
+  'approval_pending',
   'risk_throttled',
   'risk_read_only',
   'risk_blocked',
@@ -17,9 +19,10 @@ export function observeEnds(tell: (ended: EndedRequest) => void, isOwn: (raw: ob
   return {
     finished: (decision, { status, durationMs, repeated, bytes }) => {
       const { facts, refusal, request, atMs } = decision
-      if (repeated === true || facts.agent === undefined || facts.agent.level === 'identified') return
+      const agentId = facts.agent && assessedAs(facts.agent)
+      if (repeated === true || agentId === undefined) return
       if (status >= 500 || isOwn(request.raw) || (refusal !== undefined && SILENT_CODES.has(refusal.code))) return
-      tell({ agentId: facts.agent.id, atMs: atMs + durationMs, end: endOf(decision, status), bytes })
+      tell({ agentId, atMs: atMs + durationMs, end: endOf(decision, status), bytes })
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { AgentFact, AgentRequest, CapabilityFact, DelegationFact, ProofFact } from '@countermark/core'
+import { assessedAs } from './assessed-as.ts'
 import type { Observation } from './observation.ts'
 import { hashText, type PathShape, readPath } from './sketch/hash.ts'
 
@@ -38,7 +39,7 @@ export function createObserver(): ObserveRequest {
     readPath(request.method, request.path, shape)
     const { route, resource, resourceNumber } = shape
     return {
-      agentId: agent.id,
+      agentId: assessedAs(agent) ?? agent.id,
       atMs,
       isSafe: isReading,
       route,

@@ -20,7 +20,7 @@ export interface AssessRiskOptions {
   /** Reads amounts. @default there are none */
   readonly amount?: ReadAmount
   /** A check of yours that asks for a person's consent at level `approval`. @default refused as at `read-only` */
-  readonly approval?: Check
+  readonly approval?: Check<RiskCaller, object>
   /** What holds while the store cannot answer: what this process sees, nothing, or reading only. @default 'local' */
   readonly fallback?: 'local' | 'allow' | 'read-only'
   /** Hears every change of level: for alerts and the audit trail. @default none hears */
@@ -39,7 +39,7 @@ const OPTIONS = optionTable('assessRisk', {
   policy: custom((_, given) => readPolicy(given as RiskPolicy | undefined)),
   network: callback<FindNetwork>(),
   amount: callback<ReadAmount>(),
-  approval: callback<Check>(),
+  approval: callback<Check<RiskCaller, object>>(),
   fallback: word(['local', 'allow', 'read-only'], 'local'),
   onChange: callback<(change: LevelChange) => void>(),
 })

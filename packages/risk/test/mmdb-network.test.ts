@@ -30,7 +30,7 @@ describe('mmdbNetwork', () => {
     expect(mmdbNetwork({ get: () => record })('192.0.2.7')).toBeUndefined()
   })
 
-  it.each([[[]], [[{}]], [[undefined]]])('refuses what is no reader: %j', (readers) => {
+  it.each([{ readers: [] }, { readers: [{}] }, { readers: [undefined] }])('refuses $readers', ({ readers }) => {
     const given = readers as unknown as Parameters<typeof mmdbNetwork>
     expect(() => mmdbNetwork(...given)).toThrow(/maxmind\.open/)
   })

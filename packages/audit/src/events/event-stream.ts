@@ -24,7 +24,7 @@ import {
   recordRules,
 } from '../record/record-rules.ts'
 import { writeDecision } from '../record/write-decision.ts'
-import { writeOutcome } from '../record/write-record.ts'
+import { type AuditEvent, readEvent, writeOutcome } from '../record/write-record.ts'
 import { type EventSink, requireSinks } from '../sinks/sink.ts'
 import { isRehearsal } from '../trail/rehearsal.ts'
 import { EventQueue } from './event-queue.ts'
@@ -49,6 +49,8 @@ export interface EventStreamOptions extends RecordRuleOptions {
 
 /** An observer: `createGuard({ observers: [events] })`. */
 export interface EventStream extends Observer {
+  /** Streams what no guard decides, such as a change of level. Never waits. @throws TypeError for what is no event */
+  readonly event: (event: AuditEvent) => void
   /** Delivers what waits, as far as sinks take it at once, counts the rest as dropped, and closes the sinks. */
   readonly close: () => Promise<void>
 }
@@ -70,7 +72,7 @@ const EVENTS_PER_TURN = 32
  */
 export function eventStream(options: EventStreamOptions): EventStream {
   const settings = readOptions(options)
-  if (isRehearsal()) return { close: async () => undefined }
+  if (isRehearsal()) return { event: () => undefined, close: async () => undefined }
   const { clock, rules } = settings
   const events = new Events(settings)
   // By decision: it is gone with its request.
@@ -93,6 +95,7 @@ export function eventStream(options: EventStreamOptions): EventStream {
       const atMs = clock.wallMs()
       events.add((id) => writeOutcome(decision, outcome, { id, of, atMs, route: decision.request.route().template }))
     },
+    event: (event) => void events.add(readEvent(event, clock.wallMs(), rules)),
     close: () => events.close(),
   }
 }

@@ -1,5 +1,17 @@
 import type { RiskLevel } from '../levels/levels.ts'
 
+/** A decision that was taken. */
+export interface ReviewAct {
+  /** The agent that it is about. */
+  readonly agentId: string
+  /** Unix milliseconds. */
+  readonly atMs: number
+  /** What was decided, by whom, and why. */
+  readonly review: Review
+  /** The agent's level from then on. */
+  readonly level: RiskLevel
+}
+
 /** What a reviewer decides. Everything has a name and a reason. */
 export type Review = {
   /** Who decides. */

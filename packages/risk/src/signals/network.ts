@@ -7,6 +7,7 @@ const RETURN_SECONDS = 60
 const RETURNS_FOR_PROOF = 3
 /** A network that the agent has used for so long is its own. Seconds. */
 const OWN_AFTER = 7 * 86_400
+const SHARED = 0.3
 const MEMORY = 1 / 1000
 /** Ten new networks in a thousand requests are usual for none but an agent that moves. */
 const USUAL_SHARE = 0.01
@@ -65,7 +66,8 @@ export const twoNetworks: Signal = {
     const isNew =
       (prefix === stranger || current === stranger) && atSeconds - (cells[CELL.newNetworkAt] as number) < OWN_AFTER
     if (returns < RETURNS_FOR_PROOF || usual > 0.1 || !isNew) return 0
-    return figured(moment, 1, returns + 1, RETURN_SECONDS)
+    // Where no key proves the agent, many machines may share what does: a hint, no proof.
+    return figured(moment, observation.key === 0 ? SHARED : 1, returns + 1, RETURN_SECONDS)
   },
   sentence: (seen, compared) =>
     `one key went to and fro between two networks ${plain(seen)} times, each within ${plain(compared)} s`,
