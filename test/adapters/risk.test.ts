@@ -38,9 +38,10 @@ function describeRisk<Middleware>(name: string, adapter: AdapterUnderTest<Middle
 
     it('slows an agent down that sends more than any may', async () => {
       const { send } = await startRisk({ policy: { limits: { requestsPerMinute: 2 } } })
-      const answers = [await send({}), await send({}), await send({}), await send({})]
-      expect(answers.map(outcomeOf)).toEqual(['200', '200', '200', '429 risk_throttled'])
-      expect(answers[3]?.header('retry-after')).toBe('1')
+      const answers = await Promise.all(Array.from({ length: 8 }, () => send({})))
+      const slowed = answers.find((answer) => outcomeOf(answer) === '429 risk_throttled')
+      expect(answers.map(outcomeOf)).toContain('200')
+      expect(slowed?.header('retry-after')).toBe('1')
     })
 
     it('lets a read-only agent read, a request a second, and use safe routes', async () => {
