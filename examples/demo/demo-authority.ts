@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { auditTrail, fileSink } from '@countermark/audit'
-import { createAuthority } from '@countermark/authority'
 import { createAgentFetch } from '@countermark/client'
 import { staticKeys } from '@countermark/keys'
 import { memoryReplayStore } from '@countermark/replay'
@@ -32,14 +31,32 @@ export interface DemoAuthorityOptions {
   readonly audiences: readonly string[]
 }
 
-/** Starts one on a free port, with a tenant and a person. */
-export async function startDemoAuthority({ userIssuer, audiences }: DemoAuthorityOptions): Promise<DemoAuthority> {
-  const folder = await createTempFolder()
-  let handle: RequestListener = () => undefined
+/** One that listens already, and answers with 503 until it is ready. */
+export interface OpenedAuthority extends Pick<DemoAuthority, 'url' | 'doorToken'> {
+  readonly whenReady: Promise<DemoAuthority>
+}
+
+/** Opens one on a free port, with a tenant and a person. Backends start meanwhile: their links try again by themselves. */
+export async function openDemoAuthority({ userIssuer, audiences }: DemoAuthorityOptions): Promise<OpenedAuthority> {
+  const doorToken = randomBytes(24).toString('base64url')
+  let handle: RequestListener = (_request, response) => void response.writeHead(503).end()
   const { origin: url, close } = await startServer((request, response) => handle(request, response))
+  const whenReady = createDemoAuthority({ url, close, doorToken, userIssuer, audiences }, (ready) => {
+    handle = ready
+  })
+  return { url, doorToken, whenReady }
+}
+
+interface Place extends DemoAuthorityOptions, Pick<DemoAuthority, 'url' | 'doorToken' | 'close'> {}
+
+async function createDemoAuthority(
+  { url, close, doorToken, userIssuer, audiences }: Place,
+  listen: (handle: RequestListener) => void,
+): Promise<DemoAuthority> {
+  const { createAuthority } = await import('@countermark/authority')
+  const folder = await createTempFolder()
   const trail = auditTrail({ sinks: [fileSink({ path: `${folder.path}/audit.ndjson` })] })
   const admin = await createTestAgent({ agentId: 'agt_ops' })
-  const doorToken = randomBytes(24).toString('base64url')
   const http = { allowHttp: true, allowPrivateAddresses: true, ports: 'any' } as const
   const authority = createAuthority({
     ...{ origins: [url], storage: `file:${folder.path}/authority.db`, trail, doorTokens: [doorToken] },
@@ -52,8 +69,8 @@ export async function startDemoAuthority({ userIssuer, audiences }: DemoAuthorit
       trustedIssuers: { users: [{ issuer: userIssuer, http, mayAct: 'any-agent' }] },
     },
   })
-  handle = (request, response) => void authority.handle(request, response)
   await authority.ready()
+  listen((request, response) => void authority.handle(request, response))
   const ask = createAsk(url, admin)
   const ceiling = ['orders:*', 'refunds:create']
   await ask('POST', '/tenants', { id: 'acme', name: 'Acme' })

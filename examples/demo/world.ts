@@ -3,7 +3,7 @@ import { findFreePort, findProgram, type StartedRedis, startRedis } from '@count
 import { type Agents, createAgents } from './agents.ts'
 import { type Approver, createApprover } from './approver.ts'
 import type { BackendConfig } from './backend-config.ts'
-import { type DemoAuthority, startDemoAuthority } from './demo-authority.ts'
+import { type DemoAuthority, openDemoAuthority } from './demo-authority.ts'
 import { createIssuer, type Issuer } from './issuer.ts'
 import { createKeyRegistry, type KeyRegistry } from './key-registry.ts'
 import { type BackendProcess, startBackend } from './processes.ts'
@@ -41,8 +41,8 @@ export async function createWorld({ isMeasured }: { readonly isMeasured: boolean
   say(`key registry          ${keys.url}`)
   const issuer = await createIssuer(keys.find)
   say(`issuer of the demo    ${issuer.url}`)
-  const authority = await startDemoAuthority({ userIssuer: issuer.url, audiences: [SHOP, BILLING] })
-  say(`authority             ${authority.url}`)
+  const opened = await openDemoAuthority({ userIssuer: issuer.url, audiences: [SHOP, BILLING] })
+  say(`authority             ${opened.url}`)
   const approver = createApprover(keys)
   const redis = await findRedis()
   const responseKeys = generateKeyPairSync('ed25519')
@@ -50,13 +50,13 @@ export async function createWorld({ isMeasured }: { readonly isMeasured: boolean
   const shared = {
     registryUrl: keys.url,
     issuer: { url: issuer.url, plainUrl: issuer.plainUrl },
-    authority: { url: authority.url, doorToken: authority.doorToken },
+    authority: { url: opened.url, doorToken: opened.doorToken },
     approver: approver.id,
     redisPort: redis?.port,
     responseKey: responseKeys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
     audit: { folder: audit.folder, anchorFolder: audit.anchorFolder, checkpointKey: audit.checkpointKey },
   }
-  const { shop, billing, targets } = await startServices(shared)
+  const [{ shop, billing, targets }, authority] = await Promise.all([startServices(shared), opened.whenReady])
   const prometheus = isMeasured ? await startPrometheus(targets) : undefined
   if (isMeasured) say(`prometheus            ${prometheus?.url ?? 'not found: dashboards and alerts are left out'}`)
   const services = [
