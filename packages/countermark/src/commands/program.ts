@@ -13,6 +13,7 @@ import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
 import { keyCommand } from './key.ts'
 import { keygenCommand } from './keygen.ts'
+import { planCommand } from './plan.ts'
 import { reportCommand } from './report.ts'
 import { reviewCommand } from './review.ts'
 import { riskCommand } from './risk/risk.ts'
@@ -34,6 +35,7 @@ const COMMANDS: readonly CreateCommand[] = [
   doctorCommand,
   scanCommand,
   reportCommand,
+  planCommand,
   routesCommand,
   auditCommand,
   devCommand,

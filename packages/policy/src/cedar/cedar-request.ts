@@ -14,29 +14,32 @@ export interface DeclaredAttributes {
 
 const NONE: ReadonlySet<string> = new Set()
 
-/** Reads which attributes a schema declares. */
+/** Reads which attributes a schema declares, once for all questions. */
 export function readDeclared(schema: CedarSchemaJson): DeclaredAttributes {
-  const placeOf = (type: string): readonly [namespace: string, name: string] => {
-    const at = type.lastIndexOf('::')
-    return at < 0 ? ['', type] : [type.slice(0, at), type.slice(at + 2)]
+  const entities = new Map<string, ReadonlySet<string>>()
+  const actions = new Map<string, ReadonlySet<string>>()
+  for (const [namespace, { entityTypes = {}, actions: declared = {}, commonTypes = {} }] of Object.entries(schema)) {
+    const typed = (name: string): string => (namespace === '' ? name : `${namespace}::${name}`)
+    for (const [name, { shape }] of Object.entries(entityTypes)) {
+      entities.set(typed(name), attributesOf(shape, commonTypes))
+    }
+    for (const [name, { appliesTo }] of Object.entries(declared)) {
+      actions.set(`${typed('Action')} ${name}`, attributesOf(appliesTo?.context, commonTypes))
+    }
   }
-  const named = (namespace: string, type: CedarType | undefined, depth = 0): ReadonlySet<string> => {
-    if (type === undefined || depth > 8) return NONE
-    if (type.attributes !== undefined) return new Set(Object.keys(type.attributes))
-    const common = schema[namespace]?.commonTypes ?? {}
-    return named(namespace, common[type.name ?? type.type], depth + 1)
-  }
-  return {
-    ofEntity: (type) => {
-      const [namespace, name] = placeOf(type)
-      const entity = schema[namespace]?.entityTypes?.[name]
-      return entity === undefined ? undefined : named(namespace, entity.shape)
-    },
-    ofAction: ({ type, id }) => {
-      const [namespace] = placeOf(type)
-      return named(namespace, schema[namespace]?.actions?.[id]?.appliesTo?.context)
-    },
-  }
+  return { ofEntity: (type) => entities.get(type), ofAction: ({ type, id }) => actions.get(`${type} ${id}`) ?? NONE }
+}
+
+/** A record, or a common type that names one. */
+function attributesOf(
+  type: CedarType | undefined,
+  commonTypes: Readonly<Record<string, CedarType>>,
+  depth = 0,
+): ReadonlySet<string> {
+  if (type === undefined || depth > MAX_DEPTH) return NONE
+  if (type.attributes !== undefined) return new Set(Object.keys(type.attributes))
+  const name = type.name ?? type.type
+  return attributesOf(Object.hasOwn(commonTypes, name) ? commonTypes[name] : undefined, commonTypes, depth + 1)
 }
 
 /** Puts a question for Cedar together: of what is known, what the schema declares. */
