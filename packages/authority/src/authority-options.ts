@@ -93,6 +93,8 @@ export interface AuthorityOptions {
   readonly sourceLimit?: SourceLimit | 'off'
   /** Lines of the doors' audit trails from a moment on, for the access review. @default there is no review */
   readonly decisions?: ReadDecisions
+  /** How agents are told what people decided, at the addresses that their owners registered. @default https at public addresses */
+  readonly callbackHttp?: FetcherOptions
   /** Requests that one caller may send each second; twice as many at once. @default 50 */
   readonly callsPerSecond?: number
   /** @default the machine's clock */
@@ -125,6 +127,7 @@ const ROWS = {
   trustedProxies: strings([]),
   sourceLimit: custom((_name, given) => given as SourceLimit | 'off' | undefined),
   decisions: callback<ReadDecisions>(),
+  callbackHttp: undescribed(custom((_name, given = {}) => given as FetcherOptions)),
   callsPerSecond: number({ min: 1, max: 100_000, default: 50 }),
   clock: undescribed(methods<Clock>(['wallMs', 'monotonicMs'])),
 } satisfies OptionRows<AuthorityOptions>
@@ -160,6 +163,7 @@ export interface AuthoritySettings {
   readonly trustedProxies: readonly string[]
   readonly sourceLimit: SourceLimit | 'off' | undefined
   readonly decisions: ReadDecisions | undefined
+  readonly callbackHttp: FetcherOptions
   readonly callsPerSecond: number
   readonly clock: Clock
 }

@@ -1,4 +1,5 @@
-import type { Clock, Environment, KeySource } from '@countermark/core'
+import type { Environment, KeySource } from '@countermark/core'
+import { createFetcher, type Fetcher } from '@countermark/outbound'
 import { AGENT_ENDPOINTS } from './api/agent-endpoints.ts'
 import { createAuthorize } from './api/authorize.ts'
 import { documentRoutes } from './api/document-routes.ts'
@@ -11,26 +12,26 @@ import { reviewEndpoints } from './api/review-endpoints.ts'
 import { type ServeOptions, serveEndpoint } from './api/serve.ts'
 import { TENANT_ENDPOINTS } from './api/tenant-endpoints.ts'
 import { approvalEndpoints } from './approvals/approval-endpoints.ts'
-import { APPROVAL_MIGRATIONS } from './approvals/approval-tables.ts'
+import { createNoticeSender } from './approvals/approval-notices.ts'
+import { APPROVAL_MIGRATIONS, type ApprovalTables } from './approvals/approval-tables.ts'
+import { callbackEndpoints } from './approvals/callback-endpoints.ts'
 import { DOOR_OPERATION, doorApprovalRoute } from './approvals/door-approvals.ts'
 import { createEvents, type Events } from './authority-events.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
 import { createTokens, firstOriginOf, firstTokens, knownUsers, trustOptions } from './authority-tokens.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
-import { createCallLimit } from './callers/call-limit.ts'
-import type { Caller } from './callers/caller.ts'
+import { callersKeys, watchCallers } from './callers/known-callers.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
 import { EVENT_MIGRATIONS } from './events/event-tables.ts'
 import { receiverEndpoints } from './events/receiver-endpoints.ts'
 import { streamRoutes } from './events/stream-routes.ts'
-import { type Call, jsonAnswer, type Route } from './http/call.ts'
+import { jsonAnswer, type Route } from './http/call.ts'
 import { toApiRefusalCode } from './http/codes.ts'
 import { createListener, type HandleRequest } from './http/listener.ts'
 import { createRouter } from './http/router.ts'
 import { TOKEN_METRICS } from './metric-rows.ts'
 import type { RegisteredAgent } from './registry/agents.ts'
 import { findAgent, registryKeys } from './registry/document.ts'
-import { createUseFilter, noteKeyUses } from './registry/key-uses.ts'
 import { REGISTRY_MIGRATIONS } from './registry/registry-migrations.ts'
 import type { RegistryTables } from './registry/registry-tables.ts'
 import { SIGNING_KEY_MIGRATIONS } from './signing-keys/signing-key-tables.ts'
@@ -114,7 +115,10 @@ export function createAuthority(options: AuthorityOptions): Authority {
   }
   const events = createEvents(settings, signingKeys, { report, onFault: warnOperator })
   pokes.push(events.sender.poke)
-  const parts = { doors, events, signingKeys, unpoked: { reads, transaction }, findUserNames }
+  const fetcher = createFetcher(settings.callbackHttp)
+  const onFault = warnOperator
+  const notices = createNoticeSender({ stored: store.tables<ApprovalTables>(), seal, fetcher, trail, clock, onFault })
+  const parts = { doors, events, signingKeys, fetcher, unpoked: { reads, transaction }, findUserNames }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, parts))
   const handleApi = createListener({
     ...{ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator },
@@ -129,10 +133,11 @@ export function createAuthority(options: AuthorityOptions): Authority {
       await signingKeys.findSigner()
       doors.start()
       events.sender.start()
+      notices.start()
     },
     close: async () => {
       doors.close()
-      await events.sender.close()
+      await Promise.all([events.sender.close(), notices.close()])
       if (typeof options.storage === 'string') await store.close()
     },
     findAgent: (id) => findAgent(stored.reads, id),
@@ -151,15 +156,16 @@ interface RouteParts {
   readonly doors: DoorService
   readonly events: Events
   readonly signingKeys: SigningKeys
+  readonly fetcher: Fetcher
   readonly unpoked: StoredTables<RegistryTables>
   readonly findUserNames: UserNames['find']
 }
 
 function routesOf(
   serving: ServeOptions,
-  { doorTokens, overlapHours, decisions, tokens, origins }: AuthoritySettings,
+  { doorTokens, overlapHours, decisions, tokens, origins, encryptionKeys: seal }: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-  { doors, events, signingKeys, unpoked, findUserNames }: RouteParts,
+  { doors, events, signingKeys, fetcher, unpoked, findUserNames }: RouteParts,
 ): readonly Route[] {
   const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer, findUserNames })
   const { authorize } = serving
@@ -171,6 +177,7 @@ function routesOf(
     ...reviewEndpoints(decisions),
     ...stops,
     ...approvals,
+    ...callbackEndpoints({ seal, fetcher }),
     ...trustEndpoints(trustOptions(tokens)),
     ...receiverEndpoints(events.options),
   ]
@@ -200,43 +207,6 @@ function pokeAfter(
     const result = await transaction(lock, work)
     for (const poke of pokes) poke()
     return result
-  }
-}
-
-/** Limits how often a caller calls, and notes when its key was used. */
-function watchCallers(
-  findCaller: Authentication['findCaller'],
-  stored: StoredTables<RegistryTables>,
-  { clock, callsPerSecond }: { readonly clock: Clock; readonly callsPerSecond: number },
-): (call: Call) => Promise<Caller> {
-  const takeCall = createCallLimit(callsPerSecond, clock)
-  const isNews = createUseFilter()
-  return async (call) => {
-    const caller = await findCaller(call)
-    takeCall(caller.name)
-    const { thumbprint } = caller
-    const usedAt = clock.wallMs()
-    if (thumbprint !== undefined && isNews(thumbprint, usedAt))
-      await noteKeyUses(stored, [{ thumbprint, usedAt }], usedAt)
-    return caller
-  }
-}
-
-/** Registered agents first: a configured key must not speak for one of them. */
-function callersKeys(own: KeySource, configured: KeySource | undefined): KeySource {
-  if (configured === undefined) return own
-  return {
-    name: own.name,
-    findKeys: async (query, environment, caller) => {
-      const found = await own.findKeys(query, environment, caller)
-      if (found.length > 0) return found
-      const others = await configured.findKeys(query, environment, caller)
-      const names = new Set(others.map(({ agent }) => agent.id))
-      for (const agentId of names) {
-        if ((await own.findAgent?.({ agentId }, environment, caller)) !== undefined) names.delete(agentId)
-      }
-      return others.filter(({ agent }) => names.has(agent.id))
-    },
   }
 }
 

@@ -41,9 +41,35 @@ export interface ApprovalRow {
   readonly ticket_expires_at: number | null
 }
 
+/** Where an agent is told what was decided. */
+export interface ApprovalCallbackRow {
+  readonly agent: string
+  readonly url: string
+  /** Sealed. */
+  readonly secret: string
+  readonly set_by: string
+  /** Unix milliseconds. */
+  readonly set_at: number
+}
+
+/** One notice that has not arrived. */
+export interface ApprovalNoticeRow {
+  readonly id: string
+  readonly approval: string
+  readonly agent: string
+  readonly state: ApprovalRow['state']
+  readonly attempts: number
+  /** Unix milliseconds. */
+  readonly created_at: number
+  /** When it is sent, or sent again. Unix milliseconds. */
+  readonly due_at: number
+}
+
 /** Tables of this room. */
 export interface ApprovalTables {
   readonly approvals: ApprovalRow
+  readonly approval_callbacks: ApprovalCallbackRow
+  readonly approval_notices: ApprovalNoticeRow
 }
 
 const OF_DOORS = [
@@ -83,6 +109,29 @@ export const APPROVAL_MIGRATIONS: readonly Migration[] = [
       for (const column of OF_DOORS) {
         await sql.raw(`ALTER TABLE approvals DROP COLUMN ${column.split(' ')[0]}`).execute(db)
       }
+    },
+  },
+  {
+    name: '312_approval_callbacks',
+    up: async (db) => {
+      await sql
+        .raw(
+          `CREATE TABLE approval_callbacks (
+            agent text PRIMARY KEY, url text NOT NULL, secret text NOT NULL, set_by text NOT NULL, set_at bigint NOT NULL)`,
+        )
+        .execute(db)
+      await sql
+        .raw(
+          `CREATE TABLE approval_notices (
+            id text PRIMARY KEY, approval text NOT NULL, agent text NOT NULL, state text NOT NULL, attempts bigint NOT NULL,
+            created_at bigint NOT NULL, due_at bigint NOT NULL)`,
+        )
+        .execute(db)
+      await sql.raw('CREATE INDEX approval_notices_by_due ON approval_notices (due_at)').execute(db)
+    },
+    down: async (db) => {
+      await sql.raw('DROP TABLE approval_notices').execute(db)
+      await sql.raw('DROP TABLE approval_callbacks').execute(db)
     },
   },
 ]

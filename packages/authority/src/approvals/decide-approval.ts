@@ -4,6 +4,7 @@ import { Refusal } from '@countermark/core'
 import type { Transaction } from 'kysely'
 import type { ActResult, Request } from '../api/endpoint.ts'
 import type { SigningKeys } from '../signing-keys/signing-keys.ts'
+import { queueNotice } from './approval-notices.ts'
 import type { Approved } from './approval-schemas.ts'
 import type { ApprovalRow, ApprovalTables } from './approval-tables.ts'
 import { invalid, resultOf } from './ask-approval.ts'
@@ -77,6 +78,7 @@ async function write(
 ): Promise<ActResult> {
   const decided = { ...row, ...change, decided_by: caller.name, decided_at: nowMs }
   await tables.updateTable('approvals').set(decided).where('id', '=', row.id).execute()
+  await queueNotice(tables, decided, nowMs)
   return resultOf(decided, `approval_${change.state}`, caller, nowMs)
 }
 
