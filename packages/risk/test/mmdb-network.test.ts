@@ -1,5 +1,5 @@
 import { isMisconfigured } from '@countermark/core'
-import { assessRisk, mmdbNetwork } from '@countermark/risk'
+import { assessRisk, type MmdbReader, mmdbNetwork } from '@countermark/risk'
 import { Reader } from 'mmdb-lib'
 import { createMmdb, type Prefixes } from './an-mmdb.ts'
 
@@ -31,7 +31,7 @@ describe('mmdbNetwork', () => {
   })
 
   it.each([{ readers: [] }, { readers: [{}] }, { readers: [undefined] }])('refuses $readers', ({ readers }) => {
-    const given = readers as unknown as Parameters<typeof mmdbNetwork>
+    const given = readers as unknown as MmdbReader[]
     expect(() => mmdbNetwork(...given)).toThrow(/maxmind\.open/)
   })
 
