@@ -2,6 +2,7 @@ import { stringify } from 'yaml'
 import { ALERTS, DEFAULT_RUNBOOKS, toAlertRules } from './alerts/alerts.ts'
 import { RECORDINGS, toRecordingRules } from './alerts/recordings.ts'
 import { AGENTS } from './dashboards/agents.ts'
+import { BEHAVIOUR } from './dashboards/behaviour.ts'
 import { DELEGATION } from './dashboards/delegation.ts'
 import { toGrafana } from './dashboards/grafana-dashboard.ts'
 import { KEYS } from './dashboards/keys.ts'
@@ -9,7 +10,7 @@ import { OVERVIEW } from './dashboards/overview.ts'
 import { DEFAULT_PREFIX } from './dashboards/panel.ts'
 
 /** Every dashboard, in the order in which people open them. */
-export const DASHBOARDS = [OVERVIEW, AGENTS, KEYS, DELEGATION] as const
+export const DASHBOARDS = [OVERVIEW, AGENTS, KEYS, DELEGATION, BEHAVIOUR] as const
 
 const NOTICE = '# Generated: npm run dashboards:generate. Edit packages/metrics/scripts instead.\n'
 

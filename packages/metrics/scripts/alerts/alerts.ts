@@ -133,6 +133,36 @@ export const ALERTS: readonly Alert[] = [
     summary: 'Redis may forget nonces of {{ $labels.job }}',
     description: 'Its maxmemory-policy throws keys away when memory is short, and a forgotten nonce can be replayed.',
   },
+  {
+    name: 'CountermarkAgentBlocked',
+    expr: `sum by (job) (increase(${m('risk_level_changes_total', 'to="block",by="signals"')}[5m])) > 0`,
+    severity: 'page',
+    summary: 'Signals stopped an agent at {{ $labels.job }}',
+    description: 'Two kinds of signals or a proof say that it is not what it was. It waits for a person.',
+  },
+  {
+    name: 'CountermarkAgentsSlowed',
+    expr: `sum by (job) (increase(${m('risk_level_changes_total', 'to="throttle",by="signals"')}[10m])) > 10`,
+    severity: 'ticket',
+    summary: 'Many agents are slowed down at {{ $labels.job }}',
+    description:
+      '{{ $value | printf "%.0f" }} changes within 10 minutes. A release or a promotion that was not announced looks like this.',
+  },
+  {
+    name: 'CountermarkRiskAlertsLost',
+    expr: `sum by (job) (increase(${m('risk_alerts_total', 'result="lost"')}[10m])) > 0`,
+    severity: 'page',
+    summary: 'Alerts of changed levels are lost at {{ $labels.job }}',
+    description: '{{ $value | printf "%.0f" }} changes of level within 10 minutes reached no person.',
+  },
+  {
+    name: 'CountermarkRiskEventsMissing',
+    expr: `sum by (job) (increase(${m('risk_service_events_total', 'result="missing"')}[10m])) > 100`,
+    severity: 'ticket',
+    summary: 'The risk service of {{ $labels.job }} does not hear everything',
+    description:
+      '{{ $value | printf "%.0f" }} events were lost on their way within 10 minutes: behaviour is judged by less than happened.',
+  },
 ]
 
 /** Where runbooks are as they are installed; `--runbooks URL` of the generator writes where people read them. */
