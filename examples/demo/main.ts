@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { ATTACK_SCENES, FLOOD_SCENE } from './attack-scenes.ts'
 import { AUTHORITY_SCENES } from './authority-scenes.ts'
+import { BEHAVIOUR_SCENES } from './behaviour-scenes.ts'
 import { CAPABILITY_SCENES } from './capability-scenes.ts'
 import { CHAIN_ATTACK_SCENES } from './chain-attack-scenes.ts'
 import { CLIENT_SCENES } from './client-scenes.ts'
@@ -29,6 +30,7 @@ const GROUPS: readonly (readonly [string, readonly Scene[]])[] = [
   ['Keys shown by DPoP', DPOP_SCENES],
   ['Chains that claim too much', CHAIN_ATTACK_SCENES],
   ['While it runs', MID_RUN_SCENES],
+  ['A stolen key', BEHAVIOUR_SCENES],
   ['How far a grant goes', CAPABILITY_SCENES],
   ['With a human’s consent', CONSENT_SCENES],
   ['Under an authority', AUTHORITY_SCENES],

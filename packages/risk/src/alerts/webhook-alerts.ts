@@ -108,6 +108,8 @@ export function webhookAlerts(options: WebhookAlertsOptions): RiskAlerts {
   return {
     metrics: [...ALERT_METRICS.rowsOf({}, { risk_alerts_waiting: queue.size }), degradedRow(['alerts'])],
     reportTo: told.reportTo,
+    // A guard takes no observer that hears nothing of it.
+    described: () => undefined,
     send: (change) => {
       if (Math.max(rankOf(change.from), rankOf(change.to)) < rankOf(from)) return
       const alert = writeAlert(change)

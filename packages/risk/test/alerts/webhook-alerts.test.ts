@@ -1,3 +1,4 @@
+import { createGuardSettings } from '@countermark/core'
 import type { LevelChange } from '@countermark/risk'
 import { type RiskAlerts, type WebhookAlertsOptions, webhookAlerts } from '@countermark/risk/alerts'
 import { createFakeClock, createRecordingObserver, type FakeClock, type RecordingObserver } from '@countermark/testing'
@@ -82,6 +83,11 @@ describe('an alert', () => {
     expect(delays.map(({ value }) => value)).toEqual([1.5])
     expect(started.alerts.metrics?.find(({ name }) => name === 'risk_alerts_waiting')?.read?.()).toBe(0)
   })
+})
+
+it('stands among the observers of a guard', async () => {
+  const { alerts } = await start([204])
+  expect(() => createGuardSettings({ origins: ['api.example.com'], observers: [alerts] })).not.toThrow()
 })
 
 describe('a receiver that fails', () => {
