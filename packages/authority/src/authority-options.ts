@@ -65,6 +65,8 @@ export interface AuthorityOptions {
   readonly replayStore?: ReplayStore
   /** Issues tokens: where, for which services, on whose word. @default no tokens are issued */
   readonly tokens?: TokenOptions
+  /** How old the key that signs tokens becomes before the next one follows by itself. Days. @default 90 */
+  readonly signingKeyDays?: number
   /** How events are posted to their receivers. @default https, public addresses alone */
   readonly eventHttp?: FetcherOptions
   /** How issuers and lists of organisations that tenants add at run time are fetched. @default https, public addresses alone */
@@ -116,6 +118,7 @@ const ROWS = {
   people: undescribed(custom((_name, given) => given as PeopleOptions | undefined)),
   tokens: undescribed(custom((_name, given) => given as TokenOptions | undefined)),
   replayStore: methods<ReplayStore>(['claim', 'issueNonce']),
+  signingKeyDays: number({ min: 1, max: 3650, default: 90 }),
   eventHttp: undescribed(custom((_name, given = {}) => given as FetcherOptions)),
   organisationHttp: undescribed(custom((_name, given = {}) => given as FetcherOptions)),
   keyAges: custom((_name, given = DEFAULT_KEY_POLICY) => requireKeyAges(given as KeyPolicy)),
@@ -151,6 +154,7 @@ export interface AuthoritySettings {
   readonly keys: KeySource | undefined
   readonly people: PeopleOptions | undefined
   readonly tokens: TokenOptions | undefined
+  readonly signingKeyDays: number
   readonly eventHttp: FetcherOptions
   readonly organisationHttp: FetcherOptions
   readonly replayStore: ReplayStore

@@ -49,9 +49,10 @@ export function knownUsers({ people, tokens }: AuthoritySettings, findUserNames:
 }
 
 /** What the endpoints of trust need to know of the options. */
-export function trustOptions(tokens: AuthoritySettings['tokens']): TrustEndpointOptions {
+export function trustOptions({ tokens, organisationHttp: http }: AuthoritySettings): TrustEndpointOptions {
   const { users = [], idJag = [] } = tokens?.trustedIssuers ?? {}
   return {
+    http,
     issuer: tokens?.issuer,
     configured: [...users, ...idJag].flatMap(({ issuer, aliases = [] }) => [issuer, ...aliases]),
     services: tokens?.services.map(({ audience }) => audience) ?? [],

@@ -48,6 +48,7 @@ import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
 import type { UserNames } from './tokens/subject-tokens/user-names.ts'
 import type { TokenService } from './tokens/token-service.ts'
 import { createBelievedOrganisations } from './trust/believed-organisations.ts'
+import { securityEventRoutes } from './trust/security-event-routes.ts'
 import { trustEndpoints } from './trust/trust-endpoints.ts'
 import { TRUST_MIGRATIONS, type TrustTables } from './trust/trust-tables.ts'
 
@@ -91,13 +92,20 @@ const ENDPOINTS = [...TENANT_ENDPOINTS, ...AGENT_ENDPOINTS, ...KEY_ENDPOINTS, ..
  */
 export function createAuthority(options: AuthorityOptions): Authority {
   const settings = readAuthorityOptions(options)
-  const { storage: store, trail, clock, keyAges: policy, encryptionKeys: seal } = settings
+  const {
+    storage: store,
+    trail,
+    clock,
+    keyAges: policy,
+    encryptionKeys: seal,
+    signingKeyDays: rotateAfterDays,
+  } = settings
   const { reads, transaction } = store.tables<RegistryTables>()
   const doors = createDoorService({ ...settings, reads, onFault: warnOperator })
   const pokes = [doors.poke]
   const stored = { reads, transaction: pokeAfter(transaction, pokes) }
   const keys = registryKeys(stored, policy)
-  const signingKeys = storedSigningKeys({ store, seal, clock })
+  const signingKeys = storedSigningKeys({ store, seal, clock, rotateAfterDays, onFault: warnOperator })
   const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
   const { findCaller, requireSignedBy } = createAuthentication(callers)
   const report = reportTo(settings.observers)
@@ -163,10 +171,11 @@ interface RouteParts {
 
 function routesOf(
   serving: ServeOptions,
-  { doorTokens, overlapHours, decisions, tokens, origins, encryptionKeys: seal }: AuthoritySettings,
+  settings: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
   { doors, events, signingKeys, fetcher, unpoked, findUserNames }: RouteParts,
 ): readonly Route[] {
+  const { doorTokens, overlapHours, decisions, tokens, origins, organisationHttp, encryptionKeys: seal } = settings
   const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer, findUserNames })
   const { authorize } = serving
   const issuer = tokens?.issuer ?? firstOriginOf(origins)
@@ -178,7 +187,7 @@ function routesOf(
     ...stops,
     ...approvals,
     ...callbackEndpoints({ seal, fetcher }),
-    ...trustEndpoints(trustOptions(tokens)),
+    ...trustEndpoints(trustOptions(settings)),
     ...receiverEndpoints(events.options),
   ]
   return [
@@ -189,6 +198,7 @@ function routesOf(
     ...doorRoutes({ ...serving, ...doors, stored: unpoked, guarded }),
     doorApprovalRoute({ ...serving, guarded }),
     ...streamRoutes(events.options),
+    ...securityEventRoutes({ ...serving, http: organisationHttp, own: events.options.issuer }),
     {
       method: 'GET',
       path: '/approval-keys',

@@ -53,16 +53,22 @@ export interface SigningKeysOptions {
   readonly algorithm?: SigningAlgorithm
   /** How long a key is published before it signs: longer than doors keep a JWKS. @default 3600 */
   readonly leadSeconds?: number
+  /** How old a key becomes before the next one is published by itself. Days. @default keys stay until they are rotated by hand */
+  readonly rotateAfterDays?: number
+  /** Told when a rotation that was due failed; it is tried again. @default not told */
+  readonly onFault?: (error: unknown) => void
   /** How long after its last signature a key stays published. @default 86400 */
   readonly longestTokenSeconds?: number
 }
 
 const LOCK = 'signing-keys'
 const MOST_CACHED = 16
+const DAY_MS = 86_400_000
 
 /** Signing keys in the database, sealed by a key from the environment. */
 export function storedSigningKeys(options: SigningKeysOptions): StoredSigningKeys {
   const { store, seal, clock, algorithm = 'EdDSA', leadSeconds = 3600, longestTokenSeconds = 86_400 } = options
+  const { rotateAfterDays = Number.POSITIVE_INFINITY, onFault = () => undefined } = options
   const { reads, transaction } = store.tables<SigningKeyTables>()
   const opened = new Map<string, AuthoritySigner>()
 
@@ -85,21 +91,43 @@ export function storedSigningKeys(options: SigningKeysOptions): StoredSigningKey
     opened.set(row.kid, signer)
     return signer
   }
+  const rotate = (isDue: (rows: readonly SigningKeyRow[]) => boolean): Promise<string | undefined> =>
+    transaction(LOCK, async (tables) => {
+      // Of several processes that find it due, one rotates: the rows tell, not what was read before.
+      if (!isDue(await listRows(tables))) return undefined
+      const signsFrom = clock.wallMs() + leadSeconds * 1000
+      const ending = { signs_until: signsFrom, published_until: signsFrom + longestTokenSeconds * 1000 }
+      await tables.updateTable('signing_keys').set(ending).where('signs_until', 'is', null).execute()
+      return (await addKey(tables, signsFrom)).kid
+    })
+  const isOld = (rows: readonly SigningKeyRow[]): boolean => {
+    const latest = rows.at(-1)
+    return latest !== undefined && clock.wallMs() - latest.created_at >= rotateAfterDays * DAY_MS
+  }
+  let rotating: Promise<unknown> | undefined
+  /** Behind the one who asks, who may be inside of a transaction. */
+  const rotateWhenDue = (rows: readonly SigningKeyRow[]): void => {
+    if (rotating !== undefined || !isOld(rows)) return
+    rotating = rotate(isOld)
+      .catch(onFault)
+      .finally(() => {
+        rotating = undefined
+      })
+  }
   return {
-    findSigner: async () => open(signingNow(await listRows(reads), clock.wallMs()) ?? (await firstKey())),
+    findSigner: async () => {
+      const rows = await listRows(reads)
+      rotateWhenDue(rows)
+      return open(signingNow(rows, clock.wallMs()) ?? (await firstKey()))
+    },
     listPublicKeys: async () => {
       if (signingNow(await listRows(reads), clock.wallMs()) === undefined) await firstKey()
       const nowMs = clock.wallMs()
       const rows = await listRows(reads)
+      rotateWhenDue(rows)
       return rows.filter(({ published_until: until }) => until === null || nowMs < until).map(publishedJwk)
     },
-    rotate: () =>
-      transaction(LOCK, async (tables) => {
-        const signsFrom = clock.wallMs() + leadSeconds * 1000
-        const ending = { signs_until: signsFrom, published_until: signsFrom + longestTokenSeconds * 1000 }
-        await tables.updateTable('signing_keys').set(ending).where('signs_until', 'is', null).execute()
-        return (await addKey(tables, signsFrom)).kid
-      }),
+    rotate: async () => (await rotate(() => true)) ?? '',
     reseal: () =>
       transaction(LOCK, async (tables) => {
         for (const { kid, sealed } of await listRows(tables)) {

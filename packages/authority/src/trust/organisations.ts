@@ -50,19 +50,29 @@ export function withTrust(tables: unknown): unknown {
   return tables
 }
 
+/** How an organisation is added. */
+export interface Adding {
+  /** Issuers that the authority itself is, or has by its options. */
+  readonly own: readonly string[]
+  readonly nowMs: number
+  /** How its documents will be fetched: what never could be is refused now. */
+  readonly http: FetcherOptions
+  /** The list that it came from. */
+  readonly list?: string
+}
+
 /**
  * Adds an organisation to those that a tenant believes.
- * @param own issuers that the authority itself is, or has by its options
  * @throws Refusal `already_exists`, `input_invalid`, `state_conflict`
  */
 export async function addOrganisation(
   tables: RegistryTransaction,
   input: NewOrganisation,
-  { own, nowMs, list }: { readonly own: readonly string[]; readonly nowMs: number; readonly list?: string },
+  { own, nowMs, http, list }: Adding,
 ): Promise<OrganisationRow> {
   if (own.includes(input.issuer)) throw new Refusal('already_exists', 'this issuer is configured already')
   const { ceiling, resources, agents, mayAct, keys, ...rest } = input
-  requireReadable(input)
+  requireReadable(input, http)
   const row: OrganisationRow = {
     ...rest,
     id: `org_${randomBytes(9).toString('hex')}`,
@@ -84,9 +94,9 @@ export async function addOrganisation(
 }
 
 /** An issuer that could never be asked is refused now, and not when a token comes. */
-function requireReadable(input: NewOrganisation): void {
+function requireReadable(input: NewOrganisation, http: FetcherOptions): void {
   try {
-    readOrganisation({ ...input, keys: canonicalJson(input.keys) }, {})
+    readOrganisation({ ...input, keys: canonicalJson(input.keys) }, http)
   } catch (error) {
     if (!isMisconfigured(error)) throw error
     const errors = [{ pointer: '/keys', message: error.message }]

@@ -1,4 +1,5 @@
 import { Refusal } from '@countermark/core'
+import type { FetcherOptions } from '@countermark/outbound'
 import { z } from 'zod'
 import { act, type Endpoint, param, read } from '../api/endpoint.ts'
 import { agentId, ceiling, label, listOf } from '../api/schemas.ts'
@@ -14,6 +15,8 @@ export interface TrustEndpointOptions {
   readonly issuer: string | undefined
   /** Issuers that the authority has by its options. */
   readonly configured: readonly string[]
+  /** How documents of organisations are fetched. */
+  readonly http: FetcherOptions
   /** Services that it issues tokens for. */
   readonly services: readonly string[]
 }
@@ -42,7 +45,7 @@ const ORGANISATION = z.object({
 })
 
 /** Organisations that a tenant believes: added, listed and removed. */
-export function trustEndpoints({ issuer, configured, services }: TrustEndpointOptions): readonly Endpoint[] {
+export function trustEndpoints({ issuer, configured, services, http }: TrustEndpointOptions): readonly Endpoint[] {
   const own = [...configured, ...(issuer === undefined ? [] : [issuer])]
   return [
     act({
@@ -57,7 +60,7 @@ export function trustEndpoints({ issuer, configured, services }: TrustEndpointOp
         await requireAgentsOf(tables, tenant, body.agents ?? [])
         requireServices(body.resources ?? [], services)
         const input = { ...body, tenant, resources: body.resources, agents: body.agents }
-        const row = await addOrganisation(tables, input, { own, nowMs })
+        const row = await addOrganisation(tables, input, { own, nowMs, http })
         return resultOf(row, 'organisation_added')
       },
     }),

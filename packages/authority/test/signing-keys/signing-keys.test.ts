@@ -1,6 +1,13 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { createFakeClock } from '@countermark/testing'
-import { createSealAtRest, migrateDown, migrateUp, type Store, storedSigningKeys } from '../../src/index.ts'
+import {
+  createSealAtRest,
+  migrateDown,
+  migrateUp,
+  type Store,
+  type StoredSigningKeys,
+  storedSigningKeys,
+} from '../../src/index.ts'
 import { SIGNING_KEY_MIGRATIONS, type SigningKeyTables } from '../../src/signing-keys/signing-key-tables.ts'
 import { describeStores, type StorePlace } from '../stores.ts'
 
@@ -43,6 +50,28 @@ describeStores((createPlace) => {
     expect(verify(digest, DATA, { key, dsaEncoding: 'ieee-p1363' }, await sign(DATA))).toBe(true)
   })
 
+  it('is followed by the next one when it is old enough, once in all processes, before it ends', async () => {
+    const { keys, clock } = create({ rotateAfterDays: 90 })
+    const seal = createSealAtRest({ v1: String(OLD) })
+    const other = storedSigningKeys({ store, clock, seal, leadSeconds: 60, rotateAfterDays: 90 })
+    const first = await keys.findSigner()
+    clock.advance(90 * 86_400_000 - 1)
+    expect(idsOf(await keys.listPublicKeys())).toEqual([first.kid])
+    clock.advance(1)
+    await Promise.all([keys.findSigner(), other.findSigner(), keys.findSigner()])
+    const published = await untilPublished(keys, 2)
+    expect([published.length, (await keys.findSigner()).kid]).toEqual([2, first.kid])
+    clock.advance(60_000)
+    expect((await keys.findSigner()).kid).toBe(published[1]?.kid)
+  })
+
+  it('stays until it is rotated by hand, unless it is said how old it becomes', async () => {
+    const { keys, clock } = create()
+    const first = await keys.findSigner()
+    clock.advance(10 * 365 * 86_400_000)
+    expect(idsOf([await keys.findSigner(), ...(await keys.listPublicKeys())])).toEqual([first.kid, first.kid])
+  })
+
   it('makes one first key, when processes start together', async () => {
     const others = [1, 2, 3].map(() => create().keys)
     const signers = await Promise.all(others.map((keys) => keys.findSigner()))
@@ -75,3 +104,13 @@ describeStores((createPlace) => {
     expect(rows.map(({ sealed }) => sealed.slice(0, 3))).toEqual(['v2.'])
   })
 })
+
+/** A rotation that is due happens behind the one who asks. */
+async function untilPublished(
+  { listPublicKeys }: Pick<StoredSigningKeys, 'listPublicKeys'>,
+  count: number,
+): ReturnType<StoredSigningKeys['listPublicKeys']> {
+  let keys = await listPublicKeys()
+  for (let n = 0; n < 100 && keys.length < count; n += 1) keys = await listPublicKeys()
+  return keys
+}
