@@ -93,6 +93,20 @@ describeStores((createPlace) => {
       expect((await again.fetch(`${known.shop.origin}/orders`)).status).toBe(200)
     })
 
+    it('exchanges a token for one that allows less at this service (RFC 8693)', async () => {
+      const subjectToken = async () => (await agent.token({ origin: known.shop.origin })).value
+      const store = fileIdentityStore(`${folder.path}/identity`)
+      const narrow = known.createAgent(ID, store, { tokens: { subjectToken, scopes: ['orders:read'] } })
+      const { value, scopes } = await narrow.token({ origin: known.shop.origin })
+      expect([value === (await subjectToken()), scopes]).toEqual([false, ['orders:read']])
+      const { origin } = known.shop
+      const statuses = [
+        await narrow.fetch(`${origin}/orders`),
+        await narrow.fetch(`${origin}/refunds`, { method: 'POST' }),
+      ]
+      expect(statuses.map(({ status }) => status)).toEqual([200, 403])
+    })
+
     it('ends with a stop', async () => {
       const { call, world } = known
       const target = { kind: 'agent', agent: ID }
