@@ -3,6 +3,7 @@ import { Refusal } from '@countermark/core'
 import { z } from 'zod'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import { type AgentDocument, agentDocument, findByKey, findSelected } from '../registry/document.ts'
+import { listDocuments } from '../registry/document-list.ts'
 import { noteKeyUses } from '../registry/key-uses.ts'
 import type { AgentRow, KeyRow } from '../registry/registry-tables.ts'
 import { createDoorCheck } from '../stop/door-check.ts'
@@ -59,13 +60,9 @@ async function answerQuery(call: Call, options: DocumentOptions): Promise<Answer
     const isNamed = ({ kid, thumbprint }: KeyRow): boolean => kid === name || thumbprint === name
     return answerDocument(call, { agents: await Promise.all(rows.map((row) => write(row, options, isNamed))) })
   }
-  const all = reads.selectFrom('agents').selectAll().where('state', '!=', 'retired')
-  const some = tenant === undefined ? all : all.where('tenant', '=', tenant)
   const most = options.doorTokens.length > 0 ? MOST_AGENTS.doors : MOST_AGENTS.everybody
-  const rows = await some.orderBy('changed_at', 'desc').limit(most).execute()
-  const agents: AgentDocument[] = []
-  for (const row of rows) agents.push(await write(row, options))
-  return answerDocument(call, { agents })
+  const rules = { policy: options.policy, nowMs: options.clock.wallMs() }
+  return answerDocument(call, { agents: await listDocuments(reads, { tenant }, rules, most) })
 }
 
 function write(

@@ -188,7 +188,6 @@ export async function ownersOf(tables: RegistryReads, agent: string): Promise<re
 /** An agent with what counts of it. */
 export async function viewAgent(tables: RegistryReads, row: AgentRow): Promise<RegisteredAgent> {
   const owners = await ownersOf(tables, row.id)
-  const ceiling = parseScopes(row.ceiling)
   const answering = await tables
     .selectFrom('people')
     .select('ceiling')
@@ -196,13 +195,24 @@ export async function viewAgent(tables: RegistryReads, row: AgentRow): Promise<R
     .where('id', 'in', owners.length === 0 ? [''] : [...owners])
     .where('state', '=', 'active')
     .execute()
-  const capabilities = withinCeilings(
-    ceiling,
-    answering.map((person) => parseScopes(person.ceiling)),
+  return toRegistered(
+    row,
+    owners,
+    answering.map(({ ceiling }) => parseScopes(ceiling)),
   )
+}
+
+/** The same of what was read before: its owners, and the ceilings of those who have not left. */
+export function toRegistered(
+  row: AgentRow,
+  owners: readonly string[],
+  ceilings: readonly (readonly string[])[],
+): RegisteredAgent {
+  const ceiling = parseScopes(row.ceiling)
   const { id, tenant, name, purpose, type, version, state } = row
   return {
-    ...{ id, tenant, name, purpose, type, version, state, owners, ceiling, capabilities },
+    ...{ id, tenant, name, purpose, type, version, state, owners, ceiling },
+    capabilities: withinCeilings(ceiling, ceilings),
     constraints: JSON.parse(row.constraints),
     reason: row.reason ?? undefined,
     template: row.template ?? undefined,

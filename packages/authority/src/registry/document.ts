@@ -44,8 +44,17 @@ export async function agentDocument(
   { policy, nowMs }: DocumentRules,
   keep: (key: KeyRow) => boolean = () => true,
 ): Promise<AgentDocument> {
-  const agent = await viewAgent(tables, row)
-  const keys = (await listKeys(tables, row.id)).filter((key) => key.state !== 'pending' && keep(key))
+  const keys = (await listKeys(tables, row.id)).filter(keep)
+  return toDocument(row, { agent: await viewAgent(tables, row), keys }, { policy, nowMs })
+}
+
+/** The same of what was read before. */
+export function toDocument(
+  row: AgentRow,
+  { agent, keys }: { readonly agent: RegisteredAgent; readonly keys: readonly KeyRow[] },
+  { policy, nowMs }: DocumentRules,
+): AgentDocument {
+  const enrolled = keys.filter(({ state }) => state !== 'pending')
   return {
     id: agent.id,
     type: agent.type,
@@ -54,7 +63,7 @@ export async function agentDocument(
     state: stateAtDoors(agent, nowMs),
     capabilities: agent.capabilities,
     constraints: agent.constraints,
-    keys: latest(keys, nowMs).map((key) => keyDocument(key, row, policy, nowMs)),
+    keys: latest(enrolled, nowMs).map((key) => keyDocument(key, row, policy, nowMs)),
   }
 }
 

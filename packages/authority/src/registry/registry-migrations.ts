@@ -112,4 +112,16 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
     up: (db) => db.schema.alterTable('agents').addColumn('set_by', 'text').execute(),
     down: (db) => db.schema.alterTable('agents').dropColumn('set_by').execute(),
   },
+  {
+    // Listings begin with what was changed last.
+    name: '005_latest_agents',
+    up: async (db) => {
+      await db.schema.createIndex('agents_by_changed_at').on('agents').columns(['changed_at']).execute()
+      await db.schema.createIndex('agents_by_tenant_changed_at').on('agents').columns(['tenant', 'changed_at']).execute()
+    },
+    down: async (db) => {
+      await db.schema.dropIndex('agents_by_tenant_changed_at').execute()
+      await db.schema.dropIndex('agents_by_changed_at').execute()
+    },
+  },
 ]
