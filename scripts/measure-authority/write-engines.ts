@@ -24,7 +24,6 @@ export function writeEngines(measured: readonly EngineMeasured[], agents: number
       row('`/registry`: p50, longest', (of) => timed(of.listing)),
       row('`/registry`: agents, MB', (of) => `${of.listing.agents}, ${(of.listing.bytes / 1e6).toFixed(1)}`),
       row('status list with every tenth token revoked: p50, longest', (of) => timed(of.statusList)),
-      row('status list: kB', (of) => (of.statusList.bytes / 1e3).toFixed(1)),
     ].join('\n'),
   ].join('\n\n')
 }

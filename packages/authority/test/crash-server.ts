@@ -6,7 +6,8 @@ import { memoryReplayStore } from '@countermark/replay'
 import { createAuthority } from '../src/index.ts'
 
 // An authority to be killed: every answered act must be in its database, and in its trail.
-const [storage = '', path = '', jwk = '{}'] = process.argv.slice(2)
+const [storage = '', path = '', jwk = '{}', port = '0'] = process.argv.slice(2)
+const tokens = { issuer: `http://127.0.0.1:${port}`, services: [{ audience: 'https://api.test' }] }
 const authority = createAuthority({
   ...{ origins: ['http://authority.test'], storage, administrators: ['agent:agt_admin'] },
   trail: auditTrail({ sinks: [fileSink({ path })], deadlineMs: 20_000, worker: false }),
@@ -14,8 +15,9 @@ const authority = createAuthority({
   keys: staticKeys([{ agentId: 'agt_admin', key: JSON.parse(jwk) }]),
   replayStore: memoryReplayStore({ allowSingleProcess: true, startedAt: 0 }),
   ...{ sourceLimit: 'off', callsPerSecond: 100_000 },
+  ...(port === '0' ? {} : { tokens }),
 })
 const server = createServer((req, res) => void authority.handle(req, res))
 void authority.ready().then(() => {
-  server.listen(0, '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
+  server.listen(Number(port), '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
 })

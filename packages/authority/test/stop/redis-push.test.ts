@@ -65,7 +65,7 @@ if (command !== undefined) {
         otherServer = await startServer((req, res) => void other.handle(req, res))
         await call('POST', '/tenants', { by, body: { id: 'acme', name: 'Acme' } })
         await call('POST', '/tenants/acme/people', { by, body: { id: 'jane', name: 'Jane', ceiling: [] } })
-        for (let index = 0; index < 8; index += 1) {
+        for (let index = 0; index < 13; index += 1) {
           const body = { tenant: 'acme', id: `agt_${index}`, name: 'A', purpose: 'p', owners: ['jane'] }
           await call('POST', '/agents', { by, body })
         }
@@ -155,17 +155,21 @@ if (command !== undefined) {
         door.close()
       })
 
-      it('come by the stream of the authority when Redis is killed, and the door is never stale', async () => {
+      it('are lost by no door when Redis is killed among them, and come by the stream of the authority', async () => {
         const door = follow(server.port)
         await door.ready()
         await until(() => door.state().link === 'redis')
-        redis.signal('SIGKILL')
+        const stops = [6, 7, 8, 9, 10, 11].map(async (index) => {
+          const { status } = await stop(index)
+          if (index === 7) redis.signal('SIGKILL')
+          return status
+        })
+        expect(await Promise.all(stops)).toEqual([201, 201, 201, 201, 201, 201])
         await redis.exited
-        await stop(6)
-        await until(() => isStopped(door, 6))
+        await until(() => [6, 7, 8, 9, 10, 11].every((index) => isStopped(door, index)))
         await until(() => door.state().link === 'stream')
-        await stop(7)
-        await until(() => isStopped(door, 7))
+        await stop(12)
+        await until(() => isStopped(door, 12))
         expect(door.state().isStale).toBe(false)
         door.close()
       })
