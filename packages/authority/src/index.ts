@@ -1,7 +1,7 @@
 export type { AuthorityOptions, TokenOptions } from './authority-options.ts'
 export type { PeopleOptions } from './callers/authenticate.ts'
 export { type Authority, createAuthority } from './create-authority.ts'
-export type { RegisteredAgent } from './registry/agents.ts'
+export type { RegisteredAgent } from './registry/registered-agent.ts'
 export type { KeyAges, KeyPolicy } from './registry/key-policy.ts'
 export { createSealAtRest, type EncryptionKeys, type SealAtRest } from './signing-keys/sealed-key.ts'
 export {

@@ -1,6 +1,6 @@
 import { type CapabilityUses, type GrantReview, reviewGrant } from '@countermark/audit/reports'
 import { coversScope } from '@countermark/capability'
-import type { RegisteredAgent } from './agents.ts'
+import type { RegisteredAgent } from './registered-agent.ts'
 
 /** What one agent was given, and what it used. */
 export interface AgentReview extends GrantReview {

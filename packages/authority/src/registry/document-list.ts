@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import { toRegistered } from './agents.ts'
 import { parseScopes } from './ceiling.ts'
 import { type AgentDocument, type AgentSelection, type DocumentRules, toDocument } from './document.ts'
+import { toRegistered } from './registered-agent.ts'
 import type { AgentRow, KeyRow, RegistryReads } from './registry-tables.ts'
 
 /** So many agents in one turn of the event loop: an embedded database answers at once, and others wait meanwhile. */

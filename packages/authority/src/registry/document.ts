@@ -2,9 +2,10 @@ import type { AgentKey, AgentRecord, KeySource } from '@countermark/core'
 import { isSignatureAlgorithm, rememberKeys } from '@countermark/core/internal'
 import { sql } from 'kysely'
 import type { StoredTables } from '../storage/store.ts'
-import { findAgentRow, type RegisteredAgent, viewAgent } from './agents.ts'
+import { findAgentRow, viewAgent } from './agents.ts'
 import { type KeyPolicy, statusOfKey } from './key-policy.ts'
 import { listKeys } from './keys.ts'
+import type { RegisteredAgent } from './registered-agent.ts'
 import type { AgentRow, KeyRow, RegistryReads, RegistryTables } from './registry-tables.ts'
 
 /** An agent as docs/protocol/registry-document.md has it. */
