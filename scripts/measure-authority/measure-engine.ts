@@ -1,7 +1,7 @@
 import { openStore } from '@countermark/authority'
 import { createTempFolder, createTestAgent } from '@countermark/testing'
-import { fillTokens } from './fill-tokens.ts'
 import { percentile } from './figures-page.ts'
+import { fillTokens } from './fill-tokens.ts'
 import { makeAgents, seedRegistry } from './seed-registry.ts'
 import { countRows, sizeOf } from './size.ts'
 import { startAuthority } from './start-authority.ts'

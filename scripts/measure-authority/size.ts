@@ -22,7 +22,9 @@ export async function countRows(store: Store): Promise<number> {
   const { reads } = store.tables<Record<(typeof COUNTED)[number], object>>()
   let rows = 0
   for (const table of COUNTED) {
-    const counted = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM ${sql.table(table)}`.execute(reads)
+    const counted = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM ${sql.table(table)}`.execute(
+      reads,
+    )
     rows += Number(counted.rows[0]?.count)
   }
   return rows

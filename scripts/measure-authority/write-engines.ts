@@ -4,8 +4,8 @@ const NAMES = { sqlite: 'SQLite', postgres: 'PostgreSQL' } as const
 
 /** What was measured of authorities with many agents, as a section of a page. */
 export function writeEngines(measured: readonly EngineMeasured[], agents: number): string {
-  const row = (name: string, valueOf: (of: EngineMeasured) => string): string =>
-    `| ${[name, ...measured.map(valueOf)].join(' | ')} |`
+  const row = (name: string, pick: (of: EngineMeasured) => string): string =>
+    `| ${[name, ...measured.map(pick)].join(' | ')} |`
   const ms = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`
   const timed = ({ p50Ms, p99Ms }: { readonly p50Ms: number; readonly p99Ms: number }): string =>
     `${ms(p50Ms)}, ${ms(p99Ms)}`

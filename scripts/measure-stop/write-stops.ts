@@ -33,8 +33,8 @@ export function writeStops(
   ].join('\n\n')
 }
 
-function row(name: string, outcomes: readonly StopOutcome[], valueOf: (outcome: StopOutcome) => number): string {
-  const values = outcomes.map(valueOf)
+function row(name: string, outcomes: readonly StopOutcome[], pick: (outcome: StopOutcome) => number): string {
+  const values = outcomes.map(pick)
   const figures = [0.5, 0.99, 0.999, 1].map((share) => percentile(values, share).toFixed(0))
   return `| ${[name, ...figures].join(' | ')} |`
 }

@@ -1,8 +1,8 @@
 export type { AuthorityOptions, TokenOptions } from './authority-options.ts'
 export type { PeopleOptions } from './callers/authenticate.ts'
 export { type Authority, createAuthority } from './create-authority.ts'
-export type { RegisteredAgent } from './registry/registered-agent.ts'
 export type { KeyAges, KeyPolicy } from './registry/key-policy.ts'
+export type { RegisteredAgent } from './registry/registered-agent.ts'
 export { createSealAtRest, type EncryptionKeys, type SealAtRest } from './signing-keys/sealed-key.ts'
 export {
   type AuthoritySigner,

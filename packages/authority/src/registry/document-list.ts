@@ -63,7 +63,9 @@ async function describeAgents(
   const keys = groupBy<KeyRow>(found, ({ agent }) => agent)
   return rows.map((row) => {
     const people = (owners.get(row.id) ?? []).map(({ person }) => person)
-    const answering = people.map((person) => ceilings.get(nameOf(row.tenant, person))).filter((each) => each !== undefined)
+    const answering = people
+      .map((person) => ceilings.get(nameOf(row.tenant, person)))
+      .filter((each) => each !== undefined)
     return toDocument(row, { agent: toRegistered(row, people, answering), keys: keys.get(row.id) ?? [] }, rules)
   })
 }

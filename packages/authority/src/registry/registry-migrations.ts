@@ -117,7 +117,11 @@ export const REGISTRY_MIGRATIONS: readonly Migration[] = [
     name: '005_latest_agents',
     up: async (db) => {
       await db.schema.createIndex('agents_by_changed_at').on('agents').columns(['changed_at']).execute()
-      await db.schema.createIndex('agents_by_tenant_changed_at').on('agents').columns(['tenant', 'changed_at']).execute()
+      await db.schema
+        .createIndex('agents_by_tenant_changed_at')
+        .on('agents')
+        .columns(['tenant', 'changed_at'])
+        .execute()
     },
     down: async (db) => {
       await db.schema.dropIndex('agents_by_tenant_changed_at').execute()

@@ -75,7 +75,9 @@ describeStores((createPlace) => {
     const jti = randomBytes(12).toString('hex')
     const assertion = assertionOf(known, `http://127.0.0.1:${port}`, createFakeClock(Date.now()), { jti })
     const form = { grant_type: 'client_credentials', scope: 'orders:read', resource: 'https://api.test', ...assertion }
-    return new URLSearchParams(Object.entries(form).map(([name, value]): [string, string] => [name, String(value)])).toString()
+    return new URLSearchParams(
+      Object.entries(form).map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString()
   }
 
   /** Asks from several clients at once until the authority is gone. */
