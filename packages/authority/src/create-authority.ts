@@ -115,10 +115,11 @@ export function createAuthority(options: AuthorityOptions): Authority {
   )
   const tokens = createTokens(settings, { agents: keys, keys: signingKeys, organisations, report }, doors)
   const findUserNames: UserNames['find'] = tokens?.findUserNames ?? (async (subject) => [subject])
+  const administrators = new Set(settings.administrators)
   const serving: ServeOptions = {
-    ...{ stored, trail, clock, policy, users: knownUsers(settings, findUserNames) },
+    ...{ stored, trail, clock, policy, administrators, users: knownUsers(settings, findUserNames) },
     findCaller: watchCallers(findCaller, stored, settings),
-    authorize: createAuthorize(new Set(settings.administrators)),
+    authorize: createAuthorize(administrators),
     keptAnswers: createKeptAnswers(seal),
   }
   const events = createEvents(settings, signingKeys, { report, onFault: warnOperator })

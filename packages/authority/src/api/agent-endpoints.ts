@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import { requireFreeName } from '../callers/free-name.ts'
 import { resumeAgent, suspendAgent } from '../registry/agent-life.ts'
 import { changeAgent, createAgent, viewAgent } from '../registry/agents.ts'
 import { rankOf } from '../registry/rank.ts'
@@ -61,8 +62,10 @@ export const AGENT_ENDPOINTS: readonly Endpoint[] = [
     },
     allows: ['admin', 'operator'],
     ...{ status: 201, body: NEW_AGENT, answer: agentAnswer },
-    act: async (tables, { body, nowMs, standing }) => {
+    act: async (tables, { body, nowMs, standing, administrators }) => {
       await requireTenant(tables, body.tenant)
+      if (body.id !== undefined)
+        await requireFreeName(tables, { ...body, name: `agent:${body.id}`, standing, administrators })
       const template = body.template === undefined ? undefined : await findTemplate(tables, body.tenant, body.template)
       const agent = {
         ...body,

@@ -15,6 +15,8 @@ export interface Surroundings {
   readonly clock: Clock
   readonly policy: KeyPolicy
   readonly users: KnownUsers
+  /** Callers who may do everything, whatever the database says. */
+  readonly administrators: ReadonlySet<string>
 }
 
 /** What a caller is. */

@@ -6,6 +6,7 @@ import { noteAct } from '../events/outbox.ts'
 import { type Answer, type Call, jsonAnswer, type Route } from '../http/call.ts'
 import { findAgentRow } from '../registry/agents.ts'
 import { findCode, useCode } from '../registry/enrolment.ts'
+import { isUsable, type KeyPolicy, statusOfKey } from '../registry/key-policy.ts'
 import { activateKey, addKey, endKeys, findKeyRow, listKeys, toKeyRow, viewKey } from '../registry/keys.ts'
 import { type AgentRow, type KeyRow, REGISTRY_LOCK, type RegistryTransaction } from '../registry/registry-tables.ts'
 import type { ActResult } from './endpoint.ts'
@@ -112,7 +113,7 @@ async function propose(call: Call, options: EnrolmentOptions): Promise<Answer> {
 
 /** The new key signs: from now on it counts, and the one that brought it ends after the overlap. */
 async function activate(call: Call, options: EnrolmentOptions): Promise<Answer> {
-  const { requireSignedBy, stored, clock, overlapHours } = options
+  const { requireSignedBy, stored, clock, policy, overlapHours } = options
   readBody(call, undefined)
   const { agent: id = '', key: name = '' } = call.params
   const pending = await findKeyRow(stored.reads, id, name)
@@ -123,7 +124,7 @@ async function activate(call: Call, options: EnrolmentOptions): Promise<Answer> 
     const key = await findKeyRow(tables, id, pending.thumbprint)
     if (key.follows === null) throw new Refusal('state_conflict', 'an owner has to approve this key')
     const before = (await listKeys(tables, id)).filter(({ thumbprint }) => thumbprint === key.follows)
-    requireTrusted(agent, before)
+    requireTrusted(agent, before, { policy, nowMs })
     const active = await activateKey(tables, agent, key, nowMs)
     await endKeys(tables, agent, before, { atMs: nowMs + overlapHours * HOUR_MS, nowMs })
     return { ...active, event: 'key_rotated', status: 200 }
@@ -131,10 +132,14 @@ async function activate(call: Call, options: EnrolmentOptions): Promise<Answer> 
 }
 
 /** What was stopped must not come back by a key that it brought before. @throws Refusal `state_conflict` */
-function requireTrusted({ state }: AgentRow, before: readonly KeyRow[]): void {
-  if (state !== 'active') throw new Refusal('state_conflict', 'the agent is not active')
-  if (before.every((key) => key.state !== 'revoked')) return
-  throw new Refusal('state_conflict', 'the key that brought this one was revoked; enrol another by a code')
+function requireTrusted(
+  agent: AgentRow,
+  before: readonly KeyRow[],
+  { policy, nowMs }: { readonly policy: KeyPolicy; readonly nowMs: number },
+): void {
+  if (agent.state !== 'active') throw new Refusal('state_conflict', 'the agent is not active')
+  if (before.every((key) => isUsable(statusOfKey(key, agent, policy, nowMs)))) return
+  throw new Refusal('state_conflict', 'the key that brought this one counts no longer; enrol another by a code')
 }
 
 interface Changed {

@@ -42,8 +42,9 @@ export const RETIREMENT_ENDPOINTS: readonly Endpoint[] = [
       ...{ handedOver: z.array(z.string()), notHandedOver: z.array(z.string()) },
     }),
     act: async (tables, request) => {
-      const { caller, nowMs } = request
-      const { agent, handedOver, notHandedOver } = await approveRetirement(tables, agentOf(request), caller.name, nowMs)
+      const { caller, standing, nowMs } = request
+      const approval = { approvedBy: caller.name, by: rankOf(standing) }
+      const { agent, handedOver, notHandedOver } = await approveRetirement(tables, agentOf(request), approval, nowMs)
       const handed = { handedOver, notHandedOver, replacement: agent.replaced_by }
       const result = await changed(tables, agent, 'agent_retired', handed)
       return { ...result, value: { agent: await viewAgent(tables, agent), handedOver, notHandedOver } }

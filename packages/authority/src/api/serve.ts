@@ -58,7 +58,7 @@ async function tellingRefusals(
 }
 
 function serveRead(endpoint: ReadEndpoint, options: ServeOptions): Route['handle'] {
-  const { stored, findCaller, authorize, clock, policy, users } = options
+  const { stored, findCaller, authorize, clock, policy, users, administrators } = options
   return async (call) => {
     const caller = await findCaller(call)
     return tellingRefusals(options, call, caller, async () => {
@@ -67,7 +67,7 @@ function serveRead(endpoint: ReadEndpoint, options: ServeOptions): Route['handle
       const place = await findPlace(stored.reads, call, query)
       const standing = await authorize(stored.reads, caller, { allows: endpoint.allows, ...place })
       const { params } = call
-      const common = { caller, standing, nowMs: clock.wallMs(), clock, policy, users }
+      const common = { caller, standing, nowMs: clock.wallMs(), clock, policy, users, administrators }
       const request = { ...common, params, query, body: undefined, ...place }
       return unlessKnown(call, toAnswer(await endpoint.read(stored.reads, request), endpoint))
     })
@@ -81,7 +81,7 @@ function unlessKnown(call: Call, answer: Answer): Answer {
 }
 
 function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle'] {
-  const { stored, findCaller, authorize, keptAnswers, clock, policy, trail, users } = options
+  const { stored, findCaller, authorize, keptAnswers, clock, policy, trail, users, administrators } = options
   const carryOut = (call: Call, caller: Caller): Promise<Answer> => {
     const query = readQuery(call, undefined) as Input
     const body = readBody(call, endpoint.body) as Input
@@ -92,7 +92,7 @@ function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle']
         const before = await keptAnswers.find(tables, caller.name, call)
         if (before !== undefined) return before
         const nowMs = clock.wallMs()
-        const common = { caller, standing, nowMs, clock, policy, users }
+        const common = { caller, standing, nowMs, clock, policy, users, administrators }
         const request = { ...common, params: call.params, query, body, ...place }
         await requireMatch(endpoint, call, () => revisionOf(endpoint, tables, request))
         const result = await endpoint.act(tables, request)

@@ -4,7 +4,7 @@ import { requireAlive, retireAgent, updateAgent } from './agent-life.ts'
 import { findAgentRow, ownersOf } from './agents.ts'
 import { parseScopes, withinCeilings } from './ceiling.ts'
 import { noteChange } from './changes.ts'
-import { markSet, type Rank, requireRank } from './rank.ts'
+import { markSet, outranks, type Rank, requireRank, setterOf } from './rank.ts'
 import type { AgentRow, RegistryTransaction } from './registry-tables.ts'
 
 /** What a caller asks for: somebody else has to approve it. */
@@ -53,13 +53,14 @@ export interface Retirement {
 }
 
 /**
- * Ends an agent, and hands its capabilities to its replacement as far as the ceilings of that one's owners cover them.
+ * Ends an agent, and hands its capabilities to its replacement as far as the ceilings of that one's owners cover them. A ceiling
+ * that a higher rank than the one who approves has set stays as it is.
  * @throws Refusal `state_conflict`, `role_missing` for the caller who asked
  */
 export async function approveRetirement(
   tables: RegistryTransaction,
   agent: AgentRow,
-  approvedBy: string,
+  { approvedBy, by }: { readonly approvedBy: string; readonly by: Rank },
   nowMs: number,
 ): Promise<Retirement> {
   const { retirement_asked_by: askedBy, replaced_by: replacement, retirement_reason: reason } = agent
@@ -67,16 +68,21 @@ export async function approveRetirement(
   if (askedBy === approvedBy) throw new Refusal('role_missing', 'another caller than the one who asked must approve')
   const retired = await retireAgent(tables, agent, { reason, replaced_by: replacement }, nowMs)
   if (replacement === null) return { agent: retired, handedOver: [], notHandedOver: [] }
-  return { agent: retired, ...(await handOver(tables, agent, await findAgentRow(tables, replacement), nowMs)) }
+  return {
+    agent: retired,
+    ...(await handOver(tables, agent, { to: await findAgentRow(tables, replacement), by }, nowMs)),
+  }
 }
 
 async function handOver(
   tables: RegistryTransaction,
   agent: AgentRow,
-  replacement: AgentRow,
+  { to: replacement, by }: { readonly to: AgentRow; readonly by: Rank },
   nowMs: number,
 ): Promise<Omit<Retirement, 'agent'>> {
   requireReplacement(agent, replacement)
+  const scopes = parseScopes(agent.ceiling)
+  if (outranks(setterOf(replacement, 'ceiling'), by)) return { handedOver: [], notHandedOver: scopes }
   const owners = await ownersOf(tables, replacement.id)
   const people = await tables
     .selectFrom('people')
@@ -85,7 +91,6 @@ async function handOver(
     .where('state', '=', 'active')
     .where('id', 'in', owners.length === 0 ? [''] : [...owners])
     .execute()
-  const scopes = parseScopes(agent.ceiling)
   const handedOver = withinCeilings(
     scopes,
     people.map(({ ceiling }) => parseScopes(ceiling)),
