@@ -31,7 +31,7 @@ export const FIRST_MODEL: TrafficModel = {
   },
 }
 
-/** The one that nothing was tuned on. */
+/** The one that thresholds are applied to as they are; it was seen while the first was tuned. */
 export const SECOND_MODEL: TrafficModel = {
   name: 'second',
   create: (seed, agents, days) => {

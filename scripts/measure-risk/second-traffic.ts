@@ -3,7 +3,7 @@ import type { Random } from './random.ts'
 import { DAY_MS, START_MS } from './traffic.ts'
 
 // Built apart from the first model, with other shapes of work: sessions, loops over pages, webhooks in clusters, month ends.
-// Nothing was tuned on it.
+// Its false throttles and its recall were seen while the first model was tuned (decision 053): it is a second opinion, not a held-out one.
 
 type Trade = 'support' | 'sync' | 'webhook' | 'analyst' | 'poller'
 
