@@ -115,6 +115,35 @@ function describeService<Middleware>(name: string, adapter: AdapterUnderTest<Mid
       expect(outcomeOf(await send({}))).toBe('403 risk_blocked')
     })
 
+    it('that dies leaves an agent blocked at every process that was told so, and lets others go on', async () => {
+      const { origin, close } = await startRisk()
+      const { send, risk } = await guard(origin)
+      await risk.review('agt_buyer', { action: 'raise', level: 'block', ...REVIEW })
+      const told = await send({})
+      await close()
+      expect([told, await send({}), await send(POST)].map(outcomeOf)).toEqual(Array(3).fill('403 risk_blocked'))
+    })
+
+    it('that lifted a level and died then leaves none', async () => {
+      const { origin, close } = await startRisk()
+      const { send, risk } = await guard(origin)
+      await risk.review('agt_buyer', { action: 'raise', level: 'block', ...REVIEW })
+      await send({})
+      await risk.review('agt_buyer', { action: 'clear', ...REVIEW })
+      await send({})
+      await close()
+      expect(outcomeOf(await send(POST))).toBe('200')
+    })
+
+    it('hears of amounts that are none, and answers all the same', async () => {
+      const { origin } = await startRisk()
+      const amount = ({ path }: { readonly path: string }): number => Number(path.slice(1))
+      const { send, observer } = await guard(origin, { amount })
+      const answers = [await send({ target: '/1e999' }), await send({ target: '/a' }), await send({ target: '/1e300' })]
+      expect(answers.map(outcomeOf)).toEqual(['200', '200', '200'])
+      expect(observer.total('risk_questions_total', { result: 'failed' })).toBe(0)
+    })
+
     it.each([
       ['local', '200', '200'],
       ['allow', '200', '200'],

@@ -14,6 +14,7 @@ import { demandOf, isReading, refusedAt, throttled } from './levels/answer.ts'
 import { createAskBook } from './levels/fallback.ts'
 import { RISK_LEVELS, type RiskLevel, rankOf } from './levels/levels.ts'
 import { METRICS } from './metric-rows.ts'
+import { countable, NO_AMOUNT } from './observation.ts'
 import { observeEnds } from './observe-ends.ts'
 import { createObserver, type RiskCaller } from './observe-request.ts'
 import { compileSafeRoutes } from './policy/safe-routes.ts'
@@ -140,8 +141,8 @@ export function assessRisk(options: AssessRiskOptions = {}): RiskCheck {
       const reading = isReading(request, isSafeRoute)
       const exchange = { request, caller, environment, atMs: environment.clock.wallMs(), isReading: reading }
       if (readAmount === undefined) return then(assess(exchange, NO_AMOUNT), (found) => answer(found, exchange))
-      return then(readAmount(request, caller), (amount = NO_AMOUNT) =>
-        then(assess(exchange, amount), (found) => answer(found, exchange)),
+      return then(readAmount(request, caller), (amount) =>
+        then(assess(exchange, countable(amount)), (found) => answer(found, exchange)),
       )
     },
   )
@@ -166,7 +167,6 @@ function hadTurn({ risk }: Partial<RiskFacts>): boolean {
   return risk !== undefined && rankOf(risk.level) > 0
 }
 
-const NO_AMOUNT = -1
 const CALM_FACTS: RiskFacts = Object.freeze({ risk: CALM })
 const SCORE_ZERO = METRICS.measure('risk_score', 0)
 

@@ -20,7 +20,7 @@ export interface Observation {
   readonly key: number
   /** Scopes that the request uses, together. */
   readonly capability: number
-  /** What the request is about in money or another unit; -1 without one. */
+  /** What the request is about in money or another unit, 2^53 - 1 at most; -1 without one. */
   readonly amount: number
   /** The address of the caller. */
   readonly address: string | undefined
@@ -34,6 +34,16 @@ export interface Observation {
   readonly isRepeated?: boolean
   /** Whether it waited for its turn when it was observed before. @default false */
   readonly hadTurn?: boolean
+}
+
+/** Stands for a request that is about no amount. */
+export const NO_AMOUNT = -1
+/** Beyond it a sum of amounts is not exact any more, and numbers in half the room would be infinite: what was learned is gone then. */
+const MOST_AMOUNT = Number.MAX_SAFE_INTEGER
+
+/** An amount that can be counted: agents choose what routes read. What is no number is none, and what is beyond all is the most. */
+export function countable(amount: unknown): number {
+  return typeof amount === 'number' && amount > 0 ? Math.min(amount, MOST_AMOUNT) : NO_AMOUNT
 }
 
 /** How a request of a proven agent ended. */

@@ -6,7 +6,7 @@ import { type RiskPolicy, type RiskRules, readPolicy } from './policy/policy.ts'
 import type { LevelChange, RiskStore } from './risk-store.ts'
 import type { FindNetwork } from './signals/network-place.ts'
 
-/** Reads what a request is about, in money or any other unit; `undefined` without one. */
+/** Reads what a request is about, in money or any other unit; `undefined` without one, as is what is no number above 0. */
 export type ReadAmount = (request: AgentRequest, caller: RiskCaller) => number | undefined | Promise<number | undefined>
 
 /** Options of {@link assessRisk}. */
@@ -21,7 +21,7 @@ export interface AssessRiskOptions {
   readonly amount?: ReadAmount
   /** A check of yours that asks for a person's consent at level `approval`. @default refused as at `read-only` */
   readonly approval?: Check<RiskCaller, object>
-  /** What holds while the store cannot answer: what this process sees, nothing, or reading only. @default 'local' */
+  /** What holds while the store cannot answer: what this process sees and was told before, nothing, or reading only. @default 'local' */
   readonly fallback?: 'local' | 'allow' | 'read-only'
   /** Hears every change of level: for alerts and the audit trail. @default none hears */
   readonly onChange?: (change: LevelChange) => void

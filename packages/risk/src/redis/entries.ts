@@ -1,5 +1,5 @@
 import { isJsonObject } from '@countermark/core/internal'
-import type { EndedRequest, Observation } from '../observation.ts'
+import { countable, type EndedRequest, type Observation } from '../observation.ts'
 import type { Review } from '../review/decision.ts'
 import { requireReview } from '../review/review.ts'
 
@@ -26,7 +26,7 @@ export function writeEntry(entry: Entry): string {
     (seen.isRepeated === true ? REPEATED : 0) +
     (seen.hadTurn === true ? HAD_TURN : 0)
   const { atMs, route, resource, resourceNumber, user, key, capability, amount, prefix = 0, place } = seen
-  const names = [route, resource, resourceNumber, user, key, capability, amount, prefix]
+  const names = [route, resource, resourceNumber, user, key, capability, countable(amount), prefix]
   return JSON.stringify(['a', atMs, flags, ...names, place?.asn ?? -1, place?.country ?? ''])
 }
 

@@ -54,9 +54,19 @@ const REQUEST: readonly (readonly [keyof ToldRequest, HasShape])[] = [
 /** Whether a value is a request as checks tell it. */
 export function isToldRequest(value: unknown): value is ToldRequest {
   if (!isJsonObject(value)) return false
-  const { address, isRepeated } = value
+  const { address, prefix, place } = value
   const isAddressed = address === undefined || (typeof address === 'string' && address.length <= 64)
-  return isAddressed && (isRepeated === undefined || isFlag(isRepeated)) && hasAll(value, REQUEST)
+  const isPlaced = (prefix === undefined || isHash(prefix)) && (place === undefined || isPlace(place))
+  const isMarked = [value['isRepeated'], value['hadTurn']].every((mark) => mark === undefined || isFlag(mark))
+  return isAddressed && isPlaced && isMarked && hasAll(value, REQUEST)
+}
+
+function isPlace(value: unknown): boolean {
+  if (!isJsonObject(value)) return false
+  const { asn, country } = value
+  return (
+    (asn === undefined || isHash(asn)) && (country === undefined || (typeof country === 'string' && isText(country)))
+  )
 }
 
 const ENDS: ReadonlySet<unknown> = new Set<EndedRequest['end']>(['served', 'failed', 'refused', 'missing'])
@@ -64,7 +74,7 @@ const ENDS: ReadonlySet<unknown> = new Set<EndedRequest['end']>(['served', 'fail
 /** Whether a value says how a request ended. */
 export function isToldEnd(value: unknown): value is ToldEnd {
   if (!isJsonObject(value) || !isAgentId(value['agentId']) || !ENDS.has(value['end'])) return false
-  return value['bytes'] === undefined || (isReal(value['bytes']) && Number(value['bytes']) >= 0)
+  return value['bytes'] === undefined || (Number.isSafeInteger(value['bytes']) && Number(value['bytes']) >= 0)
 }
 
 /** Whether a value is the name of an agent. */

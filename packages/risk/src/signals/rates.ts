@@ -1,3 +1,4 @@
+import { countable } from '../observation.ts'
 import { CELL, RATE } from '../sketch/layout.ts'
 import { countRate, mostSoFar } from '../sketch/rate.ts'
 import { excess, figured, type Moment, plain, type Signal } from './signal.ts'
@@ -63,7 +64,8 @@ export const writeVelocity: Signal = {
 /** The sum of amounts in an hour, against the most that one hour had. */
 export const amountVelocity: Signal = {
   name: 'amount_velocity',
-  judge: (moment, { amount }) => {
+  judge: (moment, { amount: told }) => {
+    const amount = countable(told)
     if (amount <= 0) return 0
     const most = mostSoFar(moment.cells, CELL.amountRate)
     const seen = countRate(moment.cells, CELL.amountRate, amount, moment.atSeconds, HOUR, moment)

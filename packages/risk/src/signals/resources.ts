@@ -1,3 +1,4 @@
+import { countable } from '../observation.ts'
 import { CELL, RATE, SEEN } from '../sketch/layout.ts'
 import { countRate, mostSoFar } from '../sketch/rate.ts'
 import { forgetSeen, markDistinct } from '../sketch/seen.ts'
@@ -59,7 +60,8 @@ const AMOUNT_MEMORY = 1 / 100
 /** An amount far above what the agent's amounts are, by their logarithms. */
 export const amountOutlier: Signal = {
   name: 'amount',
-  judge: (moment, { amount }) => {
+  judge: (moment, { amount: told }) => {
+    const amount = countable(told)
     if (amount <= 0) return 0
     const { cells } = moment
     const count = cells[CELL.amountCount] as number

@@ -1,4 +1,6 @@
+import type { AgentFact } from '@countermark/core'
 import { canonicalAddress, isJsonObject, isSafeMethod, type JsonObject } from '@countermark/core/internal'
+import { assessedAs } from '../../assessed-as.ts'
 import type { EndedRequest, Observation } from '../../observation.ts'
 import { SILENT_CODES } from '../../observe-ends.ts'
 import type { RiskRules } from '../../policy/policy.ts'
@@ -61,10 +63,12 @@ export function createEventReader(rules: RiskRules): (event: PlacedEvent) => Rea
     const [agent, action, resource] = [record['agent'], record['action'], record['resource']]
     if (agent === undefined || SILENT_CODES.has(textOf(record['code']))) return OTHER
     if (!isJsonObject(agent) || !isJsonObject(action) || !isJsonObject(resource)) return undefined
-    const [agentId, method] = [textOf(agent['id']), textOf(action['method'])]
-    if (agentId === '' || method === '' || Number.isNaN(atMs)) return undefined
+    const [id, method] = [textOf(agent['id']), textOf(action['method'])]
+    if (id === '' || method === '' || Number.isNaN(atMs)) return undefined
+    const proven = { level: agent['level'] as AgentFact['level'], scheme: agent['scheme'] as AgentFact['scheme'] }
+    const agentId = assessedAs({ id, ...proven })
     // What is only said and not proven counts for nothing.
-    if (agent['level'] === 'identified') return OTHER
+    if (agentId === undefined) return OTHER
     const known = { ...event, agentId, method, key: textOf(agent['thumbprint']), resource }
     const observation = observe({ ...known, scopes: textsOf(action['capabilities']) }, { rules, isSafeRoute, shape })
     return {
