@@ -19,5 +19,7 @@ const authority = createAuthority({
 })
 const server = createServer((req, res) => void authority.handle(req, res))
 void authority.ready().then(() => {
-  server.listen(Number(port), '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
+  server.listen(Number(port), '127.0.0.1', () =>
+    process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`),
+  )
 })

@@ -158,8 +158,8 @@ export function fromAuthority(url: string, options: FromAuthorityOptions = {}): 
     close: () => {
       followed.close()
       connection.close()
-      keys.close?.()
-      approvers.close?.()
+      void keys.close?.()
+      void approvers.close?.()
     },
   }
 }
