@@ -99,7 +99,11 @@ export function createAlertQueue(options: AlertQueueOptions): AlertQueue {
     const own = backoffMs(entry.attempts, { firstMs: FIRST_MS, factor: 2, longestMs: LONGEST_MS, random })
     const waitMs = Math.min(LONGEST_MS, Math.max(own, retryAfterMs))
     entry.dueMs = clock.monotonicMs() + waitMs
-    void delay(waitMs).then(pump)
+    // A timer ends a moment before what the clock says: what has waited is due, or it would wait for the next alert.
+    void delay(waitMs).then(() => {
+      entry.dueMs = 0
+      pump()
+    })
   }
 
   return {

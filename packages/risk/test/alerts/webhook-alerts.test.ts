@@ -101,6 +101,15 @@ describe('a receiver that fails', () => {
     expect(resultsOf(started)).toEqual([1, 3, 0])
   })
 
+  it('gets it again also where timers end a moment before the clock says so', async () => {
+    const clock = createFakeClock(START_MS)
+    const delay = async (ms: number): Promise<void> => clock.advance(ms - 0.5)
+    const { alerts, receiver } = await start([500, 204], { clock, delay })
+    alerts.send(changed())
+    expect(await receiver.received(2)).toHaveLength(2)
+    await alerts.close()
+  })
+
   it('is asked again when it wants to be', async () => {
     const started = await start([503, 204])
     started.alerts.send(changed())
