@@ -98,7 +98,7 @@ function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle']
         const result = await endpoint.act(tables, request)
         const answer = toAnswer(result, endpoint)
         await keptAnswers.keep(tables, caller.name, call, { answer, nowMs })
-        await noteAct(tables, toldAct(caller, result), nowMs)
+        await noteAct(tables, toldAct(caller, result, place.tenant), nowMs)
         await record(caller, result)
         return answer
       }),
@@ -110,9 +110,14 @@ function serveAct(endpoint: ActEndpoint, options: ServeOptions): Route['handle']
   }
 }
 
-/** What receivers of events are told of an act: no person. */
-export function toldAct({ kind, name }: Caller, { event, details }: ActResult): ToldAct {
-  return { event, details: kind === 'agent' ? { caller: name, ...details } : details }
+/** What receivers of events are told of an act: no person, and where it was done. */
+export function toldAct(
+  { kind, name }: Caller,
+  { event, details }: Pick<ActResult, 'event' | 'details'>,
+  tenant: string | undefined,
+): ToldAct {
+  const where = tenant === undefined ? {} : { tenant }
+  return { event, details: { ...(kind === 'agent' ? { caller: name } : {}), ...where, ...details } }
 }
 
 /**

@@ -3,11 +3,11 @@ import { type Fetcher, isOutboundError, signWebhook, webhookSecrets } from '@cou
 import type { SealAtRest } from '../signing-keys/sealed-key.ts'
 import type { StoredTables } from '../storage/store.ts'
 import type { EventTables, ReceiverRow } from './event-tables.ts'
-import { findWaiting, type Notice, type NoticeRules } from './notices.ts'
+import { findWaiting, type Notice, type NoticeRules, type Waiting } from './notices.ts'
 
 /** Sends what is waiting. */
 export interface EventSender {
-  /** Sends to every receiver that is due, one after another. @returns how many notices were taken */
+  /** Sends to every receiver that is due. @returns how many notices were taken */
   readonly deliver: () => Promise<number>
   /** Does so soon, behind what is going on. */
   readonly poke: () => void
@@ -32,56 +32,84 @@ const LEASE_MS = 60_000
 const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 3_600_000
 
-/** Creates the sender. It asks the database for receivers only when it is poked, or each second. */
+/** How long one receiver is sent to before the others that wait for the process are looked at again, and well within its lease. */
+const TURN_MS = 30_000
+
+/**
+ * Creates the sender. It asks the database for receivers only when it is poked, or each second. Each is sent to by itself: one that
+ * is slow, or cannot be sent to at all, holds up no other.
+ */
 export function createEventSender(options: EventSenderOptions): EventSender {
-  let running: Promise<number> | undefined
+  const running = new Map<string, Promise<number>>()
   let polling: NodeJS.Timeout | undefined
   let isWanted = false
-  const deliver = async (): Promise<number> => {
-    while (running !== undefined) await running
-    running = deliverAll(options).finally(() => {
-      running = undefined
-    })
-    return running
+  const enqueue = (id: string): Promise<number> => {
+    const before = running.get(id)?.catch(() => 0) ?? Promise.resolve(0)
+    const turn: Promise<number> = before
+      .then(() => deliverTo(id, options))
+      .finally(() => {
+        if (running.get(id) === turn) running.delete(id)
+      })
+    running.set(id, turn)
+    return turn
+  }
+  const rounds = new Set<Promise<number>>()
+  const deliverAll = (busy: 'behind-busy' | 'past-busy'): Promise<number> => {
+    const round: Promise<number> = deliverDue(busy).finally(() => rounds.delete(round))
+    rounds.add(round)
+    return round
+  }
+  const deliverDue = async (busy: 'behind-busy' | 'past-busy'): Promise<number> => {
+    const due = await findDue(options)
+    const ids = busy === 'behind-busy' ? new Set([...due, ...running.keys()]) : due.filter((id) => !running.has(id))
+    return sumOf(await Promise.allSettled([...ids].map(enqueue)))
   }
   const poke = (): void => {
     if (isWanted) return
     isWanted = true
     setImmediate(() => {
       isWanted = false
-      if (polling !== undefined) deliver().catch(options.onFault)
+      if (polling !== undefined) deliverAll('past-busy').catch(options.onFault)
     })
   }
   return {
-    ...{ deliver, poke },
+    deliver: () => deliverAll('behind-busy'),
+    poke,
     start: () => {
       polling ??= setInterval(poke, POLL_MS).unref()
     },
     close: async () => {
       clearInterval(polling)
       polling = undefined
-      await running?.catch(() => undefined)
+      await Promise.allSettled(rounds)
     },
   }
 }
 
-async function deliverAll(options: EventSenderOptions): Promise<number> {
-  const { reads, clock } = options
-  const nowMs = clock.wallMs()
-  const due = await reads
-    .selectFrom('event_receivers')
-    .selectAll()
-    .where('kind', '!=', 'ssf-poll')
-    .where('next_at', '<=', nowMs)
-    .where('leased_until', '<=', nowMs)
-    .execute()
+function sumOf(results: readonly PromiseSettledResult<number>[]): number {
   let taken = 0
-  for (const receiver of due) {
-    const { notices, seen } = await findWaiting(receiver, options, nowMs)
-    if (notices.length === 0 && seen === receiver.cursor) continue
-    if (await lease(receiver, options)) taken += await deliverTo(receiver, { notices, seen }, options)
+  for (const result of results) {
+    if (result.status === 'rejected') throw result.reason
+    taken += result.value
   }
   return taken
+}
+
+async function findDue({ reads, clock }: EventSenderOptions): Promise<readonly string[]> {
+  const query = reads.selectFrom('event_receivers').select('id').where('kind', '!=', 'ssf-poll')
+  return (await query.where('next_at', '<=', clock.wallMs()).execute()).map(({ id }) => id)
+}
+
+/** One receiver's turn, by what its row says now. */
+async function deliverTo(id: string, options: EventSenderOptions): Promise<number> {
+  const nowMs = options.clock.wallMs()
+  const query = options.reads.selectFrom('event_receivers').selectAll().where('id', '=', id)
+  const due = query.where('next_at', '<=', nowMs).where('leased_until', '<=', nowMs)
+  const receiver = await due.executeTakeFirst()
+  if (receiver === undefined) return 0
+  const waiting = await findWaiting(receiver, options, nowMs)
+  if (waiting.notices.length === 0 && waiting.seen === receiver.cursor) return 0
+  return (await lease(receiver, options)) ? sendAll(receiver, waiting, options) : 0
 }
 
 /** Of several processes one sends: the row tells, not what was read before. */
@@ -100,13 +128,19 @@ function lease({ id, cursor }: ReceiverRow, { stored, clock }: EventSenderOption
   })
 }
 
-async function deliverTo(
+async function sendAll(
   receiver: ReceiverRow,
-  { notices, seen }: { readonly notices: readonly Notice[]; readonly seen: number },
+  { notices, seen }: Waiting,
   options: EventSenderOptions,
 ): Promise<number> {
+  const { monotonicMs } = options.clock
+  const endMs = monotonicMs() + TURN_MS
   let taken = 0
   for (const notice of notices) {
+    if (!(monotonicMs() < endMs)) {
+      await settle(receiver, { cursor: notices[taken - 1]?.seq ?? receiver.cursor, failures: 0 }, options)
+      return taken
+    }
     const { result, retryAfterSeconds } = await send(receiver, notice, options)
     options.countNotice(result)
     // What the receiver refuses for good must not hold up what comes after it.

@@ -19,6 +19,8 @@ export interface Waiting {
   readonly notices: readonly Notice[]
   /** The last line that was looked at: what lies before it and is no notice is not the receiver's. */
   readonly seen: number
+  /** Whether nothing lies behind it. */
+  readonly isAll: boolean
 }
 
 /** What notices are written with. */
@@ -46,7 +48,7 @@ async function findActs({ cursor, tenant, events }: ReceiverRow, { reads }: Noti
     const content = { type: event, timestamp: new Date(at).toISOString(), data: JSON.parse(details) }
     return { id, seq, content: JSON.stringify(content) }
   })
-  return { notices, seen: rows.at(-1)?.seq ?? cursor }
+  return { notices, seen: rows.at(-1)?.seq ?? cursor, isAll: rows.length < BATCH }
 }
 
 async function findSecurityEvents(
@@ -70,5 +72,5 @@ async function findSecurityEvents(
     const setId = `set_${id}_${line.seq}`
     notices.push({ id: setId, seq: line.seq, content: await signSecurityEvent(keys, event, { ...about, id: setId }) })
   }
-  return { notices, seen: lines.at(-1)?.seq ?? cursor }
+  return { notices, seen: lines.at(-1)?.seq ?? cursor, isAll: lines.length < BATCH }
 }

@@ -22,6 +22,7 @@ export interface ReceiverEndpointOptions {
   readonly issuer: string
 }
 
+/** Each tenant has its own share, and what is told of every tenant another: none of them takes the others' room. */
 const MOST = 100
 const PUSH = 'urn:ietf:rfc:8935'
 const POLL = 'urn:ietf:rfc:8936'
@@ -173,8 +174,9 @@ async function created(
   told: Readonly<Record<string, unknown>>,
 ): Promise<ActResult> {
   const events = withEvents(tables)
-  const known = await events.selectFrom('event_receivers').select('id').execute()
-  if (known.length >= MOST) throw new Refusal('state_conflict', `at most ${MOST} receivers are told of events`)
+  const known = await events.selectFrom('event_receivers').select(['id', 'tenant']).execute()
+  if (known.filter(({ tenant }) => tenant === row.tenant).length >= MOST)
+    throw new Refusal('state_conflict', `at most ${MOST} receivers are told of events of one tenant, or of all`)
   await events.insertInto('event_receivers').values(row).execute()
   return { value: { ...view(row, row.cursor), ...told }, event: 'receiver_added', details: describe(row) }
 }

@@ -5,7 +5,7 @@ import { readBody } from '../api/input.ts'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import type { StoredTables } from '../storage/store.ts'
 import type { EventTables, ReceiverRow } from './event-tables.ts'
-import { findWaiting, type NoticeRules } from './notices.ts'
+import { findWaiting, type NoticeRules, type Waiting } from './notices.ts'
 import { TRANSMITTED } from './security-event.ts'
 
 /** What streams are served with. */
@@ -43,10 +43,23 @@ async function poll(call: Call, options: StreamRouteOptions): Promise<Answer> {
   const nowMs = options.clock.wallMs()
   const settled = new Set([...ack, ...Object.keys(setErrs)])
   const current = settled.size === 0 ? receiver : await acknowledge(receiver, settled, options)
-  const { notices } = await findWaiting(current, options, nowMs)
+  const { notices, isAll } = await findNext(current, options, nowMs)
   const some = notices.slice(0, maxEvents)
   const sets = Object.fromEntries(some.map(({ id, content }) => [id, content]))
-  return jsonAnswer(200, { sets, moreAvailable: notices.length > some.length })
+  return jsonAnswer(200, { sets, moreAvailable: notices.length > some.length || !isAll })
+}
+
+/** How many pieces without anything for the receiver one poll passes over. */
+const MOST_PASSED = 20
+
+/** Lines that are not the receiver's are never acknowledged: they are passed over, or what lies behind them is never found. */
+async function findNext(receiver: ReceiverRow, options: StreamRouteOptions, nowMs: number): Promise<Waiting> {
+  let current = receiver
+  for (let passed = 0; ; passed += 1) {
+    const waiting = await findWaiting(current, options, nowMs)
+    if (waiting.notices.length > 0 || waiting.seen === current.cursor || passed === MOST_PASSED) return waiting
+    current = await moveTo(current, { cursor: waiting.seen }, options)
+  }
 }
 
 /** What is acknowledged out of order comes again, until everything before it is. */
@@ -60,15 +73,19 @@ async function acknowledge(
   const cursor = first < 0 ? seen : (notices[first - 1]?.seq ?? receiver.cursor)
   const isVerified = notices.some(({ id, seq }) => seq === receiver.cursor && settled.has(id))
   const verification = isVerified ? null : receiver.verification
-  await options.stored.transaction(`event-receiver:${receiver.id}`, (tables) =>
-    tables
-      .updateTable('event_receivers')
-      .set({ cursor, verification })
-      .where('id', '=', receiver.id)
-      .where('cursor', '<=', cursor)
-      .execute(),
-  )
-  return { ...receiver, cursor, verification }
+  return moveTo(receiver, { cursor, verification }, options)
+}
+
+async function moveTo(
+  receiver: ReceiverRow,
+  to: Pick<ReceiverRow, 'cursor'> & Partial<Pick<ReceiverRow, 'verification'>>,
+  { stored }: StreamRouteOptions,
+): Promise<ReceiverRow> {
+  await stored.transaction(`event-receiver:${receiver.id}`, (tables) => {
+    const all = tables.updateTable('event_receivers').set(to).where('id', '=', receiver.id)
+    return all.where('cursor', '<=', to.cursor).execute()
+  })
+  return { ...receiver, ...to }
 }
 
 async function requireReceiver(call: Call, { reads }: StreamRouteOptions): Promise<ReceiverRow> {

@@ -9,6 +9,8 @@ import type { RegistryReads, RegistryTransaction } from '../registry/registry-ta
 import { endTokens } from '../stop/carry-out-stop.ts'
 import { endUser } from '../stop/stop-target.ts'
 import { isTaken } from '../storage/storage-fault.ts'
+import type { TokenTables } from '../tokens/issuing/token-tables.ts'
+import { noteStop } from '../tokens/revocation/token-stops.ts'
 import { organisationPrefix } from '../tokens/subject-tokens/organisation-prefix.ts'
 import type { OrganisationRow, TrustTables } from './trust-tables.ts'
 
@@ -128,7 +130,11 @@ export async function removeOrganisation(
   { own, nowMs }: { readonly own: string | undefined; readonly nowMs: number },
 ): Promise<number> {
   await withTrust(tables).deleteFrom('organisations').where('id', '=', id).execute()
-  const names = await findSubjects(tables, tenant, organisationPrefix(issuer))
+  const prefix = organisationPrefix(issuer)
+  // What is on its way may be about a user of whom nothing is found yet.
+  const stop = { at: Math.floor(nowMs / 1000), kind: 'subject', name: prefix, tenant } as const
+  await noteStop(tables as unknown as Transaction<TokenTables>, stop)
+  const names = await findSubjects(tables, tenant, prefix)
   return (await endTokens(tables, endUser(names, tenant), { issuer: own, nowMs })).length
 }
 

@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import { shareLock } from '../../storage/share-lock.ts'
 import type { TokenStopTable, TokenTables } from '../issuing/token-tables.ts'
 import { OAuthError } from '../oauth-error.ts'
+import { organisationPrefixOf } from '../subject-tokens/organisation-prefix.ts'
 
 /** How far stops had come when a request began. */
 export type StopMark = number
@@ -47,7 +48,9 @@ export async function requireNotStopped(tables: Transaction<TokenTables>, about:
   const rows = await tables
     .selectFrom('token_stops')
     .selectAll()
-    .where((row) => row.or(kinds.map((kind) => row.and([row('kind', '=', kind), row('name', '=', about[kind] ?? '')]))))
+    .where((row) =>
+      row.or(kinds.map((kind) => row.and([row('kind', '=', kind), row('name', 'in', namesOf(about, kind))]))),
+    )
     .execute()
   const isLater = ({ seq, kind, at }: TokenStopTable): boolean =>
     seq > since || (kind === 'subject' && at >= assertedAt)
@@ -55,6 +58,13 @@ export async function requireNotStopped(tables: Transaction<TokenTables>, about:
     if (row.tenant !== null && !(await isOfTenant(tables, about.agentId, row.tenant))) continue
     throw new OAuthError('invalid_grant', 'what the token would be issued for was stopped')
   }
+}
+
+/** All users of an organisation are stopped by what stands before their names. */
+function namesOf(about: Stoppable, kind: TokenStopTable['kind']): readonly string[] {
+  const name = about[kind] ?? ''
+  const prefix = kind === 'subject' ? organisationPrefixOf(name) : undefined
+  return prefix === undefined ? [name] : [name, prefix]
 }
 
 async function isOfTenant(tables: Transaction<TokenTables>, agentId: string, tenant: string): Promise<boolean> {

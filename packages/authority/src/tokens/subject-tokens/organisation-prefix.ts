@@ -10,3 +10,8 @@ export function organisationPrefix(issuer: string): string {
 export function isOrganisationsName(name: string): boolean {
   return /^https?:\/\/[^#]*#/.test(name)
 }
+
+/** What stands before a name that is an organisation's; `undefined` for every other name. */
+export function organisationPrefixOf(name: string): string | undefined {
+  return isOrganisationsName(name) ? name.slice(0, name.indexOf('#') + 1) : undefined
+}
