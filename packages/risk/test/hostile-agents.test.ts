@@ -73,6 +73,30 @@ describeWithRedis('redisRisk and an agent that chooses amounts', (command) => {
   })
 })
 
+describeWithRedis('redisRisk and a snapshot of another version', (command) => {
+  const server = useRedis(command)
+
+  it.each([
+    ['of which the level is read', (text: string) => `AAAAAAAA.${text.split('.')[1]}.AAAA`, 'block'],
+    ['that states no level', () => 'AAAAAAAA.AAAA', undefined],
+    ['that states a level that is none', () => 'AAAAAAAA.9,9,9,9,9.AAAA', undefined],
+  ] as const)('%s', async (name, change, level) => {
+    const client = new Redis(server().url)
+    const store = redisRisk({ client, prefix: `${name}:`, deadlineMs: 2000 })
+    const book = store.open(settings)
+    await book.review('agt_a', { action: 'raise', level: 'block', forSeconds: 86_400, ...REVIEW }, START_MS)
+    await send(book, 0, 70, -1)
+    await book.close?.()
+    const [key = ''] = (await client.keys(`${name}:*`)).filter((found) => found.endsWith(':state'))
+    await client.hset(key, 'snapshot', change(String(await client.hget(key, 'snapshot'))))
+    const later = store.open(settings)
+    const standing = await later.find('agt_a', START_MS + 3_600_000)
+    expect(standing?.level === 'block' ? 'block' : undefined).toBe(level)
+    await later.close?.()
+    client.disconnect()
+  })
+})
+
 describe('the name under which behaviour is remembered', () => {
   it('is another one for each agent, also where its owner chose it to look like that of a stranger', () => {
     const ids = ['shop', 'api-key:shop', 'signed:shop', 'signed:api-key:shop', 'api-key:api-key:shop']
