@@ -31,7 +31,7 @@ declare global {
 
 /** Options of {@link createGuard} for Express. */
 export interface ExpressGuardOptions extends GuardOptions {
-  /** `problem` answers refusals with problem+json; `next` hands them to the application's error handler. @default 'problem' */
+  /** `problem` answers refusals with problem+json; `next` hands them to the application's error handler, except 202. @default 'problem' */
   readonly respond?: 'problem' | 'next'
 }
 
@@ -85,7 +85,8 @@ function applyVerdict(verdict: Verdict, { req, res, next, respond, warn, isTooLa
   }
   const { refusal, reply } = verdict
   warn(refusal)
-  if (respond === 'next') {
+  // What waits for a person (202) is an answer: as an error Express would make a 500 of it.
+  if (respond === 'next' && reply.status >= 400) {
     next(toHttpRefusal(refusal, reply, req, res))
   } else if (!res.headersSent) {
     writeReplyHead(reply, req, res)

@@ -26,7 +26,7 @@ declare module 'koa' {
 
 /** Options of {@link createGuard} for Koa. */
 export interface KoaGuardOptions extends GuardOptions {
-  /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware. @default 'problem' */
+  /** `problem` answers refusals with problem+json; `throw` hands them to the application's error middleware, except 202. @default 'problem' */
   readonly respond?: 'problem' | 'throw'
 }
 
@@ -55,7 +55,8 @@ export function createGuard(options: KoaGuardOptions): GuardFactory<Middleware> 
       }
       const { refusal, reply } = verdict
       warn(refusal)
-      if (respond === 'throw') throw toHttpRefusal(refusal, reply, req, res)
+      // What waits for a person (202) is an answer, and no error.
+      if (respond === 'throw' && reply.status >= 400) throw toHttpRefusal(refusal, reply, req, res)
       if (res.headersSent) return
       writeReplyHead(reply, req, res)
       ctx.status = reply.status

@@ -111,7 +111,9 @@ describeStores((createPlace) => {
       const { call, world } = known
       const target = { kind: 'agent', agent: ID }
       await call('POST', '/stops', { by: world.admin, body: { target, reason: 'stolen' } })
-      await until(async () => (await orders().catch(() => undefined))?.status !== 200)
+      await until(async () => (await orders()).status !== 200)
+      const refused = await orders()
+      expect([refused.status, await refused.json()]).toMatchObject([403, { code: 'agent_suspended' }])
       await expect(agent.rotateKey()).rejects.toMatchObject({ code: 'enrolment_refused' })
     })
   })
