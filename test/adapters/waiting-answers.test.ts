@@ -73,9 +73,7 @@ describe.each([
         ctx.body = 'handled'
       }
     })
-    running = await startServer(
-      app.use(createKoaGuard({ ...OPTIONS, respond: 'throw' })(refuseWith(code))).callback(),
-    )
+    running = await startServer(app.use(createKoaGuard({ ...OPTIONS, respond: 'throw' })(refuseWith(code))).callback())
   }
 
   it('answers 202 itself while a person decides', async () => {
