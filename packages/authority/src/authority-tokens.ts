@@ -35,6 +35,22 @@ export function firstTokens({ handle }: TokenService, handleApi: HandleRequest):
   }
 }
 
+/** Names of users where tokens are issued and where none are: the providers that people sign in at are known to both. */
+export function usersOf({ people }: AuthoritySettings, tokens: TokenService | undefined): UserNames {
+  const providers = people?.issuers.map(({ issuer }) => issuer) ?? []
+  const ofProviders: UserNames['findElsewhere'] = async (subject, issuer) =>
+    (issuer === undefined ? providers : [issuer]).map((name) => ({ issuer: name, subject }))
+  if (tokens === undefined) return { find: async (subject) => [subject], findElsewhere: ofProviders }
+  return {
+    find: tokens.findUserNames,
+    findElsewhere: async (subject, issuer) => {
+      const known = await tokens.findUsersElsewhere(subject, issuer)
+      const others = issuer === undefined ? await ofProviders(subject) : []
+      return [...known, ...others.filter((other) => known.every(({ issuer: name }) => name !== other.issuer))]
+    },
+  }
+}
+
 /** People of the registry are named as their identity provider names them, where they call with its tokens. */
 export function knownUsers({ people, tokens }: AuthoritySettings, findUserNames: UserNames['find']): KnownUsers {
   const issuers = people?.person === undefined ? (people?.issuers ?? []).map(({ issuer }) => issuer) : []

@@ -18,7 +18,7 @@ import { callbackEndpoints } from './approvals/callback-endpoints.ts'
 import { DOOR_OPERATION, doorApprovalRoute } from './approvals/door-approvals.ts'
 import { createEvents, type Events } from './authority-events.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
-import { createTokens, firstOriginOf, firstTokens, knownUsers, trustOptions } from './authority-tokens.ts'
+import { createTokens, firstOriginOf, firstTokens, knownUsers, trustOptions, usersOf } from './authority-tokens.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
 import { callersKeys, watchCallers } from './callers/known-callers.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
@@ -114,10 +114,10 @@ export function createAuthority(options: AuthorityOptions): Authority {
     settings.organisationHttp,
   )
   const tokens = createTokens(settings, { agents: keys, keys: signingKeys, organisations, report }, doors)
-  const findUserNames: UserNames['find'] = tokens?.findUserNames ?? (async (subject) => [subject])
   const administrators = new Set(settings.administrators)
+  const userNames = usersOf(settings, tokens)
   const serving: ServeOptions = {
-    ...{ stored, trail, clock, policy, administrators, users: knownUsers(settings, findUserNames) },
+    ...{ stored, trail, clock, policy, administrators, users: knownUsers(settings, userNames.find) },
     findCaller: watchCallers(findCaller, stored, settings),
     authorize: createAuthorize(administrators),
     keptAnswers: createKeptAnswers(seal),
@@ -127,7 +127,7 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const fetcher = createFetcher(settings.callbackHttp)
   const onFault = warnOperator
   const notices = createNoticeSender({ stored: store.tables<ApprovalTables>(), seal, fetcher, trail, clock, onFault })
-  const parts = { doors, events, signingKeys, fetcher, unpoked: { reads, transaction }, findUserNames }
+  const parts = { doors, events, signingKeys, fetcher, unpoked: { reads, transaction }, userNames }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, parts))
   const handleApi = createListener({
     ...{ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator },
@@ -167,17 +167,17 @@ interface RouteParts {
   readonly signingKeys: SigningKeys
   readonly fetcher: Fetcher
   readonly unpoked: StoredTables<RegistryTables>
-  readonly findUserNames: UserNames['find']
+  readonly userNames: UserNames
 }
 
 function routesOf(
   serving: ServeOptions,
   settings: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-  { doors, events, signingKeys, fetcher, unpoked, findUserNames }: RouteParts,
+  { doors, events, signingKeys, fetcher, unpoked, userNames }: RouteParts,
 ): readonly Route[] {
   const { doorTokens, overlapHours, decisions, tokens, origins, organisationHttp, encryptionKeys: seal } = settings
-  const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer, findUserNames })
+  const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer, userNames })
   const { authorize } = serving
   const issuer = tokens?.issuer ?? firstOriginOf(origins)
   const approvals = approvalEndpoints({ authorize, signingKeys, issuer, doorTokens })

@@ -21,7 +21,7 @@ export interface StopEndpointOptions {
   /** Who issues the tokens of this authority; `undefined`: it issues none. */
   readonly issuer: string | undefined
   /** What a user of an issuer is called in its tokens. */
-  readonly findUserNames: UserNames['find']
+  readonly userNames: UserNames
 }
 
 const DOOR = z.object({
@@ -142,9 +142,9 @@ async function planFor(
   tables: RegistryReads,
   target: StopTarget,
   { caller, nowMs }: Pick<Request<unknown, Input>, 'caller' | 'nowMs'>,
-  { authorize, issuer, findUserNames }: StopEndpointOptions,
+  { authorize, issuer, userNames }: StopEndpointOptions,
 ): Promise<{ readonly plan: StopPlan; readonly by: Rank }> {
-  const plan = await planStop(tables, target, { issuer, nowMs, findUserNames })
+  const plan = await planStop(tables, target, { issuer, nowMs, userNames })
   const { tenant, agent } = plan
   try {
     return {

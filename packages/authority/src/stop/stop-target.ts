@@ -70,12 +70,12 @@ const NOTHING = { agent: undefined, agents: [], suspended: [], key: undefined, t
 /**
  * Finds out what a stop would cut off.
  * @param issuer of the tokens of this authority; `undefined`: it issues none
- * @throws Refusal `not_found`
+ * @throws Refusal `not_found`; `input_invalid` for a user of no issuer that is known
  */
 export function planStop(
   reads: RegistryReads,
   target: StopTarget,
-  { issuer, nowMs, findUserNames }: Omit<Moment, 'nowSeconds'> & { readonly nowMs: number },
+  { issuer, nowMs, userNames }: Omit<Moment, 'nowSeconds'> & { readonly nowMs: number },
 ): Promise<StopPlan> {
   const tables = reads as unknown as Reads
   const nowSeconds = Math.floor(nowMs / 1000)
@@ -83,8 +83,8 @@ export function planStop(
     token: () => planToken(tables, target as Target<'token'>, issuer),
     key: () => planKey(tables, target as Target<'key'>),
     agent: () => planAgent(tables, target as Target<'agent'>),
-    chain: () => planChain(tables, target as Target<'chain'>, { issuer, nowSeconds, findUserNames }),
-    user: () => planUser(target as Target<'user'>, { issuer, nowSeconds, findUserNames }),
+    chain: () => planChain(tables, target as Target<'chain'>, { issuer, nowSeconds, userNames }),
+    user: () => planUser(target as Target<'user'>, { issuer, nowSeconds, userNames }),
     tenant: () => planTenant(tables, target as Target<'tenant'>),
   }
   return plans[target.kind]()
@@ -96,7 +96,7 @@ interface Moment {
   readonly issuer: string | undefined
   readonly nowSeconds: number
   /** What a user of an issuer is called in our tokens. */
-  readonly findUserNames: UserNames['find']
+  readonly userNames: UserNames
 }
 
 async function planToken(
@@ -148,16 +148,23 @@ async function planChain(
 
 async function planUser(
   { subject, issuer, in: tenant }: Target<'user'>,
-  { issuer: own, nowSeconds, findUserNames }: Moment,
+  { issuer: own, nowSeconds, userNames }: Moment,
 ): Promise<StopPlan> {
-  const names = await findUserNames(subject, issuer)
+  const names = await userNames.find(subject, issuer)
   if (tenant !== undefined) return { ...NOTHING, tenant, tokens: endUser(names, tenant) }
   const told = [
-    ...(issuer === undefined || issuer === own ? [] : [{ issuer, subject }]),
+    ...(await userNames.findElsewhere(subject, issuer)),
     ...(own === undefined ? [] : names.map((name) => ({ issuer: own, subject: name }))),
   ]
+  if (told.length === 0) throw unknownIssuer()
   const events = told.map((user) => ({ type: 'user', ...user, issuedBefore: nowSeconds }) as const)
   return { ...NOTHING, tenant: undefined, tokens: endUser(names), events }
+}
+
+/** A stop that would reach nothing is no stop. */
+function unknownIssuer(): Refusal {
+  const message = 'name the issuer of the user: the authority issues no tokens and knows no provider of users'
+  return new Refusal('input_invalid', message, { members: { errors: [{ pointer: '/target/issuer', message }] } })
 }
 
 /** Everything that speaks for a user, and what would bring it again. */

@@ -27,6 +27,8 @@ export interface TokenService {
   readonly revoke: (target: RevocationTarget, why: Pick<RevokedEvent, 'reason' | 'by'>) => Promise<readonly string[]>
   /** What a user is called in tokens of the authority: by the issuer's name for them, behind the issuer's prefix. */
   readonly findUserNames: UserNames['find']
+  /** Who the same user is in tokens of the issuers that are trusted. */
+  readonly findUsersElsewhere: UserNames['findElsewhere']
   /** Deletes rows of tokens that ended over a day ago, as happens now and then by itself. @returns how many */
   readonly sweep: () => Promise<number>
 }
@@ -61,6 +63,7 @@ export function createTokenService(options: TokenServiceOptions): TokenService {
     },
     revoke: (target, why) => revokeTokens(target, why, settings),
     findUserNames: settings.userNames.find,
+    findUsersElsewhere: settings.userNames.findElsewhere,
     sweep: settings.sweeper.sweep,
   }
 }

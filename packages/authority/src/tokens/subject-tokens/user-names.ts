@@ -8,6 +8,14 @@ export interface UserNames {
    * doubt is stopped.
    */
   readonly find: (subject: string, issuer?: string) => Promise<readonly string[]>
+  /** Who the same user is in tokens of others, which doors may take as they are. In doubt every issuer that is known. */
+  readonly findElsewhere: (subject: string, issuer?: string) => Promise<readonly UserElsewhere[]>
+}
+
+/** A user by the name that their issuer has for them. */
+export interface UserElsewhere {
+  readonly issuer: string
+  readonly subject: string
 }
 
 /** The issuer of a user and what stands before its names here. */
@@ -31,6 +39,10 @@ export function configuredPrefixes(
 /** Makes the look-up. @param list every prefix that is known at the moment */
 export function createUserNames(own: string, list: () => Promise<readonly KnownPrefix[]>): UserNames {
   return {
+    findElsewhere: async (subject, issuer) => {
+      if (issuer !== undefined && issuer !== own) return [{ issuer, subject }]
+      return (await list()).flatMap((known) => namesElsewhere(known, subject))
+    },
     find: async (subject, issuer) => {
       const known = await list()
       const isAnyones = issuer === undefined || issuer === own
@@ -40,4 +52,10 @@ export function createUserNames(own: string, list: () => Promise<readonly KnownP
       return [...new Set(isAnyones || fitting.length === 0 ? [subject, ...names] : names)]
     },
   }
+}
+
+/** As it was said, and without the prefix that only we put in front. */
+function namesElsewhere({ issuer, prefix }: KnownPrefix, subject: string): readonly UserElsewhere[] {
+  const isOurs = prefix !== '' && subject.startsWith(prefix) && subject.length > prefix.length
+  return (isOurs ? [subject, subject.slice(prefix.length)] : [subject]).map((name) => ({ issuer, subject: name }))
 }
