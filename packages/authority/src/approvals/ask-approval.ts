@@ -46,11 +46,31 @@ export async function ask(
   const query = tables.selectFrom('approvals').selectAll().where('agent', '=', agent.id)
   const waiting = await query.where('state', '=', 'pending').where('expires_at', '>', nowMs).execute()
   const same = waiting.find((row) => row.digest === digest && row.audience === asked.audience)
-  if (same !== undefined) return { row: same, result: askedResult(same, caller, nowMs) }
+  if (same !== undefined) {
+    const row = await addDenial(tables, same, asked.denial)
+    return { row, result: askedResult(row, caller, nowMs) }
+  }
   if (waiting.length >= MOST_PENDING) throw new Refusal('state_conflict', `${MOST_PENDING} requests of the agent wait`)
   const row = toRow(asked, { digest, agent: agent.id, tenant: agent.tenant, nowMs })
   await tables.insertInto('approvals').values(row).execute()
   return { row, result: askedResult(row, caller, nowMs) }
+}
+
+/** An agent that asks before its door does must not hide what the door has read: how much the request moves. */
+async function addDenial(
+  tables: Transaction<ApprovalTables>,
+  row: ApprovalRow,
+  denial: Asked['denial'],
+): Promise<ApprovalRow> {
+  if (denial === undefined || row.door !== null) return row
+  const said = toDenial(denial)
+  await tables.updateTable('approvals').set(said).where('id', '=', row.id).execute()
+  return { ...row, ...said }
+}
+
+function toDenial(denial: Asked['denial']): Pick<ApprovalRow, 'door' | 'route' | 'amount' | 'currency'> {
+  const { value: amount = null, currency = null } = denial?.amount ?? {}
+  return { door: denial?.door ?? null, route: denial?.route ?? null, amount, currency }
 }
 
 function digestOf({ agentId, request, subject }: Asked): string {
@@ -68,8 +88,7 @@ function toRow(
     ...{ id: `apr_${randomBytes(9).toString('hex')}`, ...about, audience, state: 'pending' },
     ...{ issuer: subject?.issuer ?? null, subject: subject?.id ?? null, method: request.method, url: request.url },
     ...{ content_type: request.contentType ?? null, content_encoding: request.contentEncoding ?? null },
-    ...{ body: request.body, door: denial?.door ?? null, route: denial?.route ?? null },
-    ...{ amount: denial?.amount?.value ?? null, currency: denial?.amount?.currency ?? null, uses: null, most: null },
+    ...{ body: request.body, ...toDenial(denial), uses: null, most: null },
     ...{ asked_at: nowMs, expires_at: nowMs + waitSeconds * 1000, decided_by: null, decided_at: null },
     ...{ reason: null, ticket: null, ticket_expires_at: null },
   }

@@ -92,6 +92,23 @@ describeStores((createPlace) => {
       expect(await refund({ by: known.agent, ticket })).toMatchObject({ status: 200 })
     })
 
+    it('an agent that asks before its door does hides nothing that the door has read', async () => {
+      const { agent: by, call } = known
+      const { body: refused } = await refund({ by })
+      const request = asked({ bindingToken: undefined })
+      const { body: bare } = await call('POST', '/approvals', { by, body: request })
+      expect(bare).not.toHaveProperty('amount')
+      const { audience: _, ...bound } = asked({ bindingToken: refused.access_request.binding_token }) as {
+        audience: string
+      }
+      const { body } = await call('POST', '/approvals', { by, body: bound })
+      expect(body).toMatchObject({ id: bare.id, door: 'shop', amount: { currency: 'USD' } })
+      const path = `/approvals/${bare.id}/approval`
+      const less = await call('POST', path, { by: known.world.admin, body: { uses: 2, amount: { value: 0, ...USD } } })
+      expect(less).toMatchObject({ status: 422, body: { code: 'input_invalid' } })
+      await call('POST', `/approvals/${bare.id}/rejection`, { by: known.world.admin, body: { reason: 'odd' } })
+    })
+
     it('what a door bound is believed: for whom, which service, how much', async () => {
       const { agent: by, call } = known
       const { body: refused } = await refund({ by })
