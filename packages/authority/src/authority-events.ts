@@ -4,6 +4,7 @@ import type { AuthoritySettings } from './authority-options.ts'
 import { firstOriginOf } from './authority-tokens.ts'
 import { createEventSender, type EventSender, type EventSenderOptions } from './events/event-sender.ts'
 import type { EventTables } from './events/event-tables.ts'
+import { createLossWatch } from './events/loss-watch.ts'
 import type { ReceiverEndpointOptions } from './events/receiver-endpoints.ts'
 import type { StreamRouteOptions } from './events/stream-routes.ts'
 import { TOKEN_METRICS } from './metric-rows.ts'
@@ -27,9 +28,13 @@ export function createEvents(
   const common = { reads: stored.reads, fetcher: createFetcher(eventHttp), issuer, keys, seal, clock }
   const countNotice: EventSenderOptions['countNotice'] = (result) =>
     report(TOKEN_METRICS.measure('event_notices_total', 1, { result }))
+  const watchLoss = createLossWatch({
+    countLost: (kind, lines) => report(TOKEN_METRICS.measure('event_lines_lost_total', lines, { kind })),
+    onFault,
+  })
   const events = store.tables<EventTables>()
   return {
-    options: { ...common, stored: events },
-    sender: createEventSender({ ...common, stored: events, onFault, countNotice }),
+    options: { ...common, watchLoss, stored: events },
+    sender: createEventSender({ ...common, stored: events, onFault, countNotice, watchLoss }),
   }
 }

@@ -10,6 +10,7 @@ interface Labels {
   readonly tokens_revoked_total: Readonly<Record<never, string>>
   readonly token_refusals_unrecorded_total: Readonly<Record<never, string>>
   readonly event_notices_total: { readonly result: 'taken' | 'refused' | 'failed' }
+  readonly event_lines_lost_total: { readonly kind: 'webhook' | 'ssf-push' | 'ssf-poll' }
   readonly api_refused_total: { readonly code: ApiRefusalCode }
 }
 
@@ -36,6 +37,11 @@ export const TOKEN_METRICS: Metrics<Labels> = defineMetrics<Labels>({
     kind: 'counter',
     help: 'Notices of events, by what their receivers did with them; those that failed are sent again',
     labels: { result: ['taken', 'refused', 'failed'] },
+  },
+  event_lines_lost_total: {
+    kind: 'counter',
+    help: 'Lines that were deleted before a receiver took them: it was away for longer than they are kept',
+    labels: { kind: ['webhook', 'ssf-push', 'ssf-poll'] },
   },
   api_refused_total: {
     kind: 'counter',

@@ -3,6 +3,7 @@ import { type Fetcher, isOutboundError, signWebhook, webhookSecrets } from '@cou
 import type { SealAtRest } from '../signing-keys/sealed-key.ts'
 import type { StoredTables } from '../storage/store.ts'
 import type { EventTables, ReceiverRow } from './event-tables.ts'
+import type { LossWatch } from './loss-watch.ts'
 import { findWaiting, type Notice, type NoticeRules, type Waiting } from './notices.ts'
 
 /** Sends what is waiting. */
@@ -23,6 +24,7 @@ export interface EventSenderOptions extends NoticeRules {
   readonly seal: SealAtRest
   readonly clock: Clock
   readonly onFault: (error: unknown) => void
+  readonly watchLoss: LossWatch
   readonly countNotice: (result: 'taken' | 'refused' | 'failed') => void
 }
 
@@ -108,6 +110,7 @@ async function deliverTo(id: string, options: EventSenderOptions): Promise<numbe
   const receiver = await due.executeTakeFirst()
   if (receiver === undefined) return 0
   const waiting = await findWaiting(receiver, options, nowMs)
+  options.watchLoss(receiver, waiting)
   if (waiting.notices.length === 0 && waiting.seen === receiver.cursor) return 0
   return (await lease(receiver, options)) ? sendAll(receiver, waiting, options) : 0
 }

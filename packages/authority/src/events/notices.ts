@@ -21,6 +21,8 @@ export interface Waiting {
   readonly seen: number
   /** Whether nothing lies behind it. */
   readonly isAll: boolean
+  /** How many lines behind the cursor are not kept any more: the receiver was away for too long. */
+  readonly lost: number
 }
 
 /** What notices are written with. */
@@ -31,24 +33,41 @@ export interface NoticeRules {
 }
 
 const BATCH = 100
+/** Tells a webhook that acts were deleted before it took them. */
+const LOST = 'events_lost'
 
 /** Finds what a receiver has not taken yet, in order. */
 export async function findWaiting(receiver: ReceiverRow, rules: NoticeRules, nowMs: number): Promise<Waiting> {
-  return receiver.kind === 'webhook' ? findActs(receiver, rules) : findSecurityEvents(receiver, rules, nowMs)
+  return receiver.kind === 'webhook' ? findActs(receiver, rules, nowMs) : findSecurityEvents(receiver, rules, nowMs)
 }
 
-async function findActs({ cursor, tenant, events }: ReceiverRow, { reads }: NoticeRules): Promise<Waiting> {
+async function findActs(receiver: ReceiverRow, { reads }: NoticeRules, nowMs: number): Promise<Waiting> {
+  const { cursor, tenant, events } = receiver
   const query = reads.selectFrom('outgoing_events').selectAll().where('seq', '>', cursor).orderBy('seq').limit(BATCH)
   const rows = await query.execute()
   const wanted: unknown = events === null ? undefined : JSON.parse(events)
   const fitting = rows.filter((row) => {
     return (tenant === null || row.tenant === tenant) && (!Array.isArray(wanted) || wanted.includes(row.event))
   })
-  const notices = fitting.map(({ id, seq, at, event, details }) => {
+  const lost = lostBefore(rows, cursor)
+  const notices: Notice[] = fitting.map(({ id, seq, at, event, details }) => {
     const content = { type: event, timestamp: new Date(at).toISOString(), data: JSON.parse(details) }
     return { id, seq, content: JSON.stringify(content) }
   })
-  return { notices, seen: rows.at(-1)?.seq ?? cursor, isAll: rows.length < BATCH }
+  if (lost > 0) notices.unshift(lossNotice(receiver, lost, nowMs))
+  return { notices, seen: rows.at(-1)?.seq ?? cursor, isAll: rows.length < BATCH, lost }
+}
+
+/** Lines are numbered without gaps and the last one is always kept: a gap in front of the first one is what was deleted. */
+function lostBefore([first]: readonly { readonly seq: number }[], cursor: number): number {
+  return first === undefined ? 0 : Math.max(0, first.seq - cursor - 1)
+}
+
+/** What all tenants do together is not told to one of them. */
+function lossNotice({ id, cursor, tenant }: ReceiverRow, lost: number, nowMs: number): Notice {
+  const seq = cursor + lost
+  const content = { type: LOST, timestamp: new Date(nowMs).toISOString(), data: tenant === null ? { lost } : {} }
+  return { id: `evt_${id}_lost_${seq}`, seq, content: JSON.stringify(content) }
 }
 
 async function findSecurityEvents(
@@ -72,5 +91,5 @@ async function findSecurityEvents(
     const setId = `set_${id}_${line.seq}`
     notices.push({ id: setId, seq: line.seq, content: await signSecurityEvent(keys, event, { ...about, id: setId }) })
   }
-  return { notices, seen: lines.at(-1)?.seq ?? cursor, isAll: lines.length < BATCH }
+  return { notices, seen: lines.at(-1)?.seq ?? cursor, isAll: lines.length < BATCH, lost: lostBefore(lines, cursor) }
 }

@@ -5,6 +5,7 @@ import { readBody } from '../api/input.ts'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import type { StoredTables } from '../storage/store.ts'
 import type { EventTables, ReceiverRow } from './event-tables.ts'
+import type { LossWatch } from './loss-watch.ts'
 import { findWaiting, type NoticeRules, type Waiting } from './notices.ts'
 import { TRANSMITTED } from './security-event.ts'
 
@@ -12,6 +13,7 @@ import { TRANSMITTED } from './security-event.ts'
 export interface StreamRouteOptions extends NoticeRules {
   readonly stored: StoredTables<EventTables>
   readonly clock: Clock
+  readonly watchLoss: LossWatch
 }
 
 const POLL = z.strictObject({
@@ -57,6 +59,7 @@ async function findNext(receiver: ReceiverRow, options: StreamRouteOptions, nowM
   let current = receiver
   for (let passed = 0; ; passed += 1) {
     const waiting = await findWaiting(current, options, nowMs)
+    options.watchLoss(current, waiting)
     if (waiting.notices.length > 0 || waiting.seen === current.cursor || passed === MOST_PASSED) return waiting
     current = await moveTo(current, { cursor: waiting.seen }, options)
   }

@@ -1,3 +1,4 @@
+import type { Measurement } from '@countermark/core/internal'
 import { verifyWebhook, webhookSecrets } from '@countermark/outbound'
 import type { StartedServer } from '@countermark/testing'
 import { LOOPBACK } from '../../../delegation/test/issuer-server.ts'
@@ -12,13 +13,16 @@ describeStores((createPlace) => {
   let receiver: StartedServer
   const received: Received[] = []
   let statuses: number[] = []
+  const measured: Measurement[] = []
 
   beforeAll(async () => {
     place = await createPlace()
     receiver = await startReceiver(received, () => statuses.shift() ?? 204)
-    trust = await startTrustWorld(place.open(), { eventHttp: LOOPBACK })
+    const observers = [{ measured: (each: Measurement) => void measured.push(each) }]
+    trust = await startTrustWorld(place.open(), { eventHttp: LOOPBACK, observers })
   }, 60_000)
   beforeEach(() => {
+    measured.length = 0
     received.length = 0
     statuses = []
   })
@@ -54,6 +58,43 @@ describeStores((createPlace) => {
       'agent_suspended',
       { agent: 'agt_a', tenant: 'acme', caller: 'agent:agt_admin' },
     ])
+    await remove(hook)
+  })
+
+  const lost = () => measured.filter(({ name }) => name === 'event_lines_lost_total')
+
+  it('says that acts were deleted before a receiver took them, which is counted and logged once', async () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockReturnValue()
+    const hook = await create({ events: ['agent_suspended'] })
+    await trust.enrol('agt_gap', 'acme')
+    statuses = Array.from({ length: 50 }, () => 500)
+    await suspend('agt_gap')
+    await deliver()
+    trust.world.clock.advance(4 * 86_400_000)
+    await trust.enrol('agt_gap_2', 'acme')
+    await suspend('agt_gap_2')
+    await deliver()
+    trust.world.clock.advance(3_600_000)
+    statuses = []
+    await deliver()
+    expect([...new Set(typesOf())]).toEqual(['agent_suspended', 'events_lost'])
+    const notices = received.map(({ body }) => JSON.parse(body)).filter(({ type }) => type === 'events_lost')
+    expect(JSON.parse(received.at(-1)?.body ?? '{}').data.agent).toBe('agt_gap_2')
+    const told = notices[0]?.data.lost
+    expect(told).toBeGreaterThan(0)
+    expect(lost().map(({ value, labels }) => [value, labels])).toEqual([[told, { kind: 'webhook' }]])
+    const named = warned.mock.calls.filter(([text]) => String(text).includes(`receiver ${hook.body.id}`))
+    warned.mockRestore()
+    expect(named).toHaveLength(1)
+    await remove(hook)
+  })
+
+  it('counts nothing for a receiver that keeps up', async () => {
+    const hook = await create({ events: ['agent_suspended'] })
+    await trust.enrol('agt_kept', 'acme')
+    await suspend('agt_kept')
+    await deliver()
+    expect([typesOf(), lost()]).toEqual([['agent_suspended'], []])
     await remove(hook)
   })
 
