@@ -63,6 +63,7 @@ export async function createWorld(
     },
     close: async () => {
       isBroken = false
+      await authority.close()
       await trail.close()
     },
   }
