@@ -8,7 +8,6 @@ import { createRevocationFeed } from './stop/revocation-feed.ts'
 import type { Organisations } from './tokens/subject-tokens/organisations.ts'
 import type { UserNames } from './tokens/subject-tokens/user-names.ts'
 import { createTokenService, type TokenService } from './tokens/token-service.ts'
-import type { TrustEndpointOptions } from './trust/trust-endpoints.ts'
 
 /** Creates the endpoints of tokens; `undefined` where the authority issues none. */
 export function createTokens(
@@ -61,17 +60,6 @@ export function knownUsers({ people, tokens }: AuthoritySettings, findUserNames:
       if (issuers.length > 1 && named !== undefined) return findUserNames(person.slice(named.length + 1), named)
       return findUserNames(person, issuers.length === 1 ? issuers[0] : undefined)
     },
-  }
-}
-
-/** What the endpoints of trust need to know of the options. */
-export function trustOptions({ tokens, organisationHttp: http }: AuthoritySettings): TrustEndpointOptions {
-  const { users = [], idJag = [] } = tokens?.trustedIssuers ?? {}
-  return {
-    http,
-    issuer: tokens?.issuer,
-    configured: [...users, ...idJag].flatMap(({ issuer, aliases = [] }) => [issuer, ...aliases]),
-    services: tokens?.services.map(({ audience }) => audience) ?? [],
   }
 }
 

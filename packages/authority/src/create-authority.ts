@@ -18,7 +18,8 @@ import { callbackEndpoints } from './approvals/callback-endpoints.ts'
 import { DOOR_OPERATION, doorApprovalRoute } from './approvals/door-approvals.ts'
 import { createEvents, type Events } from './authority-events.ts'
 import { type AuthorityOptions, type AuthoritySettings, readAuthorityOptions } from './authority-options.ts'
-import { createTokens, firstOriginOf, firstTokens, knownUsers, trustOptions, usersOf } from './authority-tokens.ts'
+import { createTokens, firstOriginOf, firstTokens, knownUsers, usersOf } from './authority-tokens.ts'
+import { createTrust, type Trust } from './authority-trust.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
 import { callersKeys, watchCallers } from './callers/known-callers.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
@@ -47,10 +48,7 @@ import { CONSENT_MIGRATIONS } from './tokens/consent/consent-tables.ts'
 import { TOKEN_MIGRATIONS } from './tokens/issuing/token-tables.ts'
 import type { UserNames } from './tokens/subject-tokens/user-names.ts'
 import type { TokenService } from './tokens/token-service.ts'
-import { createBelievedOrganisations } from './trust/believed-organisations.ts'
-import { securityEventRoutes } from './trust/security-event-routes.ts'
-import { trustEndpoints } from './trust/trust-endpoints.ts'
-import { TRUST_MIGRATIONS, type TrustTables } from './trust/trust-tables.ts'
+import { TRUST_MIGRATIONS } from './trust/trust-tables.ts'
 
 /** The service that says who the agents are. */
 export interface Authority {
@@ -72,6 +70,8 @@ export interface Authority {
   readonly tokens: TokenService | undefined
   /** Sends what is waiting for receivers of events, as happens by itself once there is something. @returns how many were taken */
   readonly deliverEvents: () => Promise<number>
+  /** Fetches trust lists that are due, as happens by itself every few seconds. @returns how many were looked at */
+  readonly refreshTrustLists: () => Promise<number>
 }
 
 const MAX_BODY_BYTES = 65_536
@@ -109,10 +109,8 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const callers = { ...settings, keys: callersKeys(keys, settings.keys), recorder: trail }
   const { findCaller, requireSignedBy } = createAuthentication(callers)
   const report = reportTo(settings.observers)
-  const organisations = createBelievedOrganisations(
-    store.tables<RegistryTables & TrustTables>().reads,
-    settings.organisationHttp,
-  )
+  const trust = createTrust(settings, { stored, keys: signingKeys, report, onFault: warnOperator })
+  const { organisations } = trust
   const tokens = createTokens(settings, { agents: keys, keys: signingKeys, organisations, report }, doors)
   const administrators = new Set(settings.administrators)
   const userNames = usersOf(settings, tokens)
@@ -127,7 +125,7 @@ export function createAuthority(options: AuthorityOptions): Authority {
   const fetcher = createFetcher(settings.callbackHttp)
   const onFault = warnOperator
   const notices = createNoticeSender({ stored: store.tables<ApprovalTables>(), seal, fetcher, trail, clock, onFault })
-  const parts = { doors, events, signingKeys, fetcher, unpoked: { reads, transaction }, userNames }
+  const parts = { doors, events, trust, signingKeys, fetcher, unpoked: { reads, transaction }, userNames }
   const findRoute = createRouter(routesOf(serving, settings, requireSignedBy, parts))
   const handleApi = createListener({
     ...{ findRoute, maxBodyBytes: MAX_BODY_BYTES, report: warnOperator },
@@ -143,14 +141,16 @@ export function createAuthority(options: AuthorityOptions): Authority {
       doors.start()
       events.sender.start()
       notices.start()
+      trust.refresher.start()
     },
     close: async () => {
       doors.close()
-      await Promise.all([events.sender.close(), notices.close()])
+      await Promise.all([events.sender.close(), notices.close(), trust.refresher.close()])
       if (typeof options.storage === 'string') await store.close()
     },
     findAgent: (id) => findAgent(stored.reads, id),
     ...{ keys, store, signingKeys, tokens, deliverEvents: events.sender.deliver },
+    refreshTrustLists: trust.refresher.refresh,
   }
 }
 
@@ -164,6 +164,7 @@ function reportTo(observers: AuthoritySettings['observers']): Environment['repor
 interface RouteParts {
   readonly doors: DoorService
   readonly events: Events
+  readonly trust: Trust
   readonly signingKeys: SigningKeys
   readonly fetcher: Fetcher
   readonly unpoked: StoredTables<RegistryTables>
@@ -174,9 +175,9 @@ function routesOf(
   serving: ServeOptions,
   settings: AuthoritySettings,
   requireSignedBy: Authentication['requireSignedBy'],
-  { doors, events, signingKeys, fetcher, unpoked, userNames }: RouteParts,
+  { doors, events, trust, signingKeys, fetcher, unpoked, userNames }: RouteParts,
 ): readonly Route[] {
-  const { doorTokens, overlapHours, decisions, tokens, origins, organisationHttp, encryptionKeys: seal } = settings
+  const { doorTokens, overlapHours, decisions, tokens, origins, encryptionKeys: seal } = settings
   const stops = stopEndpoints({ authorize: serving.authorize, issuer: tokens?.issuer, userNames })
   const { authorize } = serving
   const issuer = tokens?.issuer ?? firstOriginOf(origins)
@@ -188,7 +189,7 @@ function routesOf(
     ...stops,
     ...approvals,
     ...callbackEndpoints({ seal, fetcher }),
-    ...trustEndpoints(trustOptions(settings)),
+    ...trust.endpoints,
     ...receiverEndpoints(events.options),
   ]
   return [
@@ -199,7 +200,7 @@ function routesOf(
     ...doorRoutes({ ...serving, ...doors, stored: unpoked, guarded }),
     doorApprovalRoute({ ...serving, guarded }),
     ...streamRoutes(events.options),
-    ...securityEventRoutes({ ...serving, http: organisationHttp, own: events.options.issuer }),
+    ...trust.routes,
     {
       method: 'GET',
       path: '/approval-keys',

@@ -3,6 +3,7 @@ import { defineMetrics, type Metrics } from '@countermark/core/internal'
 import { API_REFUSAL_CODES, type ApiRefusalCode } from './http/codes.ts'
 import { GRANT_NAMES, type GrantName, TOKEN_OPERATIONS, type TokenOperation } from './tokens/issuing/grant-names.ts'
 import { OAUTH_ERROR_CODES, type OAuthErrorCode } from './tokens/oauth-error.ts'
+import { LIST_FAILURES, type ListFailure } from './trust/trust-list.ts'
 
 interface Labels {
   readonly tokens_issued_total: { readonly grant: GrantName }
@@ -11,6 +12,7 @@ interface Labels {
   readonly token_refusals_unrecorded_total: Readonly<Record<never, string>>
   readonly event_notices_total: { readonly result: 'taken' | 'refused' | 'failed' }
   readonly event_lines_lost_total: { readonly kind: 'webhook' | 'ssf-push' | 'ssf-poll' }
+  readonly trust_lists_refreshed_total: { readonly result: 'taken' | ListFailure }
   readonly api_refused_total: { readonly code: ApiRefusalCode }
 }
 
@@ -42,6 +44,11 @@ export const TOKEN_METRICS: Metrics<Labels> = defineMetrics<Labels>({
     kind: 'counter',
     help: 'Lines that were deleted before a receiver took them: it was away for longer than they are kept',
     labels: { kind: ['webhook', 'ssf-push', 'ssf-poll'] },
+  },
+  trust_lists_refreshed_total: {
+    kind: 'counter',
+    help: 'Trust lists of other authorities that were fetched, by what became of them',
+    labels: { result: ['taken', ...LIST_FAILURES] },
   },
   api_refused_total: {
     kind: 'counter',

@@ -1,6 +1,6 @@
-import type { Clock } from '@countermark/core'
+import { type Clock, Refusal } from '@countermark/core'
 import type { z } from 'zod'
-import type { Caller, Role } from '../callers/caller.ts'
+import { type Caller, EVERY_TENANT, type Role } from '../callers/caller.ts'
 import type { KeyPolicy } from '../registry/key-policy.ts'
 import type { AgentRow, RegistryReads, RegistryTransaction } from '../registry/registry-tables.ts'
 
@@ -123,4 +123,10 @@ export function agentOf({ agent }: Pick<Request<unknown, unknown>, 'agent'>): Ag
 /** A value of the path. */
 export function param({ params }: Pick<Request<unknown, unknown>, 'params'>, name: string): string {
   return params[name] ?? ''
+}
+
+/** What concerns every tenant, an admin of every tenant decides about. @throws Refusal `role_missing` */
+export function requireEverywhere({ standing }: Pick<Request<unknown, unknown>, 'standing'>): void {
+  if (standing.everywhere.includes('admin')) return
+  throw new Refusal('role_missing', `this needs the role admin in every tenant (${EVERY_TENANT})`)
 }

@@ -3,9 +3,8 @@ import { Refusal } from '@countermark/core'
 import { type Fetcher, isOutboundError } from '@countermark/outbound'
 import type { Transaction } from 'kysely'
 import { z } from 'zod'
-import { type ActResult, act, type Endpoint, param, type Request, read } from '../api/endpoint.ts'
+import { type ActResult, act, type Endpoint, param, type Request, read, requireEverywhere } from '../api/endpoint.ts'
 import { listOf, slug } from '../api/schemas.ts'
-import { EVERY_TENANT } from '../callers/caller.ts'
 import type { RegistryReads, RegistryTransaction } from '../registry/registry-tables.ts'
 import { requireTenant } from '../registry/tenants.ts'
 import type { SealAtRest } from '../signing-keys/sealed-key.ts'
@@ -202,12 +201,6 @@ function unknownReceiver(): Refusal {
 
 function isAdminOf({ standing }: Pick<Request<unknown, unknown>, 'standing'>, { tenant }: ReceiverRow): boolean {
   return tenant !== null || standing.everywhere.includes('admin')
-}
-
-/** What is told of every tenant, an admin of every tenant decides about. @throws Refusal `role_missing` */
-function requireEverywhere({ standing }: Pick<Request<unknown, unknown>, 'standing'>): void {
-  if (standing.everywhere.includes('admin')) return
-  throw new Refusal('role_missing', `this needs the role admin in every tenant (${EVERY_TENANT})`)
 }
 
 /** An address that nothing would ever be posted to is refused now. @throws Refusal `input_invalid` */

@@ -24,6 +24,7 @@ export interface NewOrganisation {
   readonly resources: readonly string[] | undefined
   readonly agents: readonly string[] | undefined
   readonly mayAct: OrganisationRow['may_act']
+  readonly securityEvents?: string | undefined
 }
 
 /** An organisation as the API shows it. */
@@ -38,6 +39,7 @@ export interface OrganisationView {
   readonly agents: readonly string[] | undefined
   readonly mayAct: OrganisationRow['may_act']
   readonly list: string | undefined
+  readonly securityEvents: string | undefined
   readonly createdAt: number
 }
 
@@ -73,7 +75,7 @@ export async function addOrganisation(
   { own, nowMs, http, list }: Adding,
 ): Promise<OrganisationRow> {
   if (own.includes(input.issuer)) throw new Refusal('already_exists', 'this issuer is configured already')
-  const { ceiling, resources, agents, mayAct, keys, ...rest } = input
+  const { ceiling, resources, agents, mayAct, keys, securityEvents, ...rest } = input
   requireReadable(input, http)
   const row: OrganisationRow = {
     ...rest,
@@ -81,6 +83,7 @@ export async function addOrganisation(
     ...{ keys: canonicalJson(keys), ceiling: canonicalJson(ceiling), may_act: mayAct, list: list ?? null },
     resources: resources === undefined ? null : canonicalJson(resources),
     agents: agents === undefined ? null : canonicalJson(agents),
+    security_events: securityEvents ?? null,
     created_at: nowMs,
   }
   const trust = withTrust(tables)
@@ -112,6 +115,12 @@ export function readOrganisation(
   http: FetcherOptions,
 ): IssuerSettings {
   return readIssuerOptions({ issuer, keys: JSON.parse(keys), http, actor: 'optional', statusList: 'when-stated' })
+}
+
+/** An entry of a list ends with the list, whether or not anything has taken it away yet. */
+export function whileListed(nowMs: number): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(organisations.list IS NULL OR EXISTS (
+    SELECT 1 FROM imported_lists WHERE imported_lists.id = organisations.list AND imported_lists.expires_at > ${nowMs / 1000}))`
 }
 
 /** Organisations of a tenant, by issuer. */
@@ -162,6 +171,6 @@ export function viewOrganisation(row: OrganisationRow): OrganisationView {
     ceiling: parseScopes(row.ceiling),
     resources: row.resources === null ? undefined : parseScopes(row.resources),
     agents: row.agents === null ? undefined : parseScopes(row.agents),
-    list: row.list ?? undefined,
+    ...{ list: row.list ?? undefined, securityEvents: row.security_events ?? undefined },
   }
 }

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto'
 import type { AuditTrail } from '@countermark/audit'
-import type { Clock } from '@countermark/core'
-import { ownMember } from '@countermark/core/internal'
-import type { FetcherOptions } from '@countermark/outbound'
+import { type Clock, Refusal } from '@countermark/core'
+import { ownMember, type SourceLimiter } from '@countermark/core/internal'
 import { standaloneEnvironment } from '@countermark/signature'
 import type { Transaction } from 'kysely'
 import { noteAct } from '../events/outbox.ts'
@@ -13,7 +12,8 @@ import { endUser } from '../stop/stop-target.ts'
 import type { StoredTables } from '../storage/store.ts'
 import type { TokenTables } from '../tokens/issuing/token-tables.ts'
 import { organisationPrefix } from '../tokens/subject-tokens/organisation-prefix.ts'
-import { readOrganisation, withTrust } from './organisations.ts'
+import type { KnownSettings } from './known-settings.ts'
+import { whileListed, withTrust } from './organisations.ts'
 import { openSecurityEvent, type ReceivedEvent, ReceptionRefused, verifySecurityEvent } from './received-event.ts'
 import type { OrganisationRow } from './trust-tables.ts'
 
@@ -22,7 +22,11 @@ export interface SecurityEventOptions {
   readonly stored: StoredTables<RegistryTables>
   readonly trail: Pick<AuditTrail, 'event'>
   readonly clock: Clock
-  readonly http: FetcherOptions
+  readonly settingsOf: KnownSettings
+  /** Holds the networks that push to a limit; `undefined`: they have none. */
+  readonly sources: SourceLimiter | undefined
+  /** The address that a request came from. */
+  readonly addressOf: (call: Call) => string | undefined
   /** Who receives: `aud`. */
   readonly own: string
 }
@@ -35,10 +39,15 @@ export function securityEventRoutes(options: SecurityEventOptions): readonly Rou
 }
 
 async function receive(call: Call, options: SecurityEventOptions): Promise<Answer> {
+  const { sources, addressOf, clock } = options
+  const monotonicMs = (): number => clock.monotonicMs()
+  const seconds = sources?.secondsToWait(() => addressOf(call), monotonicMs) ?? 0
+  if (seconds > 0) throw new Refusal('rate_limited', 'too many events were refused', { retryAfterSeconds: seconds })
   try {
     const organisation = await take(call, options)
     return { status: 202, headers: { 'Cache-Control': 'no-store' }, body: organisation.taken }
   } catch (error) {
+    sources?.charge(addressOf(call), monotonicMs())
     if (!(error instanceof ReceptionRefused)) throw error
     const details = { tenant: call.params['tenant'] ?? '', refusal: error.code }
     // Who pushes hears of it; what the trail does not take it counts itself.
@@ -50,14 +59,15 @@ async function receive(call: Call, options: SecurityEventOptions): Promise<Answe
 async function take(call: Call, options: SecurityEventOptions): Promise<{ readonly taken: '' }> {
   if (!/^application\/secevent\+jwt\s*$/i.test(headerOf(call, 'content-type') ?? ''))
     throw new ReceptionRefused('invalid_request', 'send application/secevent+jwt')
-  const { stored, clock, own, http } = options
+  const { stored, clock, own, settingsOf } = options
   const jws = openSecurityEvent(Buffer.from(call.body).toString('latin1').trim())
   const issuer = String(ownMember(jws.claims, 'iss'))
   const query = withTrust(stored.reads).selectFrom('organisations').selectAll().where('issuer', '=', issuer)
-  const row = await query.where('tenant', '=', call.params['tenant'] ?? '').executeTakeFirst()
+  const believed = query.where(whileListed(clock.wallMs()))
+  const row = await believed.where('tenant', '=', call.params['tenant'] ?? '').executeTakeFirst()
   if (row === undefined) throw new ReceptionRefused('invalid_issuer', 'the tenant believes no such issuer')
   const environment = standaloneEnvironment({ clock })
-  const event = await verifySecurityEvent(jws, { settings: readOrganisation(row, http), own, environment })
+  const event = await verifySecurityEvent(jws, { settings: settingsOf(row), own, environment })
   await stored.transaction(REGISTRY_LOCK, (tables) => carryOut(tables, row, event, options))
   return { taken: '' }
 }

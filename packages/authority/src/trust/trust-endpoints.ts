@@ -2,11 +2,12 @@ import { Refusal } from '@countermark/core'
 import type { FetcherOptions } from '@countermark/outbound'
 import { z } from 'zod'
 import { act, type Endpoint, param, read } from '../api/endpoint.ts'
-import { agentId, ceiling, label, listOf } from '../api/schemas.ts'
+import { ceiling, label, listOf } from '../api/schemas.ts'
 import { findAgentRow } from '../registry/agents.ts'
 import type { RegistryReads } from '../registry/registry-tables.ts'
 import { requireTenant } from '../registry/tenants.ts'
 import { addOrganisation, listOrganisations, removeOrganisation, viewOrganisation, withTrust } from './organisations.ts'
+import { agentIds, issuerKeys, issuerUrl, services } from './trust-schemas.ts'
 import type { OrganisationRow } from './trust-tables.ts'
 
 /** What trust between organisations needs besides. */
@@ -21,17 +22,9 @@ export interface TrustEndpointOptions {
   readonly services: readonly string[]
 }
 
-const url = z.string().max(512).refine(isIssuer, 'expected an https URL without query, fragment and final slash')
-const jwk = z.record(z.string().max(16), z.string().max(1024))
-const keys = z.union([
-  z.literal('discover'),
-  z.strictObject({ jwksUri: z.string().max(1024) }),
-  z.strictObject({ jwks: z.strictObject({ keys: z.array(jwk).min(1).max(10) }) }),
-])
 const NEW_ORGANISATION = z.strictObject({
-  ...{ issuer: url, name: label, keys: keys.default('discover'), ceiling },
-  resources: z.array(z.string().min(1).max(512)).min(1).max(64).optional(),
-  agents: z.array(agentId).min(1).max(256).optional(),
+  ...{ issuer: issuerUrl, name: label, keys: issuerKeys.default('discover'), ceiling },
+  ...{ resources: services.optional(), agents: agentIds.optional() },
   mayAct: z.enum(['stated', 'any-agent']).default('stated'),
 })
 const ORGANISATION = z.object({
@@ -41,11 +34,16 @@ const ORGANISATION = z.object({
     resources: z.array(z.string()).optional(),
     agents: z.array(z.string()).optional(),
   },
-  ...{ mayAct: z.string(), list: z.string().optional(), createdAt: z.number() },
+  ...{ mayAct: z.string(), list: z.string().optional(), securityEvents: z.string().optional(), createdAt: z.number() },
 })
 
 /** Organisations that a tenant believes: added, listed and removed. */
-export function trustEndpoints({ issuer, configured, services, http }: TrustEndpointOptions): readonly Endpoint[] {
+export function trustEndpoints({
+  issuer,
+  configured,
+  services: known,
+  http,
+}: TrustEndpointOptions): readonly Endpoint[] {
   const own = [...configured, ...(issuer === undefined ? [] : [issuer])]
   return [
     act({
@@ -58,7 +56,7 @@ export function trustEndpoints({ issuer, configured, services, http }: TrustEndp
         const tenant = param(request, 'tenant')
         await requireTenant(tables, tenant)
         await requireAgentsOf(tables, tenant, body.agents ?? [])
-        requireServices(body.resources ?? [], services)
+        requireServices(body.resources ?? [], known)
         const input = { ...body, tenant, resources: body.resources, agents: body.agents }
         const row = await addOrganisation(tables, input, { own, nowMs, http })
         return resultOf(row, 'organisation_added')
@@ -103,21 +101,15 @@ function resultOf(row: OrganisationRow, event: string) {
 }
 
 /** An agent of another tenant does not exist here. */
-async function requireAgentsOf(tables: RegistryReads, tenant: string, agents: readonly string[]): Promise<void> {
+export async function requireAgentsOf(tables: RegistryReads, tenant: string, agents: readonly string[]): Promise<void> {
   for (const id of agents) {
     if ((await findAgentRow(tables, id)).tenant !== tenant) throw new Refusal('not_found', 'no agent has this id')
   }
 }
 
-function requireServices(resources: readonly string[], services: readonly string[]): void {
-  if (resources.every((resource) => services.includes(resource))) return
+/** @throws Refusal `input_invalid` */
+export function requireServices(resources: readonly string[], known: readonly string[]): void {
+  if (resources.every((resource) => known.includes(resource))) return
   const errors = [{ pointer: '/resources', message: 'expected services that the authority issues tokens for' }]
   throw new Refusal('input_invalid', 'resources must be services that are known here', { members: { errors } })
-}
-
-function isIssuer(text: string): boolean {
-  if (!URL.canParse(text) || text.endsWith('/') || /[#?\s]/.test(text)) return false
-  const { protocol, hostname, username } = new URL(text)
-  const isLocal = protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(hostname)
-  return username === '' && (protocol === 'https:' || isLocal)
 }

@@ -207,3 +207,11 @@ function requireNetworks(texts: readonly string[]): IpNetworks {
     'each of trustedProxies must be an address or a network such as 10.0.0.0/8',
   )
 }
+
+/** Finds the client's address of a message as {@link createNodeRequests} does, for what needs nothing else of it. @throws {@link Misconfigured} */
+export function createMessageAddress(
+  trustedProxies: readonly string[],
+): (message: IncomingMessage) => string | undefined {
+  const findAddress = createClientAddress(trustedProxies)
+  return (message) => findAddress(message.socket.remoteAddress, sentFields(message))
+}
