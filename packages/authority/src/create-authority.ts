@@ -215,8 +215,8 @@ function pokeAfter(
   transaction: StoredTables<RegistryTables>['transaction'],
   pokes: readonly (() => void)[],
 ): StoredTables<RegistryTables>['transaction'] {
-  return async (lock, work) => {
-    const result = await transaction(lock, work)
+  return async (lock, work, committing) => {
+    const result = await transaction(lock, work, committing)
     for (const poke of pokes) poke()
     return result
   }

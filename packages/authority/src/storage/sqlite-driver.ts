@@ -1,6 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
 import type Database from 'libsql'
+import type { GroupCommit, GroupPart, GroupStatements } from './group-commit.ts'
+import type { Committing } from './store.ts'
 import type { WriterQueue } from './writer-queue.ts'
 
 /** A connection to the file that is opened when it is needed. */
@@ -10,47 +12,67 @@ export interface SqliteConnection {
   readonly discard: () => void
 }
 
+/** What transactions on one connection need. */
+export interface SqliteTransactionOptions {
+  readonly connection: SqliteConnection
+  /** How long a transaction waits for writers in other processes. */
+  readonly deadlineMs: number
+  readonly monotonicMs: () => number
+}
+
 /** What a driver of one connection needs. */
 export interface SqliteDriverOptions {
   readonly connection: SqliteConnection
   readonly queue: WriterQueue
-  /** How long a transaction waits for writers in other processes. */
-  readonly deadlineMs: number
-  readonly monotonicMs: () => number
+  readonly group: GroupCommit
+  /** How its transactions reach the disk. */
+  readonly committing: Committing
 }
 
 /**
  * A driver for kysely in which transactions follow one another and begin with `BEGIN IMMEDIATE`. libsql 0.5 keeps a statement
  * alive that met a lock, and then answers "ok" to commits that it does not carry out: a connection that met one is closed.
  */
-export function createSqliteWriter(options: SqliteDriverOptions): Driver {
-  const { connection, queue } = options
-  const turns = new WeakMap<DatabaseConnection, () => void>()
-  const failed = new WeakSet<DatabaseConnection>()
-  const runOrMark = <Row>(query: CompiledQuery, mark: () => void): QueryResult<Row> => {
-    try {
-      return runQuery(connection, query)
-    } catch (error) {
-      mark()
-      throw error
-    }
+export function createSqliteWriter({ connection, queue, group, committing }: SqliteDriverOptions): Driver {
+  const parts = new WeakMap<DatabaseConnection, GroupPart>()
+  const partOf = (open: DatabaseConnection): GroupPart => {
+    const part = parts.get(open)
+    if (part === undefined) throw new Error('the connection was not handed out here')
+    return part
   }
   return {
     init: async () => undefined,
     acquireConnection: async () => {
-      const leave = await queue.enter()
-      const open: DatabaseConnection = {
-        executeQuery: async (query) => runOrMark(query, () => failed.add(open)),
-        streamQuery,
+      const leave = await queue.enter(committing)
+      let hasFailed = false
+      const executeQuery: DatabaseConnection['executeQuery'] = async (query) => {
+        try {
+          return runQuery(connection, query)
+        } catch (error) {
+          hasFailed = true
+          throw error
+        }
       }
-      turns.set(open, leave)
+      const open: DatabaseConnection = { executeQuery, streamQuery }
+      parts.set(open, { committing, leave, hasFailed: () => hasFailed })
       return open
     },
-    beginTransaction: () => beginImmediate(options),
-    commitTransaction: async () => commit(connection),
-    rollbackTransaction: async (open) => rollback(connection, failed.has(open)),
-    releaseConnection: async (open) => turns.get(open)?.(),
+    beginTransaction: (open) => group.begin(partOf(open)),
+    commitTransaction: (open) => group.commit(partOf(open)),
+    rollbackTransaction: async (open) => group.rollback(partOf(open)),
+    releaseConnection: async (open) => partOf(open).leave(),
     destroy: async () => connection.discard(),
+  }
+}
+
+/** What a group of transactions is carried out with on one connection. */
+export function sqliteTransactions(options: SqliteTransactionOptions): GroupStatements {
+  const { connection } = options
+  return {
+    begin: () => beginImmediate(options),
+    execute: (statement) => connection.database().exec(statement),
+    commit: () => commit(connection),
+    rollback: (hasFailed) => rollback(connection, hasFailed),
   }
 }
 
@@ -79,7 +101,7 @@ async function* streamQuery(): AsyncGenerator<never> {
 
 const RETRY_MS = 5
 
-async function beginImmediate({ connection, deadlineMs, monotonicMs }: SqliteDriverOptions): Promise<void> {
+async function beginImmediate({ connection, deadlineMs, monotonicMs }: SqliteTransactionOptions): Promise<void> {
   const endMs = monotonicMs() + deadlineMs
   while (true) {
     try {
@@ -93,17 +115,20 @@ async function beginImmediate({ connection, deadlineMs, monotonicMs }: SqliteDri
   }
 }
 
+/** A transaction that could not be committed is taken back: a closed connection would keep its lock until it is collected. */
 function commit(connection: SqliteConnection): void {
   const database = connection.database()
   try {
     database.exec('COMMIT')
+    if (database.inTransaction) throw new Error('the database did not commit')
   } catch (error) {
-    connection.discard()
+    try {
+      if (database.inTransaction) database.exec('ROLLBACK')
+    } finally {
+      connection.discard()
+    }
     throw error
   }
-  if (!database.inTransaction) return
-  connection.discard()
-  throw new Error('the database did not commit')
 }
 
 /** A statement that failed may be alive still: it would keep a closed connection, and its lock, until it is collected. */

@@ -1,9 +1,10 @@
 import { systemClock } from '@countermark/core/internal'
 import { type Driver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import Database from 'libsql'
-import { createSqliteReader, createSqliteWriter, type SqliteConnection } from './sqlite-driver.ts'
+import { createGroupCommit } from './group-commit.ts'
+import { createSqliteReader, createSqliteWriter, type SqliteConnection, sqliteTransactions } from './sqlite-driver.ts'
 import { storageFault } from './storage-fault.ts'
-import type { Store, StoredTables } from './store.ts'
+import type { Committing, Store, StoredTables } from './store.ts'
 import { createWriterQueue } from './writer-queue.ts'
 
 /** Options of {@link sqliteStore}. */
@@ -23,17 +24,20 @@ export function sqliteStore({ path, deadlineMs = 5000 }: SqliteStoreOptions): St
   const writing = lazyConnection(path, ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON'])
   const reading = lazyConnection(path, ['query_only = ON'])
   const queue = createWriterQueue(deadlineMs)
-  const writes = kyselyOf(createSqliteWriter({ connection: writing, queue, deadlineMs, monotonicMs }))
+  const group = createGroupCommit(queue, sqliteTransactions({ connection: writing, deadlineMs, monotonicMs }))
+  const writer = (committing: Committing): Kysely<unknown> =>
+    kyselyOf(createSqliteWriter({ connection: writing, queue, group, committing }))
+  const writes = { alone: writer('alone'), together: writer('together') }
   const reads = kyselyOf(createSqliteReader(reading))
   const stored: StoredTables<unknown> = {
     reads,
-    transaction: (_lock, work) => storageFault(writes.transaction().execute(work)),
+    transaction: (_lock, work, committing = 'alone') => storageFault(writes[committing].transaction().execute(work)),
   }
   return {
     engine: 'sqlite',
     tables: <Tables>() => stored as unknown as StoredTables<Tables>,
     close: async () => {
-      await Promise.all([writes.destroy(), reads.destroy()])
+      await Promise.all([writes.alone.destroy(), writes.together.destroy(), reads.destroy()])
     },
   }
 }

@@ -1,5 +1,11 @@
 import type { Kysely, Transaction } from 'kysely'
 
+/**
+ * How a transaction reaches the disk. `together`: with others that wait for an embedded file at the same time, by one sync; only for
+ * work that waits for nothing but its own statements, because the others wait for it. PostgreSQL does so by itself.
+ */
+export type Committing = 'alone' | 'together'
+
 /** Tables of one room, as {@link Store.tables} hands them out. */
 export interface StoredTables<Tables> {
   /** Sees what is committed. A statement that changes something is refused. */
@@ -7,12 +13,14 @@ export interface StoredTables<Tables> {
   /**
    * Changes everything or nothing. Transactions of one `lock`, such as `registry` or `token-family:17`, follow one another, in
    * all processes; read inside with `tables` what decides. An embedded file has one writer: there every lock is the same.
-   * Must not be called inside itself.
+   * Must not be called inside itself. What it resolves with is on the disk.
+   * @param committing @default 'alone'
    * @throws Unavailable `storage_unavailable`
    */
   readonly transaction: <Result>(
     lock: string,
     work: (tables: Transaction<Tables>) => Promise<Result>,
+    committing?: Committing,
   ) => Promise<Result>
 }
 

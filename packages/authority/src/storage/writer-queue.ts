@@ -1,13 +1,18 @@
+import type { Committing } from './store.ts'
+
 /** Hands out one turn after another. */
 export interface WriterQueue {
   /**
    * Resolves, with what ends the turn, when it is the caller's.
    * @throws Error when that takes longer than the queue allows
    */
-  readonly enter: () => Promise<() => void>
+  readonly enter: (committing: Committing) => Promise<() => void>
+  /** How the one that waits for the next turn commits; `undefined` when none waits. */
+  readonly next: () => Committing | undefined
 }
 
 interface Waiting {
+  readonly committing: Committing
   readonly admit: (leave: () => void) => void
   readonly timer: NodeJS.Timeout
 }
@@ -27,7 +32,11 @@ export function createWriterQueue(deadlineMs: number): WriterQueue {
     first.admit(once(next))
   }
   return {
-    enter: () => {
+    next: () => {
+      const [first] = waiting
+      return first?.committing
+    },
+    enter: (committing) => {
       if (!isTaken) {
         isTaken = true
         return Promise.resolve(once(next))
@@ -37,7 +46,7 @@ export function createWriterQueue(deadlineMs: number): WriterQueue {
           waiting.delete(entry)
           reject(new Error(`other writers kept the file for ${deadlineMs} ms`))
         }
-        const entry: Waiting = { admit, timer: setTimeout(expire, deadlineMs) }
+        const entry: Waiting = { committing, admit, timer: setTimeout(expire, deadlineMs) }
         waiting.add(entry)
       })
     },

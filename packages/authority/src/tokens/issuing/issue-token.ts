@@ -34,7 +34,7 @@ export interface IssuedToken {
   readonly expiresInSeconds: number
 }
 
-/** What else is written when a token is. */
+/** What else is written when a token is: it waits for nothing but its statements. */
 type AlsoWrite = (
   tables: Transaction<TokenTables>,
   token: { readonly tokenId: string; readonly chainId: string },
@@ -55,14 +55,15 @@ export async function issueToken(
   const chainId = draft.parent?.chainId ?? `txn_${randomBytes(16).toString('base64url')}`
   const status = await settings.places.take()
   const place = { issuer: settings.issuer, tokenId, chainId, issuedAt, expiresAt, status }
-  await settings.tables.transaction(`token-chain:${chainId}`, async (tables) => {
+  const write = async (tables: Transaction<TokenTables>): Promise<void> => {
     const { subject, agentId, since, assertedAt, binding } = draft
     const { thumbprint, clientThumbprint } = binding
     await requireNotStopped(tables, { subject, agentId, since, assertedAt, thumbprint, clientThumbprint })
     await requireLiving(draft.parent?.tokenId, tables)
     await tables.insertInto('tokens').values(rowOf(draft, place)).execute()
     await alsoWrite?.(tables, { tokenId, chainId })
-  })
+  }
+  await settings.tables.transaction(`token-chain:${chainId}`, write, 'together')
   const { grant, agentId, subject, audiences, scopes } = draft
   await settings.events.issued({
     ...{ grant, tokenId, chainId, agentId, subject, audiences, scopes, expiresAt },

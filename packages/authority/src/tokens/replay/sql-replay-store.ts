@@ -1,4 +1,5 @@
 import type { ReplayClaim, ReplayStore } from '@countermark/core'
+import type { Transaction } from 'kysely'
 import type { StoredTables } from '../../storage/store.ts'
 import type { TokenTables } from '../issuing/token-tables.ts'
 
@@ -18,14 +19,8 @@ export function createSqlReplayStore({ transaction }: StoredTables<TokenTables>)
       made += 1
       const isSweep = made % CLAIMS_BETWEEN_SWEEPS === 0
       const row = { claim_id: Buffer.from(id).toString('base64url'), until_seconds: Math.ceil(acceptUntil) }
-      const isNew = await transaction(`token-claim:${row.claim_id}`, async (tables) => {
-        if (isSweep) {
-          const now = Math.floor(clock.wallMs() / 1000)
-          await tables
-            .deleteFrom('token_claims')
-            .where('until_seconds', '<', now - 60)
-            .execute()
-        }
+      const claimRow = async (tables: Transaction<TokenTables>): Promise<boolean> => {
+        if (isSweep) await sweep(tables, Math.floor(clock.wallMs() / 1000) - 60)
         const inserted = await tables
           .insertInto('token_claims')
           .values(row)
@@ -33,8 +28,13 @@ export function createSqlReplayStore({ transaction }: StoredTables<TokenTables>)
           .returning('claim_id')
           .execute()
         return inserted.length === 1
-      })
+      }
+      const isNew = await transaction(`token-claim:${row.claim_id}`, claimRow, 'together')
       return isNew ? 'claimed' : 'replayed'
     },
   }
+}
+
+async function sweep(tables: Transaction<TokenTables>, before: number): Promise<void> {
+  await tables.deleteFrom('token_claims').where('until_seconds', '<', before).execute()
 }
