@@ -1,10 +1,9 @@
 import type { Environment } from '@countermark/core'
-import { createSourceLimiter, optionTable, sourceLimit } from '@countermark/core/internal'
-import { createMessageAddress } from '@countermark/core/node'
 import { standaloneEnvironment } from '@countermark/signature'
 import type { Endpoint } from './api/endpoint.ts'
 import type { AuthoritySettings } from './authority-options.ts'
 import { firstOriginOf } from './authority-tokens.ts'
+import { createNetworkBudget } from './callers/network-budget.ts'
 import type { Route } from './http/call.ts'
 import { TOKEN_METRICS } from './metric-rows.ts'
 import type { RegistryTables } from './registry/registry-tables.ts'
@@ -35,23 +34,18 @@ interface TrustParts {
   readonly onFault: (error: unknown) => void
 }
 
-const LIMIT = optionTable('createAuthority', { sourceLimit })
-
 /** Creates it from the options of the authority. */
 export function createTrust(settings: AuthoritySettings, { stored, keys, report, onFault }: TrustParts): Trust {
-  const { storage: store, clock, trail, organisationHttp: http, trustedProxies, origins } = settings
+  const { storage: store, clock, trail, organisationHttp: http, origins } = settings
   const { reads } = store.tables<RegistryTables & TrustTables>()
   const nowMs = (): number => clock.wallMs()
   const options = trustOptions(settings)
   const own = [...options.configured, ...(options.issuer === undefined ? [] : [options.issuer])]
   const issuer = options.issuer ?? firstOriginOf(origins)
   const settingsOf = createKnownSettings(http)
-  const findAddress = createMessageAddress(trustedProxies)
-  const { sourceLimit: limit } = LIMIT.read({ sourceLimit: settings.sourceLimit })
   const pushed = {
     ...{ stored, trail, clock, settingsOf, own: issuer },
-    sources: limit && createSourceLimiter(limit),
-    addressOf: ({ message }: { readonly message: Parameters<typeof findAddress>[0] }) => findAddress(message),
+    budget: createNetworkBudget(settings),
   }
   return {
     organisations: createBelievedOrganisations(reads, settingsOf, nowMs),

@@ -22,6 +22,7 @@ import { createTokens, firstOriginOf, firstTokens, knownUsers, usersOf } from '.
 import { createTrust, type Trust } from './authority-trust.ts'
 import { type Authentication, createAuthentication } from './callers/authenticate.ts'
 import { callersKeys, watchCallers } from './callers/known-callers.ts'
+import { createNetworkBudget } from './callers/network-budget.ts'
 import { ROLE_MIGRATIONS } from './callers/role-tables.ts'
 import { EVENT_MIGRATIONS } from './events/event-tables.ts'
 import { receiverEndpoints } from './events/receiver-endpoints.ts'
@@ -194,7 +195,7 @@ function routesOf(
   ]
   return [
     ...endpoints.map((endpoint) => serveEndpoint(endpoint, serving)),
-    ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours }),
+    ...enrolmentRoutes({ ...serving, requireSignedBy, overlapHours, budget: createNetworkBudget(settings) }),
     ...documentRoutes({ ...serving, doorTokens }),
     // What a door says tells other doors nothing.
     ...doorRoutes({ ...serving, ...doors, stored: unpoked, guarded }),

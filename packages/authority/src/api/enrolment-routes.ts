@@ -2,6 +2,7 @@ import { type AgentKey, importPublicKey, Refusal } from '@countermark/core'
 import { z } from 'zod'
 import type { Authentication } from '../callers/authenticate.ts'
 import type { Caller } from '../callers/caller.ts'
+import type { NetworkBudget } from '../callers/network-budget.ts'
 import { noteAct } from '../events/outbox.ts'
 import { type Answer, type Call, jsonAnswer, type Route } from '../http/call.ts'
 import { findAgentRow } from '../registry/agents.ts'
@@ -20,6 +21,8 @@ export interface EnrolmentOptions extends ServeOptions {
   readonly requireSignedBy: Authentication['requireSignedBy']
   /** How long the key that signs the rotation goes on. Hours, 24 to 48. */
   readonly overlapHours: number
+  /** Any key may sign an enrolment: what its network may cost is limited. */
+  readonly budget: NetworkBudget
 }
 
 const KIND = z.enum(['software', 'hardware', 'workload']).default('software')
@@ -67,10 +70,24 @@ const MOST_PENDING = 5
 /** Routes on which keys prove that their agents have them: each request is signed by the key that it is about. */
 export function enrolmentRoutes(options: EnrolmentOptions): readonly Route[] {
   return [
-    { method: 'POST', path: '/enrolments', handle: (call) => enrol(call, options) },
+    { method: 'POST', path: '/enrolments', handle: (call) => enrolWithin(call, options) },
     { method: 'POST', path: '/agents/{agent}/keys', handle: (call) => propose(call, options) },
     { method: 'POST', path: '/agents/{agent}/keys/{key}/activation', handle: (call) => activate(call, options) },
   ]
+}
+
+/** Proposals cost the network that sends them, with a code only those that are refused: before a claim or a lock is taken. */
+async function enrolWithin(call: Call, options: EnrolmentOptions): Promise<Answer> {
+  const { budget } = options
+  budget.requireRoom(call)
+  try {
+    const answer = await enrol(call, options)
+    if (answer.status === 202) budget.charge(call)
+    return answer
+  } catch (error) {
+    budget.charge(call)
+    throw error
+  }
 }
 
 /** The new key signs; a code, or later an owner, says whose it is. */

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import type { AuditTrail } from '@countermark/audit'
-import { type Clock, Refusal } from '@countermark/core'
-import { ownMember, type SourceLimiter } from '@countermark/core/internal'
+import type { Clock } from '@countermark/core'
+import { ownMember } from '@countermark/core/internal'
 import { standaloneEnvironment } from '@countermark/signature'
 import type { Transaction } from 'kysely'
+import type { NetworkBudget } from '../callers/network-budget.ts'
 import { noteAct } from '../events/outbox.ts'
 import { type Answer, type Call, headerOf, jsonAnswer, type Route } from '../http/call.ts'
 import { REGISTRY_LOCK, type RegistryTables, type RegistryTransaction } from '../registry/registry-tables.ts'
@@ -23,10 +24,8 @@ export interface SecurityEventOptions {
   readonly trail: Pick<AuditTrail, 'event'>
   readonly clock: Clock
   readonly settingsOf: KnownSettings
-  /** Holds the networks that push to a limit; `undefined`: they have none. */
-  readonly sources: SourceLimiter | undefined
-  /** The address that a request came from. */
-  readonly addressOf: (call: Call) => string | undefined
+  /** Holds the networks that push to a limit. */
+  readonly budget: NetworkBudget
   /** Who receives: `aud`. */
   readonly own: string
 }
@@ -39,15 +38,12 @@ export function securityEventRoutes(options: SecurityEventOptions): readonly Rou
 }
 
 async function receive(call: Call, options: SecurityEventOptions): Promise<Answer> {
-  const { sources, addressOf, clock } = options
-  const monotonicMs = (): number => clock.monotonicMs()
-  const seconds = sources?.secondsToWait(() => addressOf(call), monotonicMs) ?? 0
-  if (seconds > 0) throw new Refusal('rate_limited', 'too many events were refused', { retryAfterSeconds: seconds })
+  options.budget.requireRoom(call)
   try {
     const organisation = await take(call, options)
     return { status: 202, headers: { 'Cache-Control': 'no-store' }, body: organisation.taken }
   } catch (error) {
-    sources?.charge(addressOf(call), monotonicMs())
+    options.budget.charge(call)
     if (!(error instanceof ReceptionRefused)) throw error
     const details = { tenant: call.params['tenant'] ?? '', refusal: error.code }
     // Who pushes hears of it; what the trail does not take it counts itself.
