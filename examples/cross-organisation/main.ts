@@ -111,7 +111,9 @@ try {
   console.log(`   ${Math.round(performance.now() - since)} ms after the stop`)
 } finally {
   orders.link.close()
-  await Promise.all([atBuyer.close(), atSeller.close(), atOrders.close()])
-  await Promise.all([buyer.close(), seller.close()])
+  // The buyer goes first: it pushes events to the seller.
+  await Promise.all([buyer.close(), atBuyer.close()])
+  await Promise.all([atSeller.close(), atOrders.close()])
+  await seller.close()
   await rm(folder, { recursive: true })
 }
