@@ -50,8 +50,8 @@ export function createKeyKeeper(context: AuthorityContext, options: KeyKeeperOpt
     check,
     checkIfDue: (key) => {
       const nowMs = clock.monotonicMs()
-      // A key that was kept before this process began may be of any age.
-      dueMs ??= clock.wallMs() - key.createdAt < checkEveryMs ? nowMs + checkEveryMs : nowMs
+      // Nothing is known of looks by processes before this one: a key that is old by then is looked at before it signs.
+      dueMs ??= nowMs + checkEveryMs - Math.max(0, clock.wallMs() - key.createdAt)
       if (nowMs < dueMs) return undefined
       const isLate = nowMs - dueMs >= LONG_MS
       const checked = check(key).catch((error: unknown) => tell({ type: 'key_check_failed', keyId: key.keyId, error }))
