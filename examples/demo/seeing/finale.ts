@@ -2,7 +2,7 @@ import { heading, say } from '../screen.ts'
 import type { World } from '../world.ts'
 import { verifyTamperedCopy, verifyTrails } from './audit-check.ts'
 import { readMeasured } from './measured.ts'
-import { type PanelData, readPanelData } from './panel-data.ts'
+import { NOT_ASKED, type PanelData, readPanelData } from './panel-data.ts'
 import type { StartedPrometheus } from './prometheus.ts'
 
 /** Shows what was measured and recorded. Gives what is not as it should be, a line each. */
@@ -49,6 +49,7 @@ async function sayPanels(prometheus: StartedPrometheus): Promise<readonly string
   say(
     `${data.queries} queries of ${data.panels} panels on ${prometheus.url}: ${data.queries - data.empty.length} have data`,
   )
+  say(`not asked: the panels of ${NOT_ASKED}, whose scenes run on guards of their own`)
   say(`alerts that fire: ${(await prometheus.firing()).join(', ')}`)
   return data.empty.map((query) => `no data: ${query}`)
 }
