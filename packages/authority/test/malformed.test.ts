@@ -90,7 +90,9 @@ describe('a request that is wrong', () => {
 
   it('changes nothing', async () => {
     expect(await readAll()).toBe(before)
-    const acts = world.events().filter((event) => event !== 'act_refused')
+    const events = world.events()
+    const acts = events.filter((event) => event !== 'act_refused')
     expect(acts).toEqual(['tenant_created', 'person_created', 'agent_created'])
+    expect(events.length).toBeGreaterThan(acts.length)
   })
 })

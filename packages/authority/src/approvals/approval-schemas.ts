@@ -53,7 +53,7 @@ export interface AskedByAgent {
   readonly waitSeconds: number
 }
 
-/** A user, and who says so. */
+/** A user, and the issuer that names the user. */
 export interface Subject {
   readonly issuer: string
   readonly id: string

@@ -20,7 +20,7 @@ export interface ApprovalRow {
   /** The service that takes the ticket. */
   readonly audience: string
   readonly state: 'pending' | 'approved' | 'rejected'
-  /** The door that says that it refused this very request; `null` where the agent alone says so. */
+  /** The door that says that it refused this very request; `null` where only the agent claims it. */
   readonly door: string | null
   /** The template of the route, as the door has it. */
   readonly route: string | null

@@ -26,7 +26,7 @@ declare module '@countermark/core' {
 
 /** What each of them is answered with. */
 export const AUTHORITY_CODES: Readonly<Record<AuthorityCode, RefusalRow>> = {
-  not_found: { title: 'There is no such thing here', status: 404, retry: 'no' },
+  not_found: { title: 'Nothing is found under this address', status: 404, retry: 'no' },
   method_not_allowed: { title: 'The resource has no such method', status: 405, retry: 'no' },
   media_type_unsupported: { title: 'The body must be application/json', status: 415, retry: 'no' },
   body_malformed: { title: 'The body must be JSON that every parser reads alike', status: 400, retry: 'no' },

@@ -63,7 +63,7 @@ const READING = {
   maxLength: LONGEST_LIST,
   code: 'token_malformed',
   noun: 'trust list',
-  // The key stands in the list; only its thumbprint, which was pinned, makes it count.
+  // The list carries the key; only its thumbprint, which was pinned, makes it count.
   allowedKeyMember: 'jwk',
 } as const
 const MOST_KEYS = 10

@@ -32,7 +32,7 @@ export interface AuthoritySettings {
   readonly enrolmentSeconds?: number
   /** What keys are made for. @default 'ed25519' */
   readonly algorithm?: AgentKeyAlgorithm
-  /** Age at which a key is replaced, where that is before the authority says so. Days. @default when the authority says so */
+  /** Age at which a key is replaced, where that is before the authority asks for it. Days. @default when the authority asks for it */
   readonly rotateAfterDays?: number
   /** How often the authority is asked how old the key is. Seconds. @default 3600 */
   readonly checkEverySeconds?: number

@@ -7,7 +7,7 @@ import { rotate } from './rotate.ts'
 /** When keys are looked at, and replaced. */
 export interface KeyKeeperOptions {
   readonly checkEveryMs: number
-  /** Days; `undefined`: when the authority says so. */
+  /** Days; `undefined`: when the authority asks for it. */
   readonly rotateAfterDays: number | undefined
   /** Told which key signs from now on. */
   readonly use: (key: IdentityKey) => void

@@ -50,7 +50,7 @@ export type PointPlace = { readonly answer: PointAnswer } | { readonly endpoint:
 
 type Endpoint = 'evaluation' | 'evaluations'
 
-/** The decision point, whatever framework it stands in. `raw` is the request of node:http. */
+/** The decision point, for any framework. `raw` is the request of node:http. */
 export interface DecisionPoint {
   /** Answers the questions of a caller that is proven, before the handler. */
   readonly check: Check<{ readonly agent: AgentFact }, object>
@@ -134,7 +134,7 @@ async function answerAll({ inputs, semantic, isSingle }: AskedEvaluations, askin
   return { evaluations: answers }
 }
 
-/** A question without an answer is denied, and says so (section 7.2). */
+/** A question without an answer is denied, with the reason (section 7.2). */
 const UNANSWERED = { decision: false, context: { error: { status: 503, message: 'the policy cannot be asked' } } }
 
 async function decide(input: PolicyInput, { ask, environment, engine }: Asking): Promise<PolicyDecision | undefined> {

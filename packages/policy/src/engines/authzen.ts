@@ -16,7 +16,7 @@ const MOST_EVALUATIONS = 100
 
 /**
  * Asks a decision point by the Authorization API 1.0 of AuthZEN. Its subject is the user, or the agent that acts for itself; the agent
- * stands in `context.actor` in any case.
+ * is in `context.actor` in any case.
  * @throws Misconfigured `ERR_OPTION_INVALID`, `ERR_OPTION_MISSING`, `ERR_OPTION_UNKNOWN`
  * @example
  * consultPolicy(authzen({ url: 'https://pdp.example.com' }))

@@ -42,7 +42,7 @@ const HASHES: ReadonlyMap<unknown, string> = new Map([
 
 /**
  * Verifies the signature of a bundle as Open Policy Agent does: one JWT in `.signatures.json` names every file with its hash, and
- * there is no other file. Returns when it was signed, if it says so.
+ * there is no other file. Returns when it was signed, if the signature has `iat`.
  * @throws {@link BundleRefused}
  */
 export function verifyBundle(files: ReadonlyMap<string, Buffer>, rules: BundleVerification): number | undefined {

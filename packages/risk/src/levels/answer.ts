@@ -32,7 +32,8 @@ export function throttled(waitSeconds: number): Refusal {
 
 /** The agent is refused at its level. */
 export function refusedAt(level: RiskLevel): Refusal {
-  if (level === 'block') return new Refusal('risk_blocked', 'this agent is stopped until a person looked at it')
+  if (level === 'block')
+    return new Refusal('risk_blocked', 'this agent is blocked for what it did; a reviewer can clear it')
   return new Refusal('risk_read_only', 'this agent may only read for now')
 }
 

@@ -48,7 +48,7 @@ export function readTurn(given: JsonObject): string {
 }
 
 /**
- * Reads a reviewer's decision. Who decides is known by the caller's token: what the body says stands beside it.
+ * Reads a reviewer's decision. Who decides is known by the caller's token: what the body says is kept next to it.
  * @throws Refusal `input_invalid`
  */
 export function readReview({ by, ...given }: JsonObject, callerName: string): Review {

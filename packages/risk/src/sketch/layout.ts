@@ -79,7 +79,7 @@ const ROUNDED = {
 
 type CellName = keyof typeof EXACT | RateName | keyof typeof ROUNDED
 
-/** Where each number of an agent stands in its cells, while it is looked at. */
+/** The cell of each number of an agent, while it is looked at. */
 export const CELL: Readonly<Record<CellName, number>> = placesOf([
   ...Object.entries(EXACT),
   ...RATES.map((name) => [name, RATE_CELLS] as const),

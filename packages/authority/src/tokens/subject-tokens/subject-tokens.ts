@@ -33,7 +33,7 @@ export interface SubjectToken {
     | undefined
   /** Where another issuer's user says which agents may act. */
   readonly mayAct: 'stated' | 'any-agent' | undefined
-  /** How far the organisation is believed that says so; `undefined` for issuers of the options, and for us. */
+  /** How far the organisation that issued it is believed; `undefined` for issuers of the options, and for us. */
   readonly within: Within | undefined
 }
 
@@ -42,7 +42,7 @@ export interface IdentityAssertion {
   readonly token: VerifiedToken
   /** The user, by the name that is used here. */
   readonly subject: string
-  /** How far the organisation is believed that says so. */
+  /** How far the organisation that issued it is believed. */
   readonly within: Within | undefined
 }
 

@@ -30,7 +30,7 @@ export function addReviewParts(parent: Command, context: CommandContext): void {
   const addReview = (name: string, summary: string): Command =>
     add(name, summary)
       .argument('<agent>', 'the id of the agent')
-      .requiredOption('--why <text>', 'the reason: it stands in the trail and in the alert')
+      .requiredOption('--why <text>', 'the reason: the trail and the alert show it')
       .option('--by <person>', 'for whom you decide, where that is another person')
   add('levels', 'agents that are not at allow')
     .addArgument(new Argument('[from]', 'this level or above it').choices(LEVELS).default('throttle'))
